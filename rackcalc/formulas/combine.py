@@ -1,0 +1,47 @@
+"""Sums and extremes of named terms: the only arithmetic that composing code may ask for by itself."""
+
+from rackcalc import xp
+from rackcalc.quantity import formula
+from rackcalc.units import Same
+
+
+@formula(cite="definition: a sum of its named terms")
+def total(**terms: Same) -> Same:
+    """Sum of terms of one unit.
+
+    >>> total(compute=1.0, transfer=2.0)
+    3.0
+    """
+    values = list(terms.values())
+    result = values[0]
+    for value in values[1:]:
+        result = result + value
+    return result
+
+
+@formula(cite="definition: the largest of its named terms")
+def largest(**terms: Same) -> Same:
+    """Largest of terms of one unit.
+
+    >>> largest(gpu=1.0, lpu=2.0)
+    2.0
+    """
+    values = list(terms.values())
+    result = values[0]
+    for value in values[1:]:
+        result = xp.maximum(result, value)
+    return result
+
+
+@formula(cite="definition: the smallest of its named terms")
+def smallest(**terms: Same) -> Same:
+    """Smallest of terms of one unit.
+
+    >>> smallest(power=0.8, temperature=0.6)
+    0.6
+    """
+    values = list(terms.values())
+    result = values[0]
+    for value in values[1:]:
+        result = xp.minimum(result, value)
+    return result

@@ -1,0 +1,154 @@
+"""Quantity, Source and @formula: numbers that know where they come from.
+
+A formula called with Quantities returns a Quantity that remembers the formula and its inputs; called with
+plain floats or arrays it is an ordinary function. Quantities have no arithmetic of their own, so no number
+can appear in a result without a named, cited formula behind it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn, overload
+
+# Strongest first: the weakest kind among a number's leaves is the kind of the number.
+KINDS = ("given", "measured", "datasheet", "published", "press", "estimate", "assumed", "hypothetical")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a leaf value was read.
+
+    kind: one of KINDS. reference: id in catalog/sources.yaml, or "" for a value from the user's own file.
+    file, line, column: the place of the value itself (1-based; line 0 when it came from a default).
+    """
+
+    kind: str
+    reference: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantity:
+    """A value in canonical units, with its provenance.
+
+    value: float, or a numpy array in a sweep. unit: canonical unit text ("s", "B/s", "USD/token", ...).
+    name: what a leaf is called in its file. formula and inputs: how a computed value was made.
+    source, low, high: for a leaf, where it was read and the range it is known to lie in.
+    """
+
+    value: Any
+    unit: str
+    name: str = ""
+    formula: "Formula | None" = None
+    inputs: Mapping[str, "Quantity"] = field(default_factory=dict)
+    source: Source | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Quantity has no truth value; compare .value, or use xp.where inside a formula")
+
+    @property
+    def leaves(self) -> Iterator["Quantity"]:
+        """Every distinct leaf this value rests on, depth first."""
+        seen: set[int] = set()
+        stack = [self]
+        while stack:
+            quantity = stack.pop()
+            if id(quantity) in seen:
+                continue
+            seen.add(id(quantity))
+            if quantity.formula is None:
+                yield quantity
+            stack.extend(reversed(list(quantity.inputs.values())))
+
+    @property
+    def kind(self) -> str:
+        """The weakest kind among the leaves (KINDS, strongest first)."""
+        kinds = [KINDS.index(leaf.source.kind) for leaf in self.leaves if leaf.source]
+        return KINDS[max(kinds)] if kinds else "given"
+
+
+def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
+    """A leaf written in code: a physical constant or a stated assumption."""
+    return Quantity(value, unit, name, source=Source(kind, reference, note=note))
+
+
+FORMULAS: dict[str, "Formula"] = {}
+
+
+class Formula:
+    """A pure function with units in its signature and its source beside it. Made by @formula."""
+
+    def __init__(self, function: Callable[..., Any], cite: str) -> None:
+        self.function = function
+        self.cite = cite
+        self.name: str = function.__name__
+        self.module: str = function.__module__.rpartition(".")[2]
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__module__ = function.__module__
+        self.__wrapped__ = function  # doctest and inspect find the body through this
+        code = function.__code__
+        self.parameters: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self.variadic = bool(code.co_flags & 0x08)
+        self.units = {
+            name: getattr(annotation, "__metadata__", ("",))[0]
+            for name, annotation in function.__annotations__.items()
+        }
+        self.unit: str = self.units.pop("return", "")
+        FORMULAS[f"{self.module}.{self.name}"] = self
+
+    def __repr__(self) -> str:
+        return f"<formula {self.module}.{self.name}>"
+
+    @overload
+    def __call__(self, **inputs: Quantity) -> Quantity: ...
+
+    @overload
+    def __call__(self, *args: float, **inputs: float) -> float: ...
+
+    def __call__(self, *args: Any, **inputs: Any) -> Any:
+        if args:
+            inputs = dict(zip(self.parameters, args, strict=False)) | inputs
+        values = {}
+        quantities = False
+        for name, value in inputs.items():
+            if isinstance(value, Quantity):
+                quantities = True
+                values[name] = value.value
+            else:
+                values[name] = value
+        result = self.function(**values)
+        if not quantities:
+            return result
+        for name, value in inputs.items():
+            if not isinstance(value, Quantity):
+                raise TypeError(f"{self.name}({name}=...): a bare number among Quantities has no source")
+            wanted = self.units.get(name)
+            if wanted and wanted != SAME and value.unit != wanted:
+                raise TypeError(f"{self.name}({name}=...): expected {wanted}, got {value.unit} ({value.name})")
+        unit = self.unit
+        if unit == SAME:
+            unit = next(iter(inputs.values())).unit
+        return Quantity(result, unit, self.name, self, inputs)
+
+
+SAME = "same"  # the unit of a result or of variadic terms that is whatever the first input has
+
+
+def formula(cite: str) -> Callable[[Callable[..., Any]], Formula]:
+    """Register a pure function as a formula. cite: the source, or "assumption: ..." for our own.
+
+    Parameters and result carry units through the aliases in rackcalc.units; `**terms` makes a variadic formula.
+    """
+    if not cite:
+        raise ValueError("a formula needs a source")
+    return lambda function: Formula(function, cite)
+
+
+def renamed(quantity: Quantity, name: str) -> Quantity:
+    """The same quantity under another name."""
+    return replace(quantity, name=name)

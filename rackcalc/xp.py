@@ -1,0 +1,184 @@
+"""Elementwise functions that work on floats without numpy and on arrays with it.
+
+Formulas are written once with these; a single estimate never imports numpy, a sweep never loops.
+Every function broadcasts like its numpy namesake and returns a float when all arguments are floats.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+inf = math.inf
+nan = math.nan
+pi = math.pi
+
+_SCALARS = (float, int, bool)
+
+
+def _numpy() -> Any:
+    import numpy
+
+    return numpy
+
+
+def _quietly(function: Any, *args: Any) -> Any:
+    with _numpy().errstate(all="ignore"):
+        return function(*args)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """Elementwise larger of two; nan wins, as in numpy."""
+    if isinstance(a, _SCALARS) and isinstance(b, _SCALARS):
+        return b if b > a or b != b else a
+    return _numpy().maximum(a, b)
+
+
+def minimum(a: Any, b: Any) -> Any:
+    """Elementwise smaller of two; nan wins, as in numpy."""
+    if isinstance(a, _SCALARS) and isinstance(b, _SCALARS):
+        return b if b < a or b != b else a
+    return _numpy().minimum(a, b)
+
+
+def clip(x: Any, low: Any, high: Any) -> Any:
+    """x limited to [low, high]."""
+    return minimum(maximum(x, low), high)
+
+
+def where(condition: Any, a: Any, b: Any) -> Any:
+    """a where the condition holds, else b; both are always evaluated."""
+    if isinstance(condition, bool) and isinstance(a, _SCALARS) and isinstance(b, _SCALARS):
+        return a if condition else b
+    return _numpy().where(condition, a, b)
+
+
+def divide(a: Any, b: Any) -> Any:
+    """a / b with numpy's rules at zero (inf or nan) for floats too."""
+    if isinstance(a, _SCALARS) and isinstance(b, _SCALARS):
+        if b == 0:
+            return nan if a == 0 or a != a else math.copysign(inf, a)
+        return a / b
+    return _quietly(lambda: a / b)
+
+
+def ceil(x: Any) -> Any:
+    """Smallest whole number not below x, as a float; inf and nan pass through."""
+    if isinstance(x, _SCALARS):
+        return float(math.ceil(x)) if math.isfinite(x) else x
+    return _numpy().ceil(x)
+
+
+def floor(x: Any) -> Any:
+    """Largest whole number not above x, as a float; inf and nan pass through."""
+    if isinstance(x, _SCALARS):
+        return float(math.floor(x)) if math.isfinite(x) else x
+    return _numpy().floor(x)
+
+
+def exp(x: Any) -> Any:
+    """e**x, inf on overflow."""
+    if isinstance(x, _SCALARS):
+        try:
+            return math.exp(x)
+        except OverflowError:
+            return inf
+    return _quietly(_numpy().exp, x)
+
+
+def expm1(x: Any) -> Any:
+    """e**x - 1 without cancellation near 0, inf on overflow."""
+    if isinstance(x, _SCALARS):
+        try:
+            return math.expm1(x)
+        except OverflowError:
+            return inf
+    return _quietly(_numpy().expm1, x)
+
+
+def log(x: Any) -> Any:
+    """Natural logarithm; -inf at 0, nan below."""
+    if isinstance(x, _SCALARS):
+        return math.log(x) if x > 0 else (-inf if x == 0 else nan)
+    return _quietly(_numpy().log, x)
+
+
+def log1p(x: Any) -> Any:
+    """ln(1 + x) without cancellation near 0; -inf at -1, nan below."""
+    if isinstance(x, _SCALARS):
+        return math.log1p(x) if x > -1 else (-inf if x == -1 else nan)
+    return _quietly(_numpy().log1p, x)
+
+
+def log2(x: Any) -> Any:
+    """Base-2 logarithm; -inf at 0, nan below."""
+    if isinstance(x, _SCALARS):
+        return math.log2(x) if x > 0 else (-inf if x == 0 else nan)
+    return _quietly(_numpy().log2, x)
+
+
+def sqrt(x: Any) -> Any:
+    """Square root; nan below 0."""
+    if isinstance(x, _SCALARS):
+        return math.sqrt(x) if x >= 0 else nan
+    return _quietly(_numpy().sqrt, x)
+
+
+def power(x: Any, y: Any) -> Any:
+    """x**y for x >= 0; inf on overflow, nan for a negative x and a fractional y."""
+    if isinstance(x, _SCALARS) and isinstance(y, _SCALARS):
+        try:
+            result = math.pow(x, y)
+        except OverflowError:
+            return inf
+        except ValueError:
+            return nan if x < 0 else inf
+        return result
+    return _quietly(_numpy().power, x, y)
+
+
+def erfc(x: Any) -> Any:
+    """Complementary error function."""
+    if isinstance(x, _SCALARS):
+        return math.erfc(x)
+    return vectorized(math.erfc)(x)
+
+
+def isfinite(x: Any) -> Any:
+    """True where x is neither infinite nor nan."""
+    if isinstance(x, _SCALARS):
+        return math.isfinite(x)
+    return _numpy().isfinite(x)
+
+
+def logical_and(a: Any, b: Any) -> Any:
+    """Elementwise 'and' of two conditions."""
+    if isinstance(a, bool) and isinstance(b, bool):
+        return a and b
+    return _numpy().logical_and(a, b)
+
+
+def pure(x: Any) -> Any:
+    """x itself, once it is certain that it has no dimension.
+
+    Floats and arrays pass; a pint quantity (in the dimensional tests) is reduced or raises DimensionalityError.
+    """
+    return x.m_as("dimensionless") if hasattr(x, "m_as") else x
+
+
+def vectorized(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Map a scalar algorithm (a loop that must stop at a value-dependent point) over broadcast arrays.
+
+    Slow per point: only for algorithms that have no closed form.
+    """
+
+    def apply(*args: Any) -> Any:
+        if all(isinstance(a, _SCALARS) for a in args):
+            return function(*args)
+        numpy = _numpy()
+        arrays = numpy.broadcast_arrays(*[numpy.asarray(a, dtype=float) for a in args])
+        flat = [function(*map(float, point)) for point in zip(*(a.ravel() for a in arrays), strict=True)]
+        return numpy.array(flat, dtype=float).reshape(arrays[0].shape)
+
+    apply.__name__ = getattr(function, "__name__", "apply")
+    apply.__doc__ = function.__doc__
+    return apply
