@@ -72,7 +72,16 @@ class Listing:
     doc: str
 
 
-Declared = Number | Text | Flag | Section | Table | Listing
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A catalog part: its name, {from: name, ...overrides}, or all its fields."""
+
+    kind: str
+    doc: str
+    default: str | None = REQUIRED
+
+
+Declared = Number | Text | Flag | Section | Table | Listing | Part
 
 
 def declare(declared: Declared) -> Any:
@@ -108,6 +117,11 @@ def table(of: Any, doc: str, **options: Any) -> Any:
 def listing(of: Any, doc: str) -> Any:
     """A tuple field, written as a list."""
     return declare(Listing(of, doc))
+
+
+def catalog_part(kind: str, doc: str, **options: Any) -> Any:
+    """A catalog part field."""
+    return declare(Part(kind, doc, **options))
 
 
 def declarations(cls: type) -> Mapping[str, Declared]:

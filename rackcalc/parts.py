@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rackcalc.fields import Number, listing, number, section, table, text
+from rackcalc.fields import Number, catalog_part, listing, number, section, table, text
 from rackcalc.fields import Text as TextField
 from rackcalc.quantity import Quantity
 
@@ -63,6 +63,12 @@ class LPU:
     matrix_size: Quantity = number("1", "rows and columns of one matrix unit", above=0)
     install_cycles: Quantity = number("1", "cycles to install one full set of weights", above=0)
     vector_lanes: Quantity = number("1", "elements one vector pass handles per cycle", above=0)
+    softmax_passes: Quantity = number("1", "vector passes over each attention score", above=0)
+    activation_passes: Quantity = number("1", "vector passes over each inner feed-forward element", above=0)
+    norm_passes: Quantity = number("1", "vector passes over each element per normalisation, residual included (two a layer)", above=0)
+    fill_cycles: Quantity = number("1", "cycles a layer loses to filling and draining its dependent steps", at_least=0)
+    cut_through: Quantity = number("1", "share of a hop between chips that overlaps with computing", at_least=0, at_most=1)
+    group: Quantity = number("1", "chips one step apart: the largest group that can share a layer", above=0, whole=True)
     cycles_per_row: Mapping[str, Quantity] = table(
         Number("1", "cycles per input row", above=0), "matrix passes per row by format (1 at full rate)", choices=tuple(FORMATS)
     )
@@ -98,13 +104,35 @@ class Link:
     packet_payload: Quantity = number("B", "largest payload of a packet", above=0)
     packet_header: Quantity = number("B", "header and framing of a packet", at_least=0)
     signalling: str = text("modulation", choices=("nrz", "pam4"))
-    fec: str = text("forward error correction", choices=("none", "rs528", "rs544"))
+    fec: str = text("forward error correction", choices=("none", "rs528", "rs544", "pcie6"))
     snr: Quantity = number("dB", "signal to noise ratio at the reference temperature", above=0)
     channel_loss: Quantity = number("dB", "insertion loss at the reference temperature", at_least=0)
     conductor_share: Quantity = number("1", "share of the loss that is conductor loss", at_least=0, at_most=1)
+    dielectric_drift: Quantity = number("1/K", "relative rise of dielectric loss per kelvin", default="0.001 1/K")
+    equaliser_residual: Quantity = number(
+        "1", "share of added loss the equaliser does not recover: 1 frozen, 0.3 to 0.5 adaptive", at_least=0, at_most=1, default="0.5"
+    )
     retry_time: Quantity = number("s", "time to replay after an uncorrectable error", at_least=0)
     power: Quantity | None = number("W", "power of one end", at_least=0, default=None)
     price: Quantity | None = number("USD", "price of one end, cable or module share included", at_least=0, default=None)
+
+
+@dataclass(frozen=True)
+class CpuPath:
+    """The detour of a message over host memory, serialisation and a network stack."""
+
+    name: str = text("full name")
+    call_time: Quantity = number("s", "one asynchronous copy call, submit to done", at_least=0, example="6 us")
+    d2h_bandwidth: Quantity = number("B/s", "device to pinned host memory", above=0)
+    h2d_bandwidth: Quantity = number("B/s", "pinned host memory to device", above=0)
+    staging_copies: Quantity = number("1", "further copies between host buffers (0: pinned buffers used directly)", at_least=0, default="0")
+    memcpy_bandwidth: Quantity = number("B/s", "one core copying between host buffers", above=0)
+    most_chunks: Quantity = number("1", "most chunks of a pipelined copy", above=0, whole=True, default="64")
+    serialisation_bandwidth: Quantity = number("B/s", "encoding, and again decoding, on one core", above=0)
+    format_time: Quantity = number("s", "fixed time to frame one message", at_least=0)
+    tcp_latency: Quantity = number("s", "one way through both TCP stacks", at_least=0)
+    tcp_bandwidth: Quantity = number("B/s", "one TCP stream on one core", above=0)
+    fence: Quantity = number("s", "memory fence after plain stores to another chip", at_least=0)
 
 
 @dataclass(frozen=True)
@@ -199,6 +227,8 @@ class Family:
     elementwise_share: Quantity = number("1", "share of memory bandwidth of element-wise kernels", above=0, at_most=1)
     all_reduce_floor: Quantity = number("s", "kernel plus first flag exchange of an all-reduce", at_least=0)
     leakage_share: Quantity = number("1", "leakage as a share of TDP at the reference temperature", at_least=0, at_most=1)
+    power_floor: Quantity = number("1", "power beyond idle of a decoding GPU at no load, as a share of TDP", at_least=0, default="0.353")
+    power_slope: Quantity = number("1", "power per weighted utilization while decoding, as a share of TDP", at_least=0, default="1")
 
 
 @dataclass(frozen=True)
@@ -246,8 +276,13 @@ class Cooling:
     method: str = text("what carries the heat", choices=("air", "rear-door", "direct-liquid", "immersion"))
     liquid_share: Quantity = number("1", "share of the heat that goes to liquid at the rack", at_least=0, at_most=1)
     rack_limit: Quantity = number("W", "most heat one rack can lose this way", above=0)
-    supply: Quantity = number("K", "design temperature of the air or coolant that reaches the chips", absolute=True, above=0)
-    rise: Quantity = number("K", "design temperature rise of the carrier through the rack", above=0)
+    air_supply: Quantity = number("K", "design temperature of the air at the rack's inlet", absolute=True, above=0)
+    air_rise: Quantity = number("K", "design temperature rise of the air through the rack", above=0)
+    recirculation: Quantity = number("1", "share of the inlet air that is the rack's own hot exhaust", at_least=0, at_most=0.9, default="0")
+    coolant_supply: Quantity | None = number("K", "design temperature of the coolant at the rack's inlet", absolute=True, above=0, default=None)
+    coolant_rise: Quantity | None = number("K", "design temperature rise of the coolant through the rack", above=0, default=None)
+    coolant_density: Quantity | None = number("kg/m^3", "density of the coolant", above=0, default=None, example="1020 kg/m^3")
+    coolant_heat_capacity: Quantity | None = number("J/kg/K", "specific heat of the coolant", above=0, default=None, example="3900 J/kg/K")
     approach: Quantity = number("K", "heat-exchanger approach between loops", at_least=0)
     pue: Quantity = number("1", "power usage effectiveness of the facility", at_least=1)
     capex_premium: Quantity = number("1", "price over plain air, as a share of the cooled equipment's price", at_least=-1)
@@ -260,17 +295,127 @@ class PriceBook:
 
     name: str = text("full name")
     electricity: Quantity = number("USD/J", "energy price", at_least=0, example="0.0929 USD/kWh")
-    space: Quantity = number("USD/W/s", "colocation rent per kW of IT power and month, energy excluded", at_least=0)
+    space: Quantity = number("USD/J", "colocation rent per kW of IT power and month, energy excluded", at_least=0)
     discount_rate: Quantity = number("1/s", "cost of capital", at_least=0, example="10 percent/year")
     maintenance: Quantity = number("1/s", "yearly maintenance as a share of purchase price", at_least=0)
     horizon: Quantity = number("s", "years over which the purchase is written off", above=0)
     resale: Quantity = number("1", "share of the price got back at the end", at_least=0, at_most=1)
+    purchase: Mapping[str, Quantity] = table(
+        Number("USD", "purchase price of the whole pool", at_least=0), "prices by pool (gpu, lpu, ...) that replace those of the parts"
+    )
+    rent: Mapping[str, Quantity] = table(
+        Number("USD/s", "rent of the whole pool", at_least=0), "rents by pool (gpu, lpu, ... or rack for all of it) that replace those of the parts"
+    )
+
+
+@dataclass(frozen=True)
+class LatencyValue:
+    """What a shorter latency earns. It rests on the user's own numbers: nobody publishes a value per millisecond that holds in general."""
+
+    kind: str = text("how value grows with time saved", choices=("linear", "saturating", "race", "square-root"))
+    baseline: Quantity = number("s", "latency of what is used today", above=0, example="12 ms")
+    quantile: str = text("which latency counts", choices=("mean", "p50", "p90", "p99", "p999"), default="p99")
+    share_kept: Quantity = number("1", "share of the gain that is yours (a performance fee)", at_least=0, at_most=1, default="1")
+    maximum: Quantity | None = number(
+        "USD/s", "most that any saving can earn or lose; required by saturating", above=0, default=None, example="10e6 USD/year"
+    )
+    rate: Quantity | None = number("1/s^2", "linear: yearly return on capital per time saved", above=0, default=None, example="0.7 percent/ms/year")
+    capital: Quantity | None = number("USD", "linear: capital the return is earned on", above=0, default=None, example="1e9 USD")
+    cap: Quantity = number("s", "linear: largest change for which a straight line is believed (assumed)", above=0, default="1 ms")
+    tau: Quantity | None = number("s", "saturating: saving that earns 63 % of the maximum", above=0, default=None)
+    prize: Quantity | None = number("USD/s", "race: what all winners earn together", above=0, default=None, example="75e6 USD/year")
+    rivals: Quantity = number(
+        "1", "race: rivals (6 firms take over 80 % of the races of Aquilina, Budish and O'Neill)", at_least=0, whole=True, default="5"
+    )
+    rival_latency: Quantity | None = number("s", "race: latency of a rival", above=0, default=None, example="40 us")
+    window: Quantity = number(
+        "s", "race: scale of the scatter of arrivals (the modal race lasts 5 to 10 us: Aquilina, Budish and O'Neill)", above=0, default="10 us"
+    )
+    spread_cost: Quantity | None = number("USD/s", "square-root: bid-offer spreads paid per year", above=0, default=None)
+    spread_time: Quantity | None = number(
+        "s", "square-root: time in which the price diffuses by one spread, (spread / volatility)^2", above=0, default=None
+    )
+
+
+@dataclass(frozen=True)
+class Economics:
+    """Money: what the rack costs and what it earns. Before tax, except for lease_advantage."""
+
+    prices: PriceBook = catalog_part("prices", "prices of the place and year", default="us-industrial-2026")
+    acquisition: str = text("buy the hardware or rent it", choices=("purchase", "rent"), default="purchase")
+    price: Mapping[str, Quantity] = table(
+        Number("USD", "purchase price of the whole pool", at_least=0), "prices by pool (gpu, lpu, or any further item) that replace those of the parts"
+    )
+    rent: Quantity | None = number("USD/s", "rent of the whole rack; replaces the rents of the parts", at_least=0, default=None)
+    rent_covers: str = text(
+        "everything: energy, space and maintenance are in the rent (cloud); hardware: they are not (lease)",
+        choices=("everything", "hardware"),
+        default="everything",
+    )
+    horizon: Quantity | None = number("s", "years the money is reckoned over (default: the price book's)", above=0, default=None, example="4 year")
+    discount_rate: Quantity | None = number("1/s", "cost of capital (default: the price book's)", at_least=0, default=None, example="10 percent/year")
+    resale: Quantity | None = number("1", "share of the price got back (default: the price book's)", at_least=0, at_most=1, default=None)
+    maintenance: Quantity | None = number(
+        "1/s", "yearly maintenance as a share of purchase price (default: the price book's)", at_least=0, default=None, example="5 percent/year"
+    )
+    electricity: Quantity | None = number("USD/J", "energy price (default: the price book's)", at_least=0, default=None, example="0.10 USD/kWh")
+    space: Quantity | None = number(
+        "USD/J", "space per IT power and time (default: the price book's)", at_least=0, default=None, example="184 USD/kW/month"
+    )
+    staff: Quantity = number("USD/s", "people who run it", at_least=0, default="0 USD/year")
+    software: Quantity = number("USD/s", "licences", at_least=0, default="0 USD/year")
+    one_off: Quantity = number("USD", "further cost at the start without resale value", at_least=0, default="0 USD")
+    utilization: Quantity = number("1", "share of the capacity that is used and paid (assumed)", above=0, at_most=1, default="0.6")
+    token_price: Quantity | None = number("USD/token", "price a token is sold at", at_least=0, default=None, example="0.60 USD/Mtoken")
+    request_price: Quantity | None = number("USD/request", "price a request is sold at", at_least=0, default=None, example="20 USD/Mrequest")
+    other_income: Quantity | None = number("USD/s", "further income", at_least=0, default=None)
+    tax_rate: Quantity = number("1", "tax rate, in lease_advantage only", at_least=0, at_most=0.99, default="0")
+
+
+@dataclass(frozen=True)
+class Software:
+    """A second software stack: what it costs to run a model on chips its framework was not written for."""
+
+    operator_coverage: Quantity = number("1", "share of the graph's operators the stack can run on the chip", at_least=0, at_most=1, default="95 percent")
+    operators_per_layer: Quantity = number("1", "operators of one layer in the exported graph", above=0, default="12")
+    fallback_round_trip: Quantity = number("s", "way to the host and back for an operator that is not covered", at_least=0, default="20 us")
+    fallback_host: Quantity = number("s", "host time to run such an operator", at_least=0, default="10 us")
+    cuts: Quantity = number("1", "cuts of the graph between the two stacks", at_least=0, default="1")
+    layout_bandwidth: Quantity = number("B/s", "rate at which activations are converted to the other stack's layout", above=0, default="1 TB/s")
+    maturity_start: Quantity = number(
+        "1", "time of the first release over that of a mature one, beyond the chip's own compiler factor", at_least=1, default="2.0"
+    )
+    maturity_time: Quantity = number("s", "time in which that excess falls to 37 %", above=0, default="9 months")
+    age: Quantity = number("s", "time since the first release", at_least=0, default="12 months")
+    spread: Quantity = number("1", "factor by which the added time may be smaller or larger", at_least=1, default="2")
+    porting_effort: Quantity = number("s", "working time to port and validate the model, per stack", at_least=0, default="6 months", example="6 months")
+    engineer_cost: Quantity = number("USD/s", "cost of one engineer", at_least=0, default="20000 USD/month", example="20000 USD/month")
+    upkeep: Quantity = number("1/s", "share of the porting effort needed again every year", at_least=0, default="20 percent/year")
+    stacks: Quantity = number("1", "software stacks to port to and keep besides the first", at_least=0, whole=True, default="1")
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """The GPUs' other work: training, fine-tuning, other tenants."""
+
+    policy: str = text(
+        "finish: it fills idle time and a running slice is finished first; preempt: it is stopped when a request arrives; "
+        "reserved: it keeps its share of the time whatever arrives",
+        default="finish",
+        choices=("finish", "preempt", "reserved"),
+    )
+    share: Quantity = number("1", "share of the GPUs' time it takes (finish and preempt: at most what requests leave)", at_least=0, at_most=1, default="0")
+    slice: Quantity = number("s", "longest piece that is not interrupted; preempt: time to stop it and save its state", at_least=0, default="0 s", example="5 ms")
+    link_share: Quantity = number("1", "share of link bandwidth it uses", at_least=0, at_most=1, default="0")
+    utilization: Quantity = number("1", "power it draws while running, as a share of what requests draw", at_least=0, default="1")
+    earns: Quantity = number("USD/s", "what one GPU earns while it runs this work", at_least=0, default="0 USD/hour", example="2 USD/hour")
 
 
 CATALOG: dict[str, type] = {
     "gpus": GPU,
     "lpus": LPU,
     "links": Link,
+    "hosts": CpuPath,
     "models": Model,
     "families": Family,
     "runtimes": Runtime,

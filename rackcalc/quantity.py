@@ -36,6 +36,7 @@ class Quantity:
     value: float, or a numpy array in a sweep. unit: canonical unit text ("s", "B/s", "USD/token", ...).
     name: what a leaf is called in its file. formula and inputs: how a computed value was made.
     source, low, high: for a leaf, where it was read and the range it is known to lie in.
+    absolute: a leaf in K that is a point on the temperature scale, not a difference.
     """
 
     value: Any
@@ -46,6 +47,7 @@ class Quantity:
     source: Source | None = None
     low: float | None = None
     high: float | None = None
+    absolute: bool = False
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Quantity has no truth value; compare .value, or use xp.where inside a formula")
@@ -99,6 +101,8 @@ class Formula:
             for name, annotation in function.__annotations__.items()
         }
         self.unit: str = self.units.pop("return", "")
+        # a rise or margin in K, against a point on the temperature scale
+        self.difference = "difference" in getattr(function.__annotations__.get("return"), "__metadata__", ())
         FORMULAS[f"{self.module}.{self.name}"] = self
 
     def __repr__(self) -> str:

@@ -1,0 +1,5 @@
+"""python -m rackcalc"""
+
+from rackcalc.cli import main
+
+main()

@@ -1,0 +1,32 @@
+"""Problems with the user's input: all of them at once, each with its place and its mend."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong with the input. line and column are 1-based, 0 when there is no place (an option)."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        return f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
+
+
+class InputError(Exception):
+    """The input cannot be used. problems: every reason, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def failure(message: str, file: str = "", line: int = 0, column: int = 0, path: str = "") -> InputError:
+    """An InputError with a single problem."""
+    return InputError([Problem(file, line, column, path, message)])

@@ -1,0 +1,252 @@
+"""Electrical power: what a chip draws at a given load, clock and temperature, and what that makes of server and facility."""
+
+from dataclasses import dataclass
+
+from rackcalc import xp
+from rackcalc.formulas.combine import total
+from rackcalc.quantity import Quantity, Source, formula
+from rackcalc.units import (
+    Count,
+    JoulesPerRequest,
+    JoulesPerToken,
+    Kelvin,
+    PerKelvin,
+    Ratio,
+    RequestsPerSecond,
+    TokensPerSecond,
+    Watts,
+)
+
+
+@formula(cite="assumption: leakage is a fixed share of TDP, and TDP is stated with it included")
+def rated_leakage(tdp: Watts, share: Ratio) -> Watts:
+    """Leakage at the reference temperature, already inside the TDP.
+
+    >>> rated_leakage(tdp=1000.0, share=0.1)
+    100.0
+    """
+    return tdp * share
+
+
+@formula(cite="N. Weste, D. Harris, CMOS VLSI Design, 4th ed., ch. 5: subthreshold leakage; exponential over a working range")
+def leakage(rated: Watts, sensitivity: PerKelvin, temperature: Kelvin, reference: Kelvin) -> Watts:
+    """Leakage power of a junction at `temperature`; `rated` is its value at `reference`.
+
+    >>> round(leakage(rated=100.0, sensitivity=0.014, temperature=357.176, reference=338.15), 2)
+    130.52
+    """
+    return rated * xp.exp(xp.pure(sensitivity * (temperature - reference)))
+
+
+@formula(cite="A. Chandrakasan, S. Sheng, R. Brodersen, IEEE JSSC 27 (1992) 473-484: P = C V^2 f; voltage affine in clock")
+def switching_power(
+    tdp: Watts, idle_power: Watts, rated_leakage: Watts, utilization: Ratio, clock: Ratio, voltage_floor: Ratio
+) -> Watts:
+    """Everything but leakage: the standing part of idle power, plus switching at this load and clock.
+
+    clock: share of full clock. voltage_floor: voltage extrapolated to zero clock, as a share of the voltage at full clock.
+    At full load and clock, switching plus rated leakage is exactly the TDP, so leakage is not counted twice.
+
+    >>> switching_power(
+    ...     tdp=1000.0, idle_power=140.0, rated_leakage=100.0, utilization=1.0, clock=1.0, voltage_floor=0.5
+    ... )
+    900.0
+    """
+    standing = xp.maximum(idle_power - rated_leakage, 0 * idle_power)
+    voltage = voltage_floor + (1 - voltage_floor) * clock
+    return standing + (tdp - rated_leakage - standing) * utilization * clock * voltage**2
+
+
+@formula(cite="closed form fitted to measured GPU power while decoding (ML.ENERGY benchmark, arXiv:2505.06371): soft minimum with a cap")
+def decoding_power(
+    tdp: Watts,
+    idle_power: Watts,
+    memory_utilization: Ratio,
+    compute_utilization: Ratio,
+    chips: Count,
+    floor: Ratio,
+    slope: Ratio,
+    memory_weight: Ratio,
+    compute_weight: Ratio,
+    chips_exponent: Ratio,
+    cap: Ratio,
+    sharpness: Ratio,
+) -> Watts:
+    """Mean power of one GPU that serves a language model, from the shares of memory bandwidth and peak rate in use.
+
+    chips: GPUs that share the model; each idles while it waits for the others. floor and slope belong to the GPU family:
+    0.353 and 1 for Hopper, 0.003 and 2.5 for Blackwell (there poorly determined: every point lies near the cap).
+
+    >>> round(decoding_power(
+    ...     tdp=700.0, idle_power=70.0, memory_utilization=0.5, compute_utilization=0.05, chips=1.0, floor=0.353, slope=1.0,
+    ...     memory_weight=0.428, compute_weight=1.542, chips_exponent=0.129, cap=0.97, sharpness=12.0
+    ... ), 1)
+    519.1
+    """
+    load = memory_weight * xp.clip(memory_utilization, 0.0, 1.0) + compute_weight * xp.clip(compute_utilization, 0.0, 1.0)
+    share = xp.pure(idle_power / tdp + (floor + slope * load) * xp.power(xp.pure(chips), -chips_exponent))
+    return tdp * xp.power(xp.power(cap, -sharpness) + xp.power(share, -sharpness), -1 / sharpness)
+
+
+@formula(cite="definition: position between idle power and TDP")
+def power_utilization(power: Watts, idle_power: Watts, tdp: Watts) -> Ratio:
+    """Utilization at which a chip draws this power at full clock and reference temperature, within 0 and 1.
+
+    >>> power_utilization(power=570.0, idle_power=140.0, tdp=1000.0)
+    0.5
+    """
+    return xp.clip(xp.pure(xp.divide(power - idle_power, tdp - idle_power)), 0.0, 1.0)
+
+
+@formula(cite="linear fit to measured wall power of GPU servers in MLPerf Inference power submissions (mlcommons.org)")
+def wall_power(host_power: Watts, chips: Count, tdp: Watts, chip_share: Ratio, board_share: Ratio) -> Watts:
+    """Power at the plug of a busy GPU server, per TDP of its GPUs.
+
+    chip_share: 0.993 at full power, 0.643 in the vendor's efficiency mode. board_share: switches and fans of an 8-GPU SXM
+    board, 0.194 (0 without such a board). The fit's host, a two-socket server, takes 595 W.
+
+    >>> round(wall_power(host_power=595.0, chips=8.0, tdp=700.0, chip_share=0.993, board_share=0.194), 1)
+    7242.2
+    """
+    return host_power + chips * tdp * (chip_share + board_share)
+
+
+@formula(cite="definition: equal chips add up")
+def pool_power(count: Count, power: Watts) -> Watts:
+    """Power of `count` chips that draw the same.
+
+    >>> pool_power(count=8.0, power=1000.0)
+    8000.0
+    """
+    return count * power
+
+
+@formula(cite="The Green Grid, WP49 (2012), PUE: a comprehensive examination of the metric")
+def pue(it: Watts, cooling: Watts, losses: Watts) -> Ratio:
+    """Power usage effectiveness. Server fans are inside `it`; room fans, pumps and chillers are `cooling`.
+
+    >>> pue(it=100e3, cooling=20e3, losses=10e3)
+    1.3
+    """
+    return xp.divide(it + cooling + losses, it)
+
+
+@formula(cite="The Green Grid, WP49 (2012): PUE multiplies IT power, not chip power")
+def facility_power(it: Watts, pue: Ratio) -> Watts:
+    """Power the site draws for this IT load.
+
+    >>> facility_power(it=10e3, pue=1.5)
+    15000.0
+    """
+    return it * pue
+
+
+@formula(cite="definition: average power over rate")
+def energy_per_token(power: Watts, throughput: TokensPerSecond) -> JoulesPerToken:
+    """Energy spent per generated token; inf when nothing is generated.
+
+    >>> energy_per_token(power=10e3, throughput=5e3)
+    2.0
+    """
+    return xp.divide(power, throughput)
+
+
+@formula(cite="definition: average power over rate")
+def energy_per_request(power: Watts, throughput: RequestsPerSecond) -> JoulesPerRequest:
+    """Energy spent per request; inf when none is served.
+
+    >>> energy_per_request(power=10e3, throughput=200.0)
+    50.0
+    """
+    return xp.divide(power, throughput)
+
+
+@dataclass(frozen=True)
+class ChipPower:
+    """One chip at full clock and reference temperature: leakage apart, leakage, and both."""
+
+    switching: Quantity
+    leakage: Quantity
+    nominal: Quantity
+
+
+@dataclass(frozen=True)
+class Power:
+    """Average power. it holds chips, host and the servers' own fans; facility adds everything PUE stands for."""
+
+    chips: Quantity
+    fans: Quantity
+    host: Quantity
+    it: Quantity
+    facility: Quantity
+    energy_per_request: Quantity | None = None
+    energy_per_token: Quantity | None = None
+
+
+def assumed(value: float, unit: str, name: str, low: float, high: float, note: str) -> Quantity:
+    """A stated assumption with the range it is believed to lie in."""
+    return Quantity(value, unit, name, source=Source("assumed", note=note), low=low, high=high)
+
+
+LEAKAGE_SENSITIVITY = assumed(
+    0.014, "1/K", "leakage sensitivity", 0.010, 0.020, "leakage doubles every 50 K; 35 to 70 K are quoted for FinFET logic"
+)
+LEAKAGE_REFERENCE = Quantity(
+    338.15, "K", "leakage reference temperature", absolute=True, low=338.15, high=358.15,
+    source=Source("assumed", note="TDP is stated for a junction of about 65 to 85 degC"),
+)  # fmt: skip
+VOLTAGE_FLOOR = assumed(
+    0.5, "1", "voltage floor", 0.3, 0.8, "core voltage extrapolated to zero clock, as a share of the voltage at full clock"
+)
+FULL_CLOCK = Quantity(1.0, "1", "full clock", source=Source("given", note="no throttling"))
+
+
+FIT_SOURCE = Source("published", "ml-energy", note="fitted to measured decoding runs on H100 and B200, 1 to 8 GPUs")
+MEMORY_WEIGHT = Quantity(0.428, "1", "weight of memory utilization", source=FIT_SOURCE)
+COMPUTE_WEIGHT = Quantity(1.542, "1", "weight of compute utilization", source=FIT_SOURCE)
+CHIPS_EXPONENT = Quantity(0.129, "1", "exponent of chips that share a model", source=FIT_SOURCE)
+POWER_CAP = Quantity(0.97, "1", "largest sustained share of TDP", source=FIT_SOURCE)
+SHARPNESS = Quantity(12.0, "1", "sharpness of the soft minimum", source=FIT_SOURCE)
+
+
+def decoding_utilization(
+    tdp: Quantity,
+    idle_power: Quantity,
+    memory_utilization: Quantity,
+    compute_utilization: Quantity,
+    chips: Quantity,
+    floor: Quantity,
+    slope: Quantity,
+) -> Quantity:
+    """Utilization to give chip() for a GPU that decodes; floor and slope are the family's power_floor and power_slope."""
+    power = decoding_power(
+        tdp=tdp,
+        idle_power=idle_power,
+        memory_utilization=memory_utilization,
+        compute_utilization=compute_utilization,
+        chips=chips,
+        floor=floor,
+        slope=slope,
+        memory_weight=MEMORY_WEIGHT,
+        compute_weight=COMPUTE_WEIGHT,
+        chips_exponent=CHIPS_EXPONENT,
+        cap=POWER_CAP,
+        sharpness=SHARPNESS,
+    )
+    return power_utilization(power=power, idle_power=idle_power, tdp=tdp)
+
+
+def chip(
+    tdp: Quantity, idle_power: Quantity, utilization: Quantity, leakage_share: Quantity, clock: Quantity = FULL_CLOCK
+) -> ChipPower:
+    """Power of one chip before its temperature is known. utilization: 0 idle to 1 TDP; see power_utilization."""
+    leak = rated_leakage(tdp=tdp, share=leakage_share)
+    switching = switching_power(
+        tdp=tdp,
+        idle_power=idle_power,
+        rated_leakage=leak,
+        utilization=utilization,
+        clock=clock,
+        voltage_floor=VOLTAGE_FLOOR,
+    )
+    return ChipPower(switching, leak, total(switching=switching, leakage=leak))

@@ -1,0 +1,460 @@
+"""YAML -> spec. One generic builder over the declarations in the dataclasses; every error at once, each with its place."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from rackcalc import units
+from rackcalc.document import Node, assign, parse, plain, read_text
+from rackcalc.errors import InputError, Problem, failure
+from rackcalc.fields import (
+    REQUIRED,
+    Declared,
+    Flag,
+    Listing,
+    Number,
+    Part,
+    Section,
+    Table,
+    Text,
+    declarations,
+)
+from rackcalc.parts import CATALOG
+from rackcalc.quantity import KINDS, Quantity, Source
+
+PACKAGE = Path(__file__).parent
+_VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")
+
+
+def suggest(word: str, words: Iterable[str]) -> str:
+    """'; did you mean ...?' for a near miss, else the list of words when it is short."""
+    import difflib
+
+    words = list(words)
+    close = difflib.get_close_matches(word, words, 1, 0.6)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(words)}" if 0 < len(words) <= 30 else ""
+
+
+@dataclass
+class Builder:
+    """Builds spec objects from nodes and collects every problem. where: node per dotted path, for later messages."""
+
+    default_kind: str = "given"
+    problems: list[Problem] = field(default_factory=list)
+    where: dict[str, Node] = field(default_factory=dict)
+
+    def fail(self, node: Node, path: str, message: str) -> None:
+        self.problems.append(node.problem(path, message))
+
+    def build(self, cls: type, node: Node, path: str = "") -> Any:
+        """An instance of a declared dataclass, or None when a problem was found in it."""
+        self.where[path] = node
+        declared = declarations(cls)
+        if node.value is None:
+            node = Node({}, node.file, node.line, node.column)
+        if not isinstance(node.value, dict):
+            self.fail(node, path, f"expected a mapping with {', '.join(list(declared)[:4])} ..., got {node.kind}")
+            return None
+        found = len(self.problems)
+        for key, child in node.value.items():
+            if key not in declared:
+                self.fail(child, _join(path, key), f"unknown key{suggest(key, declared)}")
+        values = {name: self.field(d, node, name, _join(path, name)) for name, d in declared.items()}
+        return cls(**values) if len(self.problems) == found else None
+
+    def field(self, declared: Declared, parent: Node, name: str, path: str) -> Any:
+        """The value of one field of a mapping, or its default."""
+        assert isinstance(parent.value, dict)
+        node = parent.value.get(name)
+        if node is not None and node.value is None and not isinstance(declared, Section):
+            node = None
+        if node is None:
+            return self.absent(declared, parent, path)
+        self.where[path] = node
+        return self.value(declared, node, path)
+
+    def absent(self, declared: Declared, parent: Node, path: str) -> Any:
+        match declared:
+            case Number(default=None) | Text(default=None) | Part(default=None):
+                return None
+            case Number(default=default) if default != REQUIRED:
+                value = units.parse(str(default), declared.unit, absolute=declared.absolute)
+                source = Source("assumed", note="default: " + declared.doc)
+                return Quantity(value, declared.unit, path, source=source, absolute=declared.absolute)
+            case Number():
+                self.fail(parent, path, f"is missing; expected {units.expected(declared.unit, declared.example)}")
+            case Text(default=default) if default != REQUIRED:
+                return default
+            case Text():
+                self.fail(parent, path, f"is missing; expected {declared.doc}{_choices(declared.choices)}")
+            case Part(default=default) if default != REQUIRED:
+                return self.value(declared, Node(default, parent.file, parent.line, parent.column), path)
+            case Part():
+                self.fail(parent, path, f"is missing; expected {declared.doc}; `rackcalc parts` lists the names")
+            case Flag():
+                return declared.default
+            case Section(optional=True):
+                return None
+            case Section(required=True):
+                self.fail(parent, path, f"is missing; expected {declared.doc}")
+            case Section():
+                return self.build(declared.type, Node(None, parent.file, parent.line, parent.column), path)
+            case Table(required=True):
+                self.fail(parent, path, f"is missing; expected {declared.doc}")
+            case Table():
+                return {}
+            case Listing():
+                return ()
+        return None
+
+    def value(self, declared: Declared, node: Node, path: str) -> Any:
+        match declared:
+            case Number():
+                return self.number(declared, node, path)
+            case Text():
+                return self.text(declared, node, path)
+            case Flag():
+                if node.value in ("true", "false"):
+                    return node.value == "true"
+                self.fail(node, path, f"expected true or false, got {node.kind}")
+            case Section():
+                if node.value is None and declared.optional:
+                    return None
+                return self.build(declared.type, node, path)
+            case Part():
+                return self.part(declared, node, path)
+            case Table():
+                return self.table(declared, node, path)
+            case Listing():
+                if not isinstance(node.value, tuple):
+                    self.fail(node, path, f"expected a list of {declared.doc}, got {node.kind}")
+                    return None
+                return tuple(self.item(declared.of, child, f"{path}[{i}]") for i, child in enumerate(node.value))
+        return None
+
+    def item(self, of: Any, node: Node, path: str) -> Any:
+        self.where[path] = node
+        return self.build(of, node, path) if isinstance(of, type) else self.value(of, node, path)
+
+    def table(self, declared: Table, node: Node, path: str) -> Any:
+        if not isinstance(node.value, dict):
+            self.fail(node, path, f"expected a mapping: {declared.doc}, got {node.kind}")
+            return None
+        result = {}
+        for key, child in node.value.items():
+            if declared.choices and key not in declared.choices:
+                self.fail(child, _join(path, key), f"unknown key{suggest(key, declared.choices)}")
+            else:
+                result[key] = self.item(declared.of, child, _join(path, key))
+        return result
+
+    def text(self, declared: Text, node: Node, path: str) -> Any:
+        if not isinstance(node.value, str):
+            self.fail(node, path, f"expected {declared.doc}, got {node.kind}")
+            return None
+        if declared.choices and node.value not in declared.choices:
+            near = suggest(node.value, declared.choices)
+            self.fail(node, path, f"expected one of {', '.join(declared.choices)}, got {node.kind}{near if 'mean' in near else ''}")
+            return None
+        if declared.catalog and node.value not in part_names(declared.catalog):
+            self.fail(node, path, f'no {declared.catalog} part "{node.value}"{suggest(node.value, part_names(declared.catalog))}')
+            return None
+        return node.value
+
+    def number(self, declared: Number, node: Node, path: str) -> Quantity | None:
+        """A Quantity from "900 GB/s" or {value: 900 GB/s, low:, high:, kind:, source:, note:}."""
+        parts: Mapping[str, Node] = {"value": node}
+        if isinstance(node.value, dict):
+            parts = node.value
+            for key, child in parts.items():
+                if key not in _VALUE_KEYS:
+                    self.fail(child, _join(path, key), f"unknown key{suggest(key, _VALUE_KEYS)}")
+            if "value" not in parts:
+                self.fail(node, path, f"has no value; expected {units.expected(declared.unit, declared.example)}")
+                return None
+        value = self.scalar(declared, parts["value"], path)
+        low, high = (self.scalar(declared, parts[k], _join(path, k)) if k in parts else None for k in ("low", "high"))
+        if value is None:
+            return None
+        if (low is not None and low > value) or (high is not None and high < value):
+            self.fail(node, path, "the value lies outside its own low and high")
+        place = parts["value"]
+        words = {k: parts[k].value if k in parts else "" for k in ("kind", "source", "note")}
+        kind = str(words["kind"] or self.default_kind)
+        if kind not in KINDS:
+            self.fail(parts["kind"], _join(path, "kind"), f"expected one of {', '.join(KINDS)}, got {parts['kind'].kind}")
+        source = Source(kind, str(words["source"]), place.file, place.line, place.column, str(words["note"]))
+        return Quantity(value, declared.unit, path, source=source, low=low, high=high, absolute=declared.absolute)
+
+    def scalar(self, declared: Number, node: Node, path: str) -> float | None:
+        if not isinstance(node.value, str):
+            self.fail(node, path, f"expected {units.expected(declared.unit, declared.example)}, got {node.kind}")
+            return None
+        try:
+            value = units.parse(node.value, declared.unit, example=declared.example, absolute=declared.absolute)
+        except units.UnitError as error:
+            self.fail(node, path, str(error))
+            return None
+        for broken, words in (
+            (declared.above is not None and value <= declared.above, f"more than {declared.above:g}"),
+            (declared.at_least is not None and value < declared.at_least, f"at least {declared.at_least or 0:g}"),
+            (declared.at_most is not None and value > declared.at_most, f"at most {declared.at_most or 0:g}"),
+            (declared.whole and value != int(value), "a whole number"),
+        ):
+            if broken:
+                unit = "" if declared.unit == "1" or "whole" in words else f" {declared.unit}"
+                self.fail(node, path, f'must be {words}{unit}, got "{node.value}"')
+                return None
+        return value
+
+    def part(self, declared: Part, node: Node, path: str) -> Any:
+        """A catalog part by name, a part with overrides ({from: name, ...}), or a whole part written in place."""
+        if isinstance(node.value, str):
+            return self.named_part(declared.kind, node, {}, path)
+        if not isinstance(node.value, dict):
+            self.fail(node, path, f"expected the name of a part of {declared.kind}, or a mapping, got {node.kind}")
+            return None
+        if "hf_config" in node.value and declared.kind == "models":
+            try:
+                return self.build(CATALOG["models"], self.hugging_face(node, path), path)
+            except InputError as error:
+                self.problems.extend(error.problems)
+                return None
+        if "from" in node.value:
+            own = {key: child for key, child in node.value.items() if key != "from"}
+            return self.named_part(declared.kind, node.value["from"], own, path)
+        return self.build(CATALOG[declared.kind], node, path)
+
+    def named_part(self, kind: str, name: Node, overrides: dict[str, Node], path: str) -> Any:
+        if not isinstance(name.value, str) or name.value not in part_names(kind):
+            wanted = suggest(str(name.value), part_names(kind))
+            self.fail(name, path, f"no {kind} part {name.kind}{wanted}; `rackcalc parts {kind}` lists them")
+            return None
+        base = part_node(kind, name.value)
+        self.where[path] = name
+        for key, child in overrides.items():
+            base = _merge(base, key, child)
+        return self.build(CATALOG[kind], base, path)
+
+    def hugging_face(self, node: Node, path: str) -> Node:
+        """The node tree of a model described by a Hugging Face config.json, with the file's own keys on top."""
+        import json
+
+        from rackcalc.huggingface import ConfigError, model_from_config
+
+        assert isinstance(node.value, dict)
+        reference = node.value["hf_config"]
+        own = {key: child for key, child in node.value.items() if key != "hf_config"}
+        if not isinstance(reference.value, str):
+            raise InputError([reference.problem(path, f"expected the path of a config.json, got {reference.kind}")])
+        base = Path(reference.file).parent if reference.file not in ("", "<stdin>") else Path()
+        target = str(base / reference.value)
+        try:
+            fields = model_from_config(json.loads(read_text(target)))
+        except json.JSONDecodeError as error:
+            raise failure(f"not valid JSON: {error.msg}", target, error.lineno, error.colno) from None
+        except ConfigError as error:
+            raise failure(str(error), target) from None
+        described = plain(fields, Node(None, target, 1, 1))
+        assert isinstance(described.value, dict)
+        return Node(described.value | own, reference.file, reference.line, reference.column)
+
+
+def _merge(base: Node, key: str, child: Node) -> Node:
+    """The node with one key overridden; mappings of parts merge key by key, values replace values."""
+    assert isinstance(base.value, dict)
+    old = base.value.get(key)
+    deep = old is not None and isinstance(old.value, dict) and isinstance(child.value, dict)
+    if deep and old is not None and "value" not in old.value and isinstance(child.value, dict):  # type: ignore[operator]
+        for inner, grandchild in child.value.items():
+            old = _merge(old, inner, grandchild)
+        child = old
+    return assign(base, key, child)
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _choices(choices: tuple[str, ...]) -> str:
+    return f": one of {', '.join(choices)}" if choices else ""
+
+
+@cache
+def part_names(kind: str) -> tuple[str, ...]:
+    """The names of all catalog parts of a kind, sorted."""
+    return tuple(sorted(path.stem for path in (PACKAGE / "catalog" / kind).glob("*.yaml")))
+
+
+@cache
+def part_node(kind: str, name: str) -> Node:
+    """The node tree of one catalog file; its places read catalog/KIND/NAME.yaml:line."""
+    text = (PACKAGE / "catalog" / kind / f"{name}.yaml").read_text(encoding="utf-8")
+    return parse(text, f"catalog/{kind}/{name}.yaml")
+
+
+@cache
+def load_part(kind: str, name: str) -> Any:
+    """A catalog part as its dataclass. kind: a key of parts.CATALOG. InputError when the file is wrong."""
+    builder = Builder("assumed")
+    part = builder.build(CATALOG[kind], part_node(kind, name), name)
+    if builder.problems:
+        raise InputError(builder.problems)
+    return part
+
+
+@cache
+def sources() -> Mapping[str, Mapping[str, str]]:
+    """Source id -> title, url, date, read."""
+    root = parse((PACKAGE / "catalog" / "sources.yaml").read_text(encoding="utf-8"), "catalog/sources.yaml")
+    assert isinstance(root.value, dict)
+    return {
+        name: {key: str(value.value or "") for key, value in node.value.items()}
+        for name, node in root.value.items()
+        if isinstance(node.value, dict)
+    }
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A rack, with the place of everything in it. where: dotted path -> Node; scenario: "" for the file as it is."""
+
+    rack: Any
+    file: str
+    where: Mapping[str, Node]
+    scenario: str = ""
+
+    def problem(self, path: str, message: str) -> Problem:
+        """A Problem at the place where the path, or the nearest section around it, was written."""
+        at = path
+        while at and at not in self.where:
+            at = at.rpartition(".")[0]
+        node = self.where.get(at)
+        return node.problem(path, message) if node else Problem(self.file, 0, 0, path, message)
+
+
+def bundled_racks() -> Mapping[str, Path]:
+    """Name -> file of the racks that come with rackcalc: in the package when installed, in configs/ in a checkout."""
+    for folder in (PACKAGE / "racks", PACKAGE.parent / "configs"):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {}
+
+
+def find_rack(name: str) -> tuple[str, str]:
+    """A file's path, "-" or a bundled rack's name -> (text, name to show). InputError when there is none."""
+    if name == "-":
+        return read_text("-"), "<stdin>"
+    if "/" not in name and not Path(name).exists():
+        bundled = bundled_racks()
+        if name in bundled:
+            return read_text(str(bundled[name])), f"{name}.yaml"
+        raise failure(f"no such file, and no bundled rack of that name{suggest(name, bundled)}", name)
+    return read_text(name), name
+
+
+def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = ()) -> Loaded:
+    """A rack from YAML text. sets: PATH=VALUE overrides, applied after the scenario. InputError with every problem."""
+    from rackcalc.spec import Rack
+
+    root = parse(text, file)
+    if not isinstance(root.value, dict):
+        raise InputError([root.problem("", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")])
+    builder = Builder()
+    scenarios = root.value.get("scenarios")
+    root = Node({k: v for k, v in root.value.items() if k != "scenarios"}, file, root.line, root.column)
+    root = _apply_scenario(root, scenarios, scenario, builder)
+    for assignment in sets:
+        root = _apply_set(root, assignment, builder)
+    rack = builder.build(Rack, root)
+    if builder.problems:
+        raise InputError(builder.problems)
+    return Loaded(rack, file, builder.where, scenario)
+
+
+def load(name: str, scenario: str = "", sets: Iterable[str] = ()) -> Loaded:
+    """A rack from a file, "-" for standard input, or a bundled rack's name."""
+    text, shown = find_rack(name)
+    return load_text(text, shown, scenario, sets)
+
+
+def scenario_names(text: str, file: str) -> tuple[str, ...]:
+    """The scenarios a rack file describes."""
+    root = parse(text, file)
+    node = root.value.get("scenarios") if isinstance(root.value, dict) else None
+    return tuple(node.value) if node is not None and isinstance(node.value, dict) else ()
+
+
+def _apply_scenario(root: Node, scenarios: Node | None, chosen: str, builder: Builder) -> Node:
+    """The tree with the chosen scenario's overrides; the form of all scenarios is checked."""
+    if scenarios is None or scenarios.value is None:
+        table: dict[str, Node] = {}
+    elif isinstance(scenarios.value, dict):
+        table = scenarios.value
+    else:
+        builder.fail(scenarios, "scenarios", f"expected a mapping of names to overrides, got {scenarios.kind}")
+        return root
+    for name, node in table.items():
+        if not isinstance(node.value, dict):
+            builder.fail(node, f"scenarios.{name}", f"expected a mapping of paths to values, got {node.kind}")
+            continue
+        for path in node.value:
+            unknown = unknown_step(path)
+            if unknown:
+                builder.fail(node.value[path], f"scenarios.{name}.{path}", unknown)
+    if not chosen:
+        return root
+    if chosen not in table:
+        raise failure(f'no scenario "{chosen}"{suggest(chosen, table)}', root.file, path="scenarios")
+    overrides = table[chosen].value
+    for path, node in (overrides if isinstance(overrides, dict) else {}).items():
+        root = assign(root, path, node)
+    return root
+
+
+def _apply_set(root: Node, assignment: str, builder: Builder) -> Node:
+    """The tree with one --set PATH=VALUE; the value is YAML, typed by the field it is for."""
+    path, equals, value = assignment.partition("=")
+    path = path.strip()
+    if not equals or not path:
+        raise failure(f'--set expects PATH=VALUE such as "workload.batch=8", got "{assignment}"')
+    unknown = unknown_step(path)
+    if unknown:
+        raise failure(unknown, "--set", path=path)
+    value = value.strip()
+    node = parse(value, "--set") if value[:1] in "[{" and value else Node(value or None, "--set", 1, len(path) + 2)
+    return assign(root, path, node)
+
+
+def unknown_step(path: str) -> str:
+    """Why a dotted path names nothing in a rack file; "" when it does name something."""
+    from rackcalc.spec import Rack
+
+    current: Any = Section(Rack, "a rack")
+    for step in path.split("."):
+        if isinstance(current, Part):
+            current = CATALOG[current.kind] if step != "from" else Text("name")
+            if isinstance(current, Text):
+                continue
+        if isinstance(current, Section):
+            current = current.type
+        if isinstance(current, type):
+            known = declarations(current)
+            if step not in known:
+                return f'no "{step}" in {path!r}{suggest(step, known)}'
+            current = known[step]
+        elif isinstance(current, Table):
+            if current.choices and step not in current.choices:
+                return f'no "{step}" in {path!r}{suggest(step, current.choices)}'
+            current = current.of
+        elif isinstance(current, Number):
+            if step not in _VALUE_KEYS:
+                return f'no "{step}" in {path!r}{suggest(step, _VALUE_KEYS)}'
+            current = Text(step)
+        else:
+            return f'nothing below "{step}" in {path!r}'
+    return ""

@@ -1,0 +1,52 @@
+"""The catalog as text and as data: kinds, parts, and one part with every value's source."""
+
+from typing import Any
+
+from rackcalc.errors import failure
+from rackcalc.explain import provenance, show_value
+from rackcalc.load import load_part, part_names, suggest
+from rackcalc.parts import CATALOG
+from rackcalc.quantity import Quantity
+from rackcalc.render.json import leaf
+from rackcalc.tree import figures, nested
+
+
+def as_text(kind: str | None, name: str | None) -> str:
+    """Kinds with their parts; the parts of a kind; or one part, a value a line."""
+    if kind is None:
+        return "".join(f"{kind}: {', '.join(part_names(kind))}\n" for kind in CATALOG)
+    _known(kind, name)
+    if name is None:
+        width = max(map(len, part_names(kind)), default=0)
+        return "".join(f"{part:{width}}  {load_part(kind, part).name}\n" for part in part_names(kind))
+    part = load_part(kind, name)
+    lines = [f"{name}: {part.name}"]
+    pairs = [(path, show_value(quantity), provenance(quantity)) for path, quantity in figures(part)]
+    widths = [max((len(pair[i]) for pair in pairs), default=0) for i in (0, 1)]
+    lines += [f"  {path:{widths[0]}}  {value:{widths[1]}}  {source}" for path, value, source in pairs]
+    return "\n".join(lines) + "\n"
+
+
+def as_data(kind: str | None, name: str | None) -> Any:
+    """The same as nested data; values as {value, unit, kind, source, note}."""
+    if kind is None:
+        return {kind: list(part_names(kind)) for kind in CATALOG}
+    _known(kind, name)
+    if name is None:
+        return {part: load_part(kind, part).name for part in part_names(kind)}
+
+    def convert(node: Any) -> Any:
+        if isinstance(node, Quantity):
+            source = node.source
+            extra = {"source": source.reference, "note": source.note} if source else {}
+            return leaf(node) | {"low": node.low, "high": node.high} | extra
+        return {key: convert(value) for key, value in node.items()} if isinstance(node, dict) else node
+
+    return convert(nested(load_part(kind, name)))
+
+
+def _known(kind: str, name: str | None) -> None:
+    if kind not in CATALOG:
+        raise failure(f'no kind of part "{kind}"{suggest(kind, CATALOG)}')
+    if name is not None and name not in part_names(kind):
+        raise failure(f'no {kind} part "{name}"{suggest(name, part_names(kind))}')

@@ -1,0 +1,26 @@
+"""A small result (one transfer, say) as aligned lines and as data."""
+
+from typing import Any
+
+from rackcalc.explain import show_value
+from rackcalc.quantity import Quantity
+from rackcalc.render.json import leaf
+from rackcalc.tree import figures, nested
+
+
+def as_text(result: Any, title: str) -> str:
+    """One figure a line, aligned."""
+    pairs = [(path, show_value(quantity)) for path, quantity in figures(result)]
+    width = max(len(path) for path, _ in pairs)
+    return "\n".join([title, *(f"  {path:{width}}  {value}" for path, value in pairs)]) + "\n"
+
+
+def as_data(result: Any) -> Any:
+    """The result as nested mappings of {value, unit, kind}."""
+
+    def convert(node: Any) -> Any:
+        if isinstance(node, Quantity):
+            return leaf(node)
+        return {name: convert(value) for name, value in node.items()} if isinstance(node, dict) else node
+
+    return convert(nested(result))

@@ -1,0 +1,12 @@
+"""Estimates as JSON Lines: one object a line."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from rackcalc.render.json import document
+
+
+def render(reports: Sequence[Any]) -> str:
+    """One line per estimate."""
+    return "".join(json.dumps(document(report), ensure_ascii=False) + "\n" for report in reports)

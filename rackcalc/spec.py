@@ -1,0 +1,144 @@
+"""What a rack is: the sections a user writes. Parts of the catalog are in parts.py."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rackcalc.fields import catalog_part, flag, listing, number, section, table, text
+from rackcalc.parts import (
+    FORMATS,
+    GPU,
+    LPU,
+    Cooling,
+    CpuPath,
+    Economics,
+    LatencyValue,
+    Link,
+    Model,
+    Runtime,
+    Sharing,
+    Software,
+    System,
+)
+from rackcalc.quantity import Quantity
+
+SPLITS = ("gpu", "lpu", "encoder-pipeline", "prefill-decode", "attention-ffn", "draft-verify")
+
+
+@dataclass(frozen=True)
+class GpuPool:
+    """The GPUs of the rack."""
+
+    part: GPU = catalog_part("gpus", "which GPU")
+    count: Quantity = number("1", "how many", above=0, whole=True, example="8")
+    system: System | None = catalog_part("systems", "the product they come in: its host power, fans, height and price", default=None)
+
+
+@dataclass(frozen=True)
+class LpuPool:
+    """The LPUs of the rack."""
+
+    part: LPU = catalog_part("lpus", "which LPU")
+    count: Quantity = number("1", "how many chips", above=0, whole=True, example="256")
+    system: System | None = catalog_part("systems", "the product they come in", default=None)
+    spill: Quantity | None = number(
+        "B/s", "let weights that do not fit stream in at this rate (10 to 1000 times slower)", above=0, default=None
+    )
+
+
+@dataclass(frozen=True)
+class Accelerators:
+    """The chips that compute."""
+
+    gpu: GpuPool | None = section(GpuPool, "the GPUs", optional=True)
+    lpu: LpuPool | None = section(LpuPool, "the LPUs", optional=True)
+
+
+@dataclass(frozen=True)
+class LinkUse:
+    """How two pools, or the chips of one pool, are joined."""
+
+    part: Link = catalog_part("links", "which link")
+    hypothetical: bool = flag("the chips do not have this port; compute it all the same and mark every figure")
+    path: str = text(
+        "how bytes get across: zero-copy, over a host bounce buffer, or serialised through the network stack",
+        default="zero-copy",
+        choices=("zero-copy", "bounce", "serialised"),
+    )
+    host: CpuPath = catalog_part("hosts", "the host memory path, for bounce and serialised", default="cpu-path")
+    other_load: Quantity = number("1", "share of the link's rate that other traffic takes", at_least=0, at_most=0.99, default="0")
+    temperature: Quantity | None = number("K", "temperature of cable and connectors (default: the rack's outlet)", absolute=True, default=None)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What is asked of the rack."""
+
+    input: Quantity = number("token", "prompt or sequence length", above=0, whole=True, example="128 token")
+    output: Quantity | None = number("token", "tokens generated per request (decoders)", above=0, whole=True, default=None)
+    batch: Quantity = number("1", "sequences processed together", above=0, whole=True, default="1")
+    arrival_rate: Quantity | None = number("request/s", "requests arriving (Poisson); without it the rack is idle but for one", above=0, default=None)
+    slo: Quantity | None = number("s", "p99 limit that the priced throughput must meet", above=0, default=None)
+    precision: str = text("format of weights and activations", choices=tuple(FORMATS))
+    kv_precision: str | None = text("format of the KV cache (default: fp8 with 8-bit and smaller weights, else bf16)", choices=tuple(FORMATS), default=None)
+
+
+@dataclass(frozen=True)
+class Speculation:
+    """Speculative decoding: a small model drafts, the large one verifies."""
+
+    model: Model = catalog_part("models", "the model that drafts")
+    tokens: Quantity = number("1", "tokens drafted per step", above=0, whole=True, default="4")
+    acceptance: Quantity = number("1", "chance that one drafted token is accepted", at_least=0, at_most=0.999, default="0.7")
+
+
+@dataclass(frozen=True)
+class Serving:
+    """Who does which part of the work, and with what software."""
+
+    split: str = text("which chips do what", choices=SPLITS)
+    runtime: Runtime | None = catalog_part("runtimes", "the software that drives the GPUs", default=None)
+    tensor_parallel: Quantity | None = number(
+        "1", "GPUs that share one copy of the model (default: 1 for encoders, all GPUs for decoders)", above=0, whole=True, default=None
+    )
+    gpu_layers: Quantity | None = number("1", "encoder-pipeline: layers that stay on the GPU (default: none)", at_least=0, whole=True, default=None)
+    microbatches: Quantity = number("1", "attention-ffn: batches in flight between the pools", above=0, whole=True, default="2")
+    kv_transfer: str = text("prefill-decode: send the KV cache at once or layer by layer", default="layer-wise", choices=("bulk", "layer-wise"))
+    speculation: Speculation | None = section(Speculation, "draft-verify: the drafting model", optional=True)
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the rack stands."""
+
+    cooling: Cooling = catalog_part("cooling", "how heat leaves", default="air")
+    inlet: Quantity | None = number("K", "air or coolant temperature at the rack's inlet (default: the cooling's design supply)", absolute=True, above=0, default=None)
+    altitude: Quantity = number("m", "height above sea level", at_least=-500, at_most=6000, default="0 m")
+    airflow: Quantity | None = number("m^3/s", "air the site can push through the rack (default: what the design rise needs)", above=0, default=None)
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A limit that fails or warns."""
+
+    fail_if: str | None = text("condition that fails, such as latency.p99 > 2 ms", default=None)
+    warn_if: str | None = text("condition that only warns", default=None)
+    why: str = text("what the limit protects", default="")
+
+
+@dataclass(frozen=True)
+class Rack:
+    """A rack and its work, as a user describes it."""
+
+    name: str = text("what to call it", example="Rack of God")
+    notes: str | None = text("free text", default=None)
+    accelerators: Accelerators = section(Accelerators, "the chips: gpu, lpu or both", required=True)
+    links: Mapping[str, LinkUse] = table(LinkUse, "how they are joined", choices=("gpu-gpu", "lpu-lpu", "gpu-lpu"))
+    model: Model = catalog_part("models", "the AI model")
+    workload: Workload = section(Workload, "what is asked", required=True)
+    serving: Serving = section(Serving, "who does what", required=True)
+    software: Software | None = section(Software, "what porting to a second software stack does", optional=True)
+    sharing: Sharing | None = section(Sharing, "the GPUs' other work", optional=True)
+    site: Site = section(Site, "where it stands")
+    economics: Economics = section(Economics, "money")
+    latency_value: LatencyValue | None = section(LatencyValue, "what a millisecond is worth", optional=True)
+    gates: tuple[Gate, ...] = listing(Gate, "limits")

@@ -1,0 +1,47 @@
+"""Walking a result: dotted paths to the Quantities in nested dataclasses and dicts. Tables, JSON, gates and explain share it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from rackcalc.errors import failure
+from rackcalc.quantity import Quantity
+
+
+def figures(result: Any, path: str = "") -> Iterator[tuple[str, Quantity]]:
+    """Every Quantity of a result with its dotted path, in order of definition."""
+    if isinstance(result, Quantity):
+        yield path, result
+    elif is_dataclass(result) and not isinstance(result, type):
+        for item in fields(result):
+            yield from figures(getattr(result, item.name), f"{path}.{item.name}" if path else item.name)
+    elif isinstance(result, Mapping):
+        for name, value in result.items():
+            yield from figures(value, f"{path}.{name}" if path else str(name))
+
+
+def figure(result: Any, path: str) -> Quantity:
+    """The Quantity at a dotted path. InputError naming near misses when there is none."""
+    known = dict(figures(result))
+    if path in known:
+        return known[path]
+    below = [name for name in known if name.startswith(path + ".")]
+    if below:
+        raise failure(f"is a group; choose one of {', '.join(below[:12])}", path=path)
+    from rackcalc.load import suggest
+
+    near = suggest(path, known)
+    raise failure(f"no such figure{near or '; `rackcalc estimate RACK --json` lists them all'}", path=path)
+
+
+def nested(result: Any) -> Any:
+    """The result as nested dicts with Quantities as leaves; empty groups are left out."""
+    if isinstance(result, Quantity | str | bool):
+        return result
+    if is_dataclass(result) and not isinstance(result, type):
+        items = {item.name: nested(getattr(result, item.name)) for item in fields(result)}
+    elif isinstance(result, Mapping):
+        items = {str(name): nested(value) for name, value in result.items()}
+    else:
+        return None
+    return {name: value for name, value in items.items() if value is not None and value != {}}
