@@ -199,16 +199,10 @@ class Builder:
         except units.UnitError as error:
             self.fail(node, path, str(error))
             return None
-        for broken, words in (
-            (declared.above is not None and value <= declared.above, f"more than {declared.above:g}"),
-            (declared.at_least is not None and value < declared.at_least, f"at least {declared.at_least or 0:g}"),
-            (declared.at_most is not None and value > declared.at_most, f"at most {declared.at_most or 0:g}"),
-            (declared.whole and value != int(value), "a whole number"),
-        ):
-            if broken:
-                unit = "" if declared.unit == "1" or "whole" in words else f" {declared.unit}"
-                self.fail(node, path, f'must be {words}{unit}, got "{node.value}"')
-                return None
+        broken = _broken_bound(declared, value)
+        if broken:
+            self.fail(node, path, f'must be {broken}, got "{node.value}"')
+            return None
         return value
 
     def part(self, declared: Part, node: Node, path: str) -> Any:
@@ -262,6 +256,18 @@ class Builder:
         described = plain(fields, Node(None, target, 1, 1))
         assert isinstance(described.value, dict)
         return Node(described.value | own, reference.file, reference.line, reference.column)
+
+
+def _broken_bound(declared: Number, value: float) -> str:
+    """What the value must be and is not, in words; "" when all bounds hold."""
+    unit = "" if declared.unit == "1" else f" {declared.unit}"
+    if declared.above is not None and value <= declared.above:
+        return f"more than {declared.above:g}{unit}"
+    if declared.at_least is not None and value < declared.at_least:
+        return f"at least {declared.at_least:g}{unit}"
+    if declared.at_most is not None and value > declared.at_most:
+        return f"at most {declared.at_most:g}{unit}"
+    return "a whole number" if declared.whole and value != int(value) else ""
 
 
 def _merge(base: Node, key: str, child: Node) -> Node:

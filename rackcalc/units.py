@@ -36,6 +36,7 @@ Flop = Annotated[float, "FLOP"]
 FlopPerSecond = Annotated[float, "FLOP/s"]
 FlopPerToken = Annotated[float, "FLOP/token"]
 FlopPerByte = Annotated[float, "FLOP/B"]
+FlopPerJoule = Annotated[float, "FLOP/J"]
 Tokens = Annotated[float, "token"]
 TokensPerSecond = Annotated[float, "token/s"]
 SecondsPerToken = Annotated[float, "s/token"]
@@ -85,6 +86,7 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "FLOP/s": ("an arithmetic rate", "2250 TFLOP/s"),
     "FLOP/token": ("arithmetic per token", "140 GFLOP/token"),
     "FLOP/B": ("arithmetic per byte", "300 FLOP/B"),
+    "FLOP/J": ("arithmetic per energy", "0.7 TFLOP/J"),
     "token": ("a length in tokens", "128 token"),
     "token/s": ("a token rate", "5000 token/s"),
     "s/token": ("a time per token", "20 ms/token"),
@@ -136,7 +138,7 @@ _SUFFIXES = {
     "B": ("", "/s", "/token"),
     "b": ("", "/s"),
     "s": ("", "/token", "/request"),
-    "FLOP": ("", "/s", "/token", "/B"),
+    "FLOP": ("", "/s", "/token", "/B", "/J"),
     "OP": ("", "/s"),
     "J": ("", "/token", "/request"),
     "token": ("", "/s", "/day", "/request"),

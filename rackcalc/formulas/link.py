@@ -128,7 +128,7 @@ def bandwidth_efficiency(achieved: BytesPerSecond, nominal: BytesPerSecond) -> R
 def load_store_bandwidth(bandwidth: BytesPerSecond, lines: Count, line: Bytes, round_trip: Seconds) -> BytesPerSecond:
     """Rate of plain loads over a link with a limited number of outstanding cache lines.
 
-    >>> load_store_bandwidth(bandwidth=450e9, lines=1024.0, line=128.0, round_trip=1.024e-6)
+    >>> load_store_bandwidth(bandwidth=450e9, lines=1000.0, line=128.0, round_trip=1e-6)
     128000000000.0
     """
     return xp.minimum(bandwidth, lines * line / round_trip)
@@ -257,9 +257,7 @@ def transfer(
         wire_bytes=wire,
         bandwidth=achieved,
         efficiency=bandwidth_efficiency(achieved=achieved, nominal=nominal),
-        half_size=half_size(
-            latency=latency, bandwidth=rate, payload=link.packet_payload, header=link.packet_header
-        ),
+        half_size=half_size(latency=latency, bandwidth=rate, payload=link.packet_payload, header=link.packet_header),
         contention_wait=wait,
         zero_copy=total(transfer=time, fence=cpu_path.fence),
         bounce=bounce,

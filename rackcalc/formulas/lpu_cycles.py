@@ -12,6 +12,7 @@ from rackcalc.quantity import formula
 from rackcalc.units import (
     BYTE,
     FLOP,
+    SECOND,
     TOKEN,
     Bytes,
     BytesPerSecond,
@@ -23,7 +24,7 @@ from rackcalc.units import (
     Tokens,
 )
 
-ISCA20 = "D. Abts et al., Think Fast: A Tensor Streaming Processor, ISCA 2020 (four 320 x 320 planes, weights installed in 40 cycles)"
+ISCA20 = "D. Abts et al., Think Fast: A Tensor Streaming Processor, ISCA 2020 (320 x 320 planes, 40-cycle installs)"
 ISCA22 = "D. Abts et al., A Software-defined Tensor Streaming Multiprocessor, ISCA 2022"
 ABSORBED = "DeepSeek-AI, DeepSeek-V2, arXiv:2405.04434, section 2.1 (latent attention with absorbed projections)"
 
@@ -139,7 +140,7 @@ def latent_projection_cycles(
     >>> latent_projection_cycles(rows=1.0, hidden=7168.0, heads=128.0, q_rank=1536.0, kv_rank=512.0, nope_dim=128.0,
     ...     rope_dim=64.0, value_dim=128.0, chips=8.0, planes=4.0, size=320.0, install_cycles=40.0, row_cycles=1.0,
     ...     width=1.0)
-    3560.0
+    2920.0
     """
     unit = (chips, planes, size, install_cycles, row_cycles, width)
     queries = heads * (nope_dim + rope_dim)
@@ -173,8 +174,8 @@ def attention_cycles(
 
     tokens: new tokens per sequence; context: tokens they attend to. BERT-Large at 128 tokens, 16 bit:
 
-    >>> attention_cycles(batch=1.0, tokens=128.0, context=128.0, heads=16.0, kv_heads=16.0, key_dim=64.0, value_dim=64.0,
-    ...     chips=1.0, planes=4.0, size=320.0, install_cycles=40.0, row_cycles=4.0, width=2.0)
+    >>> attention_cycles(batch=1.0, tokens=128.0, context=128.0, heads=16.0, kv_heads=16.0, key_dim=64.0,
+    ...     value_dim=64.0, chips=1.0, planes=4.0, size=320.0, install_cycles=40.0, row_cycles=4.0, width=2.0)
     4096.0
     """
     unit = (chips, planes, size, install_cycles, row_cycles, width)
@@ -207,7 +208,7 @@ def feed_forward_cycles(
     return _passes(rows, hidden, ffn, matrices - 1, *unit) + _passes(rows, ffn, hidden, 1, *unit)
 
 
-@formula(cite=ISCA20 + "; uniform routing: E (1 - (1 - k/E)^rows) of E experts get a row")
+@formula(cite=ISCA20 + "; experts that no row was routed to take no time")
 def expert_cycles(
     rows: Count,
     hidden: Count,
@@ -216,6 +217,7 @@ def expert_cycles(
     matrices: Count,
     experts: Count,
     active: Count,
+    hit: Count,
     chips: Count,
     planes: Count,
     size: Count,
@@ -225,14 +227,13 @@ def expert_cycles(
 ) -> Count:
     """Matrix cycles of one mixture-of-experts layer, router and shared experts included.
 
-    Every expert is spread over all the chips, so only those that a row was routed to take time. Mixtral-8x7B, one row:
+    Every expert is spread over all the chips. hit: experts that got a row. Mixtral-8x7B, one row:
 
     >>> expert_cycles(rows=1.0, hidden=4096.0, ffn=14336.0, shared_ffn=0.0, matrices=3.0, experts=8.0, active=2.0,
-    ...     chips=8.0, planes=4.0, size=320.0, install_cycles=40.0, row_cycles=1.0, width=1.0)
+    ...     hit=2.0, chips=8.0, planes=4.0, size=320.0, install_cycles=40.0, row_cycles=1.0, width=1.0)
     4480.0
     """
     unit = (chips, planes, size, install_cycles, row_cycles, width)
-    hit = experts * (1 - xp.power(xp.pure(1 - active / experts), xp.pure(rows)))
     rows_each = rows * active / hit
     routed = _passes(rows_each, hidden, ffn, hit * (matrices - 1), *unit) + _passes(rows_each, ffn, hidden, hit, *unit)
     shared = _passes(rows, hidden, shared_ffn, matrices - 1, *unit) + _passes(rows, shared_ffn, hidden, 1, *unit)
@@ -263,8 +264,8 @@ def attention_vector_cycles(
 ) -> Count:
     """Vector cycles of one layer's softmax and first normalisation.
 
-    >>> round(attention_vector_cycles(batch=1.0, tokens=128.0, context=128.0, heads=16.0, hidden=1024.0, softmax_passes=3.0,
-    ...     norm_passes=3.0, lanes=320.0, chips=1.0), 1)
+    >>> round(attention_vector_cycles(batch=1.0, tokens=128.0, context=128.0, heads=16.0, hidden=1024.0,
+    ...     softmax_passes=3.0, norm_passes=3.0, lanes=320.0, chips=1.0), 1)
     3686.4
     """
     rows = batch * tokens / TOKEN
@@ -324,17 +325,20 @@ def layers_time(cycles: Count, layers: Count, clock: Hertz) -> Seconds:
     return xp.divide(cycles * layers, clock)
 
 
-@formula(cite=ISCA22 + "; latency and bandwidth of a direct exchange between all chips of a group")
-def all_reduce_time(latency: Seconds, chips: Count, group: Count, size: Bytes, bandwidth: BytesPerSecond) -> Seconds:
-    """All-reduce inside one tightly coupled group; bandwidth: one direction of one chip-to-chip link.
+@formula(cite=ISCA22 + "; reduce-scatter and all-gather, each a direct exchange between all chips of a group")
+def all_reduce_time(
+    latency: Seconds, chips: Count, group: Count, size: Bytes, bandwidth: BytesPerSecond, port: BytesPerSecond
+) -> Seconds:
+    """All-reduce inside one tightly coupled group. bandwidth: of one link, port: of all links of a chip, one direction.
 
-    No time for one chip, inf for more chips than the group has.
+    No time for one chip, inf for more chips than the group has. Eight chips, the activations of one 8192-wide token:
 
-    >>> round(all_reduce_time(latency=2.1e-6, chips=8.0, group=8.0, size=16384.0, bandwidth=12.2e9) * 1e6, 3)
-    2.436
+    >>> round(all_reduce_time(latency=2.1e-6, chips=8.0, group=8.0, size=16384.0, bandwidth=14e9, port=224e9) * 1e6, 3)
+    2.393
     """
-    exchange = latency + xp.divide(2 * size, chips * bandwidth)
-    return xp.where(chips > group, xp.inf * latency, xp.where(chips > 1, exchange, 0 * latency))
+    peers = chips - 1
+    exchange = latency + xp.divide(2 * peers * size, chips * xp.minimum(peers * bandwidth, port))
+    return xp.where(chips > group, xp.inf * SECOND, xp.where(chips > 1, exchange, 0 * latency))
 
 
 @formula(cite=ISCA22 + "; sending overlaps with computing as far as cut-through allows")

@@ -1,4 +1,4 @@
-"""Electrical power: what a chip draws at a given load, clock and temperature, and what that makes of server and facility."""
+"""Electrical power: what a chip draws at a load, clock and temperature, and what server and facility make of it."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ def rated_leakage(tdp: Watts, share: Ratio) -> Watts:
     return tdp * share
 
 
-@formula(cite="N. Weste, D. Harris, CMOS VLSI Design, 4th ed., ch. 5: subthreshold leakage; exponential over a working range")
+@formula(cite="N. Weste, D. Harris, CMOS VLSI Design, 4th ed., ch. 5: subthreshold leakage, as an exponential")
 def leakage(rated: Watts, sensitivity: PerKelvin, temperature: Kelvin, reference: Kelvin) -> Watts:
     """Leakage power of a junction at `temperature`; `rated` is its value at `reference`.
 
@@ -38,13 +38,13 @@ def leakage(rated: Watts, sensitivity: PerKelvin, temperature: Kelvin, reference
     return rated * xp.exp(xp.pure(sensitivity * (temperature - reference)))
 
 
-@formula(cite="A. Chandrakasan, S. Sheng, R. Brodersen, IEEE JSSC 27 (1992) 473-484: P = C V^2 f; voltage affine in clock")
+@formula(cite="A. Chandrakasan et al., IEEE JSSC 27 (1992) 473-484: P = C V^2 f; assumption: voltage affine in clock")
 def switching_power(
     tdp: Watts, idle_power: Watts, rated_leakage: Watts, utilization: Ratio, clock: Ratio, voltage_floor: Ratio
 ) -> Watts:
     """Everything but leakage: the standing part of idle power, plus switching at this load and clock.
 
-    clock: share of full clock. voltage_floor: voltage extrapolated to zero clock, as a share of the voltage at full clock.
+    clock: share of full clock. voltage_floor: voltage extrapolated to zero clock, as a share of that at full clock.
     At full load and clock, switching plus rated leakage is exactly the TDP, so leakage is not counted twice.
 
     >>> switching_power(
@@ -57,7 +57,7 @@ def switching_power(
     return standing + (tdp - rated_leakage - standing) * utilization * clock * voltage**2
 
 
-@formula(cite="closed form fitted to measured GPU power while decoding (ML.ENERGY benchmark, arXiv:2505.06371): soft minimum with a cap")
+@formula(cite="closed form fitted to GPU power measured while decoding (ML.ENERGY benchmark, arXiv:2505.06371)")
 def decoding_power(
     tdp: Watts,
     idle_power: Watts,
@@ -74,16 +74,18 @@ def decoding_power(
 ) -> Watts:
     """Mean power of one GPU that serves a language model, from the shares of memory bandwidth and peak rate in use.
 
-    chips: GPUs that share the model; each idles while it waits for the others. floor and slope belong to the GPU family:
-    0.353 and 1 for Hopper, 0.003 and 2.5 for Blackwell (there poorly determined: every point lies near the cap).
+    chips: GPUs that share the model; each idles while it waits for the others. floor and slope belong to the family:
+    0.353 and 1 for Hopper, 0.003 and 2.5 for Blackwell (poorly determined: every point lies near the cap).
 
     >>> round(decoding_power(
-    ...     tdp=700.0, idle_power=70.0, memory_utilization=0.5, compute_utilization=0.05, chips=1.0, floor=0.353, slope=1.0,
-    ...     memory_weight=0.428, compute_weight=1.542, chips_exponent=0.129, cap=0.97, sharpness=12.0
+    ...     tdp=700.0, idle_power=70.0, memory_utilization=0.5, compute_utilization=0.05, chips=1.0, floor=0.353,
+    ...     slope=1.0, memory_weight=0.428, compute_weight=1.542, chips_exponent=0.129, cap=0.97, sharpness=12.0
     ... ), 1)
     519.1
     """
-    load = memory_weight * xp.clip(memory_utilization, 0.0, 1.0) + compute_weight * xp.clip(compute_utilization, 0.0, 1.0)
+    load = memory_weight * xp.clip(memory_utilization, 0.0, 1.0) + compute_weight * xp.clip(
+        compute_utilization, 0.0, 1.0
+    )
     share = xp.pure(idle_power / tdp + (floor + slope * load) * xp.power(xp.pure(chips), -chips_exponent))
     return tdp * xp.power(xp.power(cap, -sharpness) + xp.power(share, -sharpness), -1 / sharpness)
 
@@ -102,8 +104,8 @@ def power_utilization(power: Watts, idle_power: Watts, tdp: Watts) -> Ratio:
 def wall_power(host_power: Watts, chips: Count, tdp: Watts, chip_share: Ratio, board_share: Ratio) -> Watts:
     """Power at the plug of a busy GPU server, per TDP of its GPUs.
 
-    chip_share: 0.993 at full power, 0.643 in the vendor's efficiency mode. board_share: switches and fans of an 8-GPU SXM
-    board, 0.194 (0 without such a board). The fit's host, a two-socket server, takes 595 W.
+    chip_share: 0.993 at full power, 0.643 in the vendor's efficiency mode. board_share: switches and fans of an 8-GPU
+    SXM board, 0.194 (0 without such a board). The fit's host, a two-socket server, takes 595 W.
 
     >>> round(wall_power(host_power=595.0, chips=8.0, tdp=700.0, chip_share=0.993, board_share=0.194), 1)
     7242.2
@@ -189,19 +191,29 @@ def assumed(value: float, unit: str, name: str, low: float, high: float, note: s
 
 
 LEAKAGE_SENSITIVITY = assumed(
-    0.014, "1/K", "leakage sensitivity", 0.010, 0.020, "leakage doubles every 50 K; 35 to 70 K are quoted for FinFET logic"
+    0.014,
+    "1/K",
+    "leakage sensitivity",
+    0.010,
+    0.020,
+    "leakage doubles every 50 K (35 to 70 K)",
 )
 LEAKAGE_REFERENCE = Quantity(
     338.15, "K", "leakage reference temperature", absolute=True, low=338.15, high=358.15,
     source=Source("assumed", note="TDP is stated for a junction of about 65 to 85 degC"),
 )  # fmt: skip
 VOLTAGE_FLOOR = assumed(
-    0.5, "1", "voltage floor", 0.3, 0.8, "core voltage extrapolated to zero clock, as a share of the voltage at full clock"
+    0.5,
+    "1",
+    "voltage floor",
+    0.3,
+    0.8,
+    "core voltage extrapolated to zero clock, as a share of that at full clock",
 )
 FULL_CLOCK = Quantity(1.0, "1", "full clock", source=Source("given", note="no throttling"))
 
 
-FIT_SOURCE = Source("published", "ml-energy", note="fitted to measured decoding runs on H100 and B200, 1 to 8 GPUs")
+FIT_SOURCE = Source("measured", "mlenergy", note="fitted to decoding runs on H100 and B200, 1 to 8 GPUs")
 MEMORY_WEIGHT = Quantity(0.428, "1", "weight of memory utilization", source=FIT_SOURCE)
 COMPUTE_WEIGHT = Quantity(1.542, "1", "weight of compute utilization", source=FIT_SOURCE)
 CHIPS_EXPONENT = Quantity(0.129, "1", "exponent of chips that share a model", source=FIT_SOURCE)
@@ -218,7 +230,7 @@ def decoding_utilization(
     floor: Quantity,
     slope: Quantity,
 ) -> Quantity:
-    """Utilization to give chip() for a GPU that decodes; floor and slope are the family's power_floor and power_slope."""
+    """Utilization to give chip() for a GPU that decodes. floor, slope: the family's power_floor, power_slope."""
     power = decoding_power(
         tdp=tdp,
         idle_power=idle_power,

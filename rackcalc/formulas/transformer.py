@@ -306,7 +306,9 @@ def rows(batch: Count, tokens: Tokens) -> Count:
 @cache
 def width(format_: str) -> Quantity:
     """Bytes of one element of a number format, block scales included."""
-    return constant(FORMATS[format_], "B", f"bytes per {format_} element", "published", note="OCP MX and NVFP4 scales included")
+    return constant(
+        FORMATS[format_], "B", f"bytes per {format_} element", "published", note="OCP MX and NVFP4 scales included"
+    )
 
 
 @cache
@@ -379,7 +381,9 @@ def model_size(model: Model, weight_format: str, kv_format: str) -> ModelSize:
     stored = formats(model, weight_format)
     hidden, matrices = model.hidden, model.ffn_matrices
     shape = {"hidden": hidden, "heads": model.heads, "kv_heads": model.kv_heads, "head_dim": model.head_dim}
-    attention = total(projections=_attention(model), vectors=vector_parameters(**shape, ffn=model.ffn, matrices=matrices))
+    attention = total(
+        projections=_attention(model), vectors=vector_parameters(**shape, ffn=model.ffn, matrices=matrices)
+    )
     ffn = ffn_parameters(hidden=hidden, ffn=model.ffn, matrices=matrices)
     expert, shared, routed, active, expert_layers = _experts(model)
     dense = dense_layers(layers=model.layers, expert_layers=expert_layers)
@@ -471,7 +475,5 @@ def _ends(model: Model) -> tuple[Quantity, Quantity, Quantity]:
         vocabulary=model.vocabulary, hidden=model.hidden, max_context=model.max_context, matrices=model.ffn_matrices
     )
     head = head_parameters(vocabulary=model.vocabulary, hidden=model.hidden, matrices=model.ffn_matrices)
-    own = own_head(
-        head=head, vocabulary=model.vocabulary, hidden=model.hidden, tied_embeddings=model.tied_embeddings
-    )
+    own = own_head(head=head, vocabulary=model.vocabulary, hidden=model.hidden, tied_embeddings=model.tied_embeddings)
     return embedding, head, own

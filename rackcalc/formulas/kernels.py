@@ -1,0 +1,415 @@
+"""GPU kernels, one at a time: matrix products, attention, element-wise passes, launches."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from rackcalc import xp
+from rackcalc.formulas.transformer import width
+from rackcalc.parts import FORMATS, GPU, Family, GemmParameters, Runtime
+from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.units import (
+    FLOP,
+    TOKEN,
+    Bytes,
+    BytesPerSecond,
+    Count,
+    Flop,
+    FlopPerJoule,
+    FlopPerSecond,
+    Ratio,
+    Seconds,
+    Tokens,
+    Watts,
+)
+
+TILES = (64, 128, 256)
+SPLITS = (1, 2, 4, 8)
+
+FITTED = "closed form fitted to the kernel tables of NVIDIA aiconfigurator 0.12.0"
+
+
+def _fastest(m: Any, n: Any, k: Any, groups: Any, per_k: Any, floor: Any, second: Any, extra: Any, sms: Any) -> Any:
+    """Smallest time over all tiles and splits of k.
+
+    per_k(rows, columns): time of one wave per element of k. floor: memory time. second + split * extra: split-k pass.
+    """
+    rows = {tile: xp.ceil(m / tile) * groups for tile in TILES}
+    columns = {tile: xp.ceil(n / tile) for tile in TILES}
+    depths = [(split, xp.ceil(k / split), 0 * second if split == 1 else second + split * extra) for split in SPLITS]
+    best = None
+    for tile_rows, high in rows.items():
+        for tile_columns, wide in columns.items():
+            tiles, step = high * wide / sms, per_k(tile_rows, tile_columns)
+            for split, depth, pass_time in depths:
+                time = xp.maximum(xp.ceil(tiles * split) * depth * step, floor) + pass_time
+                best = time if best is None else xp.minimum(best, time)
+    return best
+
+
+@formula(
+    cite=FITTED + "; tiles, waves and split-K as in NVIDIA CUTLASS and "
+    "Osama et al., Stream-K, arXiv:2301.03598; memory and compute bound as in LLMCompass, arXiv:2312.03134"
+)
+def gemm_time(
+    m: Count,
+    n: Count,
+    k: Count,
+    groups: Count,
+    weight_width: Bytes,
+    operand_width: Bytes,
+    input_width: Bytes,
+    output_width: Bytes,
+    peak: FlopPerSecond,
+    bandwidth: BytesPerSecond,
+    sms: Count,
+    launch: Seconds,
+    compute_share: Ratio,
+    memory_share: Ratio,
+    k_step: Seconds,
+    load_rate: BytesPerSecond,
+    split_k: Seconds,
+    row_block: Count,
+) -> Seconds:
+    """(m x k) times (k x n), `groups` times in one kernel; the fastest of 9 tile shapes and 4 splits of k.
+
+    Widths are bytes per element: of weights, of activations in the matrix unit, as they arrive (wider: a quantising
+    pass is added) and of the result. load_rate may be inf. Fitted for 1 <= m <= 16384, 256 <= n, k <= 16384: mean
+    error 3 to 8 % by family and format, worst 40 %. The example is BERT-Large's first feed-forward product on a B200,
+    which takes 3.40 us measured.
+
+    >>> round(1e6 * gemm_time(m=128.0, n=4096.0, k=1024.0, groups=1.0, weight_width=2.0, operand_width=2.0,
+    ...     input_width=2.0, output_width=2.0, peak=2250e12, bandwidth=7.7e12, sms=148.0, launch=1.81e-6,
+    ...     compute_share=0.721, memory_share=0.72, k_step=1.98e-9, load_rate=1e18, split_k=2.2e-6, row_block=128.0), 2)
+    3.84
+    """
+    unit_rate, rate = compute_share * peak / sms, memory_share * bandwidth
+
+    def per_k(tile_rows: int, tile_columns: int) -> Any:
+        arithmetic = 2 * FLOP * xp.maximum(tile_rows, row_block) * tile_columns / unit_rate
+        loads = (xp.minimum(m, tile_rows) * operand_width + tile_columns * weight_width) / load_rate
+        return xp.maximum(xp.maximum(arithmetic, loads), k_step)
+
+    floor = groups * (n * k * weight_width + m * k * operand_width + m * n * output_width) / rate
+    reduction = 2 * groups * m * n * output_width / rate
+    quantise = xp.where(input_width > operand_width, groups * m * k * (input_width + operand_width) / rate, 0 * launch)
+    return launch + quantise + _fastest(m, n, k, groups, per_k, floor, split_k, reduction, sms)
+
+
+@formula(cite=FITTED)
+def prefill_attention_time(
+    batch: Count,
+    tokens: Tokens,
+    heads: Count,
+    kv_heads: Count,
+    head_dim: Count,
+    causal: Ratio,
+    pairs: Ratio,
+    element: Bytes,
+    peak: FlopPerSecond,
+    bandwidth: BytesPerSecond,
+    sms: Count,
+    launch: Seconds,
+    tile: Count,
+    compute_share: Ratio,
+    memory_share: Ratio,
+    wave_time: Seconds,
+) -> Seconds:
+    """Attention of one layer over whole sequences, as a kernel of its own. causal 1: no look ahead, 0: both ways.
+
+    pairs: share of the query-key pairs kept (sliding windows), 1 without a window. Mean error 4 to 6 % on its family,
+    10 to 24 % on lengths beyond the fitted. The example: 8 query heads over 8192 tokens on a B200, 191 us measured.
+
+    >>> round(1e6 * prefill_attention_time(batch=1.0, tokens=8192.0, heads=8.0, kv_heads=1.0, head_dim=128.0, causal=1.0,
+    ...     pairs=1.0, element=2.0, peak=2250e12, bandwidth=7.7e12, sms=148.0, launch=13.5e-6, tile=128.0,
+    ...     compute_share=0.58, memory_share=0.253, wave_time=2e-6))
+    148
+    """
+    length = tokens / TOKEN
+    blocks = xp.ceil(length / tile)
+    tiles = batch * heads * blocks
+    keys = tile * blocks * xp.where(causal > 0, (blocks + 1) / 2, blocks)
+    arithmetic = 4 * batch * heads * tile * keys * head_dim * pairs * FLOP / (compute_share * peak)
+    idle = xp.maximum(sms / tiles, 1.0)
+    traffic = 2 * batch * length * head_dim * (heads + kv_heads) * element / (memory_share * bandwidth)
+    return launch + arithmetic * idle + traffic + xp.ceil(tiles / sms) * wave_time
+
+
+@formula(cite="assumption: one wave of tiles at a stated share of peak, as fused kernels of TensorRT-class engines")
+def fused_attention_time(
+    batch: Count,
+    tokens: Tokens,
+    heads: Count,
+    head_dim: Count,
+    element: Bytes,
+    peak: FlopPerSecond,
+    bandwidth: BytesPerSecond,
+    sms: Count,
+    launch: Seconds,
+    tile: Count,
+    compute_share: Ratio,
+    memory_share: Ratio,
+) -> Seconds:
+    """Bidirectional attention of one encoder layer inside a compiled engine: launch plus waves or traffic.
+
+    >>> round(1e6 * fused_attention_time(batch=1.0, tokens=128.0, heads=16.0, head_dim=64.0, element=2.0, peak=312e12,
+    ...     bandwidth=1.555e12, sms=108.0, launch=4.64e-6, tile=128.0, compute_share=0.3, memory_share=0.7), 2)
+    9.48
+    """
+    length = tokens / TOKEN
+    waves = xp.ceil(batch * heads * xp.ceil(length / tile) / sms)
+    arithmetic = waves * 4 * xp.minimum(length, tile) * length * head_dim * FLOP / (compute_share * peak / sms)
+    traffic = 4 * batch * length * heads * head_dim * element / (memory_share * bandwidth)
+    return launch + xp.maximum(arithmetic, traffic)
+
+
+@formula(cite=FITTED)
+def decode_attention_time(
+    batch: Count,
+    context: Tokens,
+    heads: Count,
+    kv_heads: Count,
+    head_dim: Count,
+    element: Bytes,
+    bandwidth: BytesPerSecond,
+    sms: Count,
+    launch: Seconds,
+    memory_share: Ratio,
+    head_time: Seconds,
+    split_time: Seconds,
+    split_context: Tokens,
+) -> Seconds:
+    """Attention of one layer for one new token per sequence, rope and cache append included.
+
+    Mean error 4 to 12 % on its family, 14 to 50 % on an unseen one. The example: 64 query heads, 8 KV heads, 32k tokens
+    of context on a B200, 34.9 us measured.
+
+    >>> round(1e6 * decode_attention_time(batch=1.0, context=32768.0, heads=64.0, kv_heads=8.0, head_dim=128.0, element=2.0,
+    ...     bandwidth=7.7e12, sms=148.0, launch=10.65e-6, memory_share=0.9, head_time=0.222e-6, split_time=1.3e-6,
+    ...     split_context=24000.0), 1)
+    30.8
+    """
+    read = 2 * batch * (context / TOKEN) * kv_heads * head_dim * element / (memory_share * bandwidth)
+    items = batch * heads / sms * head_time
+    return launch + xp.maximum(read, items) + split_time * xp.divide(context, context + split_context)
+
+
+@formula(cite="assumption: the decode attention form with one shared latent per token; DeepSeek-V2, arXiv:2405.04434")
+def latent_decode_attention_time(
+    batch: Count,
+    context: Tokens,
+    heads: Count,
+    kv_lora_rank: Count,
+    qk_rope_head_dim: Count,
+    element: Bytes,
+    peak: FlopPerSecond,
+    bandwidth: BytesPerSecond,
+    launch: Seconds,
+    memory_share: Ratio,
+    compute_share: Ratio,
+) -> Seconds:
+    """Absorbed multi-head latent attention of one layer, one new token per sequence: reads only the latent.
+
+    >>> round(1e6 * latent_decode_attention_time(batch=64.0, context=4096.0, heads=16.0, kv_lora_rank=512.0,
+    ...     qk_rope_head_dim=64.0, element=2.0, peak=2250e12, bandwidth=7.7e12, launch=10.65e-6, memory_share=0.9,
+    ...     compute_share=0.58), 1)
+    54.2
+    """
+    entries = batch * context / TOKEN
+    read = entries * (kv_lora_rank + qk_rope_head_dim) * element / (memory_share * bandwidth)
+    arithmetic = 2 * entries * heads * (2 * kv_lora_rank + qk_rope_head_dim) * FLOP / (compute_share * peak)
+    return launch + xp.maximum(read, arithmetic)
+
+
+@formula(cite="NVIDIA aiconfigurator 0.12.0: 3 us plus bytes over 0.8 of memory bandwidth")
+def elementwise_time(size: Bytes, bandwidth: BytesPerSecond, launch: Seconds, memory_share: Ratio) -> Seconds:
+    """A normalisation, activation or copy kernel that moves `size` bytes in all.
+
+    >>> round(1e6 * elementwise_time(size=786432.0, bandwidth=7.7e12, launch=3e-6, memory_share=0.8), 2)
+    3.13
+    """
+    return launch + size / (memory_share * bandwidth)
+
+
+@formula(cite="definition: bytes of the passes over an activation matrix")
+def activation_bytes(rows: Count, columns: Count, passes: Count, element: Bytes) -> Bytes:
+    """Bytes that reading and writing an activation matrix `passes` times moves.
+
+    >>> activation_bytes(rows=128.0, columns=1024.0, passes=3.0, element=2.0)
+    786432.0
+    """
+    return passes * rows * columns * element
+
+
+@formula(cite="NVIDIA CUDA programming guide: programmatic dependent launch overlaps a kernel's prologue")
+def kernel_launch(launch: Seconds, saving: Seconds) -> Seconds:
+    """Fixed time left of a kernel once its prologue overlaps with the kernel before it.
+
+    >>> kernel_launch(launch=3.0, saving=1.0)
+    2.0
+    """
+    return xp.maximum(launch - saving, 0 * launch)
+
+
+@formula(cite="definition: kernels of a kind times the time of one")
+def repeated(time: Seconds, copies: Count) -> Seconds:
+    """Time of several equal kernels or layers in a row.
+
+    >>> repeated(time=24.4e-6, copies=24.0)
+    0.0005856
+    """
+    return time * copies
+
+
+@formula(cite="measured: eager operations at 10 to 45 us of host time each (facebookresearch/sam2 issue 768)")
+def dispatch_time(layers: Count, operations: Count, dispatch: Seconds) -> Seconds:
+    """Host time to launch a model operation by operation.
+
+    >>> round(dispatch_time(layers=24.0, operations=29.0, dispatch=17e-6), 6)
+    0.011832
+    """
+    return layers * operations * dispatch
+
+
+@formula(cite="S. Williams et al., Roofline, CACM 52(4), 2009")
+def roofline_time(
+    flops: Flop, size: Bytes, peak: FlopPerSecond, bandwidth: BytesPerSecond, compute_share: Ratio, memory_share: Ratio
+) -> Seconds:
+    """The longer of arithmetic and memory traffic.
+
+    >>> round(1e6 * roofline_time(flops=77.4e9, size=604.6e6, peak=2250e12, bandwidth=7.7e12, compute_share=0.72,
+    ...     memory_share=0.78), 1)
+    100.7
+    """
+    return xp.maximum(flops / (compute_share * peak), size / (memory_share * bandwidth))
+
+
+@formula(
+    cite="assumption: sustained arithmetic is energy efficiency times TDP; fitted to TensorRT BERT on A100, A30, T4"
+)
+def sustained_share(
+    compute_share: Ratio, per_watt: FlopPerJoule, format_gain: Ratio, tdp: Watts, peak: FlopPerSecond
+) -> Ratio:
+    """Share of peak that survives the power cap: why a 70 W T4 holds 0.42 of its peak, a 165 W A30 0.72.
+
+    format_gain: operations per joule relative to 16 bit. Too strict at batch 1 to 4, where the clock is not yet capped.
+
+    >>> round(sustained_share(compute_share=0.844, per_watt=0.721e12, format_gain=1.0, tdp=165.0, peak=165e12), 3)
+    0.721
+    """
+    return xp.minimum(compute_share, per_watt * format_gain * tdp / peak)
+
+
+@formula(cite="definition: achieved over peak")
+def utilization(flops: Flop, time: Seconds, peak: FlopPerSecond, devices: Count) -> Ratio:
+    """Share of the peak arithmetic of all devices.
+
+    >>> round(utilization(flops=77.4e9, time=0.585e-3, peak=2250e12, devices=1.0), 4)
+    0.0588
+    """
+    return xp.divide(flops, time * peak * devices)
+
+
+@formula(cite="definition: achieved over peak")
+def memory_utilization(size: Bytes, time: Seconds, bandwidth: BytesPerSecond, devices: Count) -> Ratio:
+    """Share of the memory bandwidth of all devices.
+
+    >>> round(memory_utilization(size=604.6e6, time=0.585e-3, bandwidth=7.7e12, devices=1.0), 3)
+    0.134
+    """
+    return xp.divide(size, time * bandwidth * devices)
+
+
+# Formats a matrix unit may compute in, best first, for weights stored in a format.
+COMPUTE = {
+    "fp32": ("fp32", "tf32", "bf16", "fp16"),
+    "tf32": ("tf32", "bf16", "fp16"),
+    "bf16": ("bf16", "fp16"),
+    "fp16": ("fp16", "bf16"),
+    "fp8": ("fp8", "bf16", "fp16"),
+    "int8": ("int8", "bf16", "fp16"),
+    "fp4": ("fp4", "fp8", "bf16", "fp16"),
+    "mxfp4": ("fp8", "bf16", "fp16"),
+    "int4": ("bf16", "fp16"),
+}
+SIXTEEN_BIT = {"fp16": "bf16", "bf16": "fp16", "tf32": "bf16", "fp32": "bf16"}
+NO_LIMIT = constant(xp.inf, "B/s", "operand load rate", "assumed", note="not a limit on this family")
+SIXTEEN = constant(1.0, "1", "operations per joule relative to 16 bit", "published", note="by definition")
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One GPU under one runtime: what the time of a kernel depends on."""
+
+    gpu: GPU
+    family: Family
+    runtime: Runtime
+
+
+def compute_format(chip: Chip, weight_format: str) -> str:
+    """The format the matrix unit computes in; weights in a format it lacks are widened. ValueError when none fits."""
+    for name in COMPUTE[weight_format]:
+        if name in chip.gpu.peak and (name in chip.family.gemm or SIXTEEN_BIT.get(name) in chip.family.gemm):
+            return name
+    raise ValueError(f"{chip.gpu.name} computes in none of {', '.join(COMPUTE[weight_format])}")
+
+
+def by_format(table: Any, name: str) -> Any:
+    """The entry of a format, else of the other 16-bit format, else the first."""
+    return table.get(name) or table.get(SIXTEEN_BIT.get(name, "")) or next(iter(table.values()))
+
+
+def _share(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
+    per_watt = chip.family.sustained_per_watt
+    if per_watt is None:
+        return parameters.compute_share
+    gain = chip.family.eight_bit_gain if name in ("fp8", "int8") else SIXTEEN
+    return sustained_share(
+        compute_share=parameters.compute_share,
+        per_watt=per_watt,
+        format_gain=gain,
+        tdp=chip.gpu.tdp,
+        peak=chip.gpu.peak[name],
+    )
+
+
+def gemm(
+    chip: Chip, m: Quantity, n: Quantity, k: Quantity, groups: Quantity, weight_format: str, quantised: bool = False
+) -> Quantity:
+    """Time of a matrix product on one GPU. quantised: activations already are in the format of the matrix unit."""
+    name = compute_format(chip, weight_format)
+    parameters: GemmParameters = by_format(chip.family.gemm, name)
+    operand = width(name)
+    launch = parameters.launch
+    if chip.runtime.launch == "graph" and parameters.graph_launch is not None:
+        launch = parameters.graph_launch
+    return gemm_time(
+        m=m,
+        n=n,
+        k=k,
+        groups=groups,
+        weight_width=width(weight_format),
+        operand_width=operand,
+        input_width=operand if quantised or FORMATS[name] > 2 else width("bf16"),
+        output_width=operand if quantised else width("bf16"),
+        peak=chip.gpu.peak[name],
+        bandwidth=chip.gpu.memory_bandwidth,
+        sms=chip.gpu.sms,
+        launch=kernel_launch(launch=launch, saving=chip.runtime.launch_saving),
+        compute_share=_share(chip, parameters, name),
+        memory_share=parameters.memory_share,
+        k_step=parameters.k_step,
+        load_rate=NO_LIMIT if parameters.load_rate is None else parameters.load_rate,
+        split_k=parameters.split_k,
+        row_block=parameters.row_block,
+    )
+
+
+def elementwise(chip: Chip, rows: Quantity, columns: Quantity, passes: Quantity) -> Quantity:
+    """Time of a norm, activation or copy kernel over rows x columns 16-bit elements."""
+    launch = kernel_launch(launch=chip.family.elementwise_launch, saving=chip.runtime.elementwise_saving)
+    return elementwise_time(
+        size=activation_bytes(rows=rows, columns=columns, passes=passes, element=width("bf16")),
+        bandwidth=chip.gpu.memory_bandwidth,
+        launch=launch,
+        memory_share=chip.family.elementwise_share,
+    )

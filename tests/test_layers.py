@@ -1,0 +1,50 @@
+"""The walls of the house: who may import what."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "rackcalc"
+FILES = [path for path in PACKAGE.rglob("*.py")]
+
+
+def imports(path: Path) -> set[str]:
+    """Top-level names of everything a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_layers(path: Path) -> None:
+    name = path.relative_to(PACKAGE).as_posix()
+    tops = {module.partition(".")[0] for module in imports(path)}
+    own = {module for module in imports(path) if module.startswith("rackcalc")}
+    assert "pint" not in tops or name == "units.py"
+    assert "numpy" not in tops or name == "xp.py"
+    assert "typer" not in tops or name == "cli.py"
+    assert "rich" not in tops or name.startswith("render/")
+    assert "yaml" not in tops or name == "document.py"
+    if name.startswith("formulas/"):
+        allowed = ("rackcalc.formulas", "rackcalc.quantity", "rackcalc.units", "rackcalc.xp", "rackcalc.parts")
+        assert all(module == "rackcalc" or module.startswith(allowed) for module in own)
+
+
+def test_one_estimate_starts_light() -> None:
+    code = (
+        "import sys; sys.argv = ['rackcalc', 'estimate', 'rack-of-god', '--json']\n"
+        "from rackcalc.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        "heavy = {'pint', 'numpy', 'rich', 'pydantic'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert '"latency"' in done.stdout
