@@ -225,10 +225,21 @@ def estimate_of(rack: str, scenario: str, sets: Sequence[str] | None) -> Any:
 
 
 def one_transfer(link_name: str, size: str, other_load: str, hops: str | None) -> Any:
-    """The transfer of `rackcalc link`, from texts."""
+    """The transfer of `rackcalc link`, from texts. InputError with every problem."""
+    from rackcalc.errors import Problem
     from rackcalc.estimate import transfer_over
+    from rackcalc.load import argument, part_names, suggest
 
-    return transfer_over(link_name, size, other_load, hops)
+    problems: list[Problem] = []
+    if link_name not in part_names("links"):
+        near = suggest(link_name, part_names("links"))
+        problems.append(Problem("", 0, 0, "LINK", f'no link "{link_name}"{near}'))
+    moved = argument("SIZE", size, "B", problems, at_least=1.0, example="64 MiB")
+    load = argument("--other-load", other_load, "1", problems, at_least=0.0, at_most=0.99)
+    switches = argument("--hops", hops, "1", problems, at_least=0.0) if hops is not None else None
+    if problems or moved is None or load is None:
+        raise InputError(problems)
+    return transfer_over(link_name, moved, load, switches)
 
 
 def once(racks: Sequence[str]) -> Sequence[str]:

@@ -1,7 +1,7 @@
 """A Hugging Face config.json -> the mapping a file in catalog/models/ would have.
 
-Pure: takes parsed JSON, returns plain values, reads nothing. An architecture that is not in the tables below is refused,
-because a wrong guess about its layers would look like an answer.
+Pure: takes parsed JSON, returns plain values, reads nothing. An architecture that is not in the tables below is
+refused, because a wrong guess about its layers would look like an answer.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ DECODERS = {
     **dict.fromkeys(("gpt2", "gptj", "gpt_neox", "opt", "falcon", "starcoder2", "phi"), 2),
     **dict.fromkeys(("llama", "mistral", "mixtral", "llama4_text", "mimo", "phi3", "olmo2", "granite"), 3),
     **dict.fromkeys(("gemma", "gemma2", "gemma3_text", "gpt_oss", "minimax_m2", "glm4_moe", "glm_moe_dsa"), 3),
-    **dict.fromkeys(("qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"), 3),
+    **dict.fromkeys(("qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "qwen3_next", "qwen3_5_moe_text"), 3),
     **dict.fromkeys(("qwen3_vl_text", "qwen3_vl_moe_text", "qwen3_omni_moe_text"), 3),
     **dict.fromkeys(("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2"), 3),
 }
@@ -24,6 +24,7 @@ REFUSED = {
     "gemma4_text": "its full-attention layers differ in size from its sliding ones",
     "mimo_v2_flash": "its full-attention layers differ in size from its sliding ones",
     "gemma3n_text": "its layers share KV caches and have per-layer embeddings",
+    "qwen3_5_text": "a tenth of its weights are gates and linear-attention projections, which have no field",
     "mamba": "it has no attention",
     "mamba2": "it has no attention",
     "t5": "it is an encoder-decoder",
@@ -43,12 +44,20 @@ _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
 _ACTIVE = ("num_experts_per_tok", "num_experts_per_token")
 # These have experts of width intermediate_size; elsewhere that is the width of the dense layers.
 _EXPERTS_IN_FFN = ("mixtral", "minimax_m2", "gpt_oss", "llama4_text")
+_LINEAR = ("qwen3_next", "qwen3_5_moe_text")
+_ALTERNATING = {"gemma2": 2, "gemma3_text": 6}  # every n-th layer attends to everything
+# other words in layer_types -> keys that hold the window
+_WINDOWS: dict[str, tuple[str, ...]] = {
+    "linear_attention": (),
+    "sliding_attention": ("sliding_window",),
+    "chunked_attention": ("attention_chunk_size",),
+}
 _FORMATS = {"mxfp4": "mxfp4"}  # quant_method -> format of the expert weights
 _LARGEST = 10**12
 
 
 class ConfigError(ValueError):
-    """The configuration lacks a key, has one of the wrong type, or describes an architecture rackcalc cannot express."""
+    """The configuration lacks a key, has one of the wrong type, or describes what rackcalc cannot express."""
 
 
 def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -57,8 +66,9 @@ def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
     Nested configurations (text_config, thinker_config) are followed: only the language model is described.
     Raises ConfigError naming the key that is missing, malformed or not supported.
 
-    >>> model_from_config({"model_type": "bert", "num_hidden_layers": 24, "hidden_size": 1024, "num_attention_heads": 16,
-    ...     "intermediate_size": 4096, "vocab_size": 30522, "max_position_embeddings": 512})["head_dim"]
+    >>> model_from_config({"model_type": "bert", "num_hidden_layers": 24, "hidden_size": 1024,
+    ...                    "num_attention_heads": 16, "intermediate_size": 4096, "vocab_size": 30522,
+    ...                    "max_position_embeddings": 512})["head_dim"]
     64
     """
     config, kind = _language_model(data)
@@ -164,7 +174,9 @@ def _head_dim(config: Mapping[str, Any], hidden: int, heads: int, mla: Mapping[s
     if mla:
         return mla["qk_nope_head_dim"] + mla["qk_rope_head_dim"]
     if config.get("head_dim") is None and hidden % heads:
-        raise ConfigError(f"head_dim is missing, and hidden_size {hidden} is no multiple of num_attention_heads {heads}")
+        raise ConfigError(
+            f"head_dim is missing, and hidden_size {hidden} is no multiple of num_attention_heads {heads}"
+        )
     return _whole(config, ("head_dim",), hidden // heads)
 
 
@@ -242,29 +254,29 @@ def _attention(config: Mapping[str, Any], kind: str, layers: int) -> dict[str, A
 def _full_layers(config: Mapping[str, Any], kind: str, layers: int) -> tuple[int, int]:
     """Layers that attend to everything, and the window of the others in tokens (0: linear attention)."""
     window = _whole(config, ("sliding_window",), 0, at_least=0)
-    if config.get("use_sliding_window") is False or kind in ("qwen2", "qwen3", "qwen2_moe", "qwen3_moe") and not window:
-        return layers, 0
-    types = config.get("layer_types")
-    if types is not None:
-        return _listed_layers(config, types, layers)
-    if kind in ("qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"):
+    if config.get("layer_types") is not None:
+        return _listed_layers(config, config["layer_types"], layers)
+    if kind in _LINEAR:
         return layers // _whole(config, ("full_attention_interval",), 4), 0
     if kind == "llama4_text":  # chunked attention, except in the layers without rotary embedding
         every = _whole(config, ("no_rope_layer_interval",), 4)
         return layers // every, _whole(config, ("attention_chunk_size",), 8192)
-    if kind == "gemma3_text":
-        return layers // _whole(config, ("sliding_window_pattern",), 6), window or 4096
-    if kind == "gemma2":
-        return layers // 2, window or 4096
-    return (0, window) if window else (layers, 0)
+    if kind in _ALTERNATING:
+        every = _whole(config, ("sliding_window_pattern", "_sliding_window_pattern"), _ALTERNATING[kind])
+        return layers // every, window or 4096
+    if not window or config.get("use_sliding_window", not kind.startswith("qwen")) is False:
+        return layers, 0
+    return 0, window
 
 
 def _listed_layers(config: Mapping[str, Any], types: Any, layers: int) -> tuple[int, int]:
-    windows = {"linear_attention": (), "sliding_attention": ("sliding_window",), "chunked_attention": ("attention_chunk_size",)}
-    others = set(types) - {"full_attention"} if isinstance(types, list) and all(isinstance(t, str) for t in types) else None
-    if others is None or len(types) != layers or len(others) > 1 or not others <= windows.keys():
-        raise ConfigError(f"layer_types: expected {layers} entries, full_attention and one other known kind, got {_shown(types)}")
+    """The same, from one word per layer."""
+    if not isinstance(types, list) or len(types) != layers or not all(isinstance(word, str) for word in types):
+        raise ConfigError(f"layer_types: expected a list of {layers} words, got {_shown(types)}")
+    others = sorted(set(types) - {"full_attention"})
     if not others:
         return layers, 0
-    keys = windows[others.pop()]
+    if len(others) > 1 or others[0] not in _WINDOWS:
+        raise ConfigError(f"layer_types: {', '.join(others)}: expected at most one of {', '.join(_WINDOWS)}")
+    keys = _WINDOWS[others[0]]
     return types.count("full_attention"), _whole(config, keys) if keys else 0

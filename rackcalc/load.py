@@ -290,6 +290,12 @@ def _choices(choices: tuple[str, ...]) -> str:
     return f": one of {', '.join(choices)}" if choices else ""
 
 
+def argument(name: str, text: str, unit: str, problems: list[Problem], **bounds: Any) -> Quantity | None:
+    """A number given on the command line, as a Quantity; None and a problem when it is wrong."""
+    builder = Builder(problems=problems)
+    return builder.number(Number(unit, name, **bounds), Node(text, name, 0, 0), "")
+
+
 @cache
 def part_names(kind: str) -> tuple[str, ...]:
     """The names of all catalog parts of a kind, sorted."""

@@ -74,8 +74,8 @@ def _schema(declared: Declared, definitions: dict[str, Any]) -> dict[str, Any]:
         case Section():
             return _reference(declared.type, definitions) | {"description": declared.doc}
         case Part():
-            names = {"enum": list(part_names(declared.kind))}
-            return {"description": declared.doc, "anyOf": [names, _reference(CATALOG[declared.kind], definitions, True)]}
+            known = {"enum": list(part_names(declared.kind))}
+            return {"description": declared.doc, "anyOf": [known, _reference(CATALOG[declared.kind], definitions, True)]}
         case Table():
             of = declared.of
             inner = _reference(of, definitions) if isinstance(of, type) else _schema(of, definitions)

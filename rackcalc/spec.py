@@ -110,7 +110,8 @@ class Serving:
 class Site:
     """Where the rack stands."""
 
-    cooling: Cooling = catalog_part("cooling", "how heat leaves", default="air")
+    cooling: Cooling = catalog_part("cooling", "how heat leaves", default="air-contained")
+    racks: Quantity = number("1", "racks the equipment stands in", above=0, whole=True, default="1")
     inlet: Quantity | None = number("K", "air or coolant temperature at the rack's inlet (default: the cooling's design supply)", absolute=True, above=0, default=None)
     altitude: Quantity = number("m", "height above sea level", at_least=-500, at_most=6000, default="0 m")
     airflow: Quantity | None = number("m^3/s", "air the site can push through the rack (default: what the design rise needs)", above=0, default=None)

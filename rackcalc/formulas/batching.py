@@ -3,18 +3,12 @@
 import math
 
 from rackcalc import xp
-from rackcalc.formulas.queueing_mdc import Backlog, backlog, poisson_law, solve_quantile
+from rackcalc.formulas.queueing_mdc import Backlog, backlog, excess_after, poisson_law, solve_quantile
 from rackcalc.quantity import formula
 from rackcalc.units import REQUEST, TOKEN, Count, Ratio, RequestsPerSecond, Seconds, Tokens
 
 # A greedy server that takes up to B waiting requests and needs a time D whatever their number: what it leaves behind at
 # each start has the law of the line of M/D/c with c = B, so the exact M/D/c backlog serves here too.
-
-
-def _excess(queue: Backlog, n: int, mean: float) -> float:
-    """Expected (left behind + Poisson(mean) - n)+."""
-    first, weights = poisson_law(mean, 1e-18)
-    return sum(p * queue.excess(n - j) for j, p in enumerate(weights, first))
 
 
 def _busy(queue: Backlog) -> float:
@@ -28,7 +22,7 @@ def _batches_ahead(queue: Backlog, batches: int, part: float) -> float:
     if batches <= 0:
         return part
     n = batches * queue.servers
-    return (_excess(queue, n, queue.load * part) - queue.excess(n)) / queue.load
+    return (excess_after(queue, n, part) - queue.excess(n)) / queue.load
 
 
 def _greedy_tail(queue: Backlog, x: float) -> float:
@@ -99,7 +93,7 @@ def _collect_size(batch: float, expected: float) -> float:
 
 
 def _slots_mean(fixed: float, growth: float, slots: float) -> float:
-    """Mean time in the system over that of a request alone; birth-death with ratio (fixed + growth n) / n up to slots."""
+    """Mean time in the system over that of a request alone; birth-death, ratios (fixed + growth n) / n up to slots."""
     if not (slots >= 1 and slots == int(slots)):
         return math.nan
     alone = fixed + growth
@@ -119,39 +113,37 @@ def _slots_mean(fixed: float, growth: float, slots: float) -> float:
     return (number + beyond * (slots + 1 / (1 - last))) / (total + beyond) / alone
 
 
-@formula(
-    cite="M. L. Chaudhry, J. G. C. Templeton, A First Course in Bulk Queues (1983): general bulk service, fixed time"
-)
+@formula(cite="M. L. Chaudhry, J. G. C. Templeton, A First Course in Bulk Queues (1983): bulk service")
 def greedy_batch_wait_mean(service_time: Seconds, batch: Count, arrival_rate: RequestsPerSecond) -> Seconds:
     """Mean wait at one server that takes all waiting requests, at most `batch`, and needs service_time for any number.
 
     Exact for Poisson arrivals. Where the time grows with the batch, that of a full batch is the safe choice.
 
-    >>> round(greedy_batch_wait_mean(service_time=1.0, batch=8, arrival_rate=6.0), 2)
-    0.6
+    The example is M/D/1.
+
+    >>> round(greedy_batch_wait_mean(service_time=1.0, batch=1, arrival_rate=0.8), 9)
+    2.0
     """
     rho = xp.pure(arrival_rate * service_time / REQUEST / batch)
     return xp.vectorized(_greedy_mean)(xp.pure(batch), rho) * service_time
 
 
-@formula(
-    cite="M. L. Chaudhry, J. G. C. Templeton, A First Course in Bulk Queues (1983): general bulk service, fixed time"
-)
+@formula(cite="M. L. Chaudhry, J. G. C. Templeton, A First Course in Bulk Queues (1983): bulk service")
 def greedy_batch_wait_quantile(
     probability: Ratio, service_time: Seconds, batch: Count, arrival_rate: RequestsPerSecond
 ) -> Seconds:
     """Wait that the given share of requests stays within at a greedy batch server (see greedy_batch_wait_mean). Exact.
 
-    >>> round(greedy_batch_wait_quantile(probability=0.99, service_time=1.0, batch=8, arrival_rate=6.0), 2)
-    1.56
+    The example is M/D/1.
+
+    >>> round(greedy_batch_wait_quantile(probability=0.99, service_time=1.0, batch=1, arrival_rate=0.8), 4)
+    10.3559
     """
     rho = xp.pure(arrival_rate * service_time / REQUEST / batch)
     return xp.vectorized(_greedy_quantile)(xp.pure(probability), xp.pure(batch), rho) * service_time
 
 
-@formula(
-    cite="optional stopping of a Poisson process at the batch size or the timeout (S. M. Ross, Stochastic Processes, 1996)"
-)
+@formula(cite="S. M. Ross, Stochastic Processes (1996): a Poisson process stopped when full or at the timeout")
 def timeout_batch_size(timeout: Seconds, batch: Count, arrival_rate: RequestsPerSecond) -> Count:
     """Mean size of batches that close when full, or `timeout` after their first request. Exact.
 
@@ -161,9 +153,7 @@ def timeout_batch_size(timeout: Seconds, batch: Count, arrival_rate: RequestsPer
     return xp.vectorized(_collect_size)(xp.pure(batch), xp.pure(arrival_rate * timeout / REQUEST))
 
 
-@formula(
-    cite="optional stopping of a Poisson process at the batch size or the timeout (S. M. Ross, Stochastic Processes, 1996)"
-)
+@formula(cite="S. M. Ross, Stochastic Processes (1996): a Poisson process stopped when full or at the timeout")
 def timeout_batch_wait_mean(timeout: Seconds, batch: Count, arrival_rate: RequestsPerSecond) -> Seconds:
     """Mean wait for the batch to close, when full or `timeout` after its first request; never above the timeout. Exact.
 
@@ -175,9 +165,7 @@ def timeout_batch_wait_mean(timeout: Seconds, batch: Count, arrival_rate: Reques
     return xp.vectorized(_collect_wait)(xp.pure(batch), xp.pure(arrival_rate * timeout / REQUEST)) * timeout
 
 
-@formula(
-    cite="L. Kleinrock, Queueing Systems I (1975), chapter 3: birth-death; iteration-level batching of Orca (OSDI 2022)"
-)
+@formula(cite="L. Kleinrock, Queueing Systems I (1975), chapter 3: birth-death; batching as in Orca (OSDI 2022)")
 def continuous_batch_sojourn_mean(
     arrival_rate: RequestsPerSecond, output: Tokens, step_fixed: Seconds, step_per_sequence: Seconds, slots: Count
 ) -> Seconds:

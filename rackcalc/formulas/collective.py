@@ -20,7 +20,7 @@ def one_shot(
 
     The example, 16 KiB on eight B200, takes 6.1 us measured.
 
-    >>> round(1e6 * one_shot(size=16384.0, devices=8.0, bandwidth=900e9, floor=4.8e-6, per_peer=0.064e-6, share=0.54), 2)
+    >>> round(1e6 * one_shot(size=16384.0, devices=8.0, bandwidth=900e9, floor=4.8e-6, per_peer=64e-9, share=0.54), 2)
     5.48
     """
     peers = devices - 1
@@ -63,8 +63,8 @@ def ring(
 
     The example, 8 bytes on eight B200, takes 23 to 25 us measured with a process per GPU, 19 us in one process.
 
-    >>> round(1e6 * ring(size=8.0, devices=8.0, bandwidth=900e9, floor=8.4e-6, per_peer=1.57e-6, low_latency_share=0.225,
-    ...     setup=16.8e-6, share=0.65), 1)
+    >>> round(1e6 * ring(size=8.0, devices=8.0, bandwidth=900e9, floor=8.4e-6, per_peer=1.57e-6,
+    ...     low_latency_share=0.225, setup=16.8e-6, share=0.65), 1)
     19.4
     """
     wire = 2 * (devices - 1) / devices * size
@@ -74,8 +74,7 @@ def ring(
 
 
 @formula(
-    cite="B. Klenk et al., An In-Network Architecture for Accelerating Shared-Memory Multiprocessor Collectives, ISCA 2020; "
-    + FITTED
+    cite="B. Klenk et al., An In-Network Architecture for Accelerating Shared-Memory Collectives, ISCA 2020; " + FITTED
 )
 def in_switch(
     size: Bytes,

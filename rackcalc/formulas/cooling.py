@@ -31,14 +31,16 @@ def pressure_at(altitude: Metres) -> Pascals:
     return 101325 * PASCAL * xp.power(share, 5.25588)
 
 
-@formula(cite="Clausius-Clapeyron relation from the triple point of water (611.657 Pa), latent heat 2.5 MJ/kg")
+@formula(cite="D. Romps, J. Atmos. Sci. 74 (2017) 3891-3900: Clausius-Clapeyron with constant heat capacities")
 def saturation_pressure(temperature: Kelvin) -> Pascals:
-    """Vapour pressure of water; within 2 % of tables from 0 to 45 degC.
+    """Vapour pressure over water; within 1 % of tables from 0 to 60 degC.
 
     >>> round(saturation_pressure(temperature=298.15))
-    3224
+    3172
     """
-    return 611.657 * PASCAL * xp.exp(xp.pure(2.5e6 / 461.52 * (1 / 273.16 - KELVIN / temperature)))
+    relative = xp.pure(temperature / (273.16 * KELVIN))
+    latent = (2.374e6 - (1418 - 4119) * 273.16) / (461 * 273.16)
+    return 611.65 * PASCAL * xp.power(relative, (1879 - 4119) / 461) * xp.exp(latent * (1 - 1 / relative))
 
 
 @formula(cite="ASHRAE Handbook, Fundamentals, ch. 1: ideal gases, R = 287.055 J/kg/K (dry air), Mv/Ma = 0.621945")

@@ -5,9 +5,9 @@ Fixed times per layer hold every launch, norm, small all-reduce and host step of
 
 from rackcalc import xp
 from rackcalc.formulas.kernels import Chip, by_format, compute_format, repeated
-from rackcalc.formulas.layers import ONE, Parts, bytes_per_device, flops_per_device
+from rackcalc.formulas.layers import ONE, Parts
 from rackcalc.formulas.transformer import ModelSize, count, times, width
-from rackcalc.formulas.work import Job, Work
+from rackcalc.formulas.work import Job, Work, bytes_per_device, flops_per_device
 from rackcalc.parts import Engine, Model
 from rackcalc.quantity import Quantity, formula
 from rackcalc.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, Ratio, Seconds

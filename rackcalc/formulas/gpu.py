@@ -7,7 +7,7 @@ compiled engines), a serving engine as a whole (engine.py), or a megakernel boun
 from dataclasses import dataclass
 
 from rackcalc import xp
-from rackcalc.formulas import engine, layers, work
+from rackcalc.formulas import engine, layers, megakernel, work
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.kernels import Chip, compute_format, dispatch_time, memory_utilization, repeated, utilization
 from rackcalc.formulas.layers import Parts
@@ -126,6 +126,7 @@ class MemoryFit:
 
 ONE = count(1.0, "one")
 ZERO = count(0.0, "none")
+NO_L2 = constant(0.0, "B", "last-level cache", "assumed", note="not stated; all activations go to memory")
 NO_CACHE = constant(0.0, "B", "KV cache of an encoder", "published", note="encoders keep nothing between requests")
 
 
@@ -185,7 +186,7 @@ def decode(
     link: Link | None = None,
     expert_parallel: bool = False,
 ) -> GpuPass:
-    """One decode step: one new token for each of batch [1] sequences that hold `context` [token]. As prefill otherwise."""
+    """One decode step: a new token for each of batch [1] sequences that hold `context` [token]; else as prefill."""
     chip = Chip(gpu, family, runtime)
     job = Job(
         "decode", batch, work.ONE_TOKEN, context, *_group(devices, link), expert_parallel, weight_format, kv_format
@@ -238,14 +239,15 @@ def _group(devices: Quantity | None, link: Link | None) -> tuple[Quantity, Link 
 def _parts(chip: Chip, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
     """Times of one layer's parts by the law of the runtime."""
     if chip.runtime.megakernel is not None:
-        return layers.megakernel_parts(chip, chip.runtime.megakernel, model, size, job, done)
+        return megakernel.megakernel_parts(chip, chip.runtime.megakernel, model, size, job, done)
     if chip.runtime.engine is not None and job.phase != "encode":
         return engine.engine_parts(chip, chip.runtime.engine, model, size, job, done)
     return layers.kernel_parts(chip, model, size, job)
 
 
 def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool) -> GpuPass:
-    done = work.work(model, size, job, depth, ends)
+    cache = NO_L2 if chip.gpu.l2 is None else chip.gpu.l2
+    done = work.work(model, size, job, depth, ends, cache)
     parts = _parts(chip, model, size, job, done)
     expert_layers = size.expert_layers
     dense_layers = depth if model.experts is None else size.dense_layers

@@ -279,7 +279,8 @@ class AttentionFfn:
     """Step of all microbatches [s], tpot [s/token]. serial: one microbatch (its step).
 
     hidden: 1 when the hops are hidden. megascale: the published formula, valid only where hidden is 1.
-    conservative, optimistic: steps of the K = 2 and K = 3 schedules, nan with too few microbatches. forth, back: one crossing.
+    conservative, optimistic: steps of the K = 2 and K = 3 schedules, nan with too few microbatches (needed: enough to
+    hide the hops). forth, back: one crossing. terms: of the serial step.
     """
 
     step: Quantity

@@ -1,4 +1,4 @@
-"""GPU kernels, one at a time: matrix products, attention, element-wise passes, launches."""
+"""GPU kernels, one at a time: matrix products, element-wise passes, launches. Attention is in attention.py."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,6 @@ from rackcalc.parts import FORMATS, GPU, Family, GemmParameters, Runtime
 from rackcalc.quantity import Quantity, constant, formula
 from rackcalc.units import (
     FLOP,
-    TOKEN,
     Bytes,
     BytesPerSecond,
     Count,
@@ -18,7 +17,6 @@ from rackcalc.units import (
     FlopPerSecond,
     Ratio,
     Seconds,
-    Tokens,
     Watts,
 )
 
@@ -93,131 +91,6 @@ def gemm_time(
     reduction = 2 * groups * m * n * output_width / rate
     quantise = xp.where(input_width > operand_width, groups * m * k * (input_width + operand_width) / rate, 0 * launch)
     return launch + quantise + _fastest(m, n, k, groups, per_k, floor, split_k, reduction, sms)
-
-
-@formula(cite=FITTED)
-def prefill_attention_time(
-    batch: Count,
-    tokens: Tokens,
-    heads: Count,
-    kv_heads: Count,
-    head_dim: Count,
-    causal: Ratio,
-    pairs: Ratio,
-    element: Bytes,
-    peak: FlopPerSecond,
-    bandwidth: BytesPerSecond,
-    sms: Count,
-    launch: Seconds,
-    tile: Count,
-    compute_share: Ratio,
-    memory_share: Ratio,
-    wave_time: Seconds,
-) -> Seconds:
-    """Attention of one layer over whole sequences, as a kernel of its own. causal 1: no look ahead, 0: both ways.
-
-    pairs: share of the query-key pairs kept (sliding windows), 1 without a window. Mean error 4 to 6 % on its family,
-    10 to 24 % on lengths beyond the fitted. The example: 8 query heads over 8192 tokens on a B200, 191 us measured.
-
-    >>> round(1e6 * prefill_attention_time(batch=1.0, tokens=8192.0, heads=8.0, kv_heads=1.0, head_dim=128.0, causal=1.0,
-    ...     pairs=1.0, element=2.0, peak=2250e12, bandwidth=7.7e12, sms=148.0, launch=13.5e-6, tile=128.0,
-    ...     compute_share=0.58, memory_share=0.253, wave_time=2e-6))
-    148
-    """
-    length = tokens / TOKEN
-    blocks = xp.ceil(length / tile)
-    tiles = batch * heads * blocks
-    keys = tile * blocks * xp.where(causal > 0, (blocks + 1) / 2, blocks)
-    arithmetic = 4 * batch * heads * tile * keys * head_dim * pairs * FLOP / (compute_share * peak)
-    idle = xp.maximum(sms / tiles, 1.0)
-    traffic = 2 * batch * length * head_dim * (heads + kv_heads) * element / (memory_share * bandwidth)
-    return launch + arithmetic * idle + traffic + xp.ceil(tiles / sms) * wave_time
-
-
-@formula(cite="assumption: one wave of tiles at a stated share of peak, as fused kernels of TensorRT-class engines")
-def fused_attention_time(
-    batch: Count,
-    tokens: Tokens,
-    heads: Count,
-    head_dim: Count,
-    element: Bytes,
-    peak: FlopPerSecond,
-    bandwidth: BytesPerSecond,
-    sms: Count,
-    launch: Seconds,
-    tile: Count,
-    compute_share: Ratio,
-    memory_share: Ratio,
-) -> Seconds:
-    """Bidirectional attention of one encoder layer inside a compiled engine: launch plus waves or traffic.
-
-    >>> round(1e6 * fused_attention_time(batch=1.0, tokens=128.0, heads=16.0, head_dim=64.0, element=2.0, peak=312e12,
-    ...     bandwidth=1.555e12, sms=108.0, launch=4.64e-6, tile=128.0, compute_share=0.3, memory_share=0.7), 2)
-    9.48
-    """
-    length = tokens / TOKEN
-    waves = xp.ceil(batch * heads * xp.ceil(length / tile) / sms)
-    arithmetic = waves * 4 * xp.minimum(length, tile) * length * head_dim * FLOP / (compute_share * peak / sms)
-    traffic = 4 * batch * length * heads * head_dim * element / (memory_share * bandwidth)
-    return launch + xp.maximum(arithmetic, traffic)
-
-
-@formula(cite=FITTED)
-def decode_attention_time(
-    batch: Count,
-    context: Tokens,
-    heads: Count,
-    kv_heads: Count,
-    head_dim: Count,
-    element: Bytes,
-    bandwidth: BytesPerSecond,
-    sms: Count,
-    launch: Seconds,
-    memory_share: Ratio,
-    head_time: Seconds,
-    split_time: Seconds,
-    split_context: Tokens,
-) -> Seconds:
-    """Attention of one layer for one new token per sequence, rope and cache append included.
-
-    Mean error 4 to 12 % on its family, 14 to 50 % on an unseen one. The example: 64 query heads, 8 KV heads, 32k tokens
-    of context on a B200, 34.9 us measured.
-
-    >>> round(1e6 * decode_attention_time(batch=1.0, context=32768.0, heads=64.0, kv_heads=8.0, head_dim=128.0, element=2.0,
-    ...     bandwidth=7.7e12, sms=148.0, launch=10.65e-6, memory_share=0.9, head_time=0.222e-6, split_time=1.3e-6,
-    ...     split_context=24000.0), 1)
-    30.8
-    """
-    read = 2 * batch * (context / TOKEN) * kv_heads * head_dim * element / (memory_share * bandwidth)
-    items = batch * heads / sms * head_time
-    return launch + xp.maximum(read, items) + split_time * xp.divide(context, context + split_context)
-
-
-@formula(cite="assumption: the decode attention form with one shared latent per token; DeepSeek-V2, arXiv:2405.04434")
-def latent_decode_attention_time(
-    batch: Count,
-    context: Tokens,
-    heads: Count,
-    kv_lora_rank: Count,
-    qk_rope_head_dim: Count,
-    element: Bytes,
-    peak: FlopPerSecond,
-    bandwidth: BytesPerSecond,
-    launch: Seconds,
-    memory_share: Ratio,
-    compute_share: Ratio,
-) -> Seconds:
-    """Absorbed multi-head latent attention of one layer, one new token per sequence: reads only the latent.
-
-    >>> round(1e6 * latent_decode_attention_time(batch=64.0, context=4096.0, heads=16.0, kv_lora_rank=512.0,
-    ...     qk_rope_head_dim=64.0, element=2.0, peak=2250e12, bandwidth=7.7e12, launch=10.65e-6, memory_share=0.9,
-    ...     compute_share=0.58), 1)
-    54.2
-    """
-    entries = batch * context / TOKEN
-    read = entries * (kv_lora_rank + qk_rope_head_dim) * element / (memory_share * bandwidth)
-    arithmetic = 2 * entries * heads * (2 * kv_lora_rank + qk_rope_head_dim) * FLOP / (compute_share * peak)
-    return launch + xp.maximum(read, arithmetic)
 
 
 @formula(cite="NVIDIA aiconfigurator 0.12.0: 3 us plus bytes over 0.8 of memory bandwidth")
@@ -355,7 +228,10 @@ def compute_format(chip: Chip, weight_format: str) -> str:
 
 def by_format(table: Any, name: str) -> Any:
     """The entry of a format, else of the other 16-bit format, else the first."""
-    return table.get(name) or table.get(SIXTEEN_BIT.get(name, "")) or next(iter(table.values()))
+    for key in (name, SIXTEEN_BIT.get(name)):
+        if key in table:
+            return table[key]
+    return next(iter(table.values()))
 
 
 def _share(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:

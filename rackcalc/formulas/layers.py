@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 
 from rackcalc import xp
+from rackcalc.formulas.attention import (
+    decode_attention_time,
+    fused_attention_time,
+    latent_decode_attention_time,
+    prefill_attention_time,
+)
 from rackcalc.formulas.collective import all_reduce
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.kernels import (
@@ -11,15 +17,20 @@ from rackcalc.formulas.kernels import (
     activation_bytes,
     by_format,
     compute_format,
-    decode_attention_time,
     elementwise,
-    fused_attention_time,
     gemm,
     kernel_launch,
-    latent_decode_attention_time,
-    prefill_attention_time,
-    repeated,
-    roofline_time,
+)
+from rackcalc.formulas.shapes import (
+    columns_of_heads,
+    kv_heads_held,
+    latent_down_columns,
+    mean_dim,
+    qkv_columns,
+    query_depth,
+    rows_per_expert,
+    sharded,
+    up_columns,
 )
 from rackcalc.formulas.transformer import (
     ModelSize,
@@ -32,103 +43,12 @@ from rackcalc.formulas.transformer import (
     times,
     width,
 )
-from rackcalc.formulas.work import Job, Work, sum_of_dims
-from rackcalc.parts import Experts, Megakernel, Model
+from rackcalc.formulas.work import Job, sum_of_dims
+from rackcalc.parts import Experts, Model
 from rackcalc.quantity import Quantity, formula
-from rackcalc.units import Bytes, Count, Flop, Seconds
+from rackcalc.units import Count, Seconds
 
-SHARDING = "M. Shoeybi et al., Megatron-LM, arXiv:1909.08053, section 3"
 ONE, ZERO, TWO, THREE = count(1.0, "one"), count(0.0, "none"), count(2.0, "two"), count(3.0, "three")
-
-
-@formula(cite=SHARDING)
-def sharded(columns: Count, devices: Count) -> Count:
-    """Columns (heads, experts) of a matrix that one of several GPUs holds.
-
-    >>> sharded(columns=28672.0, devices=8.0)
-    3584.0
-    """
-    return columns / devices
-
-
-@formula(cite=SHARDING + "; KV heads are copied when there are more GPUs than heads")
-def kv_heads_held(kv_heads: Count, devices: Count) -> Count:
-    """KV heads on one of several GPUs.
-
-    >>> kv_heads_held(kv_heads=8.0, devices=16.0)
-    1.0
-    """
-    return xp.maximum(kv_heads / devices, kv_heads / kv_heads)
-
-
-@formula(cite=SHARDING)
-def qkv_columns(heads: Count, kv_heads: Count, head_dim: Count) -> Count:
-    """Columns of the fused query, key and value projection.
-
-    >>> qkv_columns(heads=8.0, kv_heads=1.0, head_dim=128.0)
-    1280.0
-    """
-    return (heads + 2 * kv_heads) * head_dim
-
-
-@formula(cite="N. Shazeer, GLU Variants Improve Transformer, arXiv:2002.05202; " + SHARDING)
-def up_columns(ffn: Count, matrices: Count, devices: Count) -> Count:
-    """Columns of the first feed-forward product on one GPU: gate and up side by side when gated.
-
-    >>> up_columns(ffn=28672.0, matrices=3.0, devices=8.0)
-    7168.0
-    """
-    return (matrices - 1) * ffn / devices
-
-
-@formula(cite="definition: a product")
-def columns_of_heads(heads: Count, dims: Count) -> Count:
-    """Columns of several heads.
-
-    >>> columns_of_heads(heads=16.0, dims=192.0)
-    3072.0
-    """
-    return heads * dims
-
-
-@formula(cite="DeepSeek-AI, DeepSeek-V2, arXiv:2405.04434, section 2.1")
-def latent_down_columns(q_lora_rank: Count, kv_lora_rank: Count, qk_rope_head_dim: Count) -> Count:
-    """Columns of the fused compression of queries, keys and values; every GPU computes it whole.
-
-    >>> latent_down_columns(q_lora_rank=1536.0, kv_lora_rank=512.0, qk_rope_head_dim=64.0)
-    2112.0
-    """
-    return q_lora_rank + kv_lora_rank + qk_rope_head_dim
-
-
-@formula(cite="DeepSeek-AI, DeepSeek-V2, arXiv:2405.04434, section 2.1")
-def query_depth(q_lora_rank: Count, hidden: Count) -> Count:
-    """Depth of the query projection: the compressed query, or the residual stream where there is none.
-
-    >>> query_depth(q_lora_rank=0.0, hidden=2048.0)
-    2048.0
-    """
-    return xp.where(q_lora_rank > 0, q_lora_rank, hidden)
-
-
-@formula(cite="definition: a mean")
-def mean_dim(keys: Count, values: Count) -> Count:
-    """Head dimension that stands for unequal keys and values.
-
-    >>> mean_dim(keys=192.0, values=128.0)
-    160.0
-    """
-    return (keys + values) / 2
-
-
-@formula(cite="definition: even routing")
-def rows_per_expert(rows: Count, active: Count, hit: Count) -> Count:
-    """Tokens per expert that is touched, mean.
-
-    >>> rows_per_expert(rows=32.0, active=8.0, hit=64.0)
-    4.0
-    """
-    return xp.divide(rows * active, hit)
 
 
 @formula(cite="definition: nothing to do takes no time")
@@ -141,24 +61,14 @@ def present(time: Seconds, amount: Count) -> Seconds:
     return xp.where(amount > 0, time, 0 * time)
 
 
-@formula(cite=SHARDING)
-def flops_per_device(flops: Flop, devices: Count) -> Flop:
-    """Arithmetic of one of several GPUs that share it evenly.
+@formula(cite="NVIDIA TensorRT-LLM: shared experts run on a second stream beside the routed ones")
+def exposed(time: Seconds, behind: Seconds) -> Seconds:
+    """What is left of a time that runs beside another.
 
-    >>> flops_per_device(flops=8.0, devices=4.0)
-    2.0
+    >>> exposed(time=30.0, behind=20.0)
+    10.0
     """
-    return flops / devices
-
-
-@formula(cite=SHARDING)
-def bytes_per_device(size: Bytes, devices: Count) -> Bytes:
-    """Traffic of one of several GPUs that share it evenly.
-
-    >>> bytes_per_device(size=8.0, devices=4.0)
-    2.0
-    """
-    return size / devices
+    return xp.maximum(time - behind, 0 * time)
 
 
 @dataclass(frozen=True)
@@ -367,48 +277,16 @@ def _experts(
     shared_ffn = (
         times(parameters=experts.ffn, copies=experts.shared) if experts.shared_ffn is None else experts.shared_ffn
     )
-    together = total(**_ffn(chip, model, shared_ffn, passed, job, size.formats.ffn))
-    return {
-        "router": total(
-            scores=gemm(chip, passed, experts.experts, model.hidden, ONE, "bf16"),
-            choice=elementwise(chip, passed, experts.experts, TWO),
-        ),
+    shared = present(time=total(**_ffn(chip, model, shared_ffn, passed, job, size.formats.ffn)), amount=shared_ffn)
+    routed = {
         "experts_up": gemm(chip, per_expert, up, model.hidden, groups, stored),
         "activation": elementwise(chip, times(parameters=passed, copies=experts.active), held, THREE),
         "experts_down": gemm(chip, per_expert, model.hidden, held, groups, stored),
-        "shared_experts": present(time=together, amount=shared_ffn),
     }
-
-
-def megakernel_parts(chip: Chip, bound: Megakernel, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
-    """A layer inside one persistent kernel: rooflines, grid synchronisations and exchanges."""
-    syncs = bound.encoder_syncs if job.phase == "encode" else bound.decoder_syncs
-    half = repeated(time=bound.grid_sync, copies=mean_dim(keys=syncs, values=ZERO))
-    shared = exchange(chip, model, job)
-
-    def stage(name: str, flops: Quantity, size: Quantity, stored: str) -> dict[str, Quantity]:
-        time = roofline_time(
-            flops=flops_per_device(flops=flops, devices=job.devices),
-            size=bytes_per_device(size=size, devices=job.devices),
-            peak=chip.gpu.peak[compute_format(chip, stored)],
-            bandwidth=chip.gpu.memory_bandwidth,
-            compute_share=bound.compute_share,
-            memory_share=bound.memory_share,
-        )
-        return {name: time}
-
-    stored = size.formats
-    attention_flops = total(projections=done.projection_flops, scores=done.score_flops)
-    attention_bytes = total(weights=size.attention_weights, kv=done.kv_bytes)
-    rest = {"grid_sync": half} | shared
-    experts = {}
-    if model.experts is not None:
-        flops = total(routed=done.expert_flops, shared=done.shared_flops)
-        moved = total(routed=done.expert_bytes, shared=size.shared_weights)
-        experts = stage("experts", flops, moved, stored.experts) | rest
-    return Parts(
-        attention=stage("attention", attention_flops, attention_bytes, stored.attention) | rest,
-        ffn=stage("ffn", done.ffn_flops, size.ffn_weights, stored.ffn) | rest,
-        experts=experts,
-        ends=stage("head", done.head_flops, size.head_weights, stored.head),
+    router = total(
+        scores=gemm(chip, passed, experts.experts, model.hidden, ONE, "bf16"),
+        choice=elementwise(chip, passed, experts.experts, TWO),
     )
+    if chip.runtime.launch == "graph":
+        shared = exposed(time=shared, behind=total(**routed))
+    return {"router": router} | routed | {"shared_experts": shared}

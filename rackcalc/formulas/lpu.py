@@ -26,7 +26,7 @@ from rackcalc.formulas.lpu_cycles import (
     projection_cycles,
     stage_count,
 )
-from rackcalc.formulas.transformer import attended_tokens, count, experts_hit, rows, times, width
+from rackcalc.formulas.transformer import ModelSize, attended_tokens, count, experts_hit, rows, times, width
 from rackcalc.parts import LPU, Model
 from rackcalc.quantity import Quantity, constant, formula
 from rackcalc.units import (
@@ -49,6 +49,19 @@ def chips_needed(needed: Bytes, sram: Bytes, usable: Ratio) -> Count:
     368.0
     """
     return xp.ceil(xp.divide(needed, sram * usable))
+
+
+@formula(cite="definition: sum over dense and expert layers")
+def feed_forward_weights(
+    dense: Bytes, dense_layers: Count, expert: Bytes, experts: Count, shared: Bytes, expert_layers: Count
+) -> Bytes:
+    """Weights of all feed-forward blocks, what attention-FFN disaggregation puts on the LPUs. dense, shared: per layer.
+
+    >>> feed_forward_weights(dense=704643072.0, dense_layers=80.0, expert=0.0, experts=0.0, shared=0.0,
+    ...     expert_layers=0.0)
+    56371445760.0
+    """
+    return dense * dense_layers + (expert * experts + shared) * expert_layers
 
 
 @formula(cite="definition: usable share of all on-chip memory")
@@ -138,6 +151,18 @@ def capacity(lpu: LPU, chips: Quantity, weights: Quantity, kv_cache: Quantity, a
         free=free_memory(held=held, needed=needed),
         spilled=spilled_bytes(held=held, needed=needed),
         chips=chips_needed(needed=needed, sram=lpu.sram, usable=lpu.usable_sram),
+    )
+
+
+def feed_forward_memory(model: Model, size: ModelSize) -> Quantity:
+    """Bytes of the feed-forward blocks alone: the weights LPUs hold when attention stays on the GPUs."""
+    return feed_forward_weights(
+        dense=size.ffn_weights,
+        dense_layers=size.dense_layers,
+        expert=size.expert_weights,
+        experts=count(0.0, "no experts") if model.experts is None else model.experts.experts,
+        shared=size.shared_weights,
+        expert_layers=size.expert_layers,
     )
 
 

@@ -211,9 +211,7 @@ def feed_forward(
 
 
 def _exchange(lpu: LPU, group: Quantity, size: Quantity, bandwidth: Quantity) -> Quantity:
-    port = lpu.ports.get(
-        lpu.chip_link, bandwidth
-    )  # without the figure: one link
+    port = lpu.ports.get(lpu.chip_link, bandwidth)  # without the figure: one link
     return all_reduce_time(
         latency=lpu.all_reduce_latency, chips=group, group=lpu.group, size=size, bandwidth=bandwidth, port=port
     )

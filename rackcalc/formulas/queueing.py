@@ -114,8 +114,9 @@ def mgc_wait_mean(mmc_wait: Seconds, mdc_wait: Seconds, service_scv: Ratio) -> S
     >>> round(mgc_wait_mean(mmc_wait=4.0, mdc_wait=2.0, service_scv=0.5), 9)
     3.0
     """
-    exponential = xp.divide(2 * service_scv, mmc_wait)
-    return xp.divide(1 + service_scv, exponential + xp.divide(1 - service_scv, mdc_wait))
+    ratio = xp.divide(mdc_wait, mmc_wait)
+    ratio = xp.where(ratio == ratio, ratio, 0.5)  # nan: both 0 or both inf, where any value will do
+    return mdc_wait * (1 + service_scv) / (1 - service_scv + 2 * service_scv * ratio)
 
 
 @formula(cite="J. F. C. Kingman, Proc. Cambridge Philosophical Society 57 (1961) 902-904")

@@ -132,7 +132,7 @@ def decay(rho: float) -> float:
     return z
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16384)  # more than a sweep's chunk: each quantile asks again
 def backlog(servers: float, rho: float) -> Backlog | None:
     """Stationary law of the queue of M/D/c. None outside 0 < rho < 1 or 1 <= servers <= MAX_SERVERS, whole.
 
@@ -176,23 +176,34 @@ def survival(queue: Backlog, x: float) -> tuple[float, float]:
     return tail, queue.load * density
 
 
+def excess_after(queue: Backlog, n: int, part: float) -> float:
+    """Expected number beyond n of those waiting and those that arrive in `part` of a service time."""
+    first, weights = poisson_law(queue.load * part, 1e-18)
+    return sum(p * queue.excess(n - j) for j, p in enumerate(weights, first))
+
+
+def mean_beyond(queue: Backlog, x: float) -> float:
+    """Integral of P(wait > y) over y > x, in service times: the mean wait at x = 0."""
+    if x < 0:
+        return queue.excess(0) / queue.load - x
+    cell = math.floor(x) + 1
+    return excess_after(queue, cell * queue.servers, cell - x) / queue.load
+
+
 def solve_quantile(
-    survival: Callable[[float], tuple[float, float]], level: float, low: float, high: float, start: float
+    tail_and_density: Callable[[float], tuple[float, float]], level: float, low: float, high: float, start: float
 ) -> float:
-    """x in [low, high] where survival(x) = level: Newton on its logarithm, kept inside the bracket by bisection."""
-    x = start
+    """x in [low, high] where the falling tail = level: Newton on its logarithm, else bisection."""
+    x, error = start, math.inf
     for _ in range(200):
-        tail, density = survival(x)
-        if tail > level:
-            low = x
-        else:
-            high = x
-        step = tail * math.log(tail / level) / density if density > 0 and tail > 0 else math.inf
-        if abs(step) <= 1e-12 * x or high - low <= 1e-12 * high:
-            return x
-        x += step
-        if not low < x < high:
-            x = low + (high - low) / 2
+        tail, density = tail_and_density(x)
+        low, high = (x, high) if tail > level else (low, x)
+        before, error = error, abs(math.log(tail / level)) if tail > 0 else math.inf
+        step = tail * math.log(tail / level) / density if tail > 0 and density > 0 else math.inf
+        if (error < 1e-6 and abs(step) <= 1e-12 * x) or high - low <= 1e-12 * high:
+            break
+        newton = low < x + step < high and (error < before / 2 or error < 1e-9)
+        x = x + step if newton else low + (high - low) / 2
     return x
 
 
@@ -206,7 +217,7 @@ def _mdc_tail(x: float, servers: float, rho: float) -> float:
     return survival(queue, x)[0] if queue else math.nan
 
 
-def _mdc_quantile(probability: float, servers: float, rho: float) -> float:
+def wait_in_service_times(probability: float, servers: float, rho: float) -> float:
     """Quantile of the wait in service times."""
     if rho >= 1 or probability == 1:
         return math.inf
@@ -265,7 +276,7 @@ def mdc_wait_quantile(
     21.8982
     """
     rho = xp.pure(arrival_rate * service_time / REQUEST / servers)
-    quantile = xp.vectorized(_mdc_quantile)
+    quantile = xp.vectorized(wait_in_service_times)
     return quantile(xp.pure(probability), xp.pure(servers), rho) * service_time
 
 

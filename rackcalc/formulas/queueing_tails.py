@@ -154,7 +154,7 @@ def mg1_wait_tail(
 ) -> Ratio:
     """Share of requests that wait longer than `time` at one server with Poisson arrivals; 1 at or above full load.
 
-    Error about 1e-8; up to 2e-4 near a kink (time close to a wholly fixed service time: use mdc_wait_tail there).
+    Error about 1e-8; up to 1e-3 at a kink (time close to a wholly fixed service time: use mdc_wait_tail there).
     The example is M/M/1, 0.8 exp(-0.2 t).
 
     >>> round(mg1_wait_tail(time=5.0, arrival_rate=0.8, fixed=0.0, variable=1.0, variable_scv=1.0, extra=0.0,
@@ -264,7 +264,7 @@ def delayed_wait_quantile(probability: Ratio, delay_probability: Ratio, wait_mea
     """
     logarithm = xp.log(xp.pure(xp.divide(delay_probability, 1 - probability)))
     waits = xp.pure(delay_probability) > xp.pure(1 - probability)
-    return xp.where(waits, xp.divide(wait_mean * logarithm, delay_probability), 0 * SECOND)
+    return xp.where(waits, xp.divide(logarithm, xp.divide(delay_probability, wait_mean)), 0 * SECOND)
 
 
 def _sum_quantile(probability: float, delay: float, wait: float, service: float, scv: float) -> float:

@@ -13,9 +13,7 @@ from rackcalc.parts import Software
 from rackcalc.quantity import Quantity, constant, formula
 from rackcalc.units import Bytes, BytesPerSecond, Count, PerSecond, Ratio, Seconds, UsDollars, UsDollarsPerSecond
 
-GROQ = (
-    "assumption: exponential; Groq's Llama-2-70B went from 100 (Moor Insights, Aug 2023) to 300 tokens/s in half a year"
-)
+GROQ = "assumption: exponential; Groq's Llama-2-70B: 100 tokens/s in 2023 (Moor Insights), 300 in early 2024"
 
 
 @formula(cite="definition: padding to whole tiles")

@@ -3,13 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from rackcalc import xp
 from rackcalc.formulas import cooling as flows
 from rackcalc.formulas import junction, power
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.power import ChipPower, Power, assumed
-from rackcalc.parts import Cooling
+from rackcalc.parts import GPU, LPU, Cooling
 from rackcalc.quantity import Quantity, constant, formula, renamed
-from rackcalc.units import Kelvin, KelvinDifference, Ratio, Watts
+from rackcalc.units import Count, Kelvin, KelvinDifference, Ratio, Watts
+
+
+@formula(cite="assumption: racks are filled evenly")
+def heat_per_rack(heat: Watts, racks: Count) -> Watts:
+    """Heat that one of several racks must lose.
+
+    >>> heat_per_rack(heat=42000.0, racks=3.0)
+    14000.0
+    """
+    return heat / racks
 
 
 @formula(cite="definition: distance to a limit")
@@ -50,6 +61,16 @@ def remainder(share: Ratio) -> Ratio:
     0.25
     """
     return 1 - share
+
+
+@formula(cite="assumption: cold plates are part of the server, so its own share counts where it states one")
+def captured_share(built: Ratio, cooling: Ratio) -> Ratio:
+    """Share of heat that reaches liquid: the server's as built, or the cooling's for servers fitted afterwards.
+
+    >>> captured_share(built=0.0, cooling=0.8), captured_share(built=0.94, cooling=0.8)
+    (0.8, 0.94)
+    """
+    return xp.where(built > 0, built, cooling)
 
 
 @dataclass(frozen=True)
@@ -93,16 +114,15 @@ class Thermal:
 
 
 ON_LIQUID = ("direct-liquid", "immersion")  # chips give their heat to coolant, not to air
-HEAT_CAPACITY = constant(
-    1006.0, "J/kg/K", "specific heat of air", "published", note="dry air at 300 K, Incropera table A.4"
-)
+HEAT_CAPACITY = assumed(1006.0, "J/kg/K", "specific heat of air", 1005.0, 1030.0, "dry air at 300 K; high: humid")
 HUMIDITY = assumed(0.4, "1", "relative humidity", 0.08, 0.8, "moves air density by less than 1 %")
-SEA_LEVEL = constant(0.0, "m", "sea level", "published", note="where fans are rated")
+SEA_LEVEL = constant(0.0, "m", "sea level", "given")
+ONE_RACK = constant(1.0, "1", "racks", "given")
 NO_LIQUID = constant(0.0, "1", "no liquid", "given")
 NO_FANS = constant(0.0, "1", "no fans", "given")
 FAN_EXPONENT = assumed(3.0, "1", "fan power exponent", 2.5, 3.0, "affinity law; lower against a fixed head")
 CONDUCTION_SHARE = assumed(0.5, "1", "flow-independent share of resistance", 0.3, 0.7, "interface, lid and spreading")
-FLOW_EXPONENT = constant(0.8, "1", "convection exponent", "published", note="turbulent flow in channels")
+FLOW_EXPONENT = assumed(0.8, "1", "convection exponent", 0.5, 0.8, "turbulent flow between fins; 0.5 laminar")
 
 
 @dataclass(frozen=True)
@@ -227,6 +247,13 @@ def _resistance(pool: Pool, cooling: Cooling, air: _Air) -> Quantity:
     )
 
 
+def resistance_of(part: GPU | LPU, cooling: Cooling) -> Quantity | None:
+    """The chip's own thermal resistance under this kind of cooling, or None for Pool to use the cooling's default."""
+    if cooling.method == "immersion":
+        return None
+    return part.thermal_resistance_liquid if cooling.method in ON_LIQUID else part.thermal_resistance_air
+
+
 def cool(
     pools: Mapping[str, Pool],
     cooling: Cooling,
@@ -236,20 +263,24 @@ def cool(
     inlet: Quantity | None = None,
     airflow: Quantity | None = None,
     built_liquid_share: Quantity = NO_LIQUID,
+    racks: Quantity = ONE_RACK,
 ) -> tuple[Power, Thermal]:
-    """Power and temperatures of one rack, with leakage, fans, throttling and altitude coupled.
+    """Power and temperatures of the equipment in so many racks, with leakage, fans, throttling and altitude coupled.
 
     host_power: W, everything but chips and fans. fan_share: fans' share of the servers' full-load power, as built.
     inlet: K, of the air (air, rear-door) or coolant (direct-liquid, immersion); default the cooling's supply.
     airflow: m^3/s that the site pushes through the rack; default what the cooling's air_rise needs for this load.
-    built_liquid_share: share of heat the servers were built to give to liquid (sizes their fans).
+    built_liquid_share: share of heat the servers were built to give to liquid; sizes their fans.
     Every W of IT power ends in heat_to_air or heat_to_liquid. Runaway and fans that cannot keep up come out as inf.
     """
     on_liquid = cooling.method in ON_LIQUID
     air_supply = cooling.air_supply if inlet is None or on_liquid else inlet
     coolant_supply = inlet if on_liquid and inlet is not None else cooling.coolant_supply
+    liquid_share = cooling.liquid_share
+    if cooling.method == "direct-liquid":
+        liquid_share = captured_share(built=built_liquid_share, cooling=liquid_share)
     # behind a rear door all heat still crosses the servers as air
-    air_share = remainder(share=cooling.liquid_share if on_liquid else NO_LIQUID)
+    air_share = remainder(share=liquid_share if on_liquid else NO_LIQUID)
     nominal = {name: power.chip(p.tdp, p.idle_power, p.utilization, p.leakage_share) for name, p in pools.items()}
     demand = {name: power.pool_power(count=p.count, power=nominal[name].nominal) for name, p in pools.items()}
     full = {name: power.pool_power(count=p.count, power=p.tdp) for name, p in pools.items()}
@@ -269,21 +300,23 @@ def cool(
     drawn = total(**{name: power.pool_power(count=p.count, power=chips[name].power) for name, p in pools.items()})
     it = total(chips=drawn, host=host_power, fans=air.fans)
     electric = Power(drawn, air.fans, host_power, it, power.facility_power(it=it, pue=cooling.pue))
-    return electric, _heat(it, air, air_share, chips, cooling, air_supply, coolant_supply)
+    return electric, _heat(it, air, air_share, liquid_share, chips, cooling, air_supply, coolant_supply, racks)
 
 
 def _heat(
     it: Quantity,
     air: _Air,
     air_share: Quantity,
+    liquid_share: Quantity,
     chips: Mapping[str, _Chip],
     cooling: Cooling,
     air_supply: Quantity,
     coolant_supply: Quantity | None,
+    racks: Quantity,
 ) -> Thermal:
     """Where the heat goes once every power is known."""
-    to_liquid = part_of(power=it, share=cooling.liquid_share)
-    to_air = part_of(power=it, share=remainder(share=cooling.liquid_share))
+    to_liquid = part_of(power=it, share=liquid_share)
+    to_air = part_of(power=it, share=remainder(share=liquid_share))
     moved = {"density": air.density, "heat_capacity": HEAT_CAPACITY, "flow": air.flow}
     rise = flows.temperature_rise(heat=part_of(power=it, share=air_share), **moved)
     exhaust = flows.warmed(inlet=air.inlet, rise=flows.temperature_rise(heat=to_air, **moved))
@@ -315,6 +348,6 @@ def _heat(
         heat_to_air=to_air,
         heat_to_liquid=to_liquid,
         pump_power=part_of(power=to_liquid, share=cooling.pump_share),
-        rack_headroom=power_margin(limit=cooling.rack_limit, heat=it),
+        rack_headroom=power_margin(limit=cooling.rack_limit, heat=heat_per_rack(heat=it, racks=racks)),
         pue=cooling.pue,
     )

@@ -1,126 +1,28 @@
-"""Transformers by their constants: parameters, weights, KV cache, arithmetic. No hardware here."""
+"""Transformers by their constants: weights, KV cache, experts, arithmetic. No hardware here."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
 from rackcalc import xp
 from rackcalc.formulas.combine import total
+from rackcalc.formulas.parameters import (
+    attention_parameters,
+    embedding_parameters,
+    encoder_embedding_parameters,
+    ffn_parameters,
+    head_parameters,
+    latent_attention_parameters,
+    own_head,
+    pooler_parameters,
+    vector_parameters,
+)
 from rackcalc.parts import FORMATS, Model
 from rackcalc.quantity import Quantity, constant, formula
 from rackcalc.units import FLOP, TOKEN, Bytes, BytesPerToken, Count, Flop, Ratio, Tokens
 
 VASWANI = "A. Vaswani et al., Attention Is All You Need, arXiv:1706.03762, sections 3.2-3.4"
 DEEPSEEK = "DeepSeek-AI, DeepSeek-V2, arXiv:2405.04434, section 2.1 (multi-head latent attention)"
-BERT = "J. Devlin et al., BERT, arXiv:1810.04805, section 3"
-
-
-@formula(cite="J. Ainslie et al., GQA, arXiv:2305.13245; " + VASWANI)
-def attention_parameters(hidden: Count, heads: Count, kv_heads: Count, head_dim: Count) -> Count:
-    """Weights of one attention layer: query, key, value and output projections.
-
-    >>> attention_parameters(hidden=8192.0, heads=64.0, kv_heads=8.0, head_dim=128.0)
-    150994944.0
-    """
-    return hidden * (heads + 2 * kv_heads) * head_dim + heads * head_dim * hidden
-
-
-@formula(cite=DEEPSEEK)
-def latent_attention_parameters(
-    hidden: Count,
-    heads: Count,
-    q_lora_rank: Count,
-    kv_lora_rank: Count,
-    qk_nope_head_dim: Count,
-    qk_rope_head_dim: Count,
-    v_head_dim: Count,
-) -> Count:
-    """Weights of one latent attention layer, norms of the compressed vectors included. q_lora_rank 0: no compression.
-
-    >>> latent_attention_parameters(hidden=7168.0, heads=128.0, q_lora_rank=1536.0, kv_lora_rank=512.0,
-    ...                             qk_nope_head_dim=128.0, qk_rope_head_dim=64.0, v_head_dim=128.0)
-    187107328.0
-    """
-    query_columns = heads * (qk_nope_head_dim + qk_rope_head_dim)
-    query = xp.where(q_lora_rank > 0, q_lora_rank * (hidden + query_columns + 1), hidden * query_columns)
-    keys_values = hidden * (kv_lora_rank + qk_rope_head_dim)
-    keys_values = keys_values + kv_lora_rank * (heads * (qk_nope_head_dim + v_head_dim) + 1)
-    return query + keys_values + heads * v_head_dim * hidden
-
-
-@formula(cite="N. Shazeer, GLU Variants Improve Transformer, arXiv:2002.05202; " + VASWANI)
-def ffn_parameters(hidden: Count, ffn: Count, matrices: Count) -> Count:
-    """Weights of one feed-forward layer, or of one expert. matrices: 2 plain, 3 gated.
-
-    >>> ffn_parameters(hidden=8192.0, ffn=28672.0, matrices=3.0)
-    704643072.0
-    """
-    return matrices * hidden * ffn
-
-
-@formula(cite="counted from the BERT, GPT-2 and Llama reference implementations")
-def vector_parameters(
-    hidden: Count, heads: Count, kv_heads: Count, head_dim: Count, ffn: Count, matrices: Count
-) -> Count:
-    """Norm gains, and for plain feed-forward models (the BERT and GPT-2 generation) all biases, of one layer.
-
-    Attention biases of some gated models (gpt-oss, Qwen2) are left out: under 0.1 % of the model.
-
-    >>> vector_parameters(hidden=1024.0, heads=16.0, kv_heads=16.0, head_dim=64.0, ffn=4096.0, matrices=2.0)
-    13312.0
-    """
-    biases = (heads + 2 * kv_heads) * head_dim + hidden + ffn + hidden
-    return xp.where(matrices < 3, biases + 4 * hidden, 2 * hidden)
-
-
-@formula(cite="counted from the GPT-2 and Llama reference implementations")
-def embedding_parameters(vocabulary: Count, hidden: Count, max_context: Tokens, matrices: Count) -> Count:
-    """Input embeddings of a decoder; plain feed-forward models (GPT-2) also learn one vector per position.
-
-    >>> embedding_parameters(vocabulary=128256.0, hidden=8192.0, max_context=131072.0, matrices=3.0)
-    1050673152.0
-    """
-    positions = xp.where(matrices < 3, max_context / TOKEN, 0 * max_context / TOKEN)
-    return (vocabulary + positions) * hidden
-
-
-@formula(cite=BERT)
-def encoder_embedding_parameters(vocabulary: Count, hidden: Count, max_context: Tokens) -> Count:
-    """Word, position and two segment embeddings of BERT, and their norm.
-
-    >>> encoder_embedding_parameters(vocabulary=30522.0, hidden=1024.0, max_context=512.0)
-    31782912.0
-    """
-    return (vocabulary + max_context / TOKEN + 2) * hidden + 2 * hidden
-
-
-@formula(cite="counted from the GPT-2 and Llama reference implementations")
-def head_parameters(vocabulary: Count, hidden: Count, matrices: Count) -> Count:
-    """Final norm and output matrix of a decoder, as read in every step.
-
-    >>> head_parameters(vocabulary=128256.0, hidden=8192.0, matrices=3.0)
-    1050681344.0
-    """
-    return vocabulary * hidden + xp.where(matrices < 3, 2 * hidden, hidden)
-
-
-@formula(cite="O. Press and L. Wolf, Using the Output Embedding to Improve Language Models, arXiv:1608.05859")
-def own_head(head: Count, vocabulary: Count, hidden: Count, tied_embeddings: Ratio) -> Count:
-    """Head parameters stored besides the input embeddings: without the output matrix when the two are tied.
-
-    >>> own_head(head=1050681344.0, vocabulary=128256.0, hidden=8192.0, tied_embeddings=1.0)
-    8192.0
-    """
-    return head - tied_embeddings * vocabulary * hidden
-
-
-@formula(cite=BERT)
-def pooler_parameters(hidden: Count) -> Count:
-    """Pooler of BERT: one square matrix and its bias.
-
-    >>> pooler_parameters(hidden=1024.0)
-    1049600.0
-    """
-    return hidden * hidden + hidden
 
 
 @formula(cite="definition: a product")
@@ -173,14 +75,16 @@ def latent_kv_per_layer(kv_lora_rank: Count, qk_rope_head_dim: Count, width: Byt
     return (kv_lora_rank + qk_rope_head_dim) * width / TOKEN
 
 
-@formula(cite="definition: the sum over the layers that keep every token")
-def kv_per_token(per_layer: BytesPerToken, layers: Count) -> BytesPerToken:
-    """KV cache that one more token takes where no layer forgets.
+@formula(cite="definition: the sum over the layers that have a KV cache")
+def kv_per_token(
+    per_layer: BytesPerToken, layers: Count, full_attention_layers: Count, window: Tokens
+) -> BytesPerToken:
+    """KV cache of one token while the context is within any window; window 0: those layers keep none.
 
-    >>> kv_per_token(per_layer=4096.0, layers=80.0)
+    >>> kv_per_token(per_layer=4096.0, layers=80.0, full_attention_layers=80.0, window=131072.0)
     327680.0
     """
-    return per_layer * layers
+    return per_layer * xp.where(window > 0 * TOKEN, layers, full_attention_layers)
 
 
 @formula(cite="I. Beltagy et al., Longformer, arXiv:2004.05150, section 3 (sliding window)")
@@ -229,19 +133,30 @@ def experts_hit(experts: Count, active: Count, rows: Count) -> Count:
     return experts * (1 - xp.power(xp.pure(1 - active / experts), xp.pure(rows)))
 
 
-@formula(cite="H. David and H. Nagaraja, Order Statistics (2003), section 10.5: extremes of near-normal counts")
-def busiest_experts(hit: Count, experts: Count, devices: Count) -> Count:
-    """Experts hit on the busiest of `devices` that share them evenly, mean. Sampling without replacement.
+def _expected_maximum(trials: float, chance: float, copies: float) -> float:
+    """Mean of the largest of several independent binomial counts."""
+    n, p = round(trials), min(max(chance, 0.0), 1.0)
+    if n < 1 or p <= 0 or p >= 1:
+        return trials * p
+    below, mean = 0.0, 0.0
+    for x in range(n):
+        ways = math.lgamma(n + 1) - math.lgamma(x + 1) - math.lgamma(n - x + 1)
+        below += math.exp(ways + x * math.log(p) + (n - x) * math.log1p(-p))
+        mean += 1 - min(below, 1.0) ** copies
+    return mean
 
-    Normal approximation mean + sigma sqrt(2 ln N); within 5 % for 8 devices and 8 or more experts hit.
+
+@formula(cite="H. David and H. Nagaraja, Order Statistics (2003), section 3.1: mean of the largest of N counts")
+def busiest_experts(hit: Count, experts: Count, devices: Count) -> Count:
+    """Experts hit on the busiest of `devices` that share them evenly, mean: everyone waits for that one.
+
+    Counts of devices taken as independent: 3 % below a simulation of 8 to 128 of 256 experts over eight devices.
 
     >>> round(busiest_experts(hit=8.0, experts=256.0, devices=8.0), 1)
-    2.9
+    2.5
     """
-    mean = hit / devices
-    left = xp.divide(experts - hit, xp.maximum(experts - 1, 0 * experts))
-    spread = xp.sqrt(xp.pure(xp.maximum(mean * (1 - 1 / devices) * left, 0 * mean)))
-    return xp.minimum(mean + spread * xp.sqrt(2 * xp.log(xp.pure(devices))), xp.minimum(hit, experts / devices))
+    held, chance = xp.pure(experts / devices), xp.pure(hit / experts)
+    return xp.vectorized(_expected_maximum)(held, chance, xp.pure(devices))
 
 
 def _coverage(experts: float, active: float, nodes: float) -> float:
@@ -275,7 +190,7 @@ def matrix_flops(parameters: Count, rows: Count) -> Flop:
 def prefill_attention_flops(
     batch: Count, tokens: Tokens, heads: Count, key_dim: Count, value_dim: Count, pairs: Ratio
 ) -> Flop:
-    """Scores and weighted sum of one layer over whole sequences. pairs: query-key pairs over tokens squared (causal 1/2).
+    """Scores and weighted sum of one layer over whole sequences. pairs: kept over all (causal 1/2).
 
     >>> prefill_attention_flops(batch=1.0, tokens=128.0, heads=16.0, key_dim=64.0, value_dim=64.0, pairs=1.0)
     67108864.0
@@ -405,6 +320,7 @@ def model_size(model: Model, weight_format: str, kv_format: str) -> ModelSize:
     }
     per_layer = _kv(model, width(kv_format))
     full = model.layers if model.full_attention_layers is None else model.full_attention_layers
+    window = model.max_context if model.sliding_window is None else model.sliding_window
     return ModelSize(
         parameters=total(**layers, experts=everyone, embedding=embedding, head=own),
         active_parameters=total(**layers, experts=chosen, embedding=embedding, head=own),
@@ -425,9 +341,9 @@ def model_size(model: Model, weight_format: str, kv_format: str) -> ModelSize:
         head_weights=weight_bytes(parameters=head, width=width(stored.head)),
         embedding_weights=weights["embedding"],
         kv_per_layer=per_layer,
-        kv_per_token=kv_per_token(per_layer=per_layer, layers=full),
+        kv_per_token=kv_per_token(per_layer=per_layer, layers=model.layers, full_attention_layers=full, window=window),
         full_attention_layers=full,
-        window=model.max_context if model.sliding_window is None else model.sliding_window,
+        window=window,
         formats=stored,
     )
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rackcalc import xp
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.kernels import activation_bytes
 from rackcalc.formulas.transformer import (
@@ -104,6 +105,36 @@ def embedding_traffic(rows: Count, hidden: Count, element: Bytes) -> Bytes:
     return rows * hidden * element
 
 
+@formula(cite="definition: an even split")
+def flops_per_device(flops: Flop, devices: Count) -> Flop:
+    """Arithmetic of one of several GPUs that share it evenly.
+
+    >>> flops_per_device(flops=8.0, devices=4.0)
+    2.0
+    """
+    return flops / devices
+
+
+@formula(cite="definition: an even split")
+def bytes_per_device(size: Bytes, devices: Count) -> Bytes:
+    """Traffic of one of several GPUs that share it evenly.
+
+    >>> bytes_per_device(size=8.0, devices=4.0)
+    2.0
+    """
+    return size / devices
+
+
+@formula(cite="assumption: activations that fit the last-level cache never reach memory, the rest does every time")
+def spilled_traffic(size: Bytes, working_set: Bytes, cache: Bytes, devices: Count) -> Bytes:
+    """Activation traffic that reaches memory, of `size` in all. cache: of one device.
+
+    >>> spilled_traffic(size=100.0, working_set=80.0, cache=5.0, devices=8.0)
+    50.0
+    """
+    return size * xp.maximum(1 - xp.divide(cache * devices, working_set), 0.0)
+
+
 @dataclass(frozen=True)
 class Job:
     """What a pass is asked: batch [1] sequences with `tokens` [token] new ones each, at `context` [token] in all.
@@ -145,8 +176,8 @@ class Work:
     bytes_moved: Quantity
 
 
-def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool) -> Work:
-    """Work of a pass through `depth` layers; ends: embedding and head too."""
+def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, cache: Quantity) -> Work:
+    """Work of a pass through `depth` layers; ends: embedding and head too. cache [B]: last-level cache of a device."""
     passed = rows(batch=job.batch, tokens=job.tokens)
     reach = {"layers": model.layers, "full_attention_layers": size.full_attention_layers, "window": size.window}
     attended = attended_tokens(context=job.context, **reach)
@@ -165,7 +196,10 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool) -
     head = matrix_flops(parameters=size.head_parameters, rows=job.batch)
     dense = depth if model.experts is None else size.dense_layers
     sparse = size.expert_layers
-    activations = activation_bytes(rows=passed, columns=model.hidden, passes=PASSES, element=width("bf16"))
+    stream = activation_bytes(rows=passed, columns=model.hidden, passes=PASSES, element=width("bf16"))
+    widest = sum_of_dims(first=model.hidden, second=model.ffn)
+    alive = embedding_traffic(rows=passed, hidden=widest, element=width("bf16"))
+    activations = spilled_traffic(size=stream, working_set=alive, cache=cache, devices=job.devices)
     flops = {
         "projections": layers_flops(flops=projection, layers=depth),
         "scores": layers_flops(flops=scores, layers=depth),

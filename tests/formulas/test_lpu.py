@@ -1,6 +1,7 @@
 """LPU passes against published and hand-computed times, and the laws they must obey."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -26,7 +27,7 @@ def encode(chip=V1, chips=4, precision="fp16", tokens=128, batch=1, **options):
 
 
 def decode(chip, model, chips, precision, batch=1, context=700, bandwidth=14e9):
-    latency = q(0.72e-6 if chip is V1 else 0.35e-6, "s")
+    latency = q(0.72e-6 if chip.name == V1.name else 0.35e-6, "s")
     length = q(context, "token")
     return lpu_decode.decode(
         chip, model, q(chips), precision, precision, q(batch), length, latency, q(bandwidth, "B/s")
@@ -66,7 +67,8 @@ def test_small_bert_is_within_its_measured_range():
     low, high = V1.compiler_factor_encoder.low, V1.compiler_factor_encoder.high
     chip = lpu.encoder(V1, tiny, q(1), "fp16", q(1), q(128, "token"), **link)
     structural = (chip.time.value - V1.host_io.value) / chip.compiler_factor.value
-    assert structural * low < 26.6e-6 < 42.7e-6 < structural * high * 1.01  # on-chip, ALCF sample runs
+    for measured in (26.6e-6, 30.9e-6, 42.7e-6):  # on-chip time of three sample runs at ALCF
+        assert low <= measured / structural <= high * 1.01
 
 
 @pytest.mark.parametrize(("size", "padded"), [(1024, 0.80), (4096, 0.985), (8192, 0.985), (28672, 0.996)])
@@ -148,8 +150,8 @@ def test_encoder_laws(chips, batch, tokens):
 def test_every_kind_of_decoder(name, chips):
     model = load_part("models", name)
     times = [decode(GROQ3, model, chips, "fp8", b, 4096, 1e12) for b in (1, 8, 64)]
-    assert all(a.time.value < b.time.value for a, b in zip(times, times[1:], strict=False))
-    assert all(a.throughput.value < b.throughput.value for a, b in zip(times, times[1:], strict=False))
+    assert all(a.time.value < b.time.value for a, b in pairwise(times))
+    assert all(a.throughput.value < b.throughput.value for a, b in pairwise(times))
     longer = decode(GROQ3, model, chips, "fp8", 8, 65536, 1e12)
     assert longer.time.value > times[1].time.value
     assert longer.feed_forward.value == times[1].feed_forward.value
@@ -182,3 +184,11 @@ def test_unknown_format_is_refused():
 def test_spill_dwarfs_the_pass():
     assert lpu.spill_time(spilled=1e9, bandwidth=25e9) == 0.04
     assert lpu.spill_time(spilled=0.0, bandwidth=25e9) == 0
+
+
+@pytest.mark.parametrize(("name", "share"), [("llama-3.1-70b", 0.799), ("deepseek-v3", 0.979)])
+def test_feed_forward_blocks_are_most_of_a_model(name, share):
+    model = load_part("models", name)
+    size = model_size(model, "bf16", "bf16")
+    published = {"llama-3.1-70b": 70.55e9, "deepseek-v3": 671e9}[name]
+    assert lpu.feed_forward_memory(model, size).value / (2 * published) == pytest.approx(share, abs=0.005)

@@ -1,7 +1,7 @@
 """Software penalties: what each adds, and the best partition against brute force."""
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -81,7 +81,7 @@ def test_partition_equals_brute_force(objective, times, data):
         edges = [0, *bounds, size]
         if objective == "cuts":
             return sum(cuts[b - 1] for b in bounds)
-        return max(sum(times[a:b]) + (cuts[b - 1] if b < size else 0) for a, b in zip(edges, edges[1:], strict=False))
+        return max(sum(times[a:b]) + (cuts[b - 1] if b < size else 0) for a, b in pairwise(edges))
 
     best = min(cost(bounds) for bounds in combinations(range(1, size), stages - 1))
     found, bounds = software.partition_chain(times, cuts, stages, objective)
