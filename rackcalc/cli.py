@@ -23,14 +23,17 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-RackArgument = Annotated[str, typer.Argument(metavar="RACK", help="A rack file, a bundled rack's name, or - for stdin.")]
+RackArgument = Annotated[
+    str, typer.Argument(metavar="RACK", help="A rack file, a bundled rack's name, or - for stdin.")
+]
 RacksArgument = Annotated[list[str], typer.Argument(metavar="RACK...", help="Rack files, bundled racks' names, or -.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help='Override a value: --set "workload.batch=8". Repeatable.'),
 ]
 ScenarioOption = Annotated[
-    list[str] | None, typer.Option("--scenario", metavar="NAME", help="Apply a scenario of the file. Repeatable: side by side.")
+    list[str] | None,
+    typer.Option("--scenario", metavar="NAME", help="Apply a scenario of the file. Repeatable: side by side."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 ErrorFormatOption = Annotated[
@@ -38,7 +41,9 @@ ErrorFormatOption = Annotated[
 ]
 OutputOption = Annotated[
     list[str] | None,
-    typer.Option("-o", "--output", metavar="FILE", help="Also write a report; the ending names the format. Repeatable."),
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Also write a report; the ending names the format. Repeatable."
+    ),
 ]
 
 
@@ -54,7 +59,9 @@ def estimate(
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     output: OutputOption = None,
-    colour: Annotated[bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")] = None,
+    colour: Annotated[
+        bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")
+    ] = None,
     error_format: ErrorFormatOption = "text",
 ) -> None:
     """Compute a rack: latency, throughput, memory, power, heat, cost, return. Several racks: side by side."""
@@ -77,8 +84,12 @@ def estimate(
 @app.command()
 def check(
     rack: RackArgument,
-    fail_if: Annotated[list[str] | None, typer.Option("--fail-if", metavar="EXPR", help='"latency.p99 > 2 ms". Repeatable.')] = None,
-    warn_if: Annotated[list[str] | None, typer.Option("--warn-if", metavar="EXPR", help="As --fail-if, but only warns.")] = None,
+    fail_if: Annotated[
+        list[str] | None, typer.Option("--fail-if", metavar="EXPR", help='"latency.p99 > 2 ms". Repeatable.')
+    ] = None,
+    warn_if: Annotated[
+        list[str] | None, typer.Option("--warn-if", metavar="EXPR", help="As --fail-if, but only warns.")
+    ] = None,
     exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Report only: exit 0 even when a gate fails.")] = False,
     format_: Annotated[str, typer.Option("--format", metavar="table|json")] = "table",
     json: JsonOption = False,
@@ -128,7 +139,9 @@ def explain(
 def link(
     link_name: Annotated[str, typer.Argument(metavar="LINK", help="A link of the catalog, such as nvlink5.")],
     size: Annotated[str, typer.Argument(metavar="SIZE", help='Bytes to move, such as "64 MiB".')],
-    other_load: Annotated[str, typer.Option("--other-load", metavar="SHARE", help="Share of the link that is taken.")] = "0",
+    other_load: Annotated[
+        str, typer.Option("--other-load", metavar="SHARE", help="Share of the link that is taken.")
+    ] = "0",
     hops: Annotated[str | None, typer.Option("--hops", metavar="N", help="Switches on the way.")] = None,
     explain_: Annotated[bool, typer.Option("--explain", help="Show the formulas behind the time.")] = False,
     json: JsonOption = False,
@@ -149,7 +162,9 @@ def link(
 @app.command()
 def parts(
     kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="gpus, lpus, links, models, ...")] = None,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One part, with all its values and sources.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One part, with all its values and sources.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """List the catalog, one kind of part, or one part with every value's source."""

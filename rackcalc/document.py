@@ -116,7 +116,7 @@ class _Converter:
         if depth > MAX_DEPTH:
             raise failure(f"is nested more than {MAX_DEPTH} levels deep", self.file, line, column)
         if node.id == "scalar":
-            empty = node.style is None and node.value in ("", "~", "null", "Null", "NULL")
+            empty = node.tag == "tag:yaml.org,2002:null"
             return Node(None if empty else node.value, self.file, line, column, node.style in ("'", '"'))
         self.open.add(id(node))
         if node.id == "sequence":

@@ -23,7 +23,7 @@ from rackcalc.formulas.thermal import Thermal
 from rackcalc.load import Loaded, load_part
 from rackcalc.quantity import Quantity, Source, constant
 from rackcalc.serving import ONE, Memory, Service, Stage, serve
-from rackcalc.spec import GpuPool, LpuPool, Rack
+from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 
 @dataclass(frozen=True)
@@ -112,14 +112,26 @@ class Estimate:
 
 
 SERVER_POWER = Quantity(
-    595.0, "W", "two-socket server", source=Source("measured", "mlperf-power", note="fit to MLPerf power runs"), low=389.0, high=597.0
+    595.0,
+    "W",
+    "two-socket server",
+    source=Source("measured", "mlperf-power", note="fit to MLPerf power runs"),
+    low=389.0,
+    high=597.0,
 )
 BOARD_SHARE = Quantity(
-    0.194, "1", "switches and conversion", source=Source("measured", "mlperf-power", note="share of the chips' TDP"), low=0.11, high=0.20
+    0.194,
+    "1",
+    "switches and conversion",
+    source=Source("measured", "mlperf-power", note="share of the chips' TDP"),
+    low=0.11,
+    high=0.20,
 )
 SERVER_SIZE = constant(8.0, "1", "chips per server", "assumed", note="where the file names no system")
 FAN_SHARE = Quantity(0.10, "1", "fans", source=Source("press", "sow-fans", note="dense servers"), low=0.05, high=0.20)
-UNKNOWN_LEAKAGE = Quantity(0.1, "1", "leakage share", source=Source("assumed", note="LPUs publish none"), low=0.05, high=0.2)
+UNKNOWN_LEAKAGE = Quantity(
+    0.1, "1", "leakage share", source=Source("assumed", note="LPUs publish none"), low=0.05, high=0.2
+)
 NO_LOAD = constant(0.0, "1", "idle", "given")
 REFERENCE = Quantity(
     298.15, "K", "reference temperature", absolute=True, source=Source("assumed", note="links are specified at 25 degC")
@@ -325,7 +337,12 @@ def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> Powe
 
 
 def money(
-    rack: Rack, power: Power, done: Throughput, gain: LatencyGain | None, port: SoftwarePenalty | None, shared: Shared | None
+    rack: Rack,
+    power: Power,
+    done: Throughput,
+    gain: LatencyGain | None,
+    port: SoftwarePenalty | None,
+    shared: Shared | None,
 ) -> Money:
     """Cost and return. At a given load what is delivered is priced; without one, the planned share of the capacity."""
     spec = rack.economics
@@ -335,7 +352,11 @@ def money(
     purchases = {name: purchase(pool) for name, pool in pools.items()}
     rents = {name: rent(pool) for name, pool in pools.items()}
     one_off = {} if port is None else {"porting": port.porting}
-    known = {n: q for n, q in {**purchases, **rack.economics.prices.purchase, **rack.economics.price}.items() if q is not None}
+    known = {
+        n: q
+        for n, q in {**purchases, **rack.economics.prices.purchase, **rack.economics.price}.items()
+        if q is not None
+    }
     if known:
         hardware = total(**known)
         one_off["cooling"] = formulas.premium(price=hardware, premium=rack.site.cooling.capex_premium)
@@ -385,7 +406,7 @@ def estimate(loaded: Loaded) -> Estimate:
     rack = loaded.rack
     feasible.check_structure(loaded)
     ideal = serve(rack)
-    peak, heat = cooled(rack, {name: ONE for name in pools_of(rack)})
+    peak, heat = cooled(rack, dict.fromkeys(pools_of(rack), ONE))
     served = throttled(ideal, heat)
     queue, shared = under_load(rack, served)
     if shared is not None:
@@ -424,4 +445,3 @@ def transfer_over(link: str, size: Quantity, other_load: Quantity, hops: Quantit
     if hops is not None:
         part = replace(part, hops=hops)
     return transfer(part, size, part.bandwidth, part.bandwidth, other_load, load_part("hosts", "cpu-path"))
-

@@ -11,11 +11,15 @@ from rackcalc.formulas.thermal import Thermal
 from rackcalc.load import Loaded
 from rackcalc.quantity import Quantity, Source
 from rackcalc.serving import SPLITS, Service, default_link, kv_format
-from rackcalc.spec import GpuPool, LpuPool, Rack
+from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 from rackcalc.units import show
 
-ASSUMED_TDP = Quantity(300.0, "W", "TDP", source=Source("assumed", note="the maker publishes none"), low=100.0, high=600.0)
-ASSUMED_IDLE = Quantity(60.0, "W", "idle power", source=Source("assumed", note="the maker publishes none"), low=20.0, high=150.0)
+ASSUMED_TDP = Quantity(
+    300.0, "W", "TDP", source=Source("assumed", note="the maker publishes none"), low=100.0, high=600.0
+)
+ASSUMED_IDLE = Quantity(
+    60.0, "W", "idle power", source=Source("assumed", note="the maker publishes none"), low=20.0, high=150.0
+)
 
 
 def tdp(pool: GpuPool | LpuPool) -> Quantity:
@@ -49,9 +53,15 @@ def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
         if needed and pool is None:
             found.append(loaded.problem(f"accelerators.{name}", f"is missing; split {split} needs it"))
     if needs_gpu and rack.serving.runtime is None:
-        found.append(loaded.problem("serving.runtime", "is missing; name the software that drives the GPUs (`rackcalc parts runtimes`)"))
+        found.append(
+            loaded.problem(
+                "serving.runtime", "is missing; name the software that drives the GPUs (`rackcalc parts runtimes`)"
+            )
+        )
     if needs_gpu and needs_lpu and "gpu-lpu" not in rack.links:
-        found.append(loaded.problem("links.gpu-lpu", f"is missing; split {split} crosses it: name the link between the pools"))
+        found.append(
+            loaded.problem("links.gpu-lpu", f"is missing; split {split} crosses it: name the link between the pools")
+        )
     pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
     if pool is not None and shared is not None and shared.value > pool.count.value:
         found.append(loaded.problem("serving.tensor_parallel", f"is more than the {pool.count.value:g} GPUs there are"))
@@ -62,7 +72,9 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
     split, work, found = rack.serving.split, rack.workload, []
     if rack.model.family not in SPLITS[split]:
         fits = [name for name, kinds in SPLITS.items() if rack.model.family in kinds]
-        found.append(loaded.problem("serving.split", f"does not apply to an {rack.model.family}; use one of {', '.join(fits)}"))
+        found.append(
+            loaded.problem("serving.split", f"does not apply to an {rack.model.family}; use one of {', '.join(fits)}")
+        )
     decoder = rack.model.family == "decoder"
     if decoder and work.output is None:
         found.append(loaded.problem("workload.output", "is missing; a decoder generates: say how many tokens"))
@@ -71,10 +83,14 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
     length = work.input.value + (work.output.value if work.output is not None else 0)
     if length > rack.model.max_context.value:
         limit = show(rack.model.max_context.value, "token")
-        found.append(loaded.problem("workload.input", f"{show(length, 'token')} are more than {rack.model.name} takes ({limit})"))
+        found.append(
+            loaded.problem("workload.input", f"{show(length, 'token')} are more than {rack.model.name} takes ({limit})")
+        )
     layers = rack.serving.gpu_layers
     if layers is not None and layers.value >= rack.model.layers.value:
-        found.append(loaded.problem("serving.gpu_layers", f"leaves none of the {rack.model.layers.value:g} layers to the LPUs"))
+        found.append(
+            loaded.problem("serving.gpu_layers", f"leaves none of the {rack.model.layers.value:g} layers to the LPUs")
+        )
     if split == "draft-verify" and rack.serving.speculation is None:
         found.append(loaded.problem("serving.speculation", "is missing; name the model that drafts"))
     if rack.serving.microbatches.value > work.batch.value:
@@ -94,11 +110,17 @@ def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
         known = set(pool.part.peak)
         if precision not in known and not (name == "gpu" and precision in weight_only):
             has = ", ".join(sorted(known))
-            found.append(loaded.problem("workload.precision", f"{pool.part.name} does not compute in {precision}; it has {has}"))
+            found.append(
+                loaded.problem("workload.precision", f"{pool.part.name} does not compute in {precision}; it has {has}")
+            )
     if needs_lpu and rack.accelerators.lpu is not None and rack.model.family == "decoder" and not found:
         kv, chip = kv_format(rack), rack.accelerators.lpu.part
         if rack.serving.split != "attention-ffn" and kv not in chip.peak:
-            found.append(loaded.problem("workload.kv_precision", f"{chip.name} cannot attend in {kv}; use one of {', '.join(chip.peak)}"))
+            found.append(
+                loaded.problem(
+                    "workload.kv_precision", f"{chip.name} cannot attend in {kv}; use one of {', '.join(chip.peak)}"
+                )
+            )
     return found
 
 
@@ -107,7 +129,8 @@ def _money(loaded: Loaded, rack: Rack) -> list[Problem]:
         return []
     kind = rack.latency_value.kind
     return [
-        loaded.problem(f"latency_value.{name}", f"is missing; kind {kind} needs it") for name in missing(rack.latency_value)
+        loaded.problem(f"latency_value.{name}", f"is missing; kind {kind} needs it")
+        for name in missing(rack.latency_value)
     ]
 
 
@@ -125,7 +148,9 @@ def _ports(loaded: Loaded, rack: Rack) -> list[Problem]:
             found.append(loaded.problem(f"links.{name}.part", message))
     pool = rack.accelerators.gpu
     if pool is not None and "gpu-gpu" not in rack.links and default_link(dict(pool.part.ports)) is None:
-        found.append(loaded.problem("links.gpu-gpu", f"is missing; the catalog has no link for the ports of {pool.part.name}"))
+        found.append(
+            loaded.problem("links.gpu-gpu", f"is missing; the catalog has no link for the ports of {pool.part.name}")
+        )
     return found
 
 
@@ -143,7 +168,11 @@ def check_values(loaded: Loaded, served: Service, queue: Load | None, heat: Ther
         found.append(loaded.problem("workload.arrival_rate", message))
     for name, junction in heat.junction.items():
         if not float(junction.value) < 1e6:
-            found.append(loaded.problem("site.cooling", f"thermal runaway of the {name}: this cooling cannot hold any temperature"))
+            found.append(
+                loaded.problem(
+                    "site.cooling", f"thermal runaway of the {name}: this cooling cannot hold any temperature"
+                )
+            )
     if found:
         raise InputError(found)
 
@@ -161,12 +190,22 @@ def _no_room(loaded: Loaded, name: str, memory: Any) -> Problem:
         return loaded.problem("accelerators.lpu.count", message)
     weights = show(float(memory.weights.value), "B")
     message = f"{rack.model.name} does not fit: {short} short on each GPU ({held}; weights {weights}, KV cache "
-    message += f"{show(float(memory.kv_cache.value), 'B')}); use more GPUs per copy, a smaller batch or a smaller format"
-    return loaded.problem("workload.batch" if float(memory.weights.value) < float(memory.capacity.value) else "model", message)
+    message += (
+        f"{show(float(memory.kv_cache.value), 'B')}); use more GPUs per copy, a smaller batch or a smaller format"
+    )
+    return loaded.problem(
+        "workload.batch" if float(memory.weights.value) < float(memory.capacity.value) else "model", message
+    )
 
 
 def notes(
-    loaded: Loaded, served: Service, queue: Load | None, heat: Thermal, latency: Any, account: Money, gain: LatencyGain | None
+    loaded: Loaded,
+    served: Service,
+    queue: Load | None,
+    heat: Thermal,
+    latency: Any,
+    account: Money,
+    gain: LatencyGain | None,
 ) -> tuple[str, ...]:
     """What a reader must know before quoting a figure."""
     rack, said = loaded.rack, []
@@ -207,8 +246,9 @@ def _gain_notes(gain: LatencyGain) -> list[str]:
         said.append("the time saved is beyond the range in which this value of latency is believed (latency_value.cap)")
     if gain.prize_share is not None and float(gain.prize_share.value) > 0.01:
         share = float(gain.prize_share.value)
-        said.append(f"the value of latency is {share:.1%} of the latency prize of all the world's stock markets: not credible")
+        said.append(
+            f"the value of latency is {share:.1%} of the latency prize of all the world's stock markets: not credible"
+        )
     if float(gain.value.value) != float(gain.value.value):
         said.append("the square-root value of latency is outside its domain")
     return said
-

@@ -49,11 +49,15 @@ class Verdict:
     margin: float
 
 
-def parse_condition(text: str, level: str = "error", why: str = "", file: str = "", line: int = 0, column: int = 0) -> Condition:
+def parse_condition(
+    text: str, level: str = "error", why: str = "", file: str = "", line: int = 0, column: int = 0
+) -> Condition:
     """`latency.p99 > 2 ms` -> Condition. InputError with what was expected."""
     match = _GATE.fullmatch(text)
     if match is None:
-        message = f'expected PATH OP VALUE UNIT such as "latency.p99 > 2 ms" (OP one of {" ".join(_HOLDS)}), got "{text}"'
+        message = (
+            f'expected PATH OP VALUE UNIT such as "latency.p99 > 2 ms" (OP one of {" ".join(_HOLDS)}), got "{text}"'
+        )
         raise InputError([Problem(file, line, column, "", message)])
     return Condition(match[1], match[2], match[3], text.strip(), level, why, file, line, column)
 

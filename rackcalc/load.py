@@ -21,8 +21,8 @@ from rackcalc.fields import (
     Text,
     declarations,
 )
-from rackcalc.parts import CATALOG
 from rackcalc.quantity import KINDS, Quantity, Source
+from rackcalc.spec.catalog import CATALOG
 
 PACKAGE = Path(__file__).parent
 _VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")
@@ -158,10 +158,18 @@ class Builder:
             return None
         if declared.choices and node.value not in declared.choices:
             near = suggest(node.value, declared.choices)
-            self.fail(node, path, f"expected one of {', '.join(declared.choices)}, got {node.kind}{near if 'mean' in near else ''}")
+            self.fail(
+                node,
+                path,
+                f"expected one of {', '.join(declared.choices)}, got {node.kind}{near if 'mean' in near else ''}",
+            )
             return None
         if declared.catalog and node.value not in part_names(declared.catalog):
-            self.fail(node, path, f'no {declared.catalog} part "{node.value}"{suggest(node.value, part_names(declared.catalog))}')
+            self.fail(
+                node,
+                path,
+                f'no {declared.catalog} part "{node.value}"{suggest(node.value, part_names(declared.catalog))}',
+            )
             return None
         return node.value
 
@@ -186,7 +194,9 @@ class Builder:
         words = {k: parts[k].value if k in parts else "" for k in ("kind", "source", "note")}
         kind = str(words["kind"] or self.default_kind)
         if kind not in KINDS:
-            self.fail(parts["kind"], _join(path, "kind"), f"expected one of {', '.join(KINDS)}, got {parts['kind'].kind}")
+            self.fail(
+                parts["kind"], _join(path, "kind"), f"expected one of {', '.join(KINDS)}, got {parts['kind'].kind}"
+            )
         source = Source(kind, str(words["source"]), place.file, place.line, place.column, str(words["note"]))
         return Quantity(value, declared.unit, path, source=source, low=low, high=high, absolute=declared.absolute)
 
@@ -371,11 +381,13 @@ def find_rack(name: str) -> tuple[str, str]:
 
 def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = ()) -> Loaded:
     """A rack from YAML text. sets: PATH=VALUE overrides, applied after the scenario. InputError with every problem."""
-    from rackcalc.spec import Rack
+    from rackcalc.spec.rack import Rack
 
     root = parse(text, file)
     if not isinstance(root.value, dict):
-        raise InputError([root.problem("", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")])
+        raise InputError(
+            [root.problem("", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")]
+        )
     builder = Builder()
     scenarios = root.value.get("scenarios")
     root = Node({k: v for k, v in root.value.items() if k != "scenarios"}, file, root.line, root.column)
@@ -444,7 +456,7 @@ def _apply_set(root: Node, assignment: str, builder: Builder) -> Node:
 
 def unknown_step(path: str) -> str:
     """Why a dotted path names nothing in a rack file; "" when it does name something."""
-    from rackcalc.spec import Rack
+    from rackcalc.spec.rack import Rack
 
     current: Any = Section(Rack, "a rack")
     for step in path.split("."):

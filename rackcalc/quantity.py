@@ -97,8 +97,7 @@ class Formula:
         self.parameters: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.variadic = bool(code.co_flags & 0x08)
         self.units = {
-            name: getattr(annotation, "__metadata__", ("",))[0]
-            for name, annotation in function.__annotations__.items()
+            name: getattr(annotation, "__metadata__", ("",))[0] for name, annotation in function.__annotations__.items()
         }
         self.unit: str = self.units.pop("return", "")
         # a rise or margin in K, against a point on the temperature scale

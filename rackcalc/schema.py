@@ -5,13 +5,13 @@ from typing import Any
 from rackcalc import units
 from rackcalc.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
 from rackcalc.load import part_names
-from rackcalc.parts import CATALOG
 from rackcalc.quantity import KINDS
+from rackcalc.spec.catalog import CATALOG
 
 
 def rack_schema() -> dict[str, Any]:
     """The schema (draft 2020-12) of a rack file. Dimensions of values are checked by rackcalc itself, not here."""
-    from rackcalc.spec import Rack
+    from rackcalc.spec.rack import Rack
 
     definitions: dict[str, Any] = {}
     root = _object(Rack, definitions)
@@ -75,7 +75,10 @@ def _schema(declared: Declared, definitions: dict[str, Any]) -> dict[str, Any]:
             return _reference(declared.type, definitions) | {"description": declared.doc}
         case Part():
             known = {"enum": list(part_names(declared.kind))}
-            return {"description": declared.doc, "anyOf": [known, _reference(CATALOG[declared.kind], definitions, True)]}
+            return {
+                "description": declared.doc,
+                "anyOf": [known, _reference(CATALOG[declared.kind], definitions, True)],
+            }
         case Table():
             of = declared.of
             inner = _reference(of, definitions) if isinstance(of, type) else _schema(of, definitions)

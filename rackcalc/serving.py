@@ -12,9 +12,12 @@ from rackcalc.formulas.lpu_cycles import activation_size
 from rackcalc.formulas.transformer import count, kv_cache, model_size, rows, width
 from rackcalc.formulas.work import ONE_TOKEN
 from rackcalc.load import load_part, part_names
-from rackcalc.parts import FORMATS, GPU, Family, Link, Runtime
 from rackcalc.quantity import Quantity, Source
-from rackcalc.spec import GpuPool, LinkUse, LpuPool, Rack
+from rackcalc.spec.chips import GPU
+from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.links import Link
+from rackcalc.spec.rack import GpuPool, LinkUse, LpuPool, Rack
+from rackcalc.spec.runtimes import Family, Runtime
 
 ONE = count(1.0, "one")
 

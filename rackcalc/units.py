@@ -237,7 +237,9 @@ def parse(text: str, unit: str, *, example: str = "", absolute: bool = True) -> 
     if rest.startswith(","):
         raise UnitError(f'expected {wanted}, got "{text}": write the number without commas')
     if not rest and unit != "1":
-        raise UnitError(f'expected {wanted}, got the bare number {text}: add a unit, as in "{text} {_spelling(unit, example)}"')
+        raise UnitError(
+            f'expected {wanted}, got the bare number {text}: add a unit, as in "{text} {_spelling(unit, example)}"'
+        )
     try:
         canonical, factor, offset = resolve(rest)
     except UnitError as error:

@@ -3,7 +3,7 @@
 import pytest
 
 from rackcalc.load import load_part, part_names, sources
-from rackcalc.parts import CATALOG
+from rackcalc.spec.catalog import CATALOG
 from rackcalc.tree import figures
 
 PARTS = [(kind, name) for kind in CATALOG for name in part_names(kind)]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rackcalc.document import Node, plain
 from rackcalc.huggingface import DECODERS, ENCODERS, REFUSED, ConfigError, model_from_config
 from rackcalc.load import Builder, load_part
-from rackcalc.parts import Model
+from rackcalc.spec.models import Model
 
 CONFIGS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "huggingface_configs.json").read_text())
 

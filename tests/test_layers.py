@@ -33,7 +33,7 @@ def test_layers(path: Path) -> None:
     assert "rich" not in tops or name.startswith("render/")
     assert "yaml" not in tops or name == "document.py"
     if name.startswith("formulas/"):
-        allowed = ("rackcalc.formulas", "rackcalc.quantity", "rackcalc.units", "rackcalc.xp", "rackcalc.parts")
+        allowed = ("rackcalc.formulas", "rackcalc.quantity", "rackcalc.units", "rackcalc.xp", "rackcalc.spec")
         assert all(module == "rackcalc" or module.startswith(allowed) for module in own)
 
 

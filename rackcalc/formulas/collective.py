@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from rackcalc import xp
 from rackcalc.formulas.combine import smallest
-from rackcalc.parts import GPU, Family, Link, Runtime
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.chips import GPU
+from rackcalc.spec.links import Link
+from rackcalc.spec.runtimes import Family, Runtime
 from rackcalc.units import SECOND, Bytes, BytesPerSecond, Count, Ratio, Seconds
 
 FITTED = "fitted to the communication tables of NVIDIA aiconfigurator 0.12.0 (n <= 64 MiB, CUDA graph)"

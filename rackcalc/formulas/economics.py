@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from rackcalc import xp
 from rackcalc.formulas import finance
 from rackcalc.formulas.combine import total
-from rackcalc.parts import Economics
 from rackcalc.quantity import Quantity, constant, formula, renamed
+from rackcalc.spec.money import Economics
 from rackcalc.units import (
     PerSecond,
     Ratio,

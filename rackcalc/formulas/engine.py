@@ -8,8 +8,9 @@ from rackcalc.formulas.kernels import Chip, by_format, compute_format, repeated
 from rackcalc.formulas.layers import ONE, Parts
 from rackcalc.formulas.transformer import ModelSize, count, times, width
 from rackcalc.formulas.work import Job, Work, bytes_per_device, flops_per_device
-from rackcalc.parts import Engine, Model
 from rackcalc.quantity import Quantity, formula
+from rackcalc.spec.models import Model
+from rackcalc.spec.runtimes import Engine
 from rackcalc.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, Ratio, Seconds
 
 FITTED = "fitted to InferenceX and ML.ENERGY serving runs on H100 and B200 (11 % mean error on a GPU or model left out)"

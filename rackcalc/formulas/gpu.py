@@ -13,8 +13,11 @@ from rackcalc.formulas.kernels import Chip, compute_format, dispatch_time, memor
 from rackcalc.formulas.layers import Parts
 from rackcalc.formulas.transformer import ModelSize, count, kv_cache, model_size, width
 from rackcalc.formulas.work import Job, Work
-from rackcalc.parts import GPU, Family, Link, Model, Runtime
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.chips import GPU
+from rackcalc.spec.links import Link
+from rackcalc.spec.models import Model
+from rackcalc.spec.runtimes import Family, Runtime
 from rackcalc.units import TOKEN, Bytes, Count, Ratio, Seconds, Tokens
 
 

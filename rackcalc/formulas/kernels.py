@@ -5,8 +5,10 @@ from typing import Any
 
 from rackcalc import xp
 from rackcalc.formulas.transformer import width
-from rackcalc.parts import FORMATS, GPU, Family, GemmParameters, Runtime
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.chips import GPU
+from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.runtimes import Family, GemmParameters, Runtime
 from rackcalc.units import (
     FLOP,
     Bytes,

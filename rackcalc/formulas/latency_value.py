@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from rackcalc import xp
-from rackcalc.parts import LatencyValue
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.money import LatencyValue
 from rackcalc.units import Count, PerSecondSquared, Ratio, Seconds, UsDollars, UsDollarsPerSecond
 
 _MOALLEMI = "C. Moallemi, M. Saglam, Operations Research 61 (2013) 1070-1086, asymptotic cost of latency"

@@ -44,8 +44,8 @@ from rackcalc.formulas.transformer import (
     width,
 )
 from rackcalc.formulas.work import Job, sum_of_dims
-from rackcalc.parts import Experts, Model
 from rackcalc.quantity import Quantity, formula
+from rackcalc.spec.models import Experts, Model
 from rackcalc.units import Count, Seconds
 
 ONE, ZERO, TWO, THREE = count(1.0, "one"), count(0.0, "none"), count(2.0, "two"), count(3.0, "three")

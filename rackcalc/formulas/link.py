@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from rackcalc import xp
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.parts import CpuPath, Link
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.links import CpuPath, Link
 from rackcalc.units import Bytes, BytesPerSecond, Count, Ratio, Seconds
 
 

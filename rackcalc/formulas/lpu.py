@@ -27,8 +27,9 @@ from rackcalc.formulas.lpu_cycles import (
     stage_count,
 )
 from rackcalc.formulas.transformer import ModelSize, attended_tokens, count, experts_hit, rows, times, width
-from rackcalc.parts import LPU, Model
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.chips import LPU
+from rackcalc.spec.models import Model
 from rackcalc.units import (
     Bytes,
     BytesPerSecond,

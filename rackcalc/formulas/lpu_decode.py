@@ -17,8 +17,9 @@ from rackcalc.formulas.lpu_cycles import (
     stage_count,
 )
 from rackcalc.formulas.transformer import count, rows, width
-from rackcalc.parts import LPU, Model
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.chips import LPU
+from rackcalc.spec.models import Model
 from rackcalc.units import SECOND, TOKEN, Count, Ratio, Seconds, SecondsPerToken, Tokens, TokensPerSecond
 
 GROUPS = (1, 2, 4, 8, 16, 32, 64)  # sizes tried; a group larger than the tightly coupled one takes inf

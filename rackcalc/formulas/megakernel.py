@@ -6,8 +6,9 @@ from rackcalc.formulas.layers import ZERO, Parts, exchange
 from rackcalc.formulas.shapes import mean_dim
 from rackcalc.formulas.transformer import ModelSize
 from rackcalc.formulas.work import Job, Work, bytes_per_device, flops_per_device
-from rackcalc.parts import Megakernel, Model
 from rackcalc.quantity import Quantity
+from rackcalc.spec.models import Model
+from rackcalc.spec.runtimes import Megakernel
 
 
 def megakernel_parts(chip: Chip, bound: Megakernel, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:

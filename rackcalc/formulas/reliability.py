@@ -8,8 +8,8 @@ import math
 from dataclasses import dataclass
 
 from rackcalc import xp
-from rackcalc.parts import Link
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.links import Link
 from rackcalc.units import (
     BYTE,
     DECIBEL,

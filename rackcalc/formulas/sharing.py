@@ -13,8 +13,8 @@ from rackcalc import xp
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.queueing import LEVELS, Load, loaded, sojourn_time, utilization
 from rackcalc.formulas.queueing_mdc import backlog, mdc_wait_mean, mean_beyond, solve_quantile, survival
-from rackcalc.parts import Sharing
 from rackcalc.quantity import Quantity, formula
+from rackcalc.spec.software import Sharing
 from rackcalc.units import (
     REQUEST,
     BytesPerSecond,

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from rackcalc import xp
 from rackcalc.formulas.combine import total
-from rackcalc.parts import Software
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.software import Software
 from rackcalc.units import Bytes, BytesPerSecond, Count, PerSecond, Ratio, Seconds, UsDollars, UsDollarsPerSecond
 
 GROQ = "assumption: exponential; Groq's Llama-2-70B: 100 tokens/s in 2023 (Moor Insights), 300 in early 2024"

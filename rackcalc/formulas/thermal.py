@@ -8,8 +8,9 @@ from rackcalc.formulas import cooling as flows
 from rackcalc.formulas import junction, power
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.power import ChipPower, Power, assumed
-from rackcalc.parts import GPU, LPU, Cooling
 from rackcalc.quantity import Quantity, constant, formula, renamed
+from rackcalc.spec.chips import GPU, LPU
+from rackcalc.spec.site import Cooling
 from rackcalc.units import Count, Kelvin, KelvinDifference, Ratio, Watts
 
 

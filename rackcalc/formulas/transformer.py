@@ -17,8 +17,9 @@ from rackcalc.formulas.parameters import (
     pooler_parameters,
     vector_parameters,
 )
-from rackcalc.parts import FORMATS, Model
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.models import Model
 from rackcalc.units import FLOP, TOKEN, Bytes, BytesPerToken, Count, Flop, Ratio, Tokens
 
 VASWANI = "A. Vaswani et al., Attention Is All You Need, arXiv:1706.03762, sections 3.2-3.4"

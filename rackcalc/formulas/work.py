@@ -20,8 +20,9 @@ from rackcalc.formulas.transformer import (
     weight_bytes,
     width,
 )
-from rackcalc.parts import Link, Model
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.spec.links import Link
+from rackcalc.spec.models import Model
 from rackcalc.units import Bytes, BytesPerToken, Count, Flop, Ratio, Tokens
 
 ONE_TOKEN = constant(1.0, "token", "tokens per sequence and step", "published", note="autoregressive decoding")

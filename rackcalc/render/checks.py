@@ -11,7 +11,6 @@ from rackcalc.gates import Verdict
 from rackcalc.quantity import Quantity
 
 
-
 def as_text(verdicts: Sequence[Verdict]) -> str:
     """One line a gate: FAIL latency.p99 = 2.31 ms, limit 2 ms (15.5 % over)  rack.yaml:41"""
     lines = []

@@ -15,5 +15,7 @@ def render(reports: Sequence[Any]) -> str:
     writer.writerow(["rack", "scenario", "path", "value", "unit", "kind"])
     for report in reports:
         for path, quantity in figures(report):
-            writer.writerow([report.name, report.scenario, path, repr(float(quantity.value)), quantity.unit, quantity.kind])
+            writer.writerow(
+                [report.name, report.scenario, path, repr(float(quantity.value)), quantity.unit, quantity.kind]
+            )
     return stream.getvalue()

@@ -8,8 +8,8 @@ from rackcalc import units
 from rackcalc.fields import Number, Table, Text, declarations
 from rackcalc.formulas import economics as eco
 from rackcalc.load import load_part
-from rackcalc.parts import Economics, PriceBook
 from rackcalc.quantity import Quantity, constant
+from rackcalc.spec.money import Economics, PriceBook
 
 YEAR = 8760 * 3600.0
 

@@ -16,7 +16,8 @@ from rackcalc import units
 from rackcalc.quantity import FORMULAS, SAME, Formula, Quantity, constant
 
 MODULES = [
-    importlib.import_module(f"rackcalc.formulas.{module.name}") for module in pkgutil.iter_modules(rackcalc.formulas.__path__)
+    importlib.import_module(f"rackcalc.formulas.{module.name}")
+    for module in pkgutil.iter_modules(rackcalc.formulas.__path__)
 ]
 UNIT_CONSTANTS = {
     "SECOND": "s", "BYTE": "B", "FLOP": "FLOP", "TOKEN": "token", "REQUEST": "request", "WATT": "W", "KELVIN": "K",

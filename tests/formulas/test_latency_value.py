@@ -8,8 +8,8 @@ from scipy import optimize
 from rackcalc import units
 from rackcalc.fields import Number, declarations
 from rackcalc.formulas import latency_value as lv
-from rackcalc.parts import LatencyValue
 from rackcalc.quantity import Quantity, constant
+from rackcalc.spec.money import LatencyValue
 
 YEAR = 8760 * 3600.0
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from rackcalc.formulas import sharing as s
 from rackcalc.formulas.queueing import load
 from rackcalc.formulas.queueing_mdc import mdc_wait_mean, mdc_wait_quantile
-from rackcalc.parts import Sharing
 from rackcalc.quantity import Quantity, Source
+from rackcalc.spec.software import Sharing
 
 COUNT = 400_000
 BATCHES = 50

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rackcalc.document import Node
 from rackcalc.formulas import software
 from rackcalc.load import Builder
-from rackcalc.parts import Software
 from rackcalc.quantity import Quantity
+from rackcalc.spec.software import Software
 
 DEFAULTS = Builder().build(Software, Node({}, "", 1, 1))
 

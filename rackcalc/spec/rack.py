@@ -4,22 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rackcalc.fields import catalog_part, flag, listing, number, section, table, text
-from rackcalc.parts import (
-    FORMATS,
-    GPU,
-    LPU,
-    Cooling,
-    CpuPath,
-    Economics,
-    LatencyValue,
-    Link,
-    Model,
-    Runtime,
-    Sharing,
-    Software,
-    System,
-)
 from rackcalc.quantity import Quantity
+from rackcalc.spec.chips import GPU, LPU
+from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.links import CpuPath, Link
+from rackcalc.spec.models import Model
+from rackcalc.spec.money import Economics, LatencyValue
+from rackcalc.spec.runtimes import Runtime
+from rackcalc.spec.site import Cooling, System
+from rackcalc.spec.software import Sharing, Software
 
 SPLITS = ("gpu", "lpu", "encoder-pipeline", "prefill-decode", "attention-ffn", "draft-verify")
 
@@ -30,7 +23,9 @@ class GpuPool:
 
     part: GPU = catalog_part("gpus", "which GPU")
     count: Quantity = number("1", "how many", above=0, whole=True, example="8")
-    system: System | None = catalog_part("systems", "the product they come in: its host power, fans, height and price", default=None)
+    system: System | None = catalog_part(
+        "systems", "the product they come in: its host power, fans, height and price", default=None
+    )
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,12 @@ class LinkUse:
         choices=("zero-copy", "bounce", "serialised"),
     )
     host: CpuPath = catalog_part("hosts", "the host memory path, for bounce and serialised", default="cpu-path")
-    other_load: Quantity = number("1", "share of the link's rate that other traffic takes", at_least=0, at_most=0.99, default="0")
-    temperature: Quantity | None = number("K", "temperature of cable and connectors (default: the rack's outlet)", absolute=True, default=None)
+    other_load: Quantity = number(
+        "1", "share of the link's rate that other traffic takes", at_least=0, at_most=0.99, default="0"
+    )
+    temperature: Quantity | None = number(
+        "K", "temperature of cable and connectors (default: the rack's outlet)", absolute=True, default=None
+    )
 
 
 @dataclass(frozen=True)
@@ -74,12 +73,20 @@ class Workload:
     """What is asked of the rack."""
 
     input: Quantity = number("token", "prompt or sequence length", above=0, whole=True, example="128 token")
-    output: Quantity | None = number("token", "tokens generated per request (decoders)", above=0, whole=True, default=None)
+    output: Quantity | None = number(
+        "token", "tokens generated per request (decoders)", above=0, whole=True, default=None
+    )
     batch: Quantity = number("1", "sequences processed together", above=0, whole=True, default="1")
-    arrival_rate: Quantity | None = number("request/s", "requests arriving (Poisson); without it the rack is idle but for one", above=0, default=None)
+    arrival_rate: Quantity | None = number(
+        "request/s", "requests arriving (Poisson); without it the rack is idle but for one", above=0, default=None
+    )
     slo: Quantity | None = number("s", "p99 limit that the priced throughput must meet", above=0, default=None)
     precision: str = text("format of weights and activations", choices=tuple(FORMATS))
-    kv_precision: str | None = text("format of the KV cache (default: fp8 with 8-bit and smaller weights, else bf16)", choices=tuple(FORMATS), default=None)
+    kv_precision: str | None = text(
+        "format of the KV cache (default: fp8 with 8-bit and smaller weights, else bf16)",
+        choices=tuple(FORMATS),
+        default=None,
+    )
 
 
 @dataclass(frozen=True)
@@ -88,7 +95,9 @@ class Speculation:
 
     model: Model = catalog_part("models", "the model that drafts")
     tokens: Quantity = number("1", "tokens drafted per step", above=0, whole=True, default="4")
-    acceptance: Quantity = number("1", "chance that one drafted token is accepted", at_least=0, at_most=0.999, default="0.7")
+    acceptance: Quantity = number(
+        "1", "chance that one drafted token is accepted", at_least=0, at_most=0.999, default="0.7"
+    )
 
 
 @dataclass(frozen=True)
@@ -98,11 +107,23 @@ class Serving:
     split: str = text("which chips do what", choices=SPLITS)
     runtime: Runtime | None = catalog_part("runtimes", "the software that drives the GPUs", default=None)
     tensor_parallel: Quantity | None = number(
-        "1", "GPUs that share one copy of the model (default: 1 for encoders, all GPUs for decoders)", above=0, whole=True, default=None
+        "1",
+        "GPUs that share one copy of the model (default: 1 for encoders, all GPUs for decoders)",
+        above=0,
+        whole=True,
+        default=None,
     )
-    gpu_layers: Quantity | None = number("1", "encoder-pipeline: layers that stay on the GPU (default: none)", at_least=0, whole=True, default=None)
-    microbatches: Quantity = number("1", "attention-ffn: batches in flight between the pools", above=0, whole=True, default="2")
-    kv_transfer: str = text("prefill-decode: send the KV cache at once or layer by layer", default="layer-wise", choices=("bulk", "layer-wise"))
+    gpu_layers: Quantity | None = number(
+        "1", "encoder-pipeline: layers that stay on the GPU (default: none)", at_least=0, whole=True, default=None
+    )
+    microbatches: Quantity = number(
+        "1", "attention-ffn: batches in flight between the pools", above=0, whole=True, default="2"
+    )
+    kv_transfer: str = text(
+        "prefill-decode: send the KV cache at once or layer by layer",
+        default="layer-wise",
+        choices=("bulk", "layer-wise"),
+    )
     speculation: Speculation | None = section(Speculation, "draft-verify: the drafting model", optional=True)
 
 
@@ -112,9 +133,17 @@ class Site:
 
     cooling: Cooling = catalog_part("cooling", "how heat leaves", default="air-contained")
     racks: Quantity = number("1", "racks the equipment stands in", above=0, whole=True, default="1")
-    inlet: Quantity | None = number("K", "air or coolant temperature at the rack's inlet (default: the cooling's design supply)", absolute=True, above=0, default=None)
+    inlet: Quantity | None = number(
+        "K",
+        "air or coolant temperature at the rack's inlet (default: the cooling's design supply)",
+        absolute=True,
+        above=0,
+        default=None,
+    )
     altitude: Quantity = number("m", "height above sea level", at_least=-500, at_most=6000, default="0 m")
-    airflow: Quantity | None = number("m^3/s", "air the site can push through the rack (default: what the design rise needs)", above=0, default=None)
+    airflow: Quantity | None = number(
+        "m^3/s", "air the site can push through the rack (default: what the design rise needs)", above=0, default=None
+    )
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,14 @@
+"""Number formats."""
+
+# Number formats of weights, activations and KV caches; bytes per element includes block scales.
+FORMATS = {
+    "fp32": 4.0,
+    "tf32": 4.0,
+    "bf16": 2.0,
+    "fp16": 2.0,
+    "fp8": 1.0,
+    "int8": 1.0,
+    "fp4": 0.5625,  # NVFP4: 4 bit + one fp8 scale per 16
+    "mxfp4": 0.53125,  # 4 bit + one 8-bit scale per 32
+    "int4": 0.5625,
+}

@@ -1,0 +1,203 @@
+"""How software drives GPUs: kernel parameters by architecture, launch and engine costs by runtime."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rackcalc.fields import Number, flag, number, section, table, text
+from rackcalc.quantity import Quantity
+from rackcalc.spec.formats import FORMATS
+
+
+@dataclass(frozen=True)
+class GemmParameters:
+    """Tile/wave/split-K GEMM form of one family and format."""
+
+    launch: Quantity = number(
+        "s", "launch, prologue and epilogue; activation quantisation included for fp8 and fp4", at_least=0
+    )
+    graph_launch: Quantity | None = number(
+        "s",
+        "launch inside a captured graph, where the host otherwise adds to it (separate quantising kernels)",
+        at_least=0,
+        default=None,
+    )
+    compute_share: Quantity = number("1", "share of dense peak in a full wave", above=0, at_most=1)
+    memory_share: Quantity = number("1", "share of memory bandwidth", above=0, at_most=1)
+    k_step: Quantity = number("s", "serial latency per element of k (wgmma, tcgen05)", at_least=0, default="0 s")
+    load_rate: Quantity | None = number(
+        "B/s", "rate at which one SM loads operands from L2 (mma.sync)", above=0, default=None
+    )
+    split_k: Quantity = number("s", "second pass of split-K", at_least=0)
+    row_block: Quantity = number("1", "smallest block of rows of the matrix unit", above=0)
+
+
+@dataclass(frozen=True)
+class DecodeAttentionParameters:
+    """One attention kernel while generating: one query per sequence against its KV cache."""
+
+    launch: Quantity = number("s", "fixed time", at_least=0)
+    memory_share: Quantity = number("1", "share of memory bandwidth reading KV", above=0, at_most=1)
+    head_time: Quantity = number("s", "work item of one sequence and head on one SM", at_least=0)
+    split_time: Quantity = number("s", "split-KV passes and their reduction at long context", at_least=0, default="0 s")
+    split_context: Quantity = number(
+        "token", "context at which half of split_time is spent", above=0, default="1 token"
+    )
+
+
+@dataclass(frozen=True)
+class PrefillAttentionParameters:
+    """One causal or bidirectional attention kernel over whole sequences."""
+
+    tile: Quantity = number("1", "query rows per tile", above=0)
+    launch: Quantity = number("s", "fixed time", at_least=0)
+    compute_share: Quantity = number("1", "share of dense peak", above=0, at_most=1)
+    memory_share: Quantity = number("1", "share of memory bandwidth for Q, K, V and output", above=0, at_most=1)
+    wave_time: Quantity = number("s", "fixed time per wave of tiles", at_least=0)
+
+
+@dataclass(frozen=True)
+class RingParameters:
+    """All-reduce of a general communication library: low-latency protocol for small, bandwidth protocol for large."""
+
+    floor: Quantity = number("s", "kernel plus first flag exchange", at_least=0)
+    per_peer: Quantity = number("s", "added by each further GPU", at_least=0)
+    low_latency_share: Quantity = number("1", "share of link rate of the low-latency protocol", above=0, at_most=1)
+    setup: Quantity = number("s", "fixed price of the bandwidth protocol", at_least=0)
+    share: Quantity = number("1", "share of link rate of the bandwidth protocol", above=0, at_most=1)
+
+
+@dataclass(frozen=True)
+class Family:
+    """GPU architecture: parameters of its kernels, each with how it was fitted and its range."""
+
+    name: str = text("full name")
+    gemm: Mapping[str, GemmParameters] = table(GemmParameters, "by format", choices=tuple(FORMATS))
+    attention_decode: Mapping[str, DecodeAttentionParameters] = table(
+        DecodeAttentionParameters, "by KV format", choices=tuple(FORMATS)
+    )
+    attention_prefill: Mapping[str, PrefillAttentionParameters] = table(
+        PrefillAttentionParameters, "by format", choices=tuple(FORMATS)
+    )
+    elementwise_launch: Quantity = number("s", "fixed time of an element-wise or normalisation kernel", at_least=0)
+    elementwise_share: Quantity = number("1", "share of memory bandwidth of element-wise kernels", above=0, at_most=1)
+    all_reduce_floor: Quantity = number(
+        "s", "kernel plus first flag exchange of an all-reduce, where the runtime does not say", at_least=0
+    )
+    in_switch_reduction: bool = flag("NVLink switches of this generation reduce in the switch")
+    ring: RingParameters = section(
+        RingParameters, "all-reduce of the general communication library (NCCL)", required=True
+    )
+    sustained_per_watt: Quantity | None = number(
+        "FLOP/J",
+        "16-bit arithmetic per joule under the power cap; absent where the kernel fits already contain the cap",
+        above=0,
+        default=None,
+    )
+    eight_bit_gain: Quantity = number("1", "8-bit over 16-bit operations per joule", above=0, default="2.07")
+    leakage_share: Quantity = number(
+        "1", "leakage as a share of TDP at the reference temperature", at_least=0, at_most=1
+    )
+    power_floor: Quantity = number(
+        "1", "power beyond idle of a decoding GPU at no load, as a share of TDP", at_least=0, default="0.353"
+    )
+    power_slope: Quantity = number(
+        "1", "power per weighted utilization while decoding, as a share of TDP", at_least=0, default="1"
+    )
+
+
+@dataclass(frozen=True)
+class FusedAttention:
+    """Attention kernel inside a compiled encoder engine; its fixed time is that of a matrix product."""
+
+    tile: Quantity = number("1", "query rows per tile", above=0)
+    compute_share: Quantity = number("1", "share of dense peak", above=0, at_most=1)
+    memory_share: Quantity = number("1", "share of memory bandwidth", above=0, at_most=1)
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Serving engine as a whole: few numbers fitted to published serving runs, instead of a sum of kernels.
+
+    Its fixed times per layer contain every launch, norm and small all-reduce, so none of those is added to them.
+    """
+
+    layer_overhead: Quantity = number("s", "fixed time per decoder layer and step", at_least=0)
+    expert_overhead: Quantity = number("s", "further fixed time per layer with experts", at_least=0)
+    latent_overhead: Quantity = number("s", "further fixed time per layer with latent attention", at_least=0)
+    attention_share: Quantity = number(
+        "1", "part of layer_overhead spent on the attention side of a layer", at_least=0, at_most=1
+    )
+    weight_share: Quantity = number("1", "share of memory bandwidth reading weights", above=0, at_most=1)
+    fp4_share: Quantity = number("1", "further factor for dense 4-bit weights", above=0, at_most=1)
+    expert_share: Quantity = number("1", "share of memory bandwidth reading experts", above=0, at_most=1)
+    kv_share: Quantity = number("1", "share of memory bandwidth reading the KV cache", above=0, at_most=1)
+    decode_share: Quantity = number("1", "share of dense peak while decoding", above=0, at_most=1)
+    activation_passes: Quantity = number(
+        "1", "work that grows with the batch and is not split over GPUs, as passes over the activations", at_least=0
+    )
+    prefill_share: Mapping[str, Quantity] = table(
+        Number("1", "share of dense peak", above=0, at_most=1),
+        "share of peak in prefill by format the matrix unit computes in",
+        choices=tuple(FORMATS),
+    )
+    expert_prefill_factor: Quantity = number("1", "factor on prefill_share for mixtures of experts", above=0, at_most=1)
+    attention_prefill_share: Quantity = number(
+        "1", "share of dense 16-bit peak of attention in prefill", above=0, at_most=1
+    )
+    prefill_layers: Quantity = number(
+        "1", "fixed layer time of a prefill, in units of that of a decode step", at_least=0
+    )
+
+
+@dataclass(frozen=True)
+class Megakernel:
+    """A single persistent kernel: a bound, not a product."""
+
+    grid_sync: Quantity = number("s", "one synchronisation of the whole grid", at_least=0)
+    encoder_syncs: Quantity = number("1", "synchronisations per encoder layer", at_least=0)
+    decoder_syncs: Quantity = number("1", "synchronisations per decoder layer", at_least=0)
+    compute_share: Quantity = number("1", "share of dense peak", above=0, at_most=1)
+    memory_share: Quantity = number("1", "share of memory bandwidth", above=0, at_most=1)
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Software that drives the GPU: eager framework, captured graph, or compiled engine."""
+
+    name: str = text("full name")
+    launch: str = text("how kernels are launched", choices=("eager", "graph"))
+    dispatch: Quantity = number("s", "host time per launched kernel; 0 inside a captured graph", at_least=0)
+    encoder_kernels: Quantity = number("1", "kernels (eager: framework operations) per encoder layer", above=0)
+    decoder_kernels: Quantity = number("1", "kernels (eager: framework operations) per decoder layer", above=0)
+    launch_saving: Quantity = number(
+        "s", "removed from every kernel's fixed time (programmatic dependent launch)", at_least=0, default="0 s"
+    )
+    elementwise_saving: Quantity = number(
+        "s", "removed from the fixed time of norms and element-wise kernels (fusion)", at_least=0, default="0 s"
+    )
+    fused_attention: FusedAttention | None = section(
+        FusedAttention, "encoder attention inside a compiled engine; without it, the stand-alone kernel", optional=True
+    )
+    engine: Engine | None = section(
+        Engine, "decoders: the serving engine as a whole instead of a sum of kernels", optional=True
+    )
+    megakernel: Megakernel | None = section(Megakernel, "one persistent kernel instead of many", optional=True)
+    step_host: Quantity = number("s", "host time and sampling per decode step", at_least=0)
+    request_host: Quantity = number("s", "tokenising, copies and post-processing per request", at_least=0)
+    memory_share: Quantity = number("1", "share of GPU memory the runtime may fill", above=0, at_most=1)
+    memory_reserve: Quantity = number("B", "kept per GPU for context, workspace and graphs", at_least=0)
+    all_reduce_floor: Mapping[str, Quantity] = table(
+        Number("s", "kernel plus first flag exchange", at_least=0),
+        "fixed time of an all-reduce by family; others take the family's own",
+    )
+    all_reduce_per_peer: Quantity = number("s", "added by each further GPU", at_least=0)
+    all_reduce_one_shot_share: Quantity = number(
+        "1", "share of link rate of the one-shot algorithm", above=0, at_most=1
+    )
+    all_reduce_two_shot_cost: Quantity = number("s", "fixed price of the bandwidth algorithm", at_least=0)
+    all_reduce_two_shot_share: Quantity = number(
+        "1", "share of link rate of the bandwidth algorithm", above=0, at_most=1
+    )
+    all_reduce_in_switch_share: Quantity = number(
+        "1", "share of link rate with reduction in the switch", above=0, at_most=1
+    )
