@@ -401,13 +401,20 @@ def gain_of(rack: Rack, latency: Latency) -> LatencyGain | None:
     return None if spec is None else latency_value(spec, getattr(latency, spec.quantile))
 
 
+def usual_heat(rack: Rack, ideal: Service) -> Thermal:
+    """Temperatures at the load as it would be at full clocks; they decide the clocks."""
+    queue, shared = under_load(rack, ideal)
+    used = rack.economics.utilization if queue is None else queue.utilization
+    return cooled(rack, mean_utilization(rack, ideal, used, shared))[1]
+
+
 def estimate(loaded: Loaded) -> Estimate:
     """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
     rack = loaded.rack
     feasible.check_structure(loaded)
     ideal = serve(rack)
     peak, heat = cooled(rack, dict.fromkeys(pools_of(rack), ONE))
-    served = throttled(ideal, heat)
+    served = throttled(ideal, usual_heat(rack, ideal))
     queue, shared = under_load(rack, served)
     if shared is not None:
         served = replace(served, passage=shared.passage_time, occupancy=shared.service_time)
