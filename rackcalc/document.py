@@ -7,17 +7,18 @@ import os
 import stat
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from rackcalc.errors import InputError, Problem, failure
+from rackcalc.record import record
 
 MAX_BYTES = 4 * 1024 * 1024  # a rack file is a few kB; anything this large is the wrong file
 MAX_NODES = 100_000  # after expanding aliases
 MAX_DEPTH = 60
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Node:
     """One YAML node. value: dict of name -> Node, tuple of Nodes, text, or None for an empty or null scalar."""
 

@@ -4,7 +4,7 @@ Every function here calls formulas and nothing else, so every number of the resu
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from rackcalc import feasible
@@ -22,11 +22,12 @@ from rackcalc.formulas.software import SoftwarePenalty, software_penalty
 from rackcalc.formulas.thermal import Thermal
 from rackcalc.load import Loaded, load_part
 from rackcalc.quantity import Quantity, Source, constant
+from rackcalc.record import record
 from rackcalc.serving import ONE, Memory, Service, Stage, serve
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 
-@dataclass(frozen=True)
+@record
 class Latency:
     """Seconds of one request (of one batch, when clients send batches). service: idle rack; p50 to p999: under the load.
 
@@ -46,7 +47,7 @@ class Latency:
     end_to_end: Quantity | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Throughput:
     """capacity: of the saturated rack. at_slo: largest rate whose p99 meets workload.slo. requests, tokens: what is priced."""
 
@@ -57,7 +58,7 @@ class Throughput:
     at_slo: Quantity | None = None
 
 
-@dataclass(frozen=True)
+@record
 class LinkReport:
     """One crossing of a link: the four ways to make it, and what heat does to its errors."""
 
@@ -70,7 +71,7 @@ class LinkReport:
     reliability: LinkReliability
 
 
-@dataclass(frozen=True)
+@record
 class PowerReport:
     """W, mean under the load; peak: every chip at full load, which is what cooling and supply are built for."""
 
@@ -84,7 +85,7 @@ class PowerReport:
     peak: Power
 
 
-@dataclass(frozen=True)
+@record
 class Estimate:
     """Everything about one rack. notes: what a reader must know before quoting a figure."""
 

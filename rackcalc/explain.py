@@ -5,16 +5,17 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
 from rackcalc.load import sources
 from rackcalc.quantity import Formula, Quantity
+from rackcalc.record import record
+from rackcalc.show import show_value
 from rackcalc.units import show
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Step:
     """One quantity in an explanation. depth 0 is the figure asked for; again: it was explained further up."""
 
@@ -68,24 +69,6 @@ def substituted(quantity: Quantity) -> str:
         lambda match: show_value(quantity.inputs[match[0]]) if match[0] in quantity.inputs else match[0],
         code,
     )
-
-
-def show_value(quantity: Quantity, digits: int = 4) -> str:
-    """A quantity as text; an array by its range."""
-    if not isinstance(quantity.value, int | float):
-        low, high = float(quantity.value.min()), float(quantity.value.max())
-        return f"{show(low, quantity.unit)} .. {show(high, quantity.unit)}"
-    return show(float(quantity.value), quantity.unit, absolute=is_temperature(quantity), digits=digits)
-
-
-def is_temperature(quantity: Quantity) -> bool:
-    """True for a point on the temperature scale, which is shown in degC; rises and margins stay in K."""
-    if quantity.unit != "K":
-        return False
-    if quantity.formula is not None and quantity.formula.unit == "K":
-        return not quantity.formula.difference
-    first = next(iter(quantity.inputs.values()), None)  # a sum or an extreme is what its terms are
-    return is_temperature(first) if first is not None else quantity.absolute
 
 
 def provenance(quantity: Quantity) -> str:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from rackcalc.errors import InputError, Problem
-from rackcalc.explain import show_value
 from rackcalc.formulas.economics import Money
 from rackcalc.formulas.latency_value import LatencyGain, missing
 from rackcalc.formulas.queueing import Load
@@ -11,6 +10,7 @@ from rackcalc.formulas.thermal import Thermal
 from rackcalc.load import Loaded
 from rackcalc.quantity import Quantity, Source
 from rackcalc.serving import SPLITS, Service, default_link, kv_format
+from rackcalc.show import show_value
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 from rackcalc.units import show
 

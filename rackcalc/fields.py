@@ -4,13 +4,15 @@ The generic builder in load.py, the JSON Schema and the reference docs all read 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from rackcalc.record import record
 
 REQUIRED = "__required__"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Number:
     """A number with a unit. default: text parsed like input, None for optional, REQUIRED otherwise."""
 
@@ -25,7 +27,7 @@ class Number:
     absolute: bool = False  # an absolute temperature: degC means a point on the scale, not a difference
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Text:
     """A word or sentence. choices: allowed words, empty for any. catalog: kind of part the word must name."""
 
@@ -36,7 +38,7 @@ class Text:
     example: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Flag:
     """true or false."""
 
@@ -44,7 +46,7 @@ class Flag:
     default: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Section:
     """A nested dataclass. optional: None when absent; otherwise absent means all defaults."""
 
@@ -54,7 +56,7 @@ class Section:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """A mapping from free keys (or the given choices) to Number, Text or a dataclass."""
 
@@ -64,7 +66,7 @@ class Table:
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Listing:
     """A list of Text, or of a dataclass."""
 
@@ -72,7 +74,7 @@ class Listing:
     doc: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """A catalog part: its name, {from: name, ...overrides}, or all its fields."""
 

@@ -3,12 +3,12 @@
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from rackcalc import units
 from rackcalc.errors import InputError, Problem
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
 from rackcalc.tree import figures
 
 _GATE = re.compile(r"\s*([A-Za-z_][\w.\-]*)\s*(<=|>=|==|!=|<|>)\s*(\S.*?)\s*")
@@ -23,7 +23,7 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Condition:
     """PATH OP VALUE UNIT, as written. file, line: where; 0 for a flag."""
 
@@ -38,7 +38,7 @@ class Condition:
     column: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """What became of one gate. margin: share by which the figure keeps away from (or is over) the limit."""
 

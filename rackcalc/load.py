@@ -22,6 +22,7 @@ from rackcalc.fields import (
     declarations,
 )
 from rackcalc.quantity import KINDS, Quantity, Source
+from rackcalc.record import record
 from rackcalc.spec.catalog import CATALOG
 
 PACKAGE = Path(__file__).parent
@@ -341,7 +342,7 @@ def sources() -> Mapping[str, Mapping[str, str]]:
     }
 
 
-@dataclass(frozen=True)
+@record
 class Loaded:
     """A rack, with the place of everything in it. where: dotted path -> Node; scenario: "" for the file as it is."""
 

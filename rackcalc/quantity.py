@@ -36,7 +36,7 @@ class Quantity:
     value: float, or a numpy array in a sweep. unit: canonical unit text ("s", "B/s", "USD/token", ...).
     name: what a leaf is called in its file. formula and inputs: how a computed value was made.
     source, low, high: for a leaf, where it was read and the range it is known to lie in.
-    absolute: a leaf in K that is a point on the temperature scale, not a difference.
+    absolute: a leaf in K that is a point on the temperature scale, not a difference. weakest: rank of a computed value.
     """
 
     value: Any
@@ -48,6 +48,7 @@ class Quantity:
     low: float | None = None
     high: float | None = None
     absolute: bool = False
+    weakest: int = -1
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Quantity has no truth value; compare .value, or use xp.where inside a formula")
@@ -69,8 +70,14 @@ class Quantity:
     @property
     def kind(self) -> str:
         """The weakest kind among the leaves (KINDS, strongest first)."""
-        kinds = [KINDS.index(leaf.source.kind) for leaf in self.leaves if leaf.source]
-        return KINDS[max(kinds)] if kinds else "given"
+        return KINDS[self.rank]
+
+    @property
+    def rank(self) -> int:
+        """Place of the weakest kind in KINDS; a formula has found it among its inputs already."""
+        if self.weakest >= 0:
+            return self.weakest
+        return KINDS.index(self.source.kind) if self.source is not None else 0
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
@@ -136,7 +143,7 @@ class Formula:
         unit = self.unit
         if unit == SAME:
             unit = next(iter(inputs.values())).unit
-        return Quantity(result, unit, self.name, self, inputs)
+        return Quantity(result, unit, self.name, self, inputs, weakest=max([value.rank for value in inputs.values()]))
 
 
 SAME = "same"  # the unit of a result or of variadic terms that is whatever the first input has

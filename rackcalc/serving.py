@@ -1,7 +1,7 @@
 """Who does what: one function per split turns pools, links and a workload into a Service. SPLITS is the whole list."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from rackcalc.formulas import gpu, hybrid, lpu, lpu_decode, service
@@ -13,6 +13,7 @@ from rackcalc.formulas.transformer import count, kv_cache, model_size, rows, wid
 from rackcalc.formulas.work import ONE_TOKEN
 from rackcalc.load import load_part, part_names
 from rackcalc.quantity import Quantity, Source
+from rackcalc.record import record
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.links import Link
@@ -22,7 +23,7 @@ from rackcalc.spec.runtimes import Family, Runtime
 ONE = count(1.0, "one")
 
 
-@dataclass(frozen=True)
+@record
 class Stage:
     """One part of the way of a request. terms: what its time is made of, seconds."""
 
@@ -31,7 +32,7 @@ class Stage:
     terms: dict[str, Quantity] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class Memory:
     """What a pool holds, bytes; of one GPU, of all LPUs. free < 0: it does not fit."""
 
@@ -43,7 +44,7 @@ class Memory:
     max_batch: Quantity | None = None
 
 
-@dataclass(frozen=True)
+@record
 class Service:
     """How an idle rack serves one batch. Times in s; per token s/token.
 
@@ -66,7 +67,7 @@ class Service:
     details: dict[str, Quantity] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@record
 class Side:
     """What the formulas of one GPU pool need."""
 

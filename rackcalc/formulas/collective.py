@@ -1,10 +1,9 @@
 """All-reduce and all-to-all among the GPUs of one node."""
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas.combine import smallest
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.links import Link
 from rackcalc.spec.runtimes import Family, Runtime
@@ -128,7 +127,7 @@ PCIE_SHARE = constant(
 )
 
 
-@dataclass(frozen=True)
+@record
 class AllReduce:
     """Time [s] of one all-reduce by each algorithm that the hardware allows, and the shortest."""
 

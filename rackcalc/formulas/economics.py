@@ -5,12 +5,12 @@ USD/token and USD/request (shown per million).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rackcalc import xp
 from rackcalc.formulas import finance
 from rackcalc.formulas.combine import total
 from rackcalc.quantity import Quantity, constant, formula, renamed
+from rackcalc.record import record
 from rackcalc.spec.money import Economics
 from rackcalc.units import (
     PerSecond,
@@ -123,7 +123,7 @@ def net_value(value: UsDollarsPerSecond, opex: UsDollarsPerSecond) -> UsDollarsP
     return value - opex
 
 
-@dataclass(frozen=True)
+@record
 class Cost:
     """What the rack costs. Terms add up to their sums; pools without any price are named, not counted.
 
@@ -146,7 +146,7 @@ class Cost:
     unpriced: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@record
 class Roi:
     """What the rack earns. value: USD/s before costs; net: after running cost; npv: USD; irr: 1/s; payback: s."""
 
@@ -159,7 +159,7 @@ class Roi:
     value_terms: Mapping[str, Quantity]
 
 
-@dataclass(frozen=True)
+@record
 class Money:
     """Cost of the rack, and its return when it earns anything."""
 

@@ -4,8 +4,6 @@ A pass is priced per layer as attention and feed-forward parts, by one of three 
 compiled engines), a serving engine as a whole (engine.py), or a megakernel bound.
 """
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas import engine, layers, megakernel, work
 from rackcalc.formulas.combine import largest, total
@@ -14,6 +12,7 @@ from rackcalc.formulas.layers import Parts
 from rackcalc.formulas.transformer import ModelSize, count, kv_cache, model_size, width
 from rackcalc.formulas.work import Job, Work
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.links import Link
 from rackcalc.spec.models import Model
@@ -91,7 +90,7 @@ def sequences_that_fit(free: Bytes, kv_cache: Bytes, batch: Count) -> Count:
     return batch + xp.floor(xp.divide(free * batch, kv_cache))
 
 
-@dataclass(frozen=True)
+@record
 class GpuPass:
     """One forward pass. Times in s.
 
@@ -114,7 +113,7 @@ class GpuPass:
     memory_utilization: Quantity
 
 
-@dataclass(frozen=True)
+@record
 class MemoryFit:
     """Memory of one GPU [B] and the largest batch [1] of that context. free < 0: it does not fit."""
 

@@ -4,12 +4,11 @@ Four splits: layers of an encoder in sequence; prefill here and decoding there; 
 in every layer; drafting there and verifying here.
 """
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.lpu import LpuPass
 from rackcalc.quantity import Quantity, formula
+from rackcalc.record import record
 from rackcalc.units import SECOND, TOKEN, Bytes, BytesPerSecond, Count, Ratio, Seconds, SecondsPerToken, Tokens
 
 MEGASCALE = "R. Zhu et al., MegaScale-Infer, arXiv:2504.02263, section 4.1 (ping-pong pipeline)"
@@ -255,7 +254,7 @@ def speculative_tpot(step: Seconds, tokens: Tokens) -> SecondsPerToken:
     return xp.divide(step, tokens)
 
 
-@dataclass(frozen=True)
+@record
 class EncoderPipeline:
     """Seconds. terms: gpu, forth, lpu, back. bottleneck: between two results of the full pipeline."""
 
@@ -264,7 +263,7 @@ class EncoderPipeline:
     terms: dict[str, Quantity]
 
 
-@dataclass(frozen=True)
+@record
 class PrefillDecode:
     """ttft [s] without queueing, tpot [s/token], exposed [s]: wait for the KV cache. terms: of the TTFT."""
 
@@ -274,7 +273,7 @@ class PrefillDecode:
     terms: dict[str, Quantity]
 
 
-@dataclass(frozen=True)
+@record
 class AttentionFfn:
     """Step of all microbatches [s], tpot [s/token]. serial: one microbatch (its step).
 
@@ -296,7 +295,7 @@ class AttentionFfn:
     terms: dict[str, Quantity]
 
 
-@dataclass(frozen=True)
+@record
 class DraftVerify:
     """tokens [token] and step [s] of one draft-and-verify round, tpot [s/token]. terms: of the step."""
 

@@ -1,11 +1,11 @@
 """GPU kernels, one at a time: matrix products, element-wise passes, launches. Attention is in attention.py."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from rackcalc import xp
 from rackcalc.formulas.transformer import width
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.runtimes import Family, GemmParameters, Runtime
@@ -211,7 +211,7 @@ NO_LIMIT = constant(xp.inf, "B/s", "operand load rate", "assumed", note="not a l
 SIXTEEN = constant(1.0, "1", "operations per joule relative to 16 bit", "published", note="by definition")
 
 
-@dataclass(frozen=True)
+@record
 class Chip:
     """One GPU under one runtime: what the time of a kernel depends on."""
 

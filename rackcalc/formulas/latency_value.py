@@ -6,11 +6,12 @@ markets (Aquilina, Budish, O'Neill 2022), so a machine that is milliseconds late
 getting faster. For execution rather than racing, the cost of latency grows as its square root (Moallemi, Saglam 2013).
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from rackcalc import xp
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.money import LatencyValue
 from rackcalc.units import Count, PerSecondSquared, Ratio, Seconds, UsDollars, UsDollarsPerSecond
 
@@ -154,7 +155,7 @@ def prize_share(value: UsDollarsPerSecond, world_prize: UsDollarsPerSecond) -> R
     return value / world_prize
 
 
-@dataclass(frozen=True)
+@record
 class LatencyGain:
     """What a latency earns over the baseline.
 

@@ -1,7 +1,5 @@
 """One transformer layer on a GPU as a list of kernels, or as one stage of a megakernel."""
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas.attention import (
     decode_attention_time,
@@ -45,6 +43,7 @@ from rackcalc.formulas.transformer import (
 )
 from rackcalc.formulas.work import Job, sum_of_dims
 from rackcalc.quantity import Quantity, formula
+from rackcalc.record import record
 from rackcalc.spec.models import Experts, Model
 from rackcalc.units import Count, Seconds
 
@@ -71,7 +70,7 @@ def exposed(time: Seconds, behind: Seconds) -> Seconds:
     return xp.maximum(time - behind, 0 * time)
 
 
-@dataclass(frozen=True)
+@record
 class Parts:
     """Times [s] by kernel kind: of one layer's attention, dense feed-forward, experts; and of embedding and head."""
 

@@ -1,10 +1,9 @@
 """Moving bytes between two chips: latency, packets, switches, other traffic, and the detour over host memory."""
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.links import CpuPath, Link
 from rackcalc.units import Bytes, BytesPerSecond, Count, Ratio, Seconds
 
@@ -208,7 +207,7 @@ def serialised_time(
     return bounce + coding + tcp_latency + size / tcp_bandwidth
 
 
-@dataclass(frozen=True)
+@record
 class Transfer:
     """One message over a link, and the same message over slower paths of the same machine.
 

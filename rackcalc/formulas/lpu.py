@@ -4,8 +4,6 @@ Chips form groups that share each layer; groups form a pipeline of stages. There
 the host are the only sources of tails.
 """
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.lpu_cycles import (
@@ -28,6 +26,7 @@ from rackcalc.formulas.lpu_cycles import (
 )
 from rackcalc.formulas.transformer import ModelSize, attended_tokens, count, experts_hit, rows, times, width
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.chips import LPU
 from rackcalc.spec.models import Model
 from rackcalc.units import (
@@ -115,7 +114,7 @@ def compiled_time(structural: Seconds, compiler_factor: Ratio) -> Seconds:
     return structural * compiler_factor
 
 
-@dataclass(frozen=True)
+@record
 class LpuCapacity:
     """needed, held, free (negative: does not fit), spilled: bytes; chips: fewest that hold it."""
 
@@ -126,7 +125,7 @@ class LpuCapacity:
     chips: Quantity
 
 
-@dataclass(frozen=True)
+@record
 class LpuPass:
     """One batch through an encoder, seconds. terms: structural, before the compiler factor.
 
@@ -181,7 +180,7 @@ def matrix_unit(lpu: LPU, chips: Quantity, format_: str) -> dict[str, Quantity]:
     }
 
 
-@dataclass(frozen=True)
+@record
 class Layer:
     """Cycles of one layer, mean over the layers."""
 

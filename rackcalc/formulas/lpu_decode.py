@@ -1,7 +1,5 @@
 """Generating tokens on deterministic SRAM chips: groups of chips share a layer, groups form a pipeline."""
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.lpu import Layer, compiled_time, layer_cycles, matrix_unit
@@ -18,6 +16,7 @@ from rackcalc.formulas.lpu_cycles import (
 )
 from rackcalc.formulas.transformer import count, rows, width
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.chips import LPU
 from rackcalc.spec.models import Model
 from rackcalc.units import SECOND, TOKEN, Count, Ratio, Seconds, SecondsPerToken, Tokens, TokensPerSecond
@@ -109,7 +108,7 @@ def chunk_length(tokens: Tokens, chunk: Tokens) -> Tokens:
     return xp.minimum(tokens, chunk)
 
 
-@dataclass(frozen=True)
+@record
 class LpuDecode:
     """One step of all sequences of a batch, seconds. attention, feed_forward: per layer, compiler factor included.
 
@@ -131,7 +130,7 @@ class LpuDecode:
     throughput: Quantity
 
 
-@dataclass(frozen=True)
+@record
 class LpuFeedForward:
     """Feed-forward or expert block of one layer, seconds, compiler factor included; group: chips that share it."""
 
@@ -141,7 +140,7 @@ class LpuFeedForward:
     group: Quantity
 
 
-@dataclass(frozen=True)
+@record
 class Work:
     """What one step has to do. batch: sequences; tokens: new ones per sequence; context: tokens they attend to."""
 

@@ -1,10 +1,9 @@
 """Electrical power: what a chip draws at a load, clock and temperature, and what server and facility make of it."""
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas.combine import total
 from rackcalc.quantity import Quantity, Source, formula
+from rackcalc.record import record
 from rackcalc.units import (
     Count,
     JoulesPerRequest,
@@ -163,7 +162,7 @@ def energy_per_request(power: Watts, throughput: RequestsPerSecond) -> JoulesPer
     return xp.divide(power, throughput)
 
 
-@dataclass(frozen=True)
+@record
 class ChipPower:
     """One chip at full clock and reference temperature: leakage apart, leakage, and both."""
 
@@ -172,7 +171,7 @@ class ChipPower:
     nominal: Quantity
 
 
-@dataclass(frozen=True)
+@record
 class Power:
     """Average power. it holds chips, host and the servers' own fans; facility adds everything PUE stands for."""
 

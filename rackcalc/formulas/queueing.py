@@ -3,12 +3,11 @@
 Requests wait in one line, first come first served. At or above full load every wait is infinite.
 """
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas.queueing_mdc import mdc_wait_mean, mdc_wait_quantile
 from rackcalc.formulas.queueing_tails import delayed_wait_quantile, variable_sojourn_quantile
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.units import REQUEST, Count, Ratio, Requests, RequestsPerSecond, Seconds
 
 
@@ -182,7 +181,7 @@ def in_system(arrival_rate: RequestsPerSecond, time: Seconds) -> Requests:
     return arrival_rate * time
 
 
-@dataclass(frozen=True)
+@record
 class Load:
     """What the arrival rate does to latency. Quantiles are of single requests: p99 is not a sum of p99s."""
 

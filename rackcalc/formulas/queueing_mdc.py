@@ -9,13 +9,13 @@ Inside, times are measured in service times. At or above full load every wait is
 import cmath
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from operator import mul
 
 from rackcalc import xp
 from rackcalc.quantity import formula
+from rackcalc.record import record
 from rackcalc.units import REQUEST, Count, Ratio, RequestsPerSecond, Seconds
 
 MAX_SERVERS = 1000  # beyond it M/D/c gives nan: the work grows with the square of the servers
@@ -23,7 +23,7 @@ _SETTLED = 1e-12  # relative deviation below which the tail of the queue counts 
 _NEGLIGIBLE = 1e-40  # probabilities below it are not followed
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Backlog:
     """Requests waiting (not in service) in M/D/c, seen at any time.
 

@@ -5,10 +5,10 @@ Forward error correction turns a slope into a cliff: latency does not move until
 """
 
 import math
-from dataclasses import dataclass
 
 from rackcalc import xp
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.links import Link
 from rackcalc.units import (
     BYTE,
@@ -205,7 +205,7 @@ def go_back_n_goodput(packet_error: Ratio, window: Count) -> Ratio:
     return (1 - packet_error) / (1 + (window - 1) * packet_error)
 
 
-@dataclass(frozen=True)
+@record
 class Code:
     """A block code: symbols per codeword, of these data, symbol errors it corrects, bits per symbol."""
 
@@ -233,7 +233,7 @@ BIT_ERROR_RATES = {"nrz": nrz_bit_error_rate, "pam4": pam4_bit_error_rate}
 COPPER = constant(0.00386, "1/K", "copper resistivity drift", "published", "dc24", "0.00393 for annealed copper")
 
 
-@dataclass(frozen=True)
+@record
 class LinkReliability:
     """One message on a link at a temperature.
 

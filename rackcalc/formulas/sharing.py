@@ -6,7 +6,6 @@ up the whole line: in simulations of 2 to 8 servers up to 2.7 times the simulate
 """
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 from rackcalc import xp
@@ -14,6 +13,7 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.queueing import LEVELS, Load, loaded, sojourn_time, utilization
 from rackcalc.formulas.queueing_mdc import backlog, mdc_wait_mean, mean_beyond, solve_quantile, survival
 from rackcalc.quantity import Quantity, formula
+from rackcalc.record import record
 from rackcalc.spec.software import Sharing
 from rackcalc.units import (
     REQUEST,
@@ -210,7 +210,7 @@ def other_work_income(earns: UsDollarsPerSecond, gpus: Count, share: Ratio) -> U
     return earns * gpus * share
 
 
-@dataclass(frozen=True)
+@record
 class Shared:
     """Latency of requests beside the GPUs' other work, and what that work takes and earns."""
 

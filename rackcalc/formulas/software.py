@@ -5,11 +5,11 @@ already contains them: tile padding is in the LPU's matrix cycles, a mature comp
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rackcalc import xp
 from rackcalc.formulas.combine import total
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.software import Software
 from rackcalc.units import Bytes, BytesPerSecond, Count, PerSecond, Ratio, Seconds, UsDollars, UsDollarsPerSecond
 
@@ -177,7 +177,7 @@ def upkeep_cost(porting: UsDollars, upkeep: PerSecond) -> UsDollarsPerSecond:
     return porting * upkeep
 
 
-@dataclass(frozen=True)
+@record
 class SoftwarePenalty:
     """Added time [s] and factor, each with its low and high end; terms: of the added time [s]. Money: USD and USD/s."""
 

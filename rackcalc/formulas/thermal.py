@@ -1,7 +1,6 @@
 """The thermal state of one rack: airflow and fans, every chip's temperature and clock, and where the heat goes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rackcalc import xp
 from rackcalc.formulas import cooling as flows
@@ -9,6 +8,7 @@ from rackcalc.formulas import junction, power
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.power import ChipPower, Power, assumed
 from rackcalc.quantity import Quantity, constant, formula, renamed
+from rackcalc.record import record
 from rackcalc.spec.chips import GPU, LPU
 from rackcalc.spec.site import Cooling
 from rackcalc.units import Count, Kelvin, KelvinDifference, Ratio, Watts
@@ -74,7 +74,7 @@ def captured_share(built: Ratio, cooling: Ratio) -> Ratio:
     return xp.where(built > 0, built, cooling)
 
 
-@dataclass(frozen=True)
+@record
 class Pool:
     """Equal chips, equal load. resistance: junction to inlet air or mean coolant; None for the cooling's default."""
 
@@ -88,7 +88,7 @@ class Pool:
     power_limit: Quantity | None = None  # TDP when absent
 
 
-@dataclass(frozen=True)
+@record
 class Thermal:
     """Temperatures and flows of a rack. Dicts are by pool.
 
@@ -126,7 +126,7 @@ CONDUCTION_SHARE = assumed(0.5, "1", "flow-independent share of resistance", 0.3
 FLOW_EXPONENT = assumed(0.8, "1", "convection exponent", 0.5, 0.8, "turbulent flow between fins; 0.5 laminar")
 
 
-@dataclass(frozen=True)
+@record
 class _Air:
     inlet: Quantity
     flow: Quantity
@@ -183,7 +183,7 @@ def _air(
     return _Air(inlet, airflow, density, rated_flow, rated_density, fans)
 
 
-@dataclass(frozen=True)
+@record
 class _Chip:
     power: Quantity
     junction: Quantity

@@ -1,7 +1,6 @@
 """Transformers by their constants: weights, KV cache, experts, arithmetic. No hardware here."""
 
 import math
-from dataclasses import dataclass
 from functools import cache
 
 from rackcalc import xp
@@ -18,6 +17,7 @@ from rackcalc.formulas.parameters import (
     vector_parameters,
 )
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.models import Model
 from rackcalc.units import FLOP, TOKEN, Bytes, BytesPerToken, Count, Flop, Ratio, Tokens
@@ -233,7 +233,7 @@ def count(value: float, name: str) -> Quantity:
     return constant(value, "1", name, "published", note="structure of a transformer")
 
 
-@dataclass(frozen=True)
+@record
 class Formats:
     """Number formats of the parts of a model. Only experts go below 8 bit in published 4-bit mixtures of experts."""
 
@@ -256,7 +256,7 @@ def formats(model: Model, weight_format: str) -> Formats:
     )
 
 
-@dataclass(frozen=True)
+@record
 class ModelSize:
     """Sizes of a model. *_parameters [1] and *_weights [B] of attention, ffn, experts are per layer or per expert.
 

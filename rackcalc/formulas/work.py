@@ -1,7 +1,5 @@
 """The arithmetic and memory traffic of one forward pass, whatever the hardware."""
 
-from dataclasses import dataclass
-
 from rackcalc import xp
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.kernels import activation_bytes
@@ -21,6 +19,7 @@ from rackcalc.formulas.transformer import (
     width,
 )
 from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.links import Link
 from rackcalc.spec.models import Model
 from rackcalc.units import Bytes, BytesPerToken, Count, Flop, Ratio, Tokens
@@ -136,7 +135,7 @@ def spilled_traffic(size: Bytes, working_set: Bytes, cache: Bytes, devices: Coun
     return size * xp.maximum(1 - xp.divide(cache * devices, working_set), 0.0)
 
 
-@dataclass(frozen=True)
+@record
 class Job:
     """What a pass is asked: batch [1] sequences with `tokens` [token] new ones each, at `context` [token] in all.
 
@@ -154,7 +153,7 @@ class Job:
     kv_format: str
 
 
-@dataclass(frozen=True)
+@record
 class Work:
     """Arithmetic [FLOP] and traffic [B] of one layer's parts, and of the whole pass; all GPUs together.
 

@@ -3,10 +3,11 @@
 from typing import Any
 
 from rackcalc.errors import failure
-from rackcalc.explain import provenance, show_value
+from rackcalc.explain import provenance
 from rackcalc.load import load_part, part_names, suggest
 from rackcalc.quantity import Quantity
 from rackcalc.render.json import leaf
+from rackcalc.show import show_value
 from rackcalc.spec.catalog import CATALOG
 from rackcalc.tree import figures, nested
 

@@ -6,9 +6,9 @@ from math import isfinite
 from typing import Any
 
 from rackcalc import __version__
-from rackcalc.explain import show_value
 from rackcalc.gates import Verdict
 from rackcalc.quantity import Quantity
+from rackcalc.show import show_value
 
 
 def as_text(verdicts: Sequence[Verdict]) -> str:

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from rackcalc.explain import show_value
 from rackcalc.quantity import Quantity
 from rackcalc.render.json import leaf
+from rackcalc.show import show_value
 from rackcalc.tree import figures, nested
 
 

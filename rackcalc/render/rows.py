@@ -1,11 +1,11 @@
 """Which figures a person sees, in what order and words. The table and the Markdown report are drawn from these rows."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from rackcalc.explain import show_value
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
+from rackcalc.show import show_value
 from rackcalc.tree import figures
 
 SECTIONS = {
@@ -23,7 +23,7 @@ SECTIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Row:
     """One line of a report: a section heading (cells empty) or a figure in every estimate."""
 

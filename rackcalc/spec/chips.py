@@ -1,14 +1,14 @@
 """What a chip is: GPUs and LPUs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rackcalc.fields import Number, number, table, text
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
 from rackcalc.spec.formats import FORMATS
 
 
-@dataclass(frozen=True)
+@record
 class GPU:
     """One GPU (for a superchip: one GPU of it)."""
 
@@ -38,7 +38,7 @@ class GPU:
     rent: Quantity | None = number("USD/s", "rent of one", at_least=0, default=None, example="6.03 USD/hour")
 
 
-@dataclass(frozen=True)
+@record
 class LPU:
     """One deterministic SRAM chip (Groq TSP / LPU)."""
 

@@ -1,13 +1,12 @@
 """How bytes get from chip to chip."""
 
-from dataclasses import dataclass
-
 from rackcalc.fields import Text as TextField
 from rackcalc.fields import listing, number, text
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Link:
     """A way to move bytes between two chips. Bandwidths are per direction and per device."""
 
@@ -41,7 +40,7 @@ class Link:
     price: Quantity | None = number("USD", "price of one end, cable or module share included", at_least=0, default=None)
 
 
-@dataclass(frozen=True)
+@record
 class CpuPath:
     """The detour of a message over host memory, serialisation and a network stack."""
 

@@ -1,13 +1,12 @@
 """What an AI model is: a transformer by its published constants."""
 
-from dataclasses import dataclass
-
 from rackcalc.fields import number, section, text
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
 from rackcalc.spec.formats import FORMATS
 
 
-@dataclass(frozen=True)
+@record
 class MLA:
     """Multi-head latent attention (DeepSeek): dimensions of the compressed cache."""
 
@@ -18,7 +17,7 @@ class MLA:
     v_head_dim: Quantity = number("1", "value dimensions per head", above=0)
 
 
-@dataclass(frozen=True)
+@record
 class Experts:
     """Mixture of experts."""
 
@@ -31,7 +30,7 @@ class Experts:
     format: str | None = text("format experts ship in, when it differs", default=None, choices=tuple(FORMATS))
 
 
-@dataclass(frozen=True)
+@record
 class Model:
     """An AI model: a transformer encoder or decoder, by its published constants."""
 

@@ -1,13 +1,13 @@
 """Prices, cost and the value of a shorter latency."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rackcalc.fields import Number, catalog_part, number, table, text
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
 
 
-@dataclass(frozen=True)
+@record
 class PriceBook:
     """Prices that depend on place and year, not on a part."""
 
@@ -28,7 +28,7 @@ class PriceBook:
     )
 
 
-@dataclass(frozen=True)
+@record
 class LatencyValue:
     """What a shorter latency earns. It rests on the user's own numbers: nobody publishes a value per millisecond that holds in general."""
 
@@ -83,7 +83,7 @@ class LatencyValue:
     )
 
 
-@dataclass(frozen=True)
+@record
 class Economics:
     """Money: what the rack costs and what it earns. Before tax, except for lease_advantage."""
 

@@ -1,10 +1,10 @@
 """What a rack is: the sections a user writes. Parts of the catalog are in parts.py."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rackcalc.fields import catalog_part, flag, listing, number, section, table, text
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
 from rackcalc.spec.chips import GPU, LPU
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.links import CpuPath, Link
@@ -17,7 +17,7 @@ from rackcalc.spec.software import Sharing, Software
 SPLITS = ("gpu", "lpu", "encoder-pipeline", "prefill-decode", "attention-ffn", "draft-verify")
 
 
-@dataclass(frozen=True)
+@record
 class GpuPool:
     """The GPUs of the rack."""
 
@@ -28,7 +28,7 @@ class GpuPool:
     )
 
 
-@dataclass(frozen=True)
+@record
 class LpuPool:
     """The LPUs of the rack."""
 
@@ -40,7 +40,7 @@ class LpuPool:
     )
 
 
-@dataclass(frozen=True)
+@record
 class Accelerators:
     """The chips that compute."""
 
@@ -48,7 +48,7 @@ class Accelerators:
     lpu: LpuPool | None = section(LpuPool, "the LPUs", optional=True)
 
 
-@dataclass(frozen=True)
+@record
 class LinkUse:
     """How two pools, or the chips of one pool, are joined."""
 
@@ -68,7 +68,7 @@ class LinkUse:
     )
 
 
-@dataclass(frozen=True)
+@record
 class Workload:
     """What is asked of the rack."""
 
@@ -89,7 +89,7 @@ class Workload:
     )
 
 
-@dataclass(frozen=True)
+@record
 class Speculation:
     """Speculative decoding: a small model drafts, the large one verifies."""
 
@@ -100,7 +100,7 @@ class Speculation:
     )
 
 
-@dataclass(frozen=True)
+@record
 class Serving:
     """Who does which part of the work, and with what software."""
 
@@ -127,7 +127,7 @@ class Serving:
     speculation: Speculation | None = section(Speculation, "draft-verify: the drafting model", optional=True)
 
 
-@dataclass(frozen=True)
+@record
 class Site:
     """Where the rack stands."""
 
@@ -146,7 +146,7 @@ class Site:
     )
 
 
-@dataclass(frozen=True)
+@record
 class Gate:
     """A limit that fails or warns."""
 
@@ -155,7 +155,7 @@ class Gate:
     why: str = text("what the limit protects", default="")
 
 
-@dataclass(frozen=True)
+@record
 class Rack:
     """A rack and its work, as a user describes it."""
 

@@ -1,14 +1,14 @@
 """How software drives GPUs: kernel parameters by architecture, launch and engine costs by runtime."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from rackcalc.fields import Number, flag, number, section, table, text
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
 from rackcalc.spec.formats import FORMATS
 
 
-@dataclass(frozen=True)
+@record
 class GemmParameters:
     """Tile/wave/split-K GEMM form of one family and format."""
 
@@ -31,7 +31,7 @@ class GemmParameters:
     row_block: Quantity = number("1", "smallest block of rows of the matrix unit", above=0)
 
 
-@dataclass(frozen=True)
+@record
 class DecodeAttentionParameters:
     """One attention kernel while generating: one query per sequence against its KV cache."""
 
@@ -44,7 +44,7 @@ class DecodeAttentionParameters:
     )
 
 
-@dataclass(frozen=True)
+@record
 class PrefillAttentionParameters:
     """One causal or bidirectional attention kernel over whole sequences."""
 
@@ -55,7 +55,7 @@ class PrefillAttentionParameters:
     wave_time: Quantity = number("s", "fixed time per wave of tiles", at_least=0)
 
 
-@dataclass(frozen=True)
+@record
 class RingParameters:
     """All-reduce of a general communication library: low-latency protocol for small, bandwidth protocol for large."""
 
@@ -66,7 +66,7 @@ class RingParameters:
     share: Quantity = number("1", "share of link rate of the bandwidth protocol", above=0, at_most=1)
 
 
-@dataclass(frozen=True)
+@record
 class Family:
     """GPU architecture: parameters of its kernels, each with how it was fitted and its range."""
 
@@ -105,7 +105,7 @@ class Family:
     )
 
 
-@dataclass(frozen=True)
+@record
 class FusedAttention:
     """Attention kernel inside a compiled encoder engine; its fixed time is that of a matrix product."""
 
@@ -114,7 +114,7 @@ class FusedAttention:
     memory_share: Quantity = number("1", "share of memory bandwidth", above=0, at_most=1)
 
 
-@dataclass(frozen=True)
+@record
 class Engine:
     """Serving engine as a whole: few numbers fitted to published serving runs, instead of a sum of kernels.
 
@@ -149,7 +149,7 @@ class Engine:
     )
 
 
-@dataclass(frozen=True)
+@record
 class Megakernel:
     """A single persistent kernel: a bound, not a product."""
 
@@ -160,7 +160,7 @@ class Megakernel:
     memory_share: Quantity = number("1", "share of memory bandwidth", above=0, at_most=1)
 
 
-@dataclass(frozen=True)
+@record
 class Runtime:
     """Software that drives the GPU: eager framework, captured graph, or compiled engine."""
 

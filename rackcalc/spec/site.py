@@ -1,12 +1,11 @@
 """Where chips stand: systems that hold them and ways to cool them."""
 
-from dataclasses import dataclass
-
 from rackcalc.fields import number, text
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
 
 
-@dataclass(frozen=True)
+@record
 class System:
     """A product that holds accelerators: server, tray or rack."""
 
@@ -29,7 +28,7 @@ class System:
     rent: Quantity | None = number("USD/s", "rent, accelerators included", at_least=0, default=None)
 
 
-@dataclass(frozen=True)
+@record
 class Cooling:
     """A way to take heat out of a rack."""
 

@@ -1,12 +1,11 @@
 """Software stacks and other work on the same chips."""
 
-from dataclasses import dataclass
-
 from rackcalc.fields import number, text
 from rackcalc.quantity import Quantity
+from rackcalc.record import record
 
 
-@dataclass(frozen=True)
+@record
 class Software:
     """A second software stack: what it costs to run a model on chips its framework was not written for."""
 
@@ -49,7 +48,7 @@ class Software:
     )
 
 
-@dataclass(frozen=True)
+@record
 class Sharing:
     """The GPUs' other work: training, fine-tuning, other tenants."""
 
