@@ -23,7 +23,8 @@ from rackcalc.formulas.thermal import Thermal
 from rackcalc.load import Loaded, load_part
 from rackcalc.quantity import Quantity, Source, constant
 from rackcalc.record import record
-from rackcalc.serving import ONE, Memory, Service, Stage, serve
+from rackcalc.serving import serve
+from rackcalc.serving.pools import ONE, Memory, Service, Stage, on_path
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 
@@ -283,7 +284,7 @@ def link_reports(rack: Rack, served: Service, heat: Thermal) -> dict[str, LinkRe
         size = served.crossing
         assert size is not None
         reports[name] = LinkReport(
-            time={"zero-copy": moved.zero_copy, "bounce": moved.bounce, "serialised": moved.serialised}[use.path],
+            time=on_path(moved, use),
             bandwidth=moved.bandwidth,
             efficiency=moved.efficiency,
             size=size,

@@ -9,7 +9,8 @@ from rackcalc.formulas.queueing import Load
 from rackcalc.formulas.thermal import Thermal
 from rackcalc.load import Loaded
 from rackcalc.quantity import Quantity, Source
-from rackcalc.serving import SPLITS, Service, default_link, kv_format
+from rackcalc.serving import SPLITS
+from rackcalc.serving.pools import Service, default_link, kv_format
 from rackcalc.show import show_value
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 from rackcalc.units import show

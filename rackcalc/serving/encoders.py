@@ -1,0 +1,115 @@
+"""Encoders: on GPUs, on LPUs, and as a pipeline over both."""
+
+from rackcalc.formulas import gpu, hybrid, lpu, service
+from rackcalc.formulas.combine import total
+from rackcalc.formulas.transformer import count, model_size
+from rackcalc.quantity import Quantity
+from rackcalc.serving.pools import (
+    ONE,
+    Memory,
+    Service,
+    Stage,
+    chip_link,
+    cross,
+    gpu_activity,
+    gpu_memory,
+    gpu_side,
+    gpu_stage,
+    hidden_states,
+    lpu_memory,
+    pools,
+    spill,
+)
+from rackcalc.spec.rack import LpuPool, Rack
+
+
+def gpu_encoder(rack: Rack) -> Service:
+    """Every GPU runs its own copy."""
+    pool = rack.accelerators.gpu
+    assert pool is not None
+    side, work = gpu_side(rack, pool), rack.workload
+    passed = gpu.encoder(side.gpu, side.family, side.runtime, rack.model, work.precision, work.batch, work.input)
+    request = Stage(side.runtime.request_host, "host")
+    return Service(
+        passage=total(gpu=passed.time, request_host=side.runtime.request_host),
+        occupancy=passed.time,
+        servers=side.replicas,
+        batch=work.batch,
+        stages={"request": request, "gpu": gpu_stage(passed)},
+        memory={"gpu": gpu_memory(rack, side, work.batch, work.input)},
+        transfers={},
+        busy={"gpu": ONE},
+        activity={"gpu": gpu_activity(side, passed)},
+    )
+
+
+def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[lpu.LpuPass, Memory, dict[str, Quantity]]:
+    """Encoder layers on the pipeline of LPUs: the pass, the memory, what spilling adds."""
+    work, link = rack.workload, chip_link(rack, pool)
+    passed = lpu.encoder(
+        pool.part, rack.model, pool.count, work.precision, work.batch, work.input, link.latency, link.bandwidth, layers
+    )
+    size = model_size(rack.model, work.precision, "bf16")
+    weights = service.layers_weights(attention=size.attention_weights, feed_forward=size.ffn_weights, layers=layers)
+    states = hidden_states(rack, work.batch, work.input, work.precision)
+    held, spilled = lpu_memory(pool, weights, gpu.NO_CACHE, states)
+    return passed, held, spill(pool, spilled)
+
+
+def lpu_encoder(rack: Rack) -> Service:
+    """The whole encoder on the LPUs, one pipeline."""
+    pool, work = rack.accelerators.lpu, rack.workload
+    assert pool is not None
+    passed, held, spilled = lpu_layers(rack, pool, rack.model.layers)
+    time = total(pass_=passed.time, **spilled)
+    return Service(
+        passage=time,
+        occupancy=total(bottleneck=passed.bottleneck, **spilled),
+        servers=ONE,
+        batch=work.batch,
+        stages={"lpu": Stage(time, "schedule", passed.terms | spilled)},
+        memory={"lpu": held},
+        transfers={},
+        busy={"lpu": ONE},
+        activity={"lpu": ONE},
+        details={"compiler_factor": passed.compiler_factor, "structural": passed.structural},
+    )
+
+
+def encoder_pipeline(rack: Rack) -> Service:
+    """Embedding and the first layers on GPUs, the other layers on LPUs; hidden states cross, and the result back."""
+    gpus, lpus = pools(rack)
+    side, work = gpu_side(rack, gpus), rack.workload
+    here = count(0.0, "no layer on the GPU") if rack.serving.gpu_layers is None else rack.serving.gpu_layers
+    passed = gpu.encoder(
+        side.gpu, side.family, side.runtime, rack.model, work.precision, work.batch, work.input, depth=here
+    )
+    there, held, spilled = lpu_layers(rack, lpus, service.remaining_layers(layers=rack.model.layers, elsewhere=here))
+    size = hidden_states(rack, work.batch, work.input, work.precision)
+    moved, hop = cross(rack, size)
+    pipeline = hybrid.encoder_pipeline(passed.time, there, hop, hop)
+    whole = total(lpu=there.time, **spilled)
+    request = Stage(side.runtime.request_host, "host")
+    cycle = total(bottleneck=pipeline.bottleneck, **spilled)
+    return Service(
+        passage=total(pipeline=pipeline.time, request_host=side.runtime.request_host, **spilled),
+        occupancy=cycle,
+        servers=ONE,
+        batch=work.batch,
+        stages={
+            "request": request,
+            "gpu": gpu_stage(passed),
+            "forth": Stage(hop, "link"),
+            "lpu": Stage(whole, "schedule", there.terms | spilled),
+            "back": Stage(hop, "link"),
+        },
+        memory={"gpu": gpu_memory(rack, side, work.batch, work.input), "lpu": held},
+        transfers={"gpu-lpu": moved},
+        busy={
+            "gpu": service.busy_share(time=passed.time, cycle=cycle, servers=gpus.count),
+            "lpu": service.busy_share(time=there.bottleneck, cycle=cycle, servers=ONE),
+        },
+        activity={"gpu": gpu_activity(side, passed), "lpu": ONE},
+        crossing=size,
+        details={"compiler_factor": there.compiler_factor, "structural": there.structural},
+    )

@@ -1,0 +1,229 @@
+"""What every split needs: the pools, their links and memory, and what a split returns."""
+
+from collections.abc import Mapping
+from dataclasses import field, replace
+
+from rackcalc.formulas import gpu, lpu, service
+from rackcalc.formulas.combine import total
+from rackcalc.formulas.link import Transfer, transfer
+from rackcalc.formulas.lpu_cycles import activation_size
+from rackcalc.formulas.transformer import count, kv_cache, model_size, rows, width
+from rackcalc.load import load_part, part_names
+from rackcalc.quantity import Quantity, Source
+from rackcalc.record import record
+from rackcalc.spec.chips import GPU
+from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.links import Link
+from rackcalc.spec.rack import GpuPool, LinkUse, LpuPool, Rack
+from rackcalc.spec.runtimes import Family, Runtime
+
+ONE = count(1.0, "one")
+
+
+@record
+class Stage:
+    """One part of the way of a request. terms: what its time is made of, seconds."""
+
+    time: Quantity
+    bound_by: str
+    terms: dict[str, Quantity] = field(default_factory=dict)
+
+
+@record
+class Memory:
+    """What a pool holds, bytes; of one GPU, of all LPUs. free < 0: it does not fit."""
+
+    capacity: Quantity
+    weights: Quantity | None
+    kv_cache: Quantity | None
+    free: Quantity
+    chips_needed: Quantity | None = None
+    max_batch: Quantity | None = None
+
+
+@record
+class Service:
+    """How an idle rack serves one batch. Times in s; per token s/token.
+
+    passage: through the empty rack. occupancy: time one batch (generation: one request) holds a server. servers: what can be
+    held at once. batch: requests per held server. busy, activity: by pool, at saturation and of a busy chip.
+    """
+
+    passage: Quantity
+    occupancy: Quantity
+    servers: Quantity
+    batch: Quantity
+    stages: dict[str, Stage]
+    memory: dict[str, Memory]
+    transfers: dict[str, Transfer]
+    busy: dict[str, Quantity]
+    activity: dict[str, Quantity]
+    ttft: Quantity | None = None
+    tpot: Quantity | None = None
+    crossing: Quantity | None = None  # bytes of one hop between the pools
+    details: dict[str, Quantity] = field(default_factory=dict)
+
+
+@record
+class Side:
+    """What the formulas of one GPU pool need."""
+
+    gpu: GPU
+    family: Family
+    runtime: Runtime
+    devices: Quantity
+    link: Link | None
+    replicas: Quantity
+
+
+def kv_format(rack: Rack) -> str:
+    """The KV cache's format: as stated, else 8 bit with weights of 8 bit or less, else bf16."""
+    weights = rack.workload.precision
+    if rack.workload.kv_precision is not None:
+        return rack.workload.kv_precision
+    if weights in ("int8", "fp16"):
+        return weights
+    return "fp8" if FORMATS[weights] <= 1 else "bf16"
+
+
+def default_link(ports: Mapping[str, Quantity]) -> str | None:
+    """The port of a chip that joins it to its like: NVLink before PCIe, under the name of a catalog link."""
+    named = [name for name in ports if name in part_names("links") and name != "nvlink-c2c"]
+    return max(named, key=lambda name: (name.startswith("nvlink"), name), default=None)
+
+
+def gpu_link(rack: Rack, pool: GpuPool) -> Link:
+    """The link between the GPUs: as the file says, else their own."""
+    use = rack.links.get("gpu-gpu")
+    if use is not None:
+        return use.part
+    link: Link = load_part("links", default_link(pool.part.ports) or "pcie4")
+    return link
+
+
+def gpu_side(rack: Rack, pool: GpuPool) -> Side:
+    """The GPU pool as groups of tensor-parallel GPUs; encoders run on one GPU each unless the file says otherwise."""
+    assert rack.serving.runtime is not None
+    devices = rack.serving.tensor_parallel
+    if devices is None:
+        devices = ONE if rack.model.family == "encoder" else pool.count
+    family: Family = load_part("families", pool.part.family)
+    copies = service.replicas(count=pool.count, tensor_parallel=devices)
+    return Side(pool.part, family, rack.serving.runtime, devices, gpu_link(rack, pool), copies)
+
+
+def port(ports: Mapping[str, Quantity], use: LinkUse) -> Quantity:
+    """Bandwidth of the port a link attaches to; the link's own, marked hypothetical, where the chip has no such port."""
+    fitting = [quantity for name, quantity in ports.items() if name in use.part.ports]
+    if fitting:
+        return max(fitting, key=lambda quantity: quantity.value)
+    source = Source("hypothetical", note=f"the chip has no port for {use.part.name}; computed as if it had")
+    return replace(use.part.bandwidth, name="hypothetical port", source=source)
+
+
+def pools(rack: Rack) -> tuple[GpuPool, LpuPool]:
+    """Both pools of a hybrid."""
+    gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
+    assert gpus is not None and lpus is not None
+    return gpus, lpus
+
+
+def cross(rack: Rack, size: Quantity) -> tuple[Transfer, Quantity]:
+    """A transfer between the pools, and its time on the path the file names. The GPUs' other work takes its share."""
+    gpus, lpus = pools(rack)
+    use = rack.links["gpu-lpu"]
+    ports = port(gpus.part.ports, use), port(lpus.part.ports, use)
+    taken = use.other_load if rack.sharing is None else total(link=use.other_load, sharing=rack.sharing.link_share)
+    moved = transfer(use.part, size, *ports, taken, use.host)
+    return moved, on_path(moved, use)
+
+
+def on_path(moved: Transfer, use: LinkUse) -> Quantity:
+    """Time of a transfer the way the file says bytes get across."""
+    return {"zero-copy": moved.zero_copy, "bounce": moved.bounce, "serialised": moved.serialised}[use.path]
+
+
+def chip_link(rack: Rack, pool: LpuPool) -> Link:
+    """The link between LPUs: as the file says, else their own."""
+    use = rack.links.get("lpu-lpu")
+    if use is not None:
+        return use.part
+    link: Link = load_part("links", pool.part.chip_link)
+    return link
+
+
+def bound_by(passed: gpu.GpuPass) -> str:
+    """What limits a pass: the host that launches it, memory, arithmetic, or fixed times and communication."""
+    if passed.host_time.value > passed.device_time.value:
+        return "host launches"
+    memory, compute = float(passed.memory_utilization.value), float(passed.utilization.value)
+    if max(memory, compute) < 0.3:
+        return "fixed times"
+    return "memory" if memory >= compute else "compute"
+
+
+def gpu_stage(passed: gpu.GpuPass) -> Stage:
+    """A GPU pass as a stage; a host-bound one shows the device time it hides."""
+    bound = bound_by(passed)
+    terms = {"host launches": passed.host_time} if bound == "host launches" else dict(passed.terms)
+    return Stage(passed.time, bound, terms | {"step_host": passed.step_host})
+
+
+def gpu_activity(side: Side, passed: gpu.GpuPass) -> Quantity:
+    """Power utilization of a GPU while it runs the pass."""
+    from rackcalc.formulas.power import decoding_utilization
+
+    return decoding_utilization(
+        tdp=side.gpu.tdp,
+        idle_power=side.gpu.idle_power,
+        memory_utilization=passed.memory_utilization,
+        compute_utilization=passed.utilization,
+        chips=side.devices,
+        floor=side.family.power_floor,
+        slope=side.family.power_slope,
+    )
+
+
+def gpu_memory(rack: Rack, side: Side, batch: Quantity, context: Quantity) -> Memory:
+    """What one GPU holds."""
+    formats = rack.workload.precision, kv_format(rack)
+    fit = gpu.memory_fit(side.gpu, side.runtime, rack.model, *formats, batch, context, side.devices)
+    most = fit.max_batch if rack.model.family == "decoder" else None
+    return Memory(fit.capacity, fit.weights, fit.kv_cache, fit.free, max_batch=most)
+
+
+def lpu_memory(pool: LpuPool, weights: Quantity, cache: Quantity, activations: Quantity) -> tuple[Memory, Quantity]:
+    """What all LPUs hold, and what spills."""
+    fit = lpu.capacity(pool.part, pool.count, weights, cache, activations)
+    return Memory(fit.held, weights, cache, fit.free, chips_needed=fit.chips), fit.spilled
+
+
+def spill(pool: LpuPool, spilled: Quantity) -> dict[str, Quantity]:
+    """Time to stream in what does not fit, once a pass, where the file allows it."""
+    return {} if pool.spill is None else {"spill": lpu.spill_time(spilled=spilled, bandwidth=pool.spill)}
+
+
+def context_of(rack: Rack) -> tuple[Quantity, Quantity]:
+    """Tokens a sequence holds: mean while generating, and at its end."""
+    work = rack.workload
+    assert work.output is not None
+    lengths = {"prompt": work.input, "output": work.output}
+    return service.mean_context(**lengths), service.longest_context(**lengths)
+
+
+def hidden_states(rack: Rack, batch: Quantity, tokens: Quantity, format_: str) -> Quantity:
+    """Bytes of the activations between two layers."""
+    return activation_size(rows=rows(batch=batch, tokens=tokens), hidden=rack.model.hidden, width=width(format_))
+
+
+def cache_of(rack: Rack, batch: Quantity, context: Quantity) -> Quantity:
+    """KV cache of a batch, bytes."""
+    size = model_size(rack.model, rack.workload.precision, kv_format(rack))
+    one = kv_cache(
+        context=context,
+        per_layer=size.kv_per_layer,
+        layers=rack.model.layers,
+        full_attention_layers=size.full_attention_layers,
+        window=size.window,
+    )
+    return service.cache_of_batch(kv_cache=one, batch=batch)
