@@ -59,6 +59,7 @@ def estimate(
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     output: OutputOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every figure in the table, the small and technical too.")] = False,
     colour: Annotated[
         bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")
     ] = None,
@@ -74,11 +75,11 @@ def estimate(
     elif unit:
         raise failure("--unit goes with --get")
     elif not targets or name != "table":
-        emit(rendered(reports, name, colour))
+        emit(rendered(reports, name, colour, everything))
     else:
-        emit(rendered(reports, "table", colour))
+        emit(rendered(reports, "table", colour, everything))
     for file, file_format in targets:
-        write(file, rendered(reports, file_format, False))
+        write(file, rendered(reports, file_format, False, everything))
 
 
 @app.command()
@@ -292,14 +293,14 @@ def format_of_file(file: str) -> str:
     return name
 
 
-def rendered(reports: Sequence[Any], name: str, colour: bool | None) -> str:
+def rendered(reports: Sequence[Any], name: str, colour: bool | None, everything: bool) -> str:
     """Estimates in the named format."""
     from rackcalc.render import renderer
 
     if name == "table":
         from rackcalc.render import table
 
-        return table.render(reports, colour)
+        return table.render(reports, colour, everything)
     return renderer(name)(reports)
 
 

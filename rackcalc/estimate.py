@@ -92,6 +92,7 @@ class Estimate:
 
     name: str
     scenario: str
+    subject: str
     latency: Latency
     throughput: Throughput
     stages: Mapping[str, Stage]
@@ -403,6 +404,13 @@ def gain_of(rack: Rack, latency: Latency) -> LatencyGain | None:
     return None if spec is None else latency_value(spec, getattr(latency, spec.quantile))
 
 
+def subject(rack: Rack) -> str:
+    """What was computed, in a line: chips, software, model, split."""
+    chips = " + ".join(f"{pool.count.value:g} x {pool.part.name}" for pool in pools_of(rack).values())
+    software = "" if rack.serving.runtime is None else f" under {rack.serving.runtime.name}"
+    return f"{chips}{software}; {rack.model.name}, {rack.workload.precision}; split {rack.serving.split}"
+
+
 def usual_heat(rack: Rack, ideal: Service) -> Thermal:
     """Temperatures at the load as it would be at full clocks; they decide the clocks."""
     queue, shared = under_load(rack, ideal)
@@ -431,6 +439,7 @@ def estimate(loaded: Loaded) -> Estimate:
     return Estimate(
         name=rack.name,
         scenario=loaded.scenario,
+        subject=subject(rack),
         latency=latency,
         throughput=done,
         stages=served.stages,

@@ -147,6 +147,8 @@ class Builder:
             return None
         result = {}
         for key, child in node.value.items():
+            if child.value is None and isinstance(declared.of, type):
+                continue  # a scenario takes an entry away by leaving it empty
             if declared.choices and key not in declared.choices:
                 self.fail(child, _join(path, key), f"unknown key{suggest(key, declared.choices)}")
             else:

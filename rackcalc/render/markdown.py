@@ -21,7 +21,7 @@ def render(reports: Sequence[Any]) -> str:
     for row in rows(reports):
         if row.section != section:
             section = row.section
-            lines += ["", f"### {SECTIONS[section]}", "", f"| figure | {' | '.join(titles)} | basis |"]
+            lines += ["", f"### {SECTIONS[section][0]}", "", f"| figure | {' | '.join(titles)} | basis |"]
             lines.append("| --- |" + " ---: |" * len(titles) + " --- |")
         lines.append(f"| {escape(row.path)} | {' | '.join(map(escape, row.cells))} | {row.kind} |")
     for report in reports:

@@ -1,51 +1,115 @@
 """Which figures a person sees, in what order and words. The table and the Markdown report are drawn from these rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
+from rackcalc import units
 from rackcalc.quantity import Quantity
 from rackcalc.record import record
 from rackcalc.show import show_value
 from rackcalc.tree import figures
 
-SECTIONS = {
-    "latency": "Latency",
-    "throughput": "Throughput",
-    "stages": "Where the time goes",
-    "link": "Links",
-    "memory": "Memory",
-    "software": "Software stack",
-    "sharing": "Shared with other work",
-    "power": "Power",
-    "thermal": "Heat",
-    "cost": "Cost",
-    "roi": "Return",
+# section -> title, and the figures shown unless all are asked for
+SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "latency": ("Latency", ("latency.*",)),
+    "throughput": ("Throughput", ("throughput.*",)),
+    "stages": ("Where the time goes", ("stages.*",)),
+    "details": ("How the chips are used", ("details.*",)),
+    "link": (
+        "Links",
+        ("link.*.time", "link.*.bandwidth", "link.*.temperature", "link.*.bit_error_rate", "link.*.replay_probability"),
+    ),
+    "memory": ("Memory", ("memory.*",)),
+    "software": ("Second software stack", ("software.factor*", "software.added", "software.porting")),
+    "sharing": ("Shared with other work", ("sharing.share", "sharing.wait_added", "sharing.income")),
+    "power": ("Power", ("power.[!p]*", "power.peak.it", "power.peak.facility")),
+    "thermal": (
+        "Heat at full load",
+        (
+            "thermal.inlet",
+            "thermal.airflow",
+            "thermal.outlet",
+            "thermal.coolant_*",
+            "thermal.junction.*",
+            "thermal.headroom.*",
+            "thermal.throttle.*",
+            "thermal.rack_headroom",
+        ),
+    ),
+    "cost": ("Cost", ("cost.*",)),
+    "value": ("Value of latency", ("value.saved", "value.value", "value.excess", "value.probability")),
+    "roi": ("Return", ("roi.value", "roi.npv", "roi.irr", "roi.payback", "roi.discounted_payback")),
 }
+
+# spellings that people expect where the unit's usual scale is another
+SPELLINGS = {
+    "cost.per_hour": "USD/hour",
+    "roi.irr": "percent/year",
+    "thermal.airflow": "CFM",
+    "thermal.coolant_flow": "L/min",
+}
+
+SMALL = 0.01  # terms below this share of their group are left out unless all are asked for
 
 
 @record
 class Row:
-    """One line of a report: a section heading (cells empty) or a figure in every estimate."""
+    """One figure in every estimate. share: of its group, as text, for terms of a sum; "" otherwise."""
 
     section: str
     path: str
-    label: str
     cells: tuple[str, ...]
+    share: str
     kind: str
 
 
-def rows(reports: Sequence[Any]) -> Iterator[Row]:
+def rows(reports: Sequence[Any], everything: bool = False) -> Iterator[Row]:
     """The figures of all estimates side by side, by section, in the order of the first that has them."""
     tables = [dict(figures(report)) for report in reports]
     paths = list(dict.fromkeys(path for table in tables for path in table))
-    for section in SECTIONS:
+    for section, (_, patterns) in SECTIONS.items():
         for path in paths:
-            if path.partition(".")[0] == section:
-                found = [table.get(path) for table in tables]
-                kinds = [quantity.kind for quantity in found if quantity is not None]
-                yield Row(section, path, path, tuple(cell(quantity) for quantity in found), kinds[0] if kinds else "")
+            if path.partition(".")[0] != section:
+                continue
+            found = [table.get(path) for table in tables]
+            shares = [_share(table, path) for table in tables]
+            if not everything and not (_wanted(path, patterns, tables) and _matters(path, found, shares)):
+                continue
+            kinds = [quantity.kind for quantity in found if quantity is not None]
+            share = f"{shares[0]:.0%}" if len(reports) == 1 and shares[0] is not None else ""
+            yield Row(section, path, tuple(cell(path, quantity) for quantity in found), share, kinds[0])
 
 
-def cell(quantity: Quantity | None) -> str:
+def cell(path: str, quantity: Quantity | None) -> str:
     """A figure as a person reads it; a dash where an estimate has none."""
-    return "-" if quantity is None else show_value(quantity)
+    if quantity is None:
+        return "-"
+    spelling = SPELLINGS.get(path)
+    value = float(quantity.value)
+    if spelling is None or value - value != 0:
+        return show_value(quantity)
+    return f"{units.convert(value, quantity.unit, spelling):,.4g} {spelling.replace('percent', '%')}"
+
+
+def _wanted(path: str, patterns: tuple[str, ...], tables: Sequence[Mapping[str, Quantity]]) -> bool:
+    if path.startswith("latency.") and path not in ("latency.service", "latency.ttft", "latency.tpot", "latency.p99"):
+        return any("latency.wait" in table for table in tables)  # without a load they all say the same
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def _matters(path: str, found: Sequence[Quantity | None], shares: Sequence[float | None]) -> bool:
+    """False for the terms of a sum that are too small to notice, and for a memory that holds nothing of a kind."""
+    if path.startswith("memory."):
+        return any(quantity is not None and float(quantity.value) != 0 for quantity in found)
+    return "terms." not in path or any(share is not None and not abs(share) < SMALL for share in shares)
+
+
+def _share(table: Mapping[str, Quantity], path: str) -> float | None:
+    """A term's share of the terms of its group."""
+    group, dot, _ = path.rpartition("terms.")
+    if not dot or path not in table:
+        return None
+    prefix = f"{group}terms."
+    whole = sum(float(quantity.value) for name, quantity in table.items() if name.startswith(prefix))
+    return float(table[path].value) / whole if whole else 0.0
