@@ -59,7 +59,7 @@ def estimate(
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     output: OutputOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every figure in the table, the small and technical too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
     colour: Annotated[
         bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")
     ] = None,

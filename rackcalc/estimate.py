@@ -50,7 +50,7 @@ class Latency:
 
 @record
 class Throughput:
-    """capacity: of the saturated rack. at_slo: largest rate whose p99 meets workload.slo. requests, tokens: what is priced."""
+    """capacity: of the saturated rack. at_slo: largest rate whose p99 meets workload.slo. requests, tokens: priced."""
 
     requests: Quantity
     tokens: Quantity | None
@@ -209,7 +209,7 @@ def throttled(served: Service, heat: Thermal) -> Service:
 
 
 def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]:
-    """Queueing behind the servers; beside the GPUs' other work when the file names some. None without an arrival rate."""
+    """Queueing behind the servers, beside the GPUs' other work if any. None without an arrival rate."""
     rate = rack.workload.arrival_rate
     if rate is None:
         return None, None
@@ -257,7 +257,7 @@ def latency_of(served: Service, queue: Load | None, links: Mapping[str, LinkRepo
 
 
 def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput:
-    """What the rack can do, and what of it is priced: at the SLO, at the offered load, or at the planned utilization."""
+    """What the rack can do, and what of it is priced: at the SLO, the offered load, or the planned utilization."""
     work = rack.workload
     most = formulas.capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
     used = rack.economics.utilization if queue is None else queue.utilization

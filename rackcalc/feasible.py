@@ -1,4 +1,4 @@
-"""What cannot be answered, and what must be said beside the answer. Each refusal names the place in the file and a mend."""
+"""What cannot be answered, and what must be said beside the answer. A refusal names its place and a mend."""
 
 from typing import Any
 
@@ -145,8 +145,9 @@ def _ports(loaded: Loaded, rack: Rack) -> list[Problem]:
             if pool is None or set(use.part.ports) & set(pool.part.ports) or use.hypothetical:
                 continue
             has = ", ".join(pool.part.ports)
-            message = f"{pool.part.name} has no port for {use.part.name} (it has {has}); write hypothetical: true to compute it all the same"
-            found.append(loaded.problem(f"links.{name}.part", message))
+            message = f"{pool.part.name} has no port for {use.part.name} (it has {has})"
+            mend = "write hypothetical: true to compute it all the same"
+            found.append(loaded.problem(f"links.{name}.part", f"{message}; {mend}"))
     pool = rack.accelerators.gpu
     if pool is not None and "gpu-gpu" not in rack.links and default_link(dict(pool.part.ports)) is None:
         found.append(
@@ -162,10 +163,9 @@ def check_values(loaded: Loaded, served: Service, queue: Load | None, heat: Ther
         if float(memory.free.value) < 0:
             found.append(_no_room(loaded, name, memory))
     if queue is not None and float(queue.utilization.value) >= 1:
-        message = (
-            f"overload: {show_value(loaded.rack.workload.arrival_rate)} is {float(queue.utilization.value):.4g} times what the rack can do "
-            f"({show(float(queue.capacity.value) * float(served.batch.value), 'request/s')}); lower the rate or add chips"
-        )
+        offered, times = show_value(loaded.rack.workload.arrival_rate), float(queue.utilization.value)
+        most = show(float(queue.capacity.value) * float(served.batch.value), "request/s")
+        message = f"overload: {offered} is {times:.4g} times what the rack can do ({most}); lower it or add chips"
         found.append(loaded.problem("workload.arrival_rate", message))
     for name, junction in heat.junction.items():
         if not float(junction.value) < 1e6:

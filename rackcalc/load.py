@@ -1,4 +1,4 @@
-"""YAML -> spec. One generic builder over the declarations in the dataclasses; every error at once, each with its place."""
+"""YAML -> spec. One generic builder over the declared fields; every error at once, each with its place."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

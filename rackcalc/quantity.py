@@ -138,7 +138,7 @@ class Formula:
             if not isinstance(value, Quantity):
                 raise TypeError(f"{self.name}({name}=...): a bare number among Quantities has no source")
             wanted = self.units.get(name)
-            if wanted and wanted != SAME and value.unit != wanted:
+            if wanted and wanted not in (SAME, value.unit):
                 raise TypeError(f"{self.name}({name}=...): expected {wanted}, got {value.unit} ({value.name})")
         unit = self.unit
         if unit == SAME:

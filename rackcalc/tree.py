@@ -1,4 +1,4 @@
-"""Walking a result: dotted paths to the Quantities in nested dataclasses and dicts. Tables, JSON, gates and explain share it."""
+"""Walking a result: dotted paths to the Quantities in nested records and dicts. Every output is such a walk."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass

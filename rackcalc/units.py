@@ -1,7 +1,7 @@
 """Units: the names formulas use, parsing and showing. The only module that imports pint, and only on a miss.
 
-Values are floats in canonical units everywhere inside: s, B, B/s, FLOP, FLOP/s, token, request, W, J, K, USD, m, kg, Pa,
-1 and their quotients. A dimension has exactly one canonical text (CANONICAL); comparing texts compares dimensions.
+Values are floats in canonical units everywhere inside: s, B, B/s, FLOP, FLOP/s, token, request, W, J, K, USD, m, kg,
+Pa, 1 and their quotients. A dimension has one canonical text (DIMENSIONS), so comparing texts compares dimensions.
 """
 
 import math
@@ -145,13 +145,14 @@ _SUFFIXES = {
     "request": ("", "/s", "/min", "/hour", "/day"),
 }
 _PLAIN = (
-    "1 % percent ppm bp KB KB/s TFLOPS GFLOPS PFLOPS TOPS tokens tokens/s tok tok/s requests requests/s req req/s sample samples samples/s "
-    "second min minute h hour hours d day days week weeks month months yr year years "
-    "K degC °C celsius degF K/W degC/W W/K 1/K %/K percent/K m ft m^2 m^3/s m^3/h CFM cfm L/min LPM lpm L/s CFM/kW kg/m^3 kg/s "
-    "J/kg/K J/(kg*K) kJ/kg/K Pa kPa bar psi dB dB/K 1/s 1/year 1/ms %/year percent/year %/month percent/month %/ms/year percent/ms/year "
-    "USD kUSD MUSD GUSD USD/s USD/hour USD/h USD/day USD/month USD/year kUSD/year MUSD/year USD/J USD/kWh USD/MWh USD/W USD/kW USD/W/s "
-    "USD/kW/month USD/kW/year USD/kW-month USD/token USD/Mtoken USD/Mtok USD/ktoken USD/request USD/krequest USD/Mrequest "
-    "ms/token us/token 1/s^2"
+    "1 % percent ppm bp KB KB/s TFLOPS GFLOPS PFLOPS TOPS tokens tokens/s tok tok/s requests requests/s "
+    "req req/s sample samples samples/s second min minute h hour hours d day days week weeks month months "
+    "yr year years K degC °C celsius degF K/W degC/W W/K 1/K %/K percent/K m ft m^2 m^3/s m^3/h CFM cfm "
+    "L/min LPM lpm L/s CFM/kW kg/m^3 kg/s J/kg/K J/(kg*K) kJ/kg/K Pa kPa bar psi dB dB/K 1/s 1/year 1/ms "
+    "%/year percent/year %/month percent/month %/ms/year percent/ms/year USD kUSD MUSD GUSD USD/s "
+    "USD/hour USD/h USD/day USD/month USD/year kUSD/year MUSD/year USD/J USD/kWh USD/MWh USD/W USD/kW "
+    "USD/W/s USD/kW/month USD/kW/year USD/kW-month USD/token USD/Mtoken USD/Mtok USD/ktoken USD/request "
+    "USD/krequest USD/Mrequest ms/token us/token 1/s^2 "
 )
 
 
@@ -237,9 +238,8 @@ def parse(text: str, unit: str, *, example: str = "", absolute: bool = True) -> 
     if rest.startswith(","):
         raise UnitError(f'expected {wanted}, got "{text}": write the number without commas')
     if not rest and unit != "1":
-        raise UnitError(
-            f'expected {wanted}, got the bare number {text}: add a unit, as in "{text} {_spelling(unit, example)}"'
-        )
+        mend = f'add a unit, as in "{text} {_spelling(unit, example)}"'
+        raise UnitError(f"expected {wanted}, got the bare number {text}: {mend}")
     try:
         canonical, factor, offset = resolve(rest)
     except UnitError as error:
@@ -326,7 +326,7 @@ def write_table() -> str:
     """The text of units_table.py, generated with pint; a test compares it with the file."""
     rows = "".join(f"    {text!r}: {resolve_with_pint(text)!r},\n" for text in known_spellings())
     return (
-        '"""Unit spellings -> (canonical unit, factor, offset). Generated: python -m rackcalc.units > rackcalc/units_table.py"""\n\n'
+        '"""Unit spellings -> (canonical unit, factor, offset). Generated: make units"""\n\n'
         f"TABLE: dict[str, tuple[str, float, float]] = {{\n{rows}}}\n"
     )
 

@@ -45,8 +45,8 @@ class Memory:
 class Service:
     """How an idle rack serves one batch. Times in s; per token s/token.
 
-    passage: through the empty rack. occupancy: time one batch (generation: one request) holds a server. servers: what can be
-    held at once. batch: requests per held server. busy, activity: by pool, at saturation and of a busy chip.
+    passage: through the empty rack. occupancy: time one batch (generation: one request) holds a server. servers: what
+    can be held at once. batch: requests per held server. busy, activity: by pool, at saturation and of a busy chip.
     """
 
     passage: Quantity
@@ -113,7 +113,7 @@ def gpu_side(rack: Rack, pool: GpuPool) -> Side:
 
 
 def port(ports: Mapping[str, Quantity], use: LinkUse) -> Quantity:
-    """Bandwidth of the port a link attaches to; the link's own, marked hypothetical, where the chip has no such port."""
+    """Bandwidth of the port a link attaches to; the link's own, marked hypothetical, where the chip lacks it."""
     fitting = [quantity for name, quantity in ports.items() if name in use.part.ports]
     if fitting:
         return max(fitting, key=lambda quantity: quantity.value)

@@ -30,7 +30,7 @@ class PriceBook:
 
 @record
 class LatencyValue:
-    """What a shorter latency earns. It rests on the user's own numbers: nobody publishes a value per millisecond that holds in general."""
+    """What a shorter latency earns. It rests on the user's own numbers: no value per millisecond holds in general."""
 
     kind: str = text("how value grows with time saved", choices=("linear", "saturating", "race", "square-root"))
     baseline: Quantity = number("s", "latency of what is used today", above=0, example="12 ms")

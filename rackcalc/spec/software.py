@@ -53,7 +53,7 @@ class Sharing:
     """The GPUs' other work: training, fine-tuning, other tenants."""
 
     policy: str = text(
-        "finish: it fills idle time and a running slice is finished first; preempt: it is stopped when a request arrives; "
+        "finish: it fills idle time and a running slice is finished first; preempt: it stops when a request arrives; "
         "reserved: it keeps its share of the time whatever arrives",
         default="finish",
         choices=("finish", "preempt", "reserved"),
