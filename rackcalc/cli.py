@@ -3,6 +3,7 @@
 Exit codes: 0 fine, 1 unexpected failure, 2 usage or input error, 3 a gate failed, 130 Ctrl-C, 141 closed pipe.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from rackcalc import __version__
-from rackcalc.errors import InputError, Problem, failure
+from rackcalc.errors import InputError, Problem, failure, printable
 
 app = typer.Typer(
     name="rackcalc",
@@ -60,6 +61,10 @@ def estimate(
     scenario: ScenarioOption = None,
     output: OutputOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
+    interval: Annotated[
+        bool | None,
+        typer.Option("--interval/--no-interval", help="80 % intervals; the table of one rack shows them unasked."),
+    ] = None,
     colour: Annotated[
         bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")
     ] = None,
@@ -69,17 +74,15 @@ def estimate(
     use_error_format(error_format)
     name = chosen_format("json" if json else format_)
     targets = [(file, format_of_file(file)) for file in output or ()]
-    reports = [estimate_of(rack, s, set_) for rack in once(racks) for s in scenario or [""]]
-    if get:
-        emit("".join(bare_number(report, path, unit) for report in reports for path in get))
-    elif unit:
+    if unit and not get:
         raise failure("--unit goes with --get")
-    elif not targets or name != "table":
-        emit(rendered(reports, name, colour, everything))
+    reports = estimates_of(once(racks), scenario or [""], set_ or ())
+    if get:
+        emit(bare_numbers(reports, get, unit))
     else:
-        emit(rendered(reports, "table", colour, everything))
+        emit(rendered(reports, name, colour, everything, interval))
     for file, file_format in targets:
-        write(file, rendered(reports, file_format, False, everything))
+        write(file, rendered(reports, file_format, False, everything, interval))
 
 
 @app.command()
@@ -129,7 +132,7 @@ def explain(
     from rackcalc import explain as explanation
 
     use_error_format(error_format)
-    report = estimate_of(rack, only(scenario, "--scenario"), set_)
+    report = loaded_and_estimated(rack, only(scenario, "--scenario"), set_)[1]
     if json:
         emit(as_json(explanation.as_data(report, path)))
     else:
@@ -158,6 +161,66 @@ def link(
         emit(explanation.explain(report, "time") + "\n")
     else:
         emit(figures.as_text(report, f"{size} over {link_name}"))
+
+
+@app.command()
+def validate(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[CSV...]", help="Measurements; without any, the bundled ones.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only this kind: serving, gemm, ... Repeatable.")
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-if", metavar="EXPR", help='"serving.tpot.mape > 12 %": KIND.METRIC.STATISTIC. Repeatable.'
+        ),
+    ] = None,
+    worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Also list the N worst rows.")] = 0,
+    explain_: Annotated[
+        str | None, typer.Option("--explain", metavar="CASE", help="Explain the predictions for one case instead.")
+    ] = None,
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Score the good rows beside bad ones.")] = False,
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="One line per row instead of a summary.")] = False,
+    error_format: ErrorFormatOption = "text",
+) -> None:
+    """Compare rackcalc with measurements, by kind and group. Exit 3 when a --fail-if holds."""
+    from rackcalc.render import validation as shown
+    from rackcalc.validation import run
+    from rackcalc.validation.score import verdicts
+
+    use_error_format(error_format)
+    if json and csv:
+        raise failure("--json and --csv exclude each other")
+    sources = run.sources(files or (), kind or ())
+    problems: list[Problem] = []
+    if explain_ is not None:
+        emit(run.explained(sources, explain_, kind or (), problems))
+        finish(problems)
+        return
+    gates = run.gates(fail_if or ())
+    lines = shown.Lines(sys.stdout) if csv else None
+    tally = run.scored(sources, kind or (), problems, keep_going, worst, lines)
+    if problems and not keep_going:
+        raise InputError(problems)
+    if lines is None:
+        emit(as_json(shown.as_data(tally)) if json else shown.as_text(tally))
+    judged = verdicts(gates, tally)
+    if judged:
+        from rackcalc.render import checks
+
+        note(checks.as_text(judged).rstrip())
+    finish(problems)
+    if any(verdict.status == "fail" for verdict in judged):
+        raise typer.Exit(3)
+
+
+def finish(problems: Sequence[Problem]) -> None:
+    """Stop with every problem, after the output, when there was one."""
+    if problems:
+        raise InputError(problems)
 
 
 @app.command()
@@ -235,9 +298,27 @@ def loaded_and_estimated(rack: str, scenario: str, sets: Sequence[str] | None) -
     return loaded, estimate(loaded)
 
 
-def estimate_of(rack: str, scenario: str, sets: Sequence[str] | None) -> Any:
-    """The estimate of one rack and scenario."""
-    return loaded_and_estimated(rack, scenario, sets)[1]
+def estimates_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]) -> list[Any]:
+    """Every rack in every scenario, each file read once. InputError with the problems of all of them."""
+    from rackcalc.estimate import estimate
+    from rackcalc.load import find_rack, load_text
+
+    reports: list[Any] = []
+    problems: list[Problem] = []
+    for rack in racks:
+        try:
+            text, shown = find_rack(rack)
+        except InputError as error:
+            problems += error.problems
+            continue
+        for scenario in scenarios:
+            try:
+                reports.append(estimate(load_text(text, shown, scenario, sets)))
+            except InputError as error:
+                problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return reports
 
 
 def one_transfer(link_name: str, size: str, other_load: str, hops: str | None) -> Any:
@@ -293,35 +374,48 @@ def format_of_file(file: str) -> str:
     return name
 
 
-def rendered(reports: Sequence[Any], name: str, colour: bool | None, everything: bool) -> str:
+def rendered(reports: Sequence[Any], name: str, colour: bool | None, everything: bool, interval: bool | None) -> str:
     """Estimates in the named format."""
     from rackcalc.render import renderer
 
     if name == "table":
         from rackcalc.render import table
 
-        return table.render(reports, colour, everything)
-    return renderer(name)(reports)
+        return table.render(reports, colour, everything, interval is not False)
+    render = renderer(name)
+    return render(reports, interval=True) if interval else render(reports)
 
 
-def bare_number(report: Any, path: str, unit: str | None) -> str:
-    """One figure as a number and nothing else, in its canonical unit or the one asked for."""
+def bare_numbers(reports: Sequence[Any], paths: Sequence[str], unit: str | None) -> str:
+    """Figures as numbers and nothing else, one a line, in their canonical unit or the one asked for."""
     from rackcalc import units
+    from rackcalc.show import is_temperature
     from rackcalc.tree import figure
 
-    quantity = figure(report, path)
-    try:
-        value = units.convert(float(quantity.value), quantity.unit, unit) if unit else float(quantity.value)
-    except units.UnitError as error:
-        raise failure(str(error), path=path) from None
-    return f"{value:.12g}\n"
+    lines: list[str] = []
+    problems: list[Problem] = []
+    for report in reports:
+        for path in paths:
+            try:
+                found = figure(report, path)
+                value = float(found.value)
+                if unit:
+                    value = units.convert(value, found.unit, unit, absolute=is_temperature(found))
+                lines.append(f"{value:.12g}\n")
+            except InputError as error:
+                problems += error.problems
+            except units.UnitError as error:
+                problems.append(Problem("--unit", 0, 0, path, str(error)))
+    if problems:
+        raise InputError(problems)
+    return "".join(lines)
 
 
 def as_json(data: Any) -> str:
     """Data as indented JSON text."""
     import json
 
-    return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(data, indent=2) + "\n"
 
 
 def emit(text: str) -> None:
@@ -331,21 +425,34 @@ def emit(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Talk to standard error."""
-    print(text, file=sys.stderr)
+    """Talk to standard error, where there is one."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # nobody listens: the exit code still says it
+            print(text, file=sys.stderr, flush=True)
 
 
 def write(file: str, text: str) -> None:
-    """A whole file or none: written beside its place and moved there. OSError when that fails."""
+    """A whole file or none: written beside its place and moved there. OSError, naming the file, when that fails."""
     if file == "-":
         emit(text)
         return
+    target = Path(os.path.realpath(file))  # behind a link, the file it leads to is replaced, not the link
+    try:
+        if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
+            target.write_text(text, encoding="utf-8", errors="backslashreplace")
+        else:
+            replace_file(target, text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, file) from None
+
+
+def replace_file(target: Path, text: str) -> None:
+    """The file with this text, never half of it."""
     import tempfile
 
-    target = Path(file)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write(text)
         umask = os.umask(0)
         os.umask(umask)
@@ -365,17 +472,31 @@ def report_problems(problems: Iterable[Problem]) -> None:
         return
     for problem in found:
         if _error_format == "github":
-            place = f" file={problem.file},line={problem.line},col={problem.column}" if problem.line else ""
-            message = f"{problem.path}: {problem.message}" if problem.path else problem.message
-            note(f"::error{place}::{message.replace('%', '%25').replace(chr(10), '%0A')}")
+            note(github_annotation(problem))
         else:
             note(str(problem))
     if len(found) > 1:
         note(f"{len(found)} problems")
 
 
+def github_annotation(problem: Problem) -> str:
+    """A problem as a workflow command, which marks its line in a pull request."""
+    message, place = problem.text, ""
+    if problem.file.startswith(("-", "<")):  # an option or standard input: no file that could be marked
+        message = f"{problem.file}: {message}"
+    elif problem.file:
+        name = printable(problem.file)
+        for character, code in (("%", "%25"), (":", "%3A"), (",", "%2C")):
+            name = name.replace(character, code)
+        place = f" file={name}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
+    return f"::error{place}::{printable(message).replace('%', '%25')}"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    if sys.stdout is None:  # closed by the caller
+        note("output: standard output is closed")
+        sys.exit(1)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal that is not UTF-8 must not crash
@@ -384,9 +505,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except InputError as error:
         report_problems(error.problems)
         sys.exit(2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
+    except SystemExit as stop:
+        if isinstance(stop.__context__, BrokenPipeError):  # typer makes 1 of it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(141)
+        raise
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:

@@ -4,13 +4,14 @@ Scalars stay text, so none of YAML 1.1's traps (on, 12:30, 1e3, 08) can change a
 """
 
 import os
+import re
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rackcalc.errors import InputError, Problem, failure
+from rackcalc.errors import InputError, Problem, failure, shortened
 from rackcalc.record import record
 
 MAX_BYTES = 4 * 1024 * 1024  # a rack file is a few kB; anything this large is the wrong file
@@ -20,13 +21,17 @@ MAX_DEPTH = 60
 
 @record
 class Node:
-    """One YAML node. value: dict of name -> Node, tuple of Nodes, text, or None for an empty or null scalar."""
+    """One YAML node. value: dict of name -> Node, tuple of Nodes, text, or None for an empty or null scalar.
+
+    key: line and column of the key it stands under; (0, 0) where there is none.
+    """
 
     value: "dict[str, Node] | tuple[Node, ...] | str | None"
     file: str = ""
     line: int = 0
     column: int = 0
     quoted: bool = False
+    key: tuple[int, int] = (0, 0)
 
     @property
     def kind(self) -> str:
@@ -35,11 +40,16 @@ class Node:
             return "a mapping"
         if isinstance(self.value, tuple):
             return "a list"
-        return "nothing" if self.value is None else f'"{self.value}"'
+        return "nothing" if self.value is None else f'"{shortened(self.value)}"'
 
     def problem(self, path: str, message: str) -> Problem:
         """A Problem at this node's place."""
         return Problem(self.file, self.line, self.column, path, message)
+
+    def key_problem(self, path: str, message: str) -> Problem:
+        """A Problem at the key this node stands under: about the key itself, or about what is not in the node."""
+        place = self.key if self.key[0] else (self.line, self.column)
+        return Problem(self.file, *place, path, message)
 
 
 def read_text(path: str) -> str:
@@ -47,7 +57,7 @@ def read_text(path: str) -> str:
     name = "<stdin>" if path == "-" else path
     try:
         if path == "-":
-            data = sys.stdin.buffer.read(MAX_BYTES + 1)
+            data = b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             info = os.stat(path)
             if stat.S_ISDIR(info.st_mode):
@@ -57,101 +67,172 @@ def read_text(path: str) -> str:
             with open(path, "rb") as stream:
                 data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise failure("no such file", name) from None
-    except OSError as error:
-        raise failure(f"cannot be read: {(error.strerror or str(error)).lower()}", name) from None
+        raise failure("no such file", name or '""') from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise failure(f"cannot be read: {reason.lower()}", name) from None
     if len(data) > MAX_BYTES:
         raise failure(f"is over {MAX_BYTES / 1e6:.0f} MB; a rack file is a few kB", name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise failure(f"is not UTF-8 text (byte 0x{data[error.start]:02x})", name, line, 1) from None
+        message = f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8"
+        raise failure(message, name, line, 1) from None
     if "\0" in text:
-        raise failure("is a binary file, not YAML", name)
+        raise failure("is a binary file or UTF-16, not YAML in UTF-8", name)
     return text
 
 
-def parse(text: str, file: str) -> Node:
-    """The one YAML document in the text, as a Node tree. InputError with place for anything malformed."""
+def parse(text: str, file: str, problems: list[Problem] | None = None) -> Node:
+    """The one YAML document in the text, as a Node tree. InputError with place for anything malformed.
+
+    problems: where what does not hide the rest of the document (a key written twice, say) is added, for the caller to
+    report with its own findings; None raises it.
+    """
     import yaml
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    found: list[Problem] = []
     try:
-        documents = list(yaml.compose_all(text, Loader=loader))
+        root = _Composer(file, found).document(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        message = " ".join(filter(None, (error.context, error.problem)))
-        if "\t" in message or "\\t" in message:
-            message = "a tab: YAML indents with spaces only"
-        place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise failure(f"not valid YAML: {message}", file, *place) from None
-    except yaml.YAMLError as error:
-        raise failure(f"not valid YAML: {str(error).splitlines()[0]}", file) from None
-    except RecursionError:
-        raise failure("is nested too deeply", file) from None
-    documents = [document for document in documents if document is not None]
-    if not documents:
+        raise _malformed(error, text, file) from None
+    except yaml.reader.ReaderError as error:
+        line = text.encode().count(b"\n", 0, error.position) + 1
+        raise failure(f"holds a control character (0x{int(error.character):02x})", file, line, 1) from None
+    except UnicodeEncodeError:
+        raise failure("is not UTF-8 text; save it as UTF-8", file) from None
+    if root is None:
         raise failure("is empty; `rackcalc init` writes a first rack file", file)
-    if len(documents) > 1:
-        mark = documents[1].start_mark
-        raise failure("holds more than one document; split it at the ---", file, mark.line + 1, mark.column + 1)
-    return _Converter(file).convert(documents[0], 0)
+    if problems is not None:
+        problems += found
+    elif found:
+        raise InputError(found)
+    return root
 
 
-class _Converter:
-    """PyYAML nodes -> Nodes, with duplicate keys, cycles and alias bombs refused."""
+def _malformed(error: Any, text: str, file: str) -> InputError:
+    """What is wrong with the YAML, in words that say the mend, where it should be mended."""
+    mark, opened, message = error.problem_mark, error.context_mark, error.problem or "malformed"
+    mark = mark or opened
+    here = text[mark.index : mark.index + 1] if len(text) == len(text.encode()) else ""
+    if "tab character" in message or here == "\t":
+        message = "a tab: YAML indents with spaces only"
+    elif "cannot start any token" in message:
+        message = f"{here or 'this character'} cannot begin a value: put the text in quotes"
+    elif "mapping values" in message:
+        message = 'a second ": " in one value: put text that holds it in quotes, or mend the indentation'
+    elif "sequence entries" in message:
+        message = "a list in block form begins on a line of its own"
+    elif "expected key" in message:
+        message = "this does not continue the mapping above it: mend the indentation, or put text in quotes"
+    elif "expected ':'" in message:
+        mark, message = opened, 'a line without "key: value"'
+    elif opened and opened.line != mark.line and re.search("flow|quoted", error.context or ""):
+        mark, message = opened, f"what is opened here is not closed: {message} up to line {mark.line + 1}"
+    elif error.context:
+        message = f"{error.context}: {message}"
+    return failure(f"not valid YAML: {message}", file, *_place(mark))
 
-    def __init__(self, file: str) -> None:
+
+_TAGS = ("str", "int", "float", "bool", "map", "seq")  # they say what a value is, which its field knows anyway
+_NULLS = ("", "~", "null", "Null", "NULL")
+
+
+class _Composer:
+    """YAML events -> Nodes, one after the other, so that no depth of nesting can exhaust the stack of a C library.
+
+    An alias is the very Node of its anchor; sizes count it each time it is used, so that a bomb of aliases is refused.
+    """
+
+    def __init__(self, file: str, problems: list[Problem]) -> None:
         self.file = file
-        self.count = 0
-        self.open: set[int] = set()
+        self.problems = problems
+        self.open: list[tuple[Any, list[Node]]] = []  # collections that have begun: the event, and the nodes in it
+        self.anchors: dict[str, Node | None] = {}  # None: not complete yet
+        self.sizes: dict[int, int] = {}
 
-    def convert(self, node: Any, depth: int) -> Node:
-        line, column = node.start_mark.line + 1, node.start_mark.column + 1
-        self.count += 1
-        if self.count > MAX_NODES:
-            raise failure(f"aliases expand to more than {MAX_NODES} values", self.file, line, column)
-        if id(node) in self.open:
-            raise failure("an alias refers to a value that contains it", self.file, line, column)
-        if depth > MAX_DEPTH:
-            raise failure(f"is nested more than {MAX_DEPTH} levels deep", self.file, line, column)
-        if node.id == "scalar":
-            empty = node.tag == "tag:yaml.org,2002:null"
-            return Node(None if empty else node.value, self.file, line, column, node.style in ("'", '"'))
-        self.open.add(id(node))
-        if node.id == "sequence":
-            value: Any = tuple(self.convert(child, depth + 1) for child in node.value)
+    def document(self, events: Iterable[Any]) -> Node | None:
+        """The root of the only document; None when there is none."""
+        root, documents = None, 0
+        for event in events:
+            name = type(event).__name__
+            if name == "DocumentStartEvent":
+                documents += 1
+                if documents > 1:
+                    raise self.failure(event, "holds more than one document; split it at the ---")
+            elif name in ("MappingStartEvent", "SequenceStartEvent"):
+                if len(self.open) >= MAX_DEPTH:
+                    raise self.failure(event, f"is nested more than {MAX_DEPTH} levels deep")
+                if event.anchor:
+                    self.anchors[event.anchor] = None
+                self.open.append((event, []))
+            elif name in ("MappingEndEvent", "SequenceEndEvent", "ScalarEvent", "AliasEvent"):
+                node = self.complete(event, name)
+                if self.open:
+                    self.open[-1][1].append(node)
+                else:
+                    root = node
+        return root
+
+    def complete(self, event: Any, name: str) -> Node:
+        """The node that this event completes."""
+        if name == "AliasEvent":
+            return self.alias(event)
+        start, children = self.open.pop() if name.endswith("EndEvent") else (event, [])
+        mark, tag = start.start_mark, start.tag
+        if tag is not None and tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            self.problems.append(
+                Problem(self.file, *_place(mark), "", f"the tag {shown} means nothing here; remove it")
+            )
+        if name == "ScalarEvent":
+            empty = event.implicit[0] and not event.style and event.value in _NULLS
+            value: Any = None if empty else event.value
         else:
-            value = self.mapping(node, depth)
-        self.open.discard(id(node))
-        return Node(value, self.file, line, column)
+            value = self.mapping(children) if name == "MappingEndEvent" else tuple(children)
+        node = Node(value, self.file, *_place(mark), getattr(event, "style", None) in ("'", '"'))
+        self.sizes[id(node)] = 1 + sum(self.sizes[id(child)] for child in children)
+        if max(self.sizes[id(node)], len(self.sizes)) > MAX_NODES:
+            raise self.failure(start, f"holds more than {MAX_NODES} values (each use of an alias counts)")
+        if start.anchor:
+            self.anchors[start.anchor] = node
+        return node
 
-    def mapping(self, node: Any, depth: int) -> dict[str, Node]:
+    def alias(self, event: Any) -> Node:
+        if event.anchor not in self.anchors:
+            near = ", ".join(self.anchors)
+            raise self.failure(event, f"no anchor &{event.anchor}" + (f"; known: {near}" if near else " in this file"))
+        node = self.anchors[event.anchor]
+        if node is None:
+            raise self.failure(event, f"*{event.anchor} refers to a value that contains it")
+        return node
+
+    def mapping(self, children: Sequence[Node]) -> dict[str, Node]:
         own: dict[str, Node] = {}
         merged: dict[str, Node] = {}
-        problems = []
-        for key_node, value_node in node.value:
-            line, column = key_node.start_mark.line + 1, key_node.start_mark.column + 1
-            if key_node.id != "scalar":
-                problems.append(Problem(self.file, line, column, "", "a key must be a word"))
-                continue
-            value = self.convert(value_node, depth + 1)
-            key = key_node.value
-            if key == "<<" and key_node.style is None:
+        for key, value in zip(children[::2], children[1::2], strict=True):
+            if not isinstance(key.value, str):
+                self.problems.append(key.problem("", f"a key must be a word, not {key.kind}"))
+            elif key.value == "<<" and not key.quoted:
                 for part in value.value if isinstance(value.value, tuple) else (value,):
-                    if not isinstance(part.value, dict):
-                        problems.append(Problem(self.file, line, column, "<<", "merges mappings only"))
-                    else:
+                    if isinstance(part.value, dict):
                         merged = part.value | merged
-                continue
-            if key in own:
-                first = own[key].line
-                problems.append(Problem(self.file, line, column, key, f"written twice; the first is on line {first}"))
-            own[key] = value
-        if problems:
-            raise InputError(problems)
+                    else:
+                        self.problems.append(key.problem("<<", f"merges mappings only, got {part.kind}"))
+            elif key.value in own:
+                self.problems.append(key.problem(key.value, f"written twice; first on line {own[key.value].key[0]}"))
+            else:
+                place = key.line, key.column
+                own[key.value] = Node(value.value, value.file, value.line, value.column, value.quoted, place)
         return merged | own
+
+    def failure(self, event: Any, message: str) -> InputError:
+        return failure(message, self.file, *_place(event.start_mark))
+
+
+def _place(mark: Any) -> tuple[int, int]:
+    return mark.line + 1, mark.column + 1
 
 
 def plain(value: Any, like: Node) -> Node:

@@ -16,7 +16,22 @@ class Problem:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
-        return f"{place}{self.path}: {self.message}" if self.path else f"{place}{self.message}"
+        return printable(place + self.text)
+
+    @property
+    def text(self) -> str:
+        """The path and what is wrong with it."""
+        return f"{shortened(self.path)}: {self.message}" if self.path else self.message
+
+
+def printable(text: str) -> str:
+    """Text on one line that cannot steer a terminal: control characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Text that is quoted in a message, cut where nobody would read on."""
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 class InputError(Exception):

@@ -3,9 +3,8 @@
 Every function here calls formulas and nothing else, so every number of the result leads to its formula and sources.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from rackcalc import feasible
 from rackcalc.formulas import service as formulas
@@ -17,12 +16,13 @@ from rackcalc.formulas.link import Transfer, transfer
 from rackcalc.formulas.power import Power, energy_per_request, energy_per_token
 from rackcalc.formulas.queueing import LEVELS, Load, load, sojourn_time
 from rackcalc.formulas.reliability import LinkReliability, link_reliability
-from rackcalc.formulas.sharing import Shared, shared_load
+from rackcalc.formulas.sharing import Shared, shared_load, slowed_time
 from rackcalc.formulas.software import SoftwarePenalty, software_penalty
 from rackcalc.formulas.thermal import Thermal
 from rackcalc.load import Loaded, load_part
 from rackcalc.quantity import Quantity, Source, constant
 from rackcalc.record import record
+from rackcalc.remarks import notes
 from rackcalc.serving import serve
 from rackcalc.serving.pools import ONE, Memory, Service, Stage, on_path
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
@@ -30,7 +30,7 @@ from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 @record
 class Latency:
-    """Seconds of one request (of one batch, when clients send batches). service: idle rack; p50 to p999: under the load.
+    """Seconds of one request (of one batch, when clients send batches). service: idle rack; p50 to p999: under load.
 
     ttft, tpot, end_to_end: generation; ttft includes the mean wait, ttft_p99 the p99 wait.
     """
@@ -135,7 +135,7 @@ FAN_SHARE = Quantity(0.10, "1", "fans", source=Source("press", "sow-fans", note=
 UNKNOWN_LEAKAGE = Quantity(
     0.1, "1", "leakage share", source=Source("assumed", note="LPUs publish none"), low=0.05, high=0.2
 )
-NO_LOAD = constant(0.0, "1", "idle", "given")
+NO_LOAD = constant(0.0, "1", "idle", "given", note="none, where nothing is said")
 REFERENCE = Quantity(
     298.15, "K", "reference temperature", absolute=True, source=Source("assumed", note="links are specified at 25 degC")
 )
@@ -198,14 +198,39 @@ def throttled(served: Service, heat: Thermal) -> Service:
     """The service with the clocks that the temperatures allow."""
     clock = smallest(**heat.throttle)
 
-    def slow(time: Quantity | None) -> Quantity | None:
-        return None if time is None else formulas.throttled_time(time=time, clock=clock)
+    def slow(time: Quantity) -> Quantity:
+        return formulas.throttled_time(time=time, clock=clock)
 
-    tpot = None
-    if served.tpot is not None:
-        tpot = formulas.throttled_tpot(tpot=served.tpot, clock=clock)
-    changes: dict[str, Any] = {name: slow(getattr(served, name)) for name in ("passage", "occupancy", "ttft")}
-    return replace(served, **changes, tpot=tpot)
+    return replace(
+        slowed(served, slow, lambda tpot: formulas.throttled_tpot(tpot=tpot, clock=clock)),
+        passage=slow(served.passage),
+        occupancy=slow(served.occupancy),
+    )
+
+
+def beside_other_work(rack: Rack, served: Service, shared: Shared) -> Service:
+    """The service on GPUs of which other work takes its part."""
+    if rack.sharing is not None and rack.sharing.policy == "reserved":
+        share = rack.sharing.share
+        served = slowed(
+            served,
+            lambda time: slowed_time(time=time, share=share),
+            lambda tpot: formulas.slowed_tpot(tpot=tpot, share=share),
+        )
+    return replace(served, passage=shared.passage_time, occupancy=shared.service_time)
+
+
+def slowed(served: Service, slow: Callable[[Quantity], Quantity], slow_tpot: Callable[[Quantity], Quantity]) -> Service:
+    """The service with its stages and token times slowed down; passage and occupancy are the caller's."""
+    return replace(
+        served,
+        stages={
+            name: replace(stage, time=slow(stage.time), terms={term: slow(time) for term, time in stage.terms.items()})
+            for name, stage in served.stages.items()
+        },
+        ttft=None if served.ttft is None else slow(served.ttft),
+        tpot=None if served.tpot is None else slow_tpot(served.tpot),
+    )
 
 
 def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]:
@@ -265,13 +290,14 @@ def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput
     at_slo = None
     if work.slo is not None:
         batches = formulas.rate_within_limit(
-            limit=work.slo,
+            limit=work.slo if rack.sharing is None else formulas.limit_beside(limit=work.slo, slice=rack.sharing.slice),
             service_time=served.occupancy,
             servers=served.servers,
             passage_time=served.passage,
             probability=P99,
         )
-        at_slo = requests = formulas.sequence_rate(batches=batches, batch=served.batch)
+        at_slo = formulas.sequence_rate(batches=batches, batch=served.batch)
+        requests = at_slo if work.arrival_rate is None else smallest(offered=work.arrival_rate, at_slo=at_slo)
     tokens = None if work.output is None else formulas.tokens_per_second(requests=requests, tokens=work.output)
     return Throughput(requests, tokens, used, most, at_slo)
 
@@ -302,7 +328,9 @@ def port_penalty(rack: Rack, served: Service) -> SoftwarePenalty | None:
     lpus = served.stages.get("lpu") or served.stages.get("decode")
     if rack.software is None or rack.accelerators.lpu is None or lpus is None:
         return None
-    size = served.crossing if served.crossing is not None else constant(0.0, "B", "no crossing", "given")
+    size = (
+        served.crossing if served.crossing is not None else constant(0.0, "B", "no crossing", "given", note="one pool")
+    )
     link = use.part if use is not None else load_part("links", rack.accelerators.lpu.part.chip_link)
     return software_penalty(rack.software, lpus.time, rack.model.layers, size, link.latency, link.bandwidth)
 
@@ -311,10 +339,12 @@ def mean_utilization(rack: Rack, served: Service, used: Quantity, shared: Shared
     """Power utilization of each pool, mean over time."""
     result = {}
     for name in pools_of(rack):
-        busy, activity = served.busy.get(name, NO_LOAD), served.activity.get(name, ONE)
+        busy, activity, in_use = served.busy.get(name, NO_LOAD), served.activity.get(name, ONE), used
+        if rack.workload.arrival_rate is not None and name in served.together:
+            in_use = formulas.share_in_use(utilization=used, slots=served.together[name])
         if name == "gpu" and shared is not None:
-            used = shared.power_utilization
-        result[name] = formulas.chip_utilization(utilization=used, busy=busy, activity=activity)
+            in_use = shared.power_utilization
+        result[name] = formulas.chip_utilization(utilization=in_use, busy=busy, activity=activity)
     return result
 
 
@@ -342,6 +372,7 @@ def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> Powe
 def money(
     rack: Rack,
     power: Power,
+    peak: Power,
     done: Throughput,
     gain: LatencyGain | None,
     port: SoftwarePenalty | None,
@@ -349,18 +380,15 @@ def money(
 ) -> Money:
     """Cost and return. At a given load what is delivered is priced; without one, the planned share of the capacity."""
     spec = rack.economics
-    if rack.workload.arrival_rate is not None and rack.workload.slo is None:
+    if rack.workload.arrival_rate is not None:
         spec = replace(spec, utilization=ONE)
     pools = pools_of(rack)
     purchases = {name: purchase(pool) for name, pool in pools.items()}
     rents = {name: rent(pool) for name, pool in pools.items()}
     one_off = {} if port is None else {"porting": port.porting}
-    known = {
-        n: q
-        for n, q in {**purchases, **rack.economics.prices.purchase, **rack.economics.price}.items()
-        if q is not None
-    }
-    if known:
+    booked = {name: spec.prices.purchase.get(name, price) for name, price in purchases.items()}
+    known = {name: price for name, price in {**booked, **spec.price}.items() if price is not None}
+    if known and spec.acquisition == "purchase":
         hardware = total(**known)
         one_off["cooling"] = formulas.premium(price=hardware, premium=rack.site.cooling.capex_premium)
     income = {}
@@ -372,7 +400,7 @@ def money(
         spec,
         purchases=purchases,
         rents=rents,
-        it_power=power.it,
+        it_power=peak.it,  # space is rented by what may be drawn
         facility_power=power.facility,
         tokens=done.tokens,
         requests=done.requests,
@@ -418,16 +446,26 @@ def usual_heat(rack: Rack, ideal: Service) -> Thermal:
     return cooled(rack, mean_utilization(rack, ideal, used, shared))[1]
 
 
+def closed_loop(loaded: Loaded) -> Loaded:
+    """Requests kept in flight are the whole load: no arrival rate beside them, and the rack always has work."""
+    rack = loaded.rack
+    if rack.workload.concurrency is None:
+        return loaded
+    workload, economics = replace(rack.workload, arrival_rate=None), replace(rack.economics, utilization=ONE)
+    return replace(loaded, rack=replace(rack, workload=workload, economics=economics))
+
+
 def estimate(loaded: Loaded) -> Estimate:
     """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
-    rack = loaded.rack
     feasible.check_structure(loaded)
+    loaded = closed_loop(loaded)
+    rack = loaded.rack
     ideal = serve(rack)
     peak, heat = cooled(rack, dict.fromkeys(pools_of(rack), ONE))
     served = throttled(ideal, usual_heat(rack, ideal))
     queue, shared = under_load(rack, served)
     if shared is not None:
-        served = replace(served, passage=shared.passage_time, occupancy=shared.service_time)
+        served = beside_other_work(rack, served, shared)
     feasible.check_values(loaded, served, queue, heat)
     links = link_reports(rack, served, heat)
     latency = latency_of(served, queue, links)
@@ -435,8 +473,8 @@ def estimate(loaded: Loaded) -> Estimate:
     mean, _ = cooled(rack, mean_utilization(rack, served, done.utilization, shared))
     port = port_penalty(rack, served)
     gain = gain_of(rack, latency)
-    account = money(rack, mean, done, gain, port, shared)
-    return Estimate(
+    account = money(rack, mean, peak, done, gain, port, shared)
+    result = Estimate(
         name=rack.name,
         scenario=loaded.scenario,
         subject=subject(rack),
@@ -453,8 +491,10 @@ def estimate(loaded: Loaded) -> Estimate:
         cost=account.cost,
         value=gain,
         roi=account.roi,
-        notes=feasible.notes(loaded, served, queue, heat, latency, account, gain),
+        notes=notes(loaded, served, queue, heat, account, gain),
     )
+    feasible.check_result(loaded, result)
+    return result
 
 
 def transfer_over(link: str, size: Quantity, other_load: Quantity, hops: Quantity | None = None) -> Transfer:

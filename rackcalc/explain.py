@@ -77,8 +77,8 @@ def provenance(quantity: Quantity) -> str:
     if source is None:
         return "no source"
     parts = [source.kind]
-    if source.file and source.line:
-        parts.append(f"{source.file}:{source.line}")
+    if source.file:
+        parts.append(f"{source.file}:{source.line}" if source.line else source.file)
     if source.reference:
         entry = sources().get(source.reference)
         parts.append(f"{entry['title']} ({entry['date']}) {entry['url']}" if entry else source.reference)

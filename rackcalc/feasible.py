@@ -1,18 +1,22 @@
-"""What cannot be answered, and what must be said beside the answer. A refusal names its place and a mend."""
+"""What cannot be answered. A refusal names its place in the file and a mend; the merely doubtful is in remarks.py."""
 
+from collections.abc import Iterable
+from math import isfinite, isnan
 from typing import Any
 
 from rackcalc.errors import InputError, Problem
-from rackcalc.formulas.economics import Money
-from rackcalc.formulas.latency_value import LatencyGain, missing
+from rackcalc.formulas.kernels import COMPUTE
+from rackcalc.formulas.latency_value import missing
 from rackcalc.formulas.queueing import Load
-from rackcalc.formulas.thermal import Thermal
+from rackcalc.formulas.queueing_mdc import MAX_SERVERS
+from rackcalc.formulas.thermal import ON_LIQUID, Thermal
 from rackcalc.load import Loaded
 from rackcalc.quantity import Quantity, Source
 from rackcalc.serving import SPLITS
 from rackcalc.serving.pools import Service, default_link, kv_format
 from rackcalc.show import show_value
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
+from rackcalc.tree import figures
 from rackcalc.units import show
 
 ASSUMED_TDP = Quantity(
@@ -36,7 +40,8 @@ def idle_power(pool: GpuPool | LpuPool) -> Quantity:
 def check_structure(loaded: Loaded) -> None:
     """InputError when parts, split and workload do not go together; nothing is computed yet."""
     rack = loaded.rack
-    found = [*_pools(loaded, rack), *_workload(loaded, rack), *_formats(loaded, rack), *_money(loaded, rack)]
+    checks = (_pools, _systems, _workload, _model, _formats, _cooling, _money)
+    found = [problem for check in checks for problem in check(loaded, rack)]
     if not found:
         found = _ports(loaded, rack)
     if found:
@@ -69,12 +74,28 @@ def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
     return found
 
 
+def _systems(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Products that hold other chips than the pool's: their price and power would be those of another machine."""
+    found = []
+    for name, pool in (("gpu", rack.accelerators.gpu), ("lpu", rack.accelerators.lpu)):
+        part = loaded.where.get(f"accelerators.{name}.part")
+        if pool is None or pool.system is None or part is None or not isinstance(part.value, str):
+            continue
+        if part.value != pool.system.accelerator:
+            message = f"{pool.system.name} holds {pool.system.accelerator}, not {part.value}"
+            mend = "name the product they come in, or leave system out"
+            found.append(loaded.problem(f"accelerators.{name}.system", f"{message}; {mend}"))
+    return found
+
+
 def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
     split, work, found = rack.serving.split, rack.workload, []
     if rack.model.family not in SPLITS[split]:
         fits = [name for name, kinds in SPLITS.items() if rack.model.family in kinds]
         found.append(
-            loaded.problem("serving.split", f"does not apply to an {rack.model.family}; use one of {', '.join(fits)}")
+            loaded.problem(
+                "serving.split", f"{split} is not for models that are {rack.model.family}s; use {' or '.join(fits)}"
+            )
         )
     decoder = rack.model.family == "decoder"
     if decoder and work.output is None:
@@ -98,30 +119,75 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
         only = f"{work.batch.value:g} sequence(s) cannot be cut into {rack.serving.microbatches.value:g} microbatches"
         if split == "attention-ffn":
             found.append(loaded.problem("serving.microbatches", only))
+    if work.concurrency is not None:
+        found += _closed_loop(loaded, rack)
+    if rack.sharing is not None and work.arrival_rate is None:
+        found.append(loaded.problem("sharing", "needs workload.arrival_rate: an idle rack has nothing to share with"))
+    if rack.sharing is not None and rack.accelerators.gpu is None:
+        found.append(loaded.problem("sharing", "is about the GPUs' other work, and there are no GPUs; remove it"))
+    return found
+
+
+def _closed_loop(loaded: Loaded, rack: Rack) -> list[Problem]:
+    path, runtime = "workload.concurrency", rack.serving.runtime
+    if rack.model.family != "decoder" or rack.serving.split != "gpu" or runtime is None or runtime.engine is None:
+        return [loaded.problem(path, "needs a decoder on GPUs under a serving engine: vllm, sglang or tensorrt-llm")]
+    return []
+
+
+def _model(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Constants that contradict each other; catalog models never do, a model of one's own may."""
+    model, plan, found = rack.model, rack.serving.speculation, []
+    if model.heads.value % model.kv_heads.value:
+        message = f"{model.kv_heads.value:g} does not divide the {model.heads.value:g} heads"
+        found.append(loaded.problem("model.kv_heads", message))
+    full = model.full_attention_layers
+    if full is not None and full.value > model.layers.value:
+        found.append(loaded.problem("model.full_attention_layers", f"is more than the {model.layers.value:g} layers"))
+    if model.experts is not None and model.experts.active.value > model.experts.experts.value:
+        message = f"is more than the {model.experts.experts.value:g} experts there are"
+        found.append(loaded.problem("model.experts.active", message))
+    if model.experts is not None and model.experts.layers.value > model.layers.value:
+        found.append(loaded.problem("model.experts.layers", f"is more than the {model.layers.value:g} layers"))
+    if plan is not None and plan.model.family != "decoder":
+        found.append(loaded.problem("serving.speculation.model", f"{plan.model.name} is no decoder: it cannot draft"))
     return found
 
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
     found, precision = [], rack.workload.precision
     needs_gpu, needs_lpu = _needs(rack.serving.split)
-    weight_only = ("int4", "mxfp4", "fp4")  # computed in a wider format where the chip lacks them
-    for name, needed, pool in (("gpu", needs_gpu, rack.accelerators.gpu), ("lpu", needs_lpu, rack.accelerators.lpu)):
-        if not needed or pool is None:
-            continue
-        known = set(pool.part.peak)
-        if precision not in known and not (name == "gpu" and precision in weight_only):
-            has = ", ".join(sorted(known))
-            found.append(
-                loaded.problem("workload.precision", f"{pool.part.name} does not compute in {precision}; it has {has}")
-            )
-    if needs_lpu and rack.accelerators.lpu is not None and rack.model.family == "decoder" and not found:
-        kv, chip = kv_format(rack), rack.accelerators.lpu.part
-        if rack.serving.split != "attention-ffn" and kv not in chip.peak:
-            found.append(
-                loaded.problem(
-                    "workload.kv_precision", f"{chip.name} cannot attend in {kv}; use one of {', '.join(chip.peak)}"
-                )
-            )
+    gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
+    if needs_gpu and gpus is not None:
+        weight_only = precision in ("int4", "mxfp4", "fp4")  # computed in a wider format where the chip lacks them
+        if not set(COMPUTE[precision] if weight_only else (precision,)) & set(gpus.part.peak):
+            found.append(_no_format(loaded, "workload.precision", gpus.part.name, precision, gpus.part.peak))
+    if needs_lpu and lpus is not None:
+        able = set(lpus.part.peak) & set(lpus.part.cycles_per_row)
+        if precision not in able:
+            found.append(_no_format(loaded, "workload.precision", lpus.part.name, precision, able))
+        elif rack.model.family == "decoder" and rack.serving.split != "attention-ffn" and kv_format(rack) not in able:
+            found.append(_no_format(loaded, "workload.kv_precision", lpus.part.name, kv_format(rack), able))
+    return found
+
+
+def _no_format(loaded: Loaded, path: str, chip: str, wanted: str, able: Iterable[str]) -> Problem:
+    does = "attend" if path.endswith("kv_precision") else "compute"
+    return loaded.problem(
+        path, f"{chip} does not {does} in {wanted}; use {' or '.join(sorted(able)) or 'another chip'}"
+    )
+
+
+def _cooling(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """A coolant that is only half described."""
+    cooling, found = rack.site.cooling, []
+    wanted = ["coolant_density", "coolant_heat_capacity"] if cooling.coolant_rise is not None else []
+    if cooling.method in ON_LIQUID:
+        wanted = ["coolant_supply", "coolant_rise", "coolant_density", "coolant_heat_capacity"]
+    for name in wanted:
+        if getattr(cooling, name) is None:
+            problem = loaded.problem(f"site.cooling.{name}", f"is missing; {cooling.method} with a coolant needs it")
+            found.append(problem)
     return found
 
 
@@ -162,20 +228,72 @@ def check_values(loaded: Loaded, served: Service, queue: Load | None, heat: Ther
     for name, memory in served.memory.items():
         if float(memory.free.value) < 0:
             found.append(_no_room(loaded, name, memory))
-    if queue is not None and float(queue.utilization.value) >= 1:
+    found += _too_hot(loaded, heat)
+    for name, moved in served.transfers.items():
+        if not isfinite(float(moved.contention_wait.value)):
+            message = "other traffic takes the whole link (with sharing.link_share); lower one of them"
+            found.append(loaded.problem(f"links.{name}.other_load", message))
+    if queue is not None and not found:  # a rack that stands still is no overload
+        found += _too_much(loaded, served, queue)
+    if found:
+        raise InputError(found)
+
+
+def _too_much(loaded: Loaded, served: Service, queue: Load) -> list[Problem]:
+    """More work than the rack can do, or more servers than waits are computed for."""
+    servers = float(served.servers.value)
+    if float(queue.utilization.value) >= 1:
         offered, times = show_value(loaded.rack.workload.arrival_rate), float(queue.utilization.value)
         most = show(float(queue.capacity.value) * float(served.batch.value), "request/s")
         message = f"overload: {offered} is {times:.4g} times what the rack can do ({most}); lower it or add chips"
-        found.append(loaded.problem("workload.arrival_rate", message))
-    for name, junction in heat.junction.items():
-        if not float(junction.value) < 1e6:
-            found.append(
-                loaded.problem(
-                    "site.cooling", f"thermal runaway of the {name}: this cooling cannot hold any temperature"
-                )
-            )
+        return [loaded.problem("workload.arrival_rate", message)]
+    if servers > MAX_SERVERS:
+        message = f"{servers:,.0f} requests in service at once are more than the {MAX_SERVERS:,}"
+        mend = "leave it out, or describe a part of the rack with its part of the load"
+        return [loaded.problem("workload.arrival_rate", f"{message} that waiting is computed for; {mend}")]
+    return []
+
+
+def _too_hot(loaded: Loaded, heat: Thermal) -> list[Problem]:
+    """Racks that this cooling cannot hold at any temperature."""
+    rack = loaded.rack
+    if not isfinite(float(heat.airflow.value)):
+        message = f"no fan moves the air this rack needs with {rack.site.cooling.name}"
+        mend = "servers built for liquid need direct-liquid cooling; high up, denser cooling or less load"
+        return [loaded.problem("site.cooling", f"{message}: {mend}")]
+    melting = [name for name, junction in heat.junction.items() if not float(junction.value) < 1e6]
+    standing = [name for name, clock in heat.throttle.items() if not float(clock.value) > 0]
+    if melting:
+        message = f"thermal runaway ({', '.join(melting)}): no temperature holds; choose a stronger cooling"
+        return [loaded.problem("site.cooling", message)]
+    if standing:
+        message = f"at the temperature limit with the clock at zero ({', '.join(standing)}); lower it or cool better"
+        return [loaded.problem("site.inlet", message)]
+    return []
+
+
+def check_result(loaded: Loaded, result: Any) -> None:
+    """InputError when a figure came out as no number, or as endless where only a broken rack has no end."""
+    found = []
+    for name, report in result.link.items():
+        if not isfinite(float(report.reliability.expected_delay.value)):
+            warm = show_value(report.temperature)
+            message = f"at {warm} no packet gets through {loaded.rack.links[name].part.name}; name another temperature"
+            found.append(loaded.problem(f"links.{name}.temperature", message))
+    broken = [path for path, quantity in figures(result) if _is_broken(path, float(quantity.value))]
+    if broken and not found:
+        names = ", ".join(broken[:4]) + (f" and {len(broken) - 4} more" if len(broken) > 4 else "")
+        message = f"cannot be computed: {names}; some value is far out of proportion"
+        found.append(Problem(loaded.file, 0, 0, "", message))
     if found:
         raise InputError(found)
+
+
+def _is_broken(path: str, value: float) -> bool:
+    section = path.partition(".")[0]
+    if section in ("latency", "power", "thermal", "memory"):
+        return not isfinite(value)
+    return section in ("throughput", "cost", "stages") and isnan(value)
 
 
 def _no_room(loaded: Loaded, name: str, memory: Any) -> Problem:
@@ -197,59 +315,3 @@ def _no_room(loaded: Loaded, name: str, memory: Any) -> Problem:
     return loaded.problem(
         "workload.batch" if float(memory.weights.value) < float(memory.capacity.value) else "model", message
     )
-
-
-def notes(
-    loaded: Loaded,
-    served: Service,
-    queue: Load | None,
-    heat: Thermal,
-    latency: Any,
-    account: Money,
-    gain: LatencyGain | None,
-) -> tuple[str, ...]:
-    """What a reader must know before quoting a figure."""
-    rack, said = loaded.rack, []
-    for name, use in rack.links.items():
-        if use.hypothetical:
-            said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
-    if queue is None:
-        said.append("no arrival_rate: latencies are those of an idle rack, and the planned utilization is priced")
-    if rack.serving.runtime is not None:
-        bound = {name: stage.bound_by for name, stage in served.stages.items()}
-        hosts = [name for name, words in bound.items() if words == "host launches"]
-        if hosts:
-            said.append(f"{rack.serving.runtime.name}: host bound in {', '.join(hosts)}; the GPU waits for launches")
-    said += _thermal_notes(rack, heat)
-    if account.cost.unpriced:
-        said.append(f"no price known for {', '.join(account.cost.unpriced)}: costs are without; set economics.price")
-    if gain is not None:
-        said += _gain_notes(gain)
-    if rack.software is not None and rack.accelerators.lpu is not None:
-        said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
-    return tuple(said)
-
-
-def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:
-    said = []
-    for name, clock in heat.throttle.items():
-        if float(clock.value) < 0.985:
-            said.append(f"{name} throttles to {float(clock.value):.0%} of its clock at full load")
-    over = float(heat.rack_headroom.value)
-    if over < 0:
-        said.append(f"{rack.site.cooling.name}: {show(-over, 'W')} per rack more at full load than it can remove")
-    return said
-
-
-def _gain_notes(gain: LatencyGain) -> list[str]:
-    said = []
-    if gain.excess is not None and float(gain.excess.value) > 0:
-        said.append("the time saved is beyond the range in which this value of latency is believed (latency_value.cap)")
-    if gain.prize_share is not None and float(gain.prize_share.value) > 0.01:
-        share = float(gain.prize_share.value)
-        said.append(
-            f"the value of latency is {share:.1%} of the latency prize of all the world's stock markets: not credible"
-        )
-    if float(gain.value.value) != float(gain.value.value):
-        said.append("the square-root value of latency is outside its domain")
-    return said

@@ -2,16 +2,19 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rackcalc import units
-from rackcalc.errors import InputError, Problem
+from rackcalc.document import Node
+from rackcalc.errors import InputError, Problem, shortened
 from rackcalc.quantity import Quantity
 from rackcalc.record import record
+from rackcalc.show import is_temperature
 from rackcalc.tree import figures
 
 _GATE = re.compile(r"\s*([A-Za-z_][\w.\-]*)\s*(<=|>=|==|!=|<|>)\s*(\S.*?)\s*")
+_LONGEST = 200
 
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b,
@@ -40,13 +43,29 @@ class Condition:
 
 @record
 class Verdict:
-    """What became of one gate. margin: share by which the figure keeps away from (or is over) the limit."""
+    """What became of one gate. actual and limit in the same canonical unit."""
 
     condition: Condition
     status: str  # pass | warn | fail
     actual: Quantity
     limit: float
-    margin: float
+
+    @property
+    def difference(self) -> float:
+        """By how much the figure is over its limit; negative when it is under."""
+        return float(self.actual.value) - self.limit
+
+    @property
+    def margin(self) -> float:
+        """The difference as a share of the limit; nan for a limit of 0."""
+        return self.difference / abs(self.limit) if self.limit else math.nan
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 80 % interval of the figure; a verdict is on the figure alone."""
+        from rackcalc.interval import Draws
+
+        return Draws().interval(self.actual)
 
 
 def parse_condition(
@@ -54,24 +73,40 @@ def parse_condition(
 ) -> Condition:
     """`latency.p99 > 2 ms` -> Condition. InputError with what was expected."""
     match = _GATE.fullmatch(text)
-    if match is None:
+    if match is None or len(text) > _LONGEST:
         message = (
-            f'expected PATH OP VALUE UNIT such as "latency.p99 > 2 ms" (OP one of {" ".join(_HOLDS)}), got "{text}"'
+            f'expected PATH OP VALUE UNIT such as "latency.p99 > 2 ms" (OP one of {" ".join(_HOLDS)}), '
+            f'got "{shortened(text)}"'
         )
         raise InputError([Problem(file, line, column, "", message)])
     return Condition(match[1], match[2], match[3], text.strip(), level, why, file, line, column)
 
 
+def written_problems(where: Mapping[str, Node]) -> list[Problem]:
+    """What is wrong with the form of the gates of a file. where: dotted path -> Node, as the builder left it."""
+    found: list[Problem] = []
+    for path, node in where.items():
+        if not re.fullmatch(r"gates\[\d+\]", path) or not isinstance(node.value, dict | None):
+            continue
+        written = {key: child for key, child in (node.value or {}).items() if key in ("fail_if", "warn_if")}
+        texts = {key: child for key, child in written.items() if child.value is not None}
+        if not texts:
+            found.append(node.problem(path, 'needs fail_if or warn_if, such as fail_if: "latency.p99 > 2 ms"'))
+        for key, child in texts.items():
+            try:
+                parse_condition(str(child.value))
+            except InputError as error:
+                if isinstance(child.value, str):
+                    found.append(child.problem(f"{path}.{key}", error.problems[0].message))
+    return found
+
+
 def conditions(loaded: Any, fail_if: Sequence[str], warn_if: Sequence[str]) -> list[Condition]:
     """The gates of a loaded rack and of the flags, in that order. InputError with every malformed one."""
     texts = []
-    problems = []
+    problems: list[Problem] = []
     for index, gate in enumerate(loaded.rack.gates):
-        node = loaded.where[f"gates[{index}]"]
-        pairs = [(gate.fail_if, "error", "fail_if"), (gate.warn_if, "warn", "warn_if")]
-        if gate.fail_if is None and gate.warn_if is None:
-            problems.append(node.problem(f"gates[{index}]", "has neither fail_if nor warn_if"))
-        for text, level, key in pairs:
+        for text, level, key in ((gate.fail_if, "error", "fail_if"), (gate.warn_if, "warn", "warn_if")):
             if text is not None:
                 place = loaded.where[f"gates[{index}].{key}"]
                 texts.append((text, level, gate.why, place.file, place.line, place.column))
@@ -99,7 +134,7 @@ def evaluate(gates: Sequence[Condition], result: Any) -> list[Verdict]:
         try:
             if quantity is None:
                 raise units.UnitError(f'no figure "{condition.path}"{suggest(condition.path, known)}')
-            limit = units.parse(condition.limit, quantity.unit)
+            limit = units.parse(condition.limit, quantity.unit, absolute=is_temperature(quantity))
         except units.UnitError as error:
             problems.append(Problem(condition.file, condition.line, condition.column, condition.text, str(error)))
             continue
@@ -113,6 +148,5 @@ def judge(condition: Condition, quantity: Quantity, limit: float) -> Verdict:
     """One verdict; limit in the figure's canonical unit. The condition describes what must NOT happen."""
     actual = float(quantity.value)
     broken = math.isnan(actual) or _HOLDS[condition.operator](actual, limit)
-    margin = (actual - limit) / abs(limit) if limit else actual - limit
     status = "pass" if not broken else "fail" if condition.level == "error" else "warn"
-    return Verdict(condition, status, quantity, limit, margin)
+    return Verdict(condition, status, quantity, limit)

@@ -1,14 +1,15 @@
 """YAML -> spec. One generic builder over the declared fields; every error at once, each with its place."""
 
+import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from rackcalc import units
 from rackcalc.document import Node, assign, parse, plain, read_text
-from rackcalc.errors import InputError, Problem, failure
+from rackcalc.errors import InputError, Problem, failure, shortened
 from rackcalc.fields import (
     REQUIRED,
     Declared,
@@ -26,6 +27,8 @@ from rackcalc.record import record
 from rackcalc.spec.catalog import CATALOG
 
 PACKAGE = Path(__file__).parent
+MOST_TEXT = 200  # characters of a number with its unit
+_FLAG_WORDS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 _VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")
 
 
@@ -56,16 +59,21 @@ class Builder:
         self.where[path] = node
         declared = declarations(cls)
         if node.value is None:
-            node = Node({}, node.file, node.line, node.column)
+            node = replace(node, value={})
         if not isinstance(node.value, dict):
             self.fail(node, path, f"expected a mapping with {', '.join(list(declared)[:4])} ..., got {node.kind}")
             return None
         found = len(self.problems)
         for key, child in node.value.items():
             if key not in declared:
-                self.fail(child, _join(path, key), f"unknown key{suggest(key, declared)}")
+                nest = key.partition(".")[0] in declared  # dotted paths are for scenarios and --set
+                hint = "; write it nested, not as a dotted path" if nest else suggest(key, declared)
+                self.problems.append(child.key_problem(_join(path, key), f"unknown key{hint}"))
         values = {name: self.field(d, node, name, _join(path, name)) for name, d in declared.items()}
         return cls(**values) if len(self.problems) == found else None
+
+    def missing(self, parent: Node, path: str, expected: str) -> None:
+        self.problems.append(parent.key_problem(path, f"is missing{expected}"))
 
     def field(self, declared: Declared, parent: Node, name: str, path: str) -> Any:
         """The value of one field of a mapping, or its default."""
@@ -85,27 +93,29 @@ class Builder:
             case Number(default=default) if default != REQUIRED:
                 value = units.parse(str(default), declared.unit, absolute=declared.absolute)
                 source = Source("assumed", note="default: " + declared.doc)
-                return Quantity(value, declared.unit, path, source=source, absolute=declared.absolute)
+                return Quantity(
+                    value, declared.unit, path, source=source, absolute=declared.absolute, exact=declared.whole
+                )
             case Number():
-                self.fail(parent, path, f"is missing; expected {units.expected(declared.unit, declared.example)}")
+                self.missing(parent, path, f"; expected {units.expected(declared.unit, declared.example)}")
             case Text(default=default) if default != REQUIRED:
                 return default
             case Text():
-                self.fail(parent, path, f"is missing; expected {declared.doc}{_choices(declared.choices)}")
+                self.missing(parent, path, f"; expected {declared.doc}{_choices(declared.choices)}")
             case Part(default=default) if default != REQUIRED:
-                return self.value(declared, Node(default, parent.file, parent.line, parent.column), path)
+                return self.value(declared, replace(parent, value=default), path)
             case Part():
-                self.fail(parent, path, f"is missing; expected {declared.doc}; `rackcalc parts` lists the names")
+                self.missing(parent, path, f"; expected {declared.doc}; `rackcalc parts` lists the names")
             case Flag():
                 return declared.default
             case Section(optional=True):
                 return None
             case Section(required=True):
-                self.fail(parent, path, f"is missing; expected {declared.doc}")
+                self.missing(parent, path, f"; expected a section: {declared.doc}")
             case Section():
-                return self.build(declared.type, Node(None, parent.file, parent.line, parent.column), path)
+                return self.build(declared.type, replace(parent, value=None), path)
             case Table(required=True):
-                self.fail(parent, path, f"is missing; expected {declared.doc}")
+                self.missing(parent, path, f"; expected {declared.doc}")
             case Table():
                 return {}
             case Listing():
@@ -121,7 +131,8 @@ class Builder:
             case Flag():
                 if node.value in ("true", "false"):
                     return node.value == "true"
-                self.fail(node, path, f"expected true or false, got {node.kind}")
+                meant = _FLAG_WORDS.get(str(node.value).lower())
+                self.fail(node, path, f"expected true or false, got {node.kind}{f': write {meant}' if meant else ''}")
             case Section():
                 if node.value is None and declared.optional:
                     return None
@@ -150,7 +161,8 @@ class Builder:
             if child.value is None and isinstance(declared.of, type):
                 continue  # a scenario takes an entry away by leaving it empty
             if declared.choices and key not in declared.choices:
-                self.fail(child, _join(path, key), f"unknown key{suggest(key, declared.choices)}")
+                message = f"unknown key{suggest(key, declared.choices)}"
+                self.problems.append(child.key_problem(_join(path, key), message))
             else:
                 result[key] = self.item(declared.of, child, _join(path, key))
         return result
@@ -158,23 +170,20 @@ class Builder:
     def text(self, declared: Text, node: Node, path: str) -> Any:
         if not isinstance(node.value, str):
             self.fail(node, path, f"expected {declared.doc}, got {node.kind}")
-            return None
-        if declared.choices and node.value not in declared.choices:
+        elif declared.choices and node.value not in declared.choices:
             near = suggest(node.value, declared.choices)
-            self.fail(
-                node,
-                path,
-                f"expected one of {', '.join(declared.choices)}, got {node.kind}{near if 'mean' in near else ''}",
-            )
-            return None
-        if declared.catalog and node.value not in part_names(declared.catalog):
-            self.fail(
-                node,
-                path,
-                f'no {declared.catalog} part "{node.value}"{suggest(node.value, part_names(declared.catalog))}',
-            )
-            return None
-        return node.value
+            wanted = f"expected one of {', '.join(declared.choices)}, got {node.kind}"
+            self.fail(node, path, wanted + (near if "mean" in near else ""))
+        elif declared.catalog and node.value not in part_names(declared.catalog):
+            names = part_names(declared.catalog)
+            self.fail(node, path, f"no {declared.catalog} part {node.kind}{suggest(node.value, names)}")
+        elif not node.value.strip() and declared.default == REQUIRED:
+            self.fail(node, path, f"is empty; expected {declared.doc}")
+        elif not node.value.replace("\n", "").replace("\t", "").isprintable():
+            self.fail(node, path, "holds characters that cannot be printed; remove them")
+        else:
+            return node.value
+        return None
 
     def number(self, declared: Number, node: Node, path: str) -> Quantity | None:
         """A Quantity from "900 GB/s" or {value: 900 GB/s, low:, high:, kind:, source:, note:}."""
@@ -187,34 +196,49 @@ class Builder:
             if "value" not in parts:
                 self.fail(node, path, f"has no value; expected {units.expected(declared.unit, declared.example)}")
                 return None
+        for key in ("source", "note"):
+            if key in parts and not isinstance(parts[key].value, str | None):
+                self.fail(parts[key], _join(path, key), f"expected text, got {parts[key].kind}")
         value = self.scalar(declared, parts["value"], path)
         low, high = (self.scalar(declared, parts[k], _join(path, k)) if k in parts else None for k in ("low", "high"))
         if value is None:
             return None
         if (low is not None and low > value) or (high is not None and high < value):
-            self.fail(node, path, "the value lies outside its own low and high")
+            self.fail(parts["value"], path, "the value lies outside its own low and high")
         place = parts["value"]
-        words = {k: parts[k].value if k in parts else "" for k in ("kind", "source", "note")}
+        words = {k: (parts[k].value or "") if k in parts else "" for k in ("kind", "source", "note")}
         kind = str(words["kind"] or self.default_kind)
         if kind not in KINDS:
             self.fail(
                 parts["kind"], _join(path, "kind"), f"expected one of {', '.join(KINDS)}, got {parts['kind'].kind}"
             )
         source = Source(kind, str(words["source"]), place.file, place.line, place.column, str(words["note"]))
-        return Quantity(value, declared.unit, path, source=source, low=low, high=high, absolute=declared.absolute)
+        return Quantity(
+            value,
+            declared.unit,
+            path,
+            source=source,
+            low=low,
+            high=high,
+            absolute=declared.absolute,
+            exact=declared.whole,
+        )
 
     def scalar(self, declared: Number, node: Node, path: str) -> float | None:
-        if not isinstance(node.value, str):
-            self.fail(node, path, f"expected {units.expected(declared.unit, declared.example)}, got {node.kind}")
+        example = declared.example or ("8" if declared.whole and declared.unit == "1" else "")
+        if not isinstance(node.value, str) or len(node.value) > MOST_TEXT:
+            self.fail(node, path, f"expected {units.expected(declared.unit, example)}, got {node.kind}")
             return None
         try:
-            value = units.parse(node.value, declared.unit, example=declared.example, absolute=declared.absolute)
+            value = units.parse(node.value, declared.unit, example=example, absolute=declared.absolute)
         except units.UnitError as error:
             self.fail(node, path, str(error))
             return None
         broken = _broken_bound(declared, value)
         if broken:
-            self.fail(node, path, f'must be {broken}, got "{node.value}"')
+            percent = declared.unit == "1" and declared.at_most is not None and 1 < value <= 100 * declared.at_most
+            meant = f"; in percent: {value:g} percent" if percent and broken.startswith("at most") else ""
+            self.fail(node, path, f"must be {broken}, got {node.kind}{meant}")
             return None
         return value
 
@@ -237,15 +261,19 @@ class Builder:
         return self.build(CATALOG[declared.kind], node, path)
 
     def named_part(self, kind: str, name: Node, overrides: dict[str, Node], path: str) -> Any:
-        if not isinstance(name.value, str) or name.value not in part_names(kind):
-            wanted = suggest(str(name.value), part_names(kind))
+        if not isinstance(name.value, str):
+            self.fail(name, path, f"expected the name of a part of {kind}, got {name.kind}")
+            return None
+        if name.value not in part_names(kind):
+            wanted = suggest(name.value, part_names(kind))
             self.fail(name, path, f"no {kind} part {name.kind}{wanted}; `rackcalc parts {kind}` lists them")
             return None
         base = part_node(kind, name.value)
-        self.where[path] = name
         for key, child in overrides.items():
             base = _merge(base, key, child)
-        return self.build(CATALOG[kind], base, path)
+        part = self.build(CATALOG[kind], base, path)
+        self.where[path] = name  # the user's line, not the catalog's
+        return part
 
     def hugging_face(self, node: Node, path: str) -> Node:
         """The node tree of a model described by a Hugging Face config.json, with the file's own keys on top."""
@@ -258,17 +286,22 @@ class Builder:
         own = {key: child for key, child in node.value.items() if key != "hf_config"}
         if not isinstance(reference.value, str):
             raise InputError([reference.problem(path, f"expected the path of a config.json, got {reference.kind}")])
-        base = Path(reference.file).parent if reference.file not in ("", "<stdin>") else Path()
+        base = Path(reference.file).parent if not reference.file.startswith(("<", "-")) else Path()
         target = str(base / reference.value)
+        if target == "-":
+            target = "./-"  # a file of that name: standard input is for the rack
         try:
             fields = model_from_config(json.loads(read_text(target)))
         except json.JSONDecodeError as error:
             raise failure(f"not valid JSON: {error.msg}", target, error.lineno, error.colno) from None
-        except ConfigError as error:
-            raise failure(str(error), target) from None
+        except (InputError, ValueError, RecursionError) as error:  # the place is the line that names the file
+            reason = str(error) if isinstance(error, InputError) else f"{target}: {error}"
+            if not isinstance(error, InputError | ConfigError):
+                reason = f"{target}: JSON with numbers without end, or nested too deeply"
+            raise InputError([reference.problem(f"{path}.hf_config", reason)]) from None
         described = plain(fields, Node(None, target, 1, 1))
         assert isinstance(described.value, dict)
-        return Node(described.value | own, reference.file, reference.line, reference.column)
+        return replace(reference, value=described.value | own)
 
 
 def _broken_bound(declared: Number, value: float) -> str:
@@ -287,12 +320,11 @@ def _merge(base: Node, key: str, child: Node) -> Node:
     """The node with one key overridden; mappings of parts merge key by key, values replace values."""
     assert isinstance(base.value, dict)
     old = base.value.get(key)
-    deep = old is not None and isinstance(old.value, dict) and isinstance(child.value, dict)
-    if deep and old is not None and "value" not in old.value and isinstance(child.value, dict):  # type: ignore[operator]
+    if old is not None and isinstance(old.value, dict) and "value" not in old.value and isinstance(child.value, dict):
         for inner, grandchild in child.value.items():
             old = _merge(old, inner, grandchild)
         child = old
-    return assign(base, key, child)
+    return replace(base, value=base.value | {key: child})
 
 
 def _join(path: str, name: str) -> str:
@@ -355,11 +387,13 @@ class Loaded:
 
     def problem(self, path: str, message: str) -> Problem:
         """A Problem at the place where the path, or the nearest section around it, was written."""
+        if path in self.where:
+            return self.where[path].problem(path, message)
         at = path
         while at and at not in self.where:
             at = at.rpartition(".")[0]
         node = self.where.get(at)
-        return node.problem(path, message) if node else Problem(self.file, 0, 0, path, message)
+        return node.key_problem(path, message) if node else Problem(self.file, 0, 0, path, message)
 
 
 def bundled_racks() -> Mapping[str, Path]:
@@ -374,7 +408,7 @@ def find_rack(name: str) -> tuple[str, str]:
     """A file's path, "-" or a bundled rack's name -> (text, name to show). InputError when there is none."""
     if name == "-":
         return read_text("-"), "<stdin>"
-    if "/" not in name and not Path(name).exists():
+    if "/" not in name and not os.path.exists(name):  # unlike Path.exists, it never raises
         bundled = bundled_racks()
         if name in bundled:
             return read_text(str(bundled[name])), f"{name}.yaml"
@@ -384,20 +418,21 @@ def find_rack(name: str) -> tuple[str, str]:
 
 def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = ()) -> Loaded:
     """A rack from YAML text. sets: PATH=VALUE overrides, applied after the scenario. InputError with every problem."""
+    from rackcalc.gates import written_problems
     from rackcalc.spec.rack import Rack
 
-    root = parse(text, file)
-    if not isinstance(root.value, dict):
-        raise InputError(
-            [root.problem("", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")]
-        )
     builder = Builder()
+    root = parse(text, file, builder.problems)
+    if not isinstance(root.value, dict):
+        builder.fail(root, "", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")
+        raise InputError(builder.problems)
     scenarios = root.value.get("scenarios")
-    root = Node({k: v for k, v in root.value.items() if k != "scenarios"}, file, root.line, root.column)
+    root = replace(root, value={k: v for k, v in root.value.items() if k != "scenarios"})
     root = _apply_scenario(root, scenarios, scenario, builder)
     for assignment in sets:
         root = _apply_set(root, assignment, builder)
     rack = builder.build(Rack, root)
+    builder.problems += written_problems(builder.where)
     if builder.problems:
         raise InputError(builder.problems)
     return Loaded(rack, file, builder.where, scenario)
@@ -426,35 +461,53 @@ def _apply_scenario(root: Node, scenarios: Node | None, chosen: str, builder: Bu
         builder.fail(scenarios, "scenarios", f"expected a mapping of names to overrides, got {scenarios.kind}")
         return root
     for name, node in table.items():
-        if not isinstance(node.value, dict):
+        if not isinstance(node.value, dict | None):
             builder.fail(node, f"scenarios.{name}", f"expected a mapping of paths to values, got {node.kind}")
             continue
-        for path in node.value:
+        for path, override in (node.value or {}).items():
             unknown = unknown_step(path)
             if unknown:
-                builder.fail(node.value[path], f"scenarios.{name}.{path}", unknown)
-    if not chosen:
-        return root
-    if chosen not in table:
-        raise failure(f'no scenario "{chosen}"{suggest(chosen, table)}', root.file, path="scenarios")
-    overrides = table[chosen].value
+                builder.problems.append(override.key_problem(f"scenarios.{name}.{path}", unknown))
+    if chosen and chosen not in table:
+        place = scenarios or root
+        builder.problems.append(place.key_problem("scenarios", f'no scenario "{chosen}"{_known(chosen, table)}'))
+    overrides = table[chosen].value if chosen in table else None
     for path, node in (overrides if isinstance(overrides, dict) else {}).items():
-        root = assign(root, path, node)
+        if not unknown_step(path):
+            root = _assigned(root, path, node, builder)
     return root
+
+
+def _known(word: str, words: Iterable[str]) -> str:
+    return suggest(word, words) or ("" if words else "; the file has none")
+
+
+def _assigned(root: Node, path: str, node: Node, builder: Builder) -> Node:
+    """The tree with the node put at the path; unchanged, with a problem, where that cannot be."""
+    try:
+        return assign(root, path, node)
+    except InputError as error:
+        builder.problems += error.problems
+        return root
 
 
 def _apply_set(root: Node, assignment: str, builder: Builder) -> Node:
     """The tree with one --set PATH=VALUE; the value is YAML, typed by the field it is for."""
-    path, equals, value = assignment.partition("=")
-    path = path.strip()
+    path, equals, value = (part.strip() for part in assignment.partition("="))
     if not equals or not path:
-        raise failure(f'--set expects PATH=VALUE such as "workload.batch=8", got "{assignment}"')
+        message = f'expected PATH=VALUE such as "workload.batch=8", got "{shortened(assignment)}"'
+        builder.problems.append(Problem("--set", 0, 0, "", message))
+        return root
     unknown = unknown_step(path)
     if unknown:
-        raise failure(unknown, "--set", path=path)
-    value = value.strip()
-    node = parse(value, "--set") if value[:1] in "[{" and value else Node(value or None, "--set", 1, len(path) + 2)
-    return assign(root, path, node)
+        builder.problems.append(Problem("--set", 0, 0, path, unknown))
+        return root
+    try:
+        node = parse(value, "--set") if value[:1] in ("[", "{") else Node(value or None, "--set")
+    except InputError as error:
+        builder.problems += [Problem("--set", 0, 0, path, problem.message) for problem in error.problems]
+        return root
+    return _assigned(root, path, node, builder)
 
 
 def unknown_step(path: str) -> str:
@@ -462,26 +515,30 @@ def unknown_step(path: str) -> str:
     from rackcalc.spec.rack import Rack
 
     current: Any = Section(Rack, "a rack")
+    before = ""
+    inside = f" in {path!r}" if "." in path else " in a rack"
     for step in path.split("."):
         if isinstance(current, Part):
             current = CATALOG[current.kind] if step != "from" else Text("name")
             if isinstance(current, Text):
+                before = step
                 continue
         if isinstance(current, Section):
             current = current.type
         if isinstance(current, type):
             known = declarations(current)
             if step not in known:
-                return f'no "{step}" in {path!r}{suggest(step, known)}'
+                return f'no "{step}"{inside}{suggest(step, known)}'
             current = known[step]
         elif isinstance(current, Table):
             if current.choices and step not in current.choices:
-                return f'no "{step}" in {path!r}{suggest(step, current.choices)}'
+                return f'no "{step}"{inside}{suggest(step, current.choices)}'
             current = current.of
         elif isinstance(current, Number):
             if step not in _VALUE_KEYS:
-                return f'no "{step}" in {path!r}{suggest(step, _VALUE_KEYS)}'
+                return f'no "{step}"{inside}{suggest(step, _VALUE_KEYS)}'
             current = Text(step)
         else:
-            return f'nothing below "{step}" in {path!r}'
+            return f'nothing can be set below "{before}" in {path!r}'
+        before = step
     return ""

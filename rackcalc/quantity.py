@@ -37,6 +37,7 @@ class Quantity:
     name: what a leaf is called in its file. formula and inputs: how a computed value was made.
     source, low, high: for a leaf, where it was read and the range it is known to lie in.
     absolute: a leaf in K that is a point on the temperature scale, not a difference. weakest: rank of a computed value.
+    exact: a count or definition: without doubt even when assumed, unless it has a range.
     """
 
     value: Any
@@ -49,6 +50,7 @@ class Quantity:
     high: float | None = None
     absolute: bool = False
     weakest: int = -1
+    exact: bool = False
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Quantity has no truth value; compare .value, or use xp.where inside a formula")
@@ -81,8 +83,8 @@ class Quantity:
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
-    """A leaf written in code: a physical constant or a stated assumption."""
-    return Quantity(value, unit, name, source=Source(kind, reference, note=note))
+    """A leaf written in code that is exact: structure, a definition, a physical constant. Else: Quantity with a range."""
+    return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
 
 
 FORMULAS: dict[str, "Formula"] = {}
@@ -91,9 +93,10 @@ FORMULAS: dict[str, "Formula"] = {}
 class Formula:
     """A pure function with units in its signature and its source beside it. Made by @formula."""
 
-    def __init__(self, function: Callable[..., Any], cite: str) -> None:
+    def __init__(self, function: Callable[..., Any], cite: str, error: float = 0.0) -> None:
         self.function = function
         self.cite = cite
+        self.error = error
         self.name: str = function.__name__
         self.module: str = function.__module__.rpartition(".")[2]
         self.__doc__ = function.__doc__
@@ -103,6 +106,7 @@ class Formula:
         code = function.__code__
         self.parameters: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.variadic = bool(code.co_flags & 0x08)
+        self.positional = not self.variadic and code.co_kwonlyargcount == 0
         self.units = {
             name: getattr(annotation, "__metadata__", ("",))[0] for name, annotation in function.__annotations__.items()
         }
@@ -149,14 +153,16 @@ class Formula:
 SAME = "same"  # the unit of a result or of variadic terms that is whatever the first input has
 
 
-def formula(cite: str) -> Callable[[Callable[..., Any]], Formula]:
+def formula(cite: str, error: float = 0.0) -> Callable[[Callable[..., Any]], Formula]:
     """Register a pure function as a formula. cite: the source, or "assumption: ..." for our own.
+
+    error: mean absolute relative error of the form against measurements, where they tell it (see interval.py).
 
     Parameters and result carry units through the aliases in rackcalc.units; `**terms` makes a variadic formula.
     """
     if not cite:
         raise ValueError("a formula needs a source")
-    return lambda function: Formula(function, cite)
+    return lambda function: Formula(function, cite, error)
 
 
 def renamed(quantity: Quantity, name: str) -> Quantity:

@@ -188,11 +188,17 @@ def resolve(text: str) -> tuple[str, float, float]:
     return TABLE[text] if text in TABLE else resolve_with_pint(text)
 
 
+# Names, products, quotients, and powers by one digit: pint would compute 9**9**9**9 for as long as it takes.
+_UNIT = re.compile(r"(?:[^\W\d]|[%°*/()\s-]|(?<![\w.])1(?![\w.])|(?:\*\*|\^)-?\d(?!\s*(?:\*\*|\^|[\d.])))+")
+
+
 def resolve_with_pint(text: str) -> tuple[str, float, float]:
     """As resolve, always through pint; the table is generated from this."""
     ureg = registry()
     if text == "1":
         return "1", 1.0, 0.0
+    if len(text) > 60 or not _UNIT.fullmatch(text):
+        raise UnitError(f'"{text}" is not a unit')
     try:
         unit = ureg.parse_units(text.replace("kW-month", "kW/month").replace("°", "degree"))
         zero, one = (ureg.Quantity(x, unit).to_root_units() for x in (0.0, 1.0))
@@ -259,13 +265,13 @@ def _spelling(unit: str, example: str) -> str:
     return sample[match.end() :].strip() if match else unit
 
 
-def convert(value: Any, unit: str, to: str) -> Any:
-    """A canonical value in another unit, given as text. UnitError when the dimensions differ."""
+def convert(value: Any, unit: str, to: str, *, absolute: bool = True) -> Any:
+    """A canonical value in another unit, given as text; absolute as in parse. UnitError when the dimensions differ."""
     canonical, factor, offset = resolve(to)
     if canonical != unit:
         noun = DIMENSIONS.get(unit, (unit, ""))[0]
         raise UnitError(f'cannot show {noun} ({unit}) in "{to}"')
-    return (value - offset) / factor
+    return (value - (offset if absolute else 0.0)) / factor
 
 
 # canonical unit -> spellings from small to large; the largest that leaves a number >= 1 is shown
@@ -317,8 +323,8 @@ def _digits(value: float, digits: int) -> str:
         return "0" if value == 0 else str(value)
     if not 1e-4 <= abs(value) < 1e12:
         return f"{value:.{digits - 1}e}"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{decimals}f}"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    text = f"{round(value, decimals):,.{max(0, decimals)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

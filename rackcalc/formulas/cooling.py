@@ -153,7 +153,7 @@ def fan_power(
     return _affinity(rated, flow, rated_flow, density, rated_density, exponent)
 
 
-@formula(cite="conservation of energy with the fan affinity law; fixed-point iteration, 100 steps")
+@formula(cite="conservation of energy with the fan affinity law, q = q0 + a q^n; Newton's method from q0")
 def airflow_with_fans(
     load: Watts,
     air_share: Ratio,
@@ -173,11 +173,14 @@ def airflow_with_fans(
     ... ), 4)
     0.5504
     """
-    flow = volume_flow(heat=air_share * load, density=density, heat_capacity=heat_capacity, rise=rise)
-    for _ in range(100):
+    bare = volume_flow(heat=air_share * load, density=density, heat_capacity=heat_capacity, rise=rise)
+    flow, slope = bare, 0.0
+    for _ in range(12):  # from below, where the curve is convex: every step stays below the root and doubles the digits
         fans = _affinity(rated_fans, flow, rated_flow, density, rated_density, exponent)
-        flow = volume_flow(heat=air_share * (load + fans), density=density, heat_capacity=heat_capacity, rise=rise)
-    return flow
+        own = volume_flow(heat=air_share * fans, density=density, heat_capacity=heat_capacity, rise=rise)
+        slope = xp.where(own > 0 * own, exponent * xp.pure(xp.divide(own, flow)), 0.0)
+        flow = xp.where(slope < 1, flow + xp.divide(bare + own - flow, 1 - slope), flow)  # past the bend: no root
+    return xp.where(slope < 1, flow, xp.inf * (METRE**3 / SECOND))
 
 
 @formula(cite="hydraulic power over efficiency: P = q dp / eta")

@@ -183,10 +183,10 @@ def economics(
     """Money of one rack.
 
     purchases, rents: catalog price (USD) and rent (USD/s) of each whole pool, None where the catalog has none; those of
-    the price book and then of the spec replace them by name. it_power, facility_power: average W. tokens, requests:
-    token/s and request/s that the rack can deliver within its latency limit, None where that has no meaning. one_off:
-    further USD at the start without resale value (porting). running: further USD/s paid. income: USD/s earned (value of
-    latency, sharing).
+    the price book and then of the spec replace them by name. it_power: W that space is rented for. facility_power:
+    average W. tokens, requests: token/s and request/s that the rack can deliver within its latency limit, None where
+    that has no meaning. one_off: further USD at the start without resale value (porting). running: further USD/s paid.
+    income: USD/s earned (value of latency, sharing).
     """
     bought = _priced(purchases, spec.prices.purchase) | dict(spec.price)
     rented = _rented(spec, rents)

@@ -1,20 +1,22 @@
 """A serving engine as a whole: decode steps and prefills by few numbers fitted to published serving runs.
 
-Fixed times per layer hold every launch, norm, small all-reduce and host step of the engine; no kernel time is added.
+Fixed times per layer hold every launch, norm and host step of the engine; of the kernels only all-reduces are added.
 """
 
 from rackcalc import xp
+from rackcalc.formulas.collective import all_reduce
 from rackcalc.formulas.kernels import Chip, by_format, compute_format, repeated
 from rackcalc.formulas.layers import ONE, Parts
-from rackcalc.formulas.transformer import ModelSize, count, times, width
+from rackcalc.formulas.transformer import ModelSize, width
 from rackcalc.formulas.work import Job, Work, bytes_per_device, flops_per_device
-from rackcalc.quantity import Quantity, formula
+from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.record import record
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Engine
-from rackcalc.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, Ratio, Seconds
+from rackcalc.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, PerSecond, Ratio, Seconds
 
 FITTED = "fitted to InferenceX and ML.ENERGY serving runs on H100 and B200 (11 % mean error on a GPU or model left out)"
-HALF = count(0.5, "half of a layer")
+BOTH_WAYS_BYTES = constant(3.0, "B", "bytes per element both ways", "published", note="8 bit out, 16 bit back")
 FORMATS_8_BIT = ("fp8", "int8")
 
 
@@ -50,7 +52,7 @@ def blended_time(memory: Seconds, arithmetic: Seconds) -> Seconds:
 
 @formula(cite=FITTED)
 def kv_time(size: Bytes, devices: Count, kv_heads: Count, bandwidth: BytesPerSecond, share: Ratio) -> Seconds:
-    """Time to read the KV cache of a batch in one layer; a head is never split. kv_heads 1 for latent attention.
+    """Time to read the KV cache of a group's batch in one layer; a head is never split. kv_heads 1: latent attention.
 
     >>> round(1e6 * kv_time(size=33554432.0, devices=8.0, kv_heads=8.0, bandwidth=7.7e12, share=0.92), 2)
     0.59
@@ -58,24 +60,77 @@ def kv_time(size: Bytes, devices: Count, kv_heads: Count, bandwidth: BytesPerSec
     return size / xp.minimum(devices, kv_heads) / (share * bandwidth)
 
 
-@formula(cite=FITTED)
-def batch_time(rows: Count, hidden: Count, passes: Count, element: Bytes, bandwidth: BytesPerSecond) -> Seconds:
-    """Time per layer of all work that grows with the batch and is not split over GPUs.
+@formula(cite="definition: a decline by the same share every year; " + FITTED)
+def at_age(time: Seconds, improvement: PerSecond, age: Seconds) -> Seconds:
+    """Fixed time of a version released `age` after the reference.
 
-    >>> round(1e6 * batch_time(rows=64.0, hidden=8192.0, passes=228.0, element=2.0, bandwidth=7.7e12), 1)
-    31.0
+    >>> round(1e6 * at_age(time=60e-6, improvement=1.6e-8, age=31557600.0), 1)
+    36.2
     """
-    return passes * rows * hidden * element / bandwidth
+    return time * xp.exp(xp.pure(-improvement * age))
 
 
-@formula(cite=FITTED)
-def exchange_time(rows: Count, hidden: Count, element: Bytes, devices: Count, bandwidth: BytesPerSecond) -> Seconds:
-    """Wire time of one all-reduce at the full link rate; its fixed time is inside the layer's.
+@formula(cite="definition: rows of each expert rounded up to whole tiles, which adds half a tile on average")
+def padded_flops(flops: Flop, rows: Count, active: Count, hit: Count, tile: Count) -> Flop:
+    """Arithmetic of the experts a prefill touches, as the matrix units do it.
 
-    >>> round(1e6 * exchange_time(rows=64.0, hidden=8192.0, element=2.0, devices=8.0, bandwidth=900e9), 2)
-    2.04
+    >>> padded_flops(flops=1e9, rows=1024.0, active=8.0, hit=256.0, tile=128.0) / 1e9
+    3.0
     """
-    return 2 * (devices - 1) / devices * rows * hidden * element / bandwidth
+    return flops * (1 + xp.divide(tile * hit, 2 * rows * active))
+
+
+@formula(cite="definition: sequences are independent; " + FITTED)
+def sequences_time(rows: Count, each: Seconds) -> Seconds:
+    """Work per step that grows with the sequences and is not split over GPUs.
+
+    >>> round(1e3 * sequences_time(rows=64.0, each=10e-6), 2)
+    0.64
+    """
+    return rows * each
+
+
+@formula(cite="definition: a sort of each sequence's logits; " + FITTED)
+def sampling(rows: Count, vocabulary: Count, each: Seconds) -> Seconds:
+    """Time of top-p or top-k sampling in one step. Greedy decoding needs none.
+
+    >>> round(1e3 * sampling(rows=64.0, vocabulary=128256.0, each=0.2e-9), 2)
+    1.64
+    """
+    return rows * vocabulary * each
+
+
+@formula(cite="NVIDIA TensorRT-LLM and DeepSeek DeepEP: dispatch in 8 bit, combine in 16 bit; " + FITTED)
+def exchange(
+    rows: Count, groups: Count, active: Count, hidden: Count, element: Bytes, bandwidth: BytesPerSecond, fixed: Seconds
+) -> Seconds:
+    """Dispatch to the experts' GPUs and back, one layer, at the full link rate. element: bytes sent both ways.
+
+    >>> round(1e6 * exchange(rows=256.0, groups=8.0, active=8.0, hidden=7168.0, element=3.0, bandwidth=900e9,
+    ...                      fixed=16e-6), 1)
+    38.1
+    """
+    return 2 * fixed + rows / groups * active * hidden * element / bandwidth
+
+
+@formula(cite="definition: a hidden state per row")
+def message(rows: Count, hidden: Count, element: Bytes) -> Bytes:
+    """What an all-reduce sums up on every GPU.
+
+    >>> message(rows=64.0, hidden=8192.0, element=2.0)
+    1048576.0
+    """
+    return rows * hidden * element
+
+
+@formula(cite="definition: tensor-parallel groups side by side")
+def in_group(devices: Count, groups: Count) -> Count:
+    """GPUs that share one sequence's attention.
+
+    >>> in_group(devices=8.0, groups=4.0)
+    2.0
+    """
+    return devices / groups
 
 
 @formula(cite="definition: what the attention part leaves")
@@ -90,104 +145,148 @@ def rest_of(time: Seconds, share: Ratio) -> Seconds:
 
 def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
     """A layer under a serving engine. Prefill adds attention arithmetic and repeats the fixed times."""
-    grow = _growing(chip, engine, model, job, done)
-    repeats = ONE if job.phase == "decode" else engine.prefill_layers
-    fixed = repeated(time=engine.layer_overhead, copies=repeats)
+    on = Setting(chip, engine, model, job, done)
+    fixed = on.fixed(engine.layer_overhead)
+    exchanged = on.exchanged()
     stored = size.formats
     attention = {
-        "attention_weights": _part(
-            chip, engine, model, job, done.projection_flops, size.attention_weights, stored.attention
-        )
-    }
-    attention |= _tokens(chip, engine, model, job, done)
-    attention |= {"overhead": repeated(time=fixed, copies=engine.attention_share)} | grow
+        "attention_weights": on.part(done.projection_flops, size.attention_weights, stored.attention, on.group),
+        "attention": on.context(),
+        "overhead": repeated(time=fixed, copies=engine.attention_share),
+    } | exchanged
     if model.mla is not None:
-        attention["latent_overhead"] = repeated(time=engine.latent_overhead, copies=repeats)
-    rest = {"overhead": rest_of(time=fixed, share=engine.attention_share)} | grow
-    ffn = {"ffn_weights": _part(chip, engine, model, job, done.ffn_flops, size.ffn_weights, stored.ffn)} | rest
+        attention["latent_overhead"] = on.fixed(engine.latent_overhead)
+    rest = {"overhead": rest_of(time=fixed, share=engine.attention_share)}
+    ffn = {"ffn_weights": on.part(done.ffn_flops, size.ffn_weights, stored.ffn, job.devices)} | rest | exchanged
     experts = {}
     if model.experts is not None:
-        experts = _experts(chip, engine, model, size, job, done) | rest
-        experts["expert_overhead"] = repeated(time=engine.expert_overhead, copies=repeats)
-    head = _part(chip, engine, model, job, done.head_flops, size.head_weights, stored.head)
-    return Parts(attention=attention, ffn=ffn, experts=experts, ends={"head": head})
+        experts = on.experts(size) | rest | on.dispatched(exchanged)
+        small = compute_format(chip, stored.experts) == "fp4"
+        experts["expert_overhead"] = on.fixed(engine.fp4_expert_overhead if small else engine.expert_overhead)
+    ends = {"head": on.part(done.head_flops, size.head_weights, stored.head, on.group)} | on.sequences()
+    return Parts(attention=attention, ffn=ffn, experts=experts, ends=ends)
 
 
-def _growing(chip: Chip, engine: Engine, model: Model, job: Job, done: Work) -> dict[str, Quantity]:
-    """Work of half a layer that grows with the tokens and is not split: activations (decode) and the exchange."""
-    terms = {}
-    if job.phase == "decode":
-        terms["batch"] = batch_time(
-            rows=done.rows,
-            hidden=model.hidden,
-            passes=times(parameters=engine.activation_passes, copies=HALF),
-            element=width("bf16"),
-            bandwidth=chip.gpu.memory_bandwidth,
+@record
+class Setting:
+    """An engine on a chip with a model and a job; methods give the times [s] of parts of one layer."""
+
+    chip: Chip
+    engine: Engine
+    model: Model
+    job: Job
+    done: Work
+
+    @property
+    def decoding(self) -> bool:
+        return self.job.phase == "decode"
+
+    @property
+    def group(self) -> Quantity:
+        """GPUs that share one sequence's attention."""
+        groups = self.job.data_parallel
+        return self.job.devices if groups is None else in_group(devices=self.job.devices, groups=groups)
+
+    def fixed(self, time: Quantity) -> Quantity:
+        """A fixed time of this version; a prefill takes it several times, outside graphs."""
+        aged = at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
+        return aged if self.decoding else repeated(time=aged, copies=self.engine.prefill_layers)
+
+    def exchanged(self) -> dict[str, Quantity]:
+        """The all-reduce after half a layer. None between the groups of data-parallel attention."""
+        if self.job.link is None or self.job.data_parallel is not None:
+            return {}
+        size = message(rows=self.done.rows, hidden=self.model.hidden, element=width("bf16"))
+        chip = self.chip
+        summed = all_reduce(size, self.job.devices, self.job.link, chip.gpu, chip.family, chip.runtime, "graph")
+        return {"all_reduce": summed.time}
+
+    def dispatched(self, exchanged: dict[str, Quantity]) -> dict[str, Quantity]:
+        """What an expert layer exchanges: under data-parallel attention, tokens with the experts' GPUs."""
+        experts, groups, link = self.model.experts, self.job.data_parallel, self.job.link
+        if experts is None or groups is None or link is None:
+            return exchanged
+        sent = exchange(
+            rows=self.done.rows,
+            groups=groups,
+            active=experts.active,
+            hidden=self.model.hidden,
+            element=BOTH_WAYS_BYTES,
+            bandwidth=link.bandwidth,
+            fixed=self.engine.dispatch_time,
         )
-    if job.link is not None:
-        terms["all_reduce"] = exchange_time(
-            rows=done.rows,
-            hidden=model.hidden,
-            element=width("bf16"),
-            devices=job.devices,
-            bandwidth=job.link.bandwidth,
-        )
-    return terms
+        return {"dispatch": sent}
 
-
-def _tokens(chip: Chip, engine: Engine, model: Model, job: Job, done: Work) -> dict[str, Quantity]:
-    """Attention over the context: reading the cache (decode) or arithmetic (prefill)."""
-    if job.phase == "decode":
-        time = kv_time(
-            size=done.kv_bytes,
-            devices=job.devices,
-            kv_heads=ONE if model.mla is not None else model.kv_heads,
-            bandwidth=chip.gpu.memory_bandwidth,
-            share=engine.kv_share,
-        )
-    else:
-        time = arithmetic_time(
-            flops=flops_per_device(flops=done.score_flops, devices=job.devices),
-            peak=chip.gpu.peak[compute_format(chip, "bf16")],
-            share=engine.attention_prefill_share,
+    def context(self) -> Quantity:
+        """Attention over the context: reading the cache (decode) beside its arithmetic, or arithmetic (prefill)."""
+        gpu, decoding = self.chip.gpu, self.decoding
+        arithmetic = arithmetic_time(
+            flops=flops_per_device(flops=self.done.score_flops, devices=self.job.devices),
+            peak=gpu.peak[compute_format(self.chip, "bf16")],
+            share=self.engine.decode_share if decoding else self.engine.attention_prefill_share,
             factor=ONE,
         )
-    return {"attention": time}
+        if not decoding:
+            return arithmetic
+        groups = self.job.data_parallel
+        size = self.done.kv_bytes if groups is None else bytes_per_device(size=self.done.kv_bytes, devices=groups)
+        memory = kv_time(
+            size=size,
+            devices=self.group,
+            kv_heads=ONE if self.model.mla is not None else self.model.kv_heads,
+            bandwidth=gpu.memory_bandwidth,
+            share=self.engine.kv_share,
+        )
+        return blended_time(memory=memory, arithmetic=arithmetic)
 
+    def arithmetic(self, flops: Quantity, stored: str) -> Quantity:
+        """Time of matrix products, spread over all GPUs."""
+        name = compute_format(self.chip, stored)
+        share = self.engine.decode_share
+        if not self.decoding:
+            share = by_format(self.engine.prefill_share, "fp8" if name in FORMATS_8_BIT else name)
+        return arithmetic_time(
+            flops=flops_per_device(flops=flops, devices=self.job.devices),
+            peak=self.chip.gpu.peak[name],
+            share=share,
+            factor=ONE,
+        )
 
-def _arithmetic(chip: Chip, engine: Engine, model: Model, job: Job, flops: Quantity, stored: str) -> Quantity:
-    name = compute_format(chip, stored)
-    decoding = job.phase == "decode"
-    share = (
-        engine.decode_share if decoding else by_format(engine.prefill_share, "fp8" if name in FORMATS_8_BIT else name)
-    )
-    return arithmetic_time(
-        flops=flops_per_device(flops=flops, devices=job.devices),
-        peak=chip.gpu.peak[name],
-        share=share,
-        factor=ONE if decoding or model.experts is None else engine.expert_prefill_factor,
-    )
+    def part(self, flops: Quantity, weights: Quantity, stored: str, holders: Quantity) -> Quantity:
+        """Dense products; holders: GPUs over which the weights are split."""
+        arithmetic = self.arithmetic(flops, stored)
+        memory = weights_time(
+            size=bytes_per_device(size=weights, devices=holders),
+            bandwidth=self.chip.gpu.memory_bandwidth,
+            share=self.engine.weight_share,
+            factor=self.engine.fp4_share if stored in ("fp4", "mxfp4", "int4") else ONE,
+        )
+        return blended_time(memory=memory, arithmetic=arithmetic)
 
+    def experts(self, size: ModelSize) -> dict[str, Quantity]:
+        """Routed experts that the batch touches, and shared ones."""
+        done, model = self.done, self.model
+        assert model.experts is not None
+        routed = weights_time(
+            size=bytes_per_device(size=done.expert_bytes, devices=self.job.devices),
+            bandwidth=self.chip.gpu.memory_bandwidth,
+            share=self.engine.expert_share,
+            factor=ONE,
+        )
+        flops = done.expert_flops
+        if not self.decoding:
+            load = {"rows": done.rows, "active": model.experts.active, "hit": done.hit}
+            flops = padded_flops(flops=flops, **load, tile=self.engine.expert_tile)
+        arithmetic = self.arithmetic(flops, size.formats.experts)
+        shared = self.part(done.shared_flops, size.shared_weights, size.formats.ffn, self.job.devices)
+        return {"experts": blended_time(memory=routed, arithmetic=arithmetic), "shared_experts": shared}
 
-def _part(
-    chip: Chip, engine: Engine, model: Model, job: Job, flops: Quantity, weights: Quantity, stored: str
-) -> Quantity:
-    memory = weights_time(
-        size=bytes_per_device(size=weights, devices=job.devices),
-        bandwidth=chip.gpu.memory_bandwidth,
-        share=engine.weight_share,
-        factor=engine.fp4_share if stored in ("fp4", "mxfp4", "int4") else ONE,
-    )
-    return blended_time(memory=memory, arithmetic=_arithmetic(chip, engine, model, job, flops, stored))
-
-
-def _experts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job: Job, done: Work) -> dict[str, Quantity]:
-    routed = weights_time(
-        size=bytes_per_device(size=done.expert_bytes, devices=job.devices),
-        bandwidth=chip.gpu.memory_bandwidth,
-        share=engine.expert_share,
-        factor=ONE,
-    )
-    arithmetic = _arithmetic(chip, engine, model, job, done.expert_flops, size.formats.experts)
-    shared = _part(chip, engine, model, job, done.shared_flops, size.shared_weights, size.formats.ffn)
-    return {"experts": blended_time(memory=routed, arithmetic=arithmetic), "shared_experts": shared}
+    def sequences(self) -> dict[str, Quantity]:
+        """Work of a decode step that grows with its sequences, outside the layers."""
+        if not self.decoding:
+            return {}
+        terms = {"sequences": sequences_time(rows=self.done.rows, each=self.engine.sequence_time)}
+        if self.job.sampled:
+            each = self.engine.sampling_time
+            terms["sampling"] = sampling(rows=self.done.rows, vocabulary=self.model.vocabulary, each=each)
+        return terms

@@ -5,10 +5,11 @@ compiled engines), a serving engine as a whole (engine.py), or a megakernel boun
 """
 
 from rackcalc import xp
-from rackcalc.formulas import engine, layers, megakernel, work
+from rackcalc.formulas import compiled, engine, layers, megakernel, work
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.kernels import Chip, compute_format, dispatch_time, memory_utilization, repeated, utilization
 from rackcalc.formulas.layers import Parts
+from rackcalc.formulas.passes import whole_pass
 from rackcalc.formulas.transformer import ModelSize, count, kv_cache, model_size, width
 from rackcalc.formulas.work import Job, Work
 from rackcalc.quantity import Quantity, constant, formula
@@ -142,13 +143,15 @@ def encoder(
     tokens: Quantity,
     depth: Quantity | None = None,
     ends: bool = True,
+    devices: Quantity | None = None,
+    link: Link | None = None,
 ) -> GpuPass:
-    """An encoder pass on one GPU. batch [1] sequences of `tokens` [token].
+    """An encoder pass: batch [1] sequences of `tokens` [token], on one GPU or on `devices` that share each layer.
 
     depth: layers on this GPU (default all). ends: embedding and pooler are computed here too.
     """
     chip = Chip(gpu, family, runtime)
-    job = Job("encode", batch, tokens, tokens, ONE, None, False, weight_format, "bf16")
+    job = Job("encode", batch, tokens, tokens, *_group(devices, link), False, weight_format, "bf16")
     size = model_size(model, weight_format, "bf16")
     return _run(chip, model, size, job, model.layers if depth is None else depth, ends)
 
@@ -165,13 +168,25 @@ def prefill(
     devices: Quantity | None = None,
     link: Link | None = None,
     expert_parallel: bool = False,
+    data_parallel: Quantity | None = None,
 ) -> GpuPass:
     """Prompts of a decoder: batch [1] prompts of `tokens` [token] on `devices` tensor-parallel GPUs joined by `link`.
 
     expert_parallel: experts stay whole and are spread over the same GPUs; otherwise each is split over all of them.
+    data_parallel [1]: groups of these GPUs, each with the attention of its own sequences (serving engines only).
     """
     chip = Chip(gpu, family, runtime)
-    job = Job("prefill", batch, tokens, tokens, *_group(devices, link), expert_parallel, weight_format, kv_format)
+    job = Job(
+        "prefill",
+        batch,
+        tokens,
+        tokens,
+        *_group(devices, link),
+        expert_parallel,
+        weight_format,
+        kv_format,
+        data_parallel,
+    )
     return _run(chip, model, model_size(model, weight_format, kv_format), job, model.layers, True)
 
 
@@ -187,11 +202,26 @@ def decode(
     devices: Quantity | None = None,
     link: Link | None = None,
     expert_parallel: bool = False,
+    data_parallel: Quantity | None = None,
+    sampled: bool = False,
+    tokens: Quantity | None = None,
 ) -> GpuPass:
-    """One decode step: a new token for each of batch [1] sequences that hold `context` [token]; else as prefill."""
+    """One decode step: a new token for each of batch [1] sequences that hold `context` [token]; else as prefill.
+
+    sampled: with top-p or top-k. tokens [token]: computed per sequence, more than one when drafts are verified.
+    """
     chip = Chip(gpu, family, runtime)
     job = Job(
-        "decode", batch, work.ONE_TOKEN, context, *_group(devices, link), expert_parallel, weight_format, kv_format
+        "decode",
+        batch,
+        work.ONE_TOKEN if tokens is None else tokens,
+        context,
+        *_group(devices, link),
+        expert_parallel,
+        weight_format,
+        kv_format,
+        data_parallel,
+        sampled,
     )
     return _run(chip, model, model_size(model, weight_format, kv_format), job, model.layers, True)
 
@@ -244,6 +274,8 @@ def _parts(chip: Chip, model: Model, size: ModelSize, job: Job, done: Work) -> P
         return megakernel.megakernel_parts(chip, chip.runtime.megakernel, model, size, job, done)
     if chip.runtime.engine is not None and job.phase != "encode":
         return engine.engine_parts(chip, chip.runtime.engine, model, size, job, done)
+    if chip.runtime.compiled is not None and job.phase == "encode":
+        return compiled.compiled_parts(chip, chip.runtime.compiled, model, size, job)
     return layers.kernel_parts(chip, model, size, job)
 
 
@@ -263,7 +295,7 @@ def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, e
     if parts.experts:
         experts = total(**parts.experts)
         ffn = mean_layer(dense=ffn, experts=experts, dense_layers=dense_layers, expert_layers=expert_layers)
-    device_time = total(**terms)
+    device_time = whole_pass(chip.runtime, job.phase)(**terms)
     operations = chip.runtime.encoder_kernels if job.phase == "encode" else chip.runtime.decoder_kernels
     host = dispatch_time(layers=depth, operations=operations, dispatch=chip.runtime.dispatch)
     step = repeated(time=chip.runtime.step_host, copies=ZERO if job.phase == "encode" else ONE)

@@ -140,7 +140,7 @@ def switching_budget(
     return xp.minimum(by_temperature, by_power)
 
 
-@formula(cite="bisection (50 steps) on switching power, which rises with the clock")
+@formula(cite="Newton's method on switching power, which rises with the clock, from full clock")
 def throttled_clock(
     budget: Watts,
     tdp: Watts,
@@ -157,12 +157,14 @@ def throttled_clock(
     0.555556
     """
 
-    def fits(clock: Any) -> Any:
-        return switching_power.function(tdp, idle_power, rated_leakage, utilization, clock, voltage_floor) <= budget
+    def power_at(clock: float) -> Any:
+        return switching_power.function(tdp, idle_power, rated_leakage, utilization, clock, voltage_floor)
 
-    low, high = 0.0, 1.0
-    for _ in range(50):
-        middle = (low + high) / 2
-        good = fits(middle)
-        low, high = xp.where(good, middle, low), xp.where(good, high, middle)
-    return xp.where(fits(1.0), 1.0, low)
+    still, full = power_at(0.0), power_at(1.0)
+    share = xp.clip(xp.pure(xp.divide(budget - still, full - still)), 0.0, 1.0)
+    clock: Any = 1.0
+    for _ in range(24):  # from above, where the curve is convex: the steps never pass the root
+        voltage = voltage_floor + (1 - voltage_floor) * clock
+        slope = voltage**2 + 2 * clock * voltage * (1 - voltage_floor)
+        clock = clock - xp.divide(clock * voltage**2 - share, slope)
+    return xp.where(full <= budget, 1.0, xp.where(share > 0, clock, 0.0))

@@ -3,7 +3,6 @@
 from rackcalc import xp
 from rackcalc.formulas.attention import (
     decode_attention_time,
-    fused_attention_time,
     latent_decode_attention_time,
     prefill_attention_time,
 )
@@ -120,7 +119,7 @@ def _ends(chip: Chip, model: Model, size: ModelSize, passed: Quantity, job: Job)
 
 def _quantised(chip: Chip) -> bool:
     """Compiled engines keep activations quantised between kernels."""
-    return chip.runtime.fused_attention is not None
+    return chip.runtime.compiled is not None
 
 
 def _grouped(chip: Chip, model: Model, size: ModelSize, passed: Quantity, job: Job) -> dict[str, Quantity]:
@@ -152,29 +151,8 @@ def _attention(chip: Chip, model: Model, size: ModelSize, job: Job, heads: Quant
             sms=gpu.sms,
             **vars(kernel),
         )
-    if job.phase == "encode" and chip.runtime.fused_attention is not None:
-        return _fused_attention(chip, model, job)
     pairs = ONE if job.phase == "encode" else attended_share(tokens=job.tokens, **reach)
     return _whole_attention(chip, job, heads, kv_heads, model.head_dim, pairs)
-
-
-def _fused_attention(chip: Chip, model: Model, job: Job) -> Quantity:
-    fused = chip.runtime.fused_attention
-    assert fused is not None
-    name = compute_format(chip, "bf16")
-    launch = by_format(chip.family.gemm, name).launch
-    return fused_attention_time(
-        batch=job.batch,
-        tokens=job.tokens,
-        heads=model.heads,
-        head_dim=model.head_dim,
-        element=width("bf16"),
-        peak=chip.gpu.peak[name],
-        bandwidth=chip.gpu.memory_bandwidth,
-        sms=chip.gpu.sms,
-        launch=kernel_launch(launch=launch, saving=chip.runtime.launch_saving),
-        **vars(fused),
-    )
 
 
 def _whole_attention(

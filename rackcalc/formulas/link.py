@@ -239,7 +239,7 @@ def transfer(
     makes the first packet wait (inf at 1).
     """
     nominal = smallest(link=link.bandwidth, port_a=port_a, port_b=port_b)
-    alone = constant(1.0, "1", "idle link", "given")
+    alone = constant(1.0, "1", "idle link", "given", note="nobody else on the link")
     idle = usable_bandwidth(bandwidth=nominal, efficiency=link.efficiency, share=alone)
     others = constant(1.0, "1", "other flows", "assumed", note="other traffic is one aggregate flow")
     share = fair_share(other_load=other_load, other_flows=others)

@@ -303,16 +303,19 @@ def encoder(
         ),
     }
     fill = layers_time(cycles=lpu.fill_cycles, **in_all)
+    # embedding and pooler fill and drain like a layer; where only some layers run here, they run elsewhere
+    ends = cycle_time(cycles=lpu.fill_cycles, clock=lpu.clock) if layers is None else _ZERO
     moving = {"hops": hops_time(stages=stages, hop=hop), "host_io": lpu.host_io}
     factor = lpu.compiler_factor_encoder
+    inside = total(**computing, fill=fill, ends=ends)
     per_layer = cycle_time(cycles=total(**vars(layer), fill=lpu.fill_cycles), clock=lpu.clock)
     return LpuPass(
-        time=total(computing=compiled_time(structural=total(**computing, fill=fill), compiler_factor=factor), **moving),
+        time=total(computing=compiled_time(structural=inside, compiler_factor=factor), **moving),
         bottleneck=bottleneck_time(
-            layer=per_layer, layers=depth, stages=stages, hop=hop, last=_ZERO, compiler_factor=factor
+            layer=per_layer, layers=depth, stages=stages, hop=hop, last=ends, compiler_factor=factor
         ),
         structural=total(**computing, **moving),
         compiler_factor=factor,
-        terms={**computing, "fill": fill, **moving},
+        terms={**computing, "fill": fill, "ends": ends, **moving},
         stages=stages,
     )

@@ -78,6 +78,16 @@ def pipeline_throughput(batch: Count, bottleneck: Seconds) -> TokensPerSecond:
     return xp.divide(batch * TOKEN, bottleneck)
 
 
+@formula(cite="definition: the inverse of the time per token")
+def user_rate(tpot: SecondsPerToken) -> TokensPerSecond:
+    """Tokens per second that one user sees.
+
+    >>> user_rate(tpot=0.004)
+    250.0
+    """
+    return xp.divide(1.0, tpot)
+
+
 @formula(cite="definition: one token per sequence and step")
 def token_time(step: Seconds) -> SecondsPerToken:
     """Time between tokens of one sequence.

@@ -281,7 +281,9 @@ def link_reliability(link: Link, size: Quantity, temperature: Quantity, referenc
     )
     p99, p999 = (
         quantile_delay(
-            replay_probability=replay, retry_time=link.retry_time, quantile=constant(q, "1", f"quantile {q}", "given")
+            replay_probability=replay,
+            retry_time=link.retry_time,
+            quantile=constant(q, "1", f"quantile {q}", "given", note="by definition"),
         )
         for q in (0.99, 0.999)
     )

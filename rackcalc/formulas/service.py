@@ -67,10 +67,70 @@ def step_per_token(step: Seconds) -> SecondsPerToken:
 def prefill_interference(prefill: Seconds, batch: Count, output: Tokens) -> SecondsPerToken:
     """Added to every output token in a steady batch: while one request decodes, each other one is prefilled once.
 
+    prefill: work of one prompt; what a layer costs in any case is in the step that the prompt shares.
+
     >>> round(prefill_interference(prefill=0.1, batch=33.0, output=320.0), 9)
     0.01
     """
-    return (batch - 1) * prefill / output
+    return xp.maximum(batch - 1, 0 * batch) * prefill / output
+
+
+@formula(cite="derivation: closed loop of two stages; the running step, and the prompts that came at the same moment")
+def prompt_wait(tpot: SecondsPerToken, prefill: Seconds, batch: Count, output: Tokens, burst: Ratio) -> Seconds:
+    """Mean wait of a prompt in an engine that holds `batch` requests: the running step, and other prompts before it.
+
+    Of the others, the share prefill / (output * tpot + prefill) is in the line for prefill; a share `burst` came at the
+    same moment, half of it goes first. Alone (batch 1) it waits for nothing.
+
+    >>> round(prompt_wait(tpot=0.02, prefill=0.05, batch=33.0, output=100.0, burst=0.2), 4)
+    0.219
+    """
+    others = xp.maximum(batch - 1, 0 * batch)
+    line = xp.pure(xp.divide(prefill, output * tpot + prefill)) + burst / 2
+    return xp.minimum(others, 1.0) * tpot * TOKEN + others * line * prefill
+
+
+@formula(cite="definition: mean over the time of a decode step and of the prefills between two steps")
+def serving_utilization(
+    step: Ratio,
+    step_time: Seconds,
+    prefill: Ratio,
+    prefill_time: Seconds,
+    prefill_work: Seconds,
+    batch: Count,
+    output: Tokens,
+) -> Ratio:
+    """Mean utilization of a GPU that serves a full batch, from that of a step and of a prefill that ran alone.
+
+    prefill_work: the part of prefill_time that the other sequences wait for.
+
+    >>> round(serving_utilization(
+    ...     step=0.1, step_time=0.01, prefill=0.5, prefill_time=0.1, prefill_work=0.08, batch=32.0, output=320.0
+    ... ), 4)
+    0.3333
+    """
+    prefills = batch * TOKEN / output
+    return xp.pure(xp.divide(step * step_time + prefills * prefill * prefill_time, step_time + prefills * prefill_work))
+
+
+@formula(cite="definition: work of several users over those that do it")
+def shared_time(time: Seconds, users: Count, servers: Count) -> Seconds:
+    """Time that `servers` alike need for one piece of work of each user.
+
+    >>> shared_time(time=1e-3, users=9.0, servers=18.0)
+    0.0005
+    """
+    return xp.divide(time * users, servers)
+
+
+@formula(cite="definition: a difference")
+def left_over(whole: Seconds, part: Seconds) -> Seconds:
+    """What a part leaves of the whole; a part is never more, but for rounding.
+
+    >>> left_over(whole=5.0, part=3.0)
+    2.0
+    """
+    return xp.maximum(whole - part, 0 * whole)
 
 
 @formula(cite="definition: servers over the time each is held")
@@ -113,6 +173,16 @@ def busy_share(time: Seconds, cycle: Seconds, servers: Count) -> Ratio:
     return xp.minimum(xp.pure(xp.divide(time, cycle * servers)), 1.0)
 
 
+@formula(cite="assumption: each slot is held independently of the others")
+def share_in_use(utilization: Ratio, slots: Count) -> Ratio:
+    """Share of time in which chips that serve up to `slots` requests together hold at least one.
+
+    >>> share_in_use(utilization=0.5, slots=2.0)
+    0.75
+    """
+    return 1 - xp.power(1 - xp.minimum(utilization, 1.0), slots)
+
+
 @formula(cite="definition: busy only while requests are served")
 def chip_utilization(utilization: Ratio, busy: Ratio, activity: Ratio) -> Ratio:
     """Power utilization of a chip, mean over time. activity: of a busy chip, 0 idle to 1 TDP.
@@ -136,11 +206,19 @@ def throttled_time(time: Seconds, clock: Ratio) -> Seconds:
 def _rate_within(limit: float, service_time: float, servers: float, passage: float, probability: float) -> float:
     if not (math.isfinite(service_time) and service_time > 0 and limit > passage):
         return 0.0
-    low, high = 0.0, 1.0
-    for _ in range(30):
-        rho = (low + high) / 2
-        wait = service_time * solve(probability, servers, rho)
-        low, high = (rho, high) if passage + wait <= limit else (low, rho)
+    room = (limit - passage) / service_time
+    low, high, at_low, at_high, side = 0.0, 1.0, 0.5, -0.5, 0
+    for _ in range(100):  # false position, Illinois rule, on a form of the wait that is finite up to full load
+        rho = (low * at_high - high * at_low) / (at_high - at_low)
+        here = room / (room + solve(probability, servers, rho)) - 0.5
+        if here >= 0:
+            low, at_low, at_high, side = rho, here, at_high / 2 if side > 0 else at_high, 1
+        else:
+            high, at_high, at_low, side = rho, here, at_low / 2 if side < 0 else at_low, -1
+        if abs(here) <= 1e-10:
+            return rho * servers / service_time
+        if high - low <= 1e-10:
+            break
     return low * servers / service_time
 
 
@@ -156,6 +234,16 @@ def rate_within_limit(
     times = [xp.pure(time / SECOND) for time in (limit, service_time, passage_time)]
     rate = xp.vectorized(_rate_within)(times[0], times[1], xp.pure(servers), times[2], xp.pure(probability))
     return rate * REQUEST / SECOND
+
+
+@formula(cite="assumption: the slowest case, every request meets a whole slice of other work")
+def limit_beside(limit: Seconds, slice: Seconds) -> Seconds:
+    """What a latency limit leaves for the requests' own queue beside other work.
+
+    >>> limit_beside(limit=5.0, slice=2.0)
+    3.0
+    """
+    return limit - slice
 
 
 @formula(cite="definition: bytes of the layers a pool holds")
@@ -282,10 +370,20 @@ def verified_rows(batch: Count, drafted: Count) -> Count:
 def throttled_tpot(tpot: SecondsPerToken, clock: Ratio) -> SecondsPerToken:
     """Time per output token at a reduced clock (share of full clock): an upper bound.
 
-    >>> throttled_tpot(tpot=0.018, clock=0.9)
-    0.02
+    >>> throttled_tpot(tpot=0.02, clock=0.5)
+    0.04
     """
     return xp.divide(tpot, clock)
+
+
+@formula(cite="A. K. Parekh, R. G. Gallager, IEEE/ACM Trans. Networking 1 (1993) 344-357: guaranteed share")
+def slowed_tpot(tpot: SecondsPerToken, share: Ratio) -> SecondsPerToken:
+    """Time per output token on a server of which other work keeps `share`.
+
+    >>> slowed_tpot(tpot=0.03, share=0.25)
+    0.04
+    """
+    return xp.divide(tpot, 1 - share)
 
 
 @formula(cite="definition: sequences arrive in batches")

@@ -139,7 +139,8 @@ def spilled_traffic(size: Bytes, working_set: Bytes, cache: Bytes, devices: Coun
 class Job:
     """What a pass is asked: batch [1] sequences with `tokens` [token] new ones each, at `context` [token] in all.
 
-    phase: encode, prefill or decode. devices [1]: tensor-parallel GPUs joined by link.
+    phase: encode, prefill or decode. devices [1]: GPUs that share the model, joined by link. data_parallel [1]: groups
+    of them, each with the attention of its own sequences. sampled: tokens are drawn with top-p or top-k.
     """
 
     phase: str
@@ -151,6 +152,8 @@ class Job:
     expert_parallel: bool
     weight_format: str
     kv_format: str
+    data_parallel: Quantity | None = None
+    sampled: bool = False
 
 
 @record

@@ -1,10 +1,9 @@
 """One file per output format. FORMATS is the whole list: a new format is one file and one line here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
 
-# name -> (module with a render(reports) -> str function, file endings that select it)
+# name -> (module with a render(reports, interval=False) -> str function, file endings that select it)
 FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "table": ("rackcalc.render.table", (".txt",)),
     "json": ("rackcalc.render.json", (".json",)),
@@ -14,9 +13,9 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def renderer(name: str) -> Callable[[Sequence[Any]], str]:
+def renderer(name: str) -> Callable[..., str]:
     """The function that turns estimates into text in the named format."""
-    render: Callable[[Sequence[Any]], str] = import_module(FORMATS[name][0]).render
+    render: Callable[..., str] = import_module(FORMATS[name][0]).render
     return render
 
 

@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Sequence
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 
 from rackcalc import __version__
+from rackcalc.errors import printable
 from rackcalc.gates import Verdict
 from rackcalc.quantity import Quantity
-from rackcalc.show import show_value
+from rackcalc.render.rows import between
+from rackcalc.show import is_temperature, show_value
+from rackcalc.units import show
 
 
 def as_text(verdicts: Sequence[Verdict]) -> str:
@@ -16,25 +19,38 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
     lines = []
     for verdict in verdicts:
         condition = verdict.condition
-        limit = Quantity(verdict.limit, verdict.actual.unit, absolute=True)
+        limit = Quantity(verdict.limit, verdict.actual.unit, absolute=is_temperature(verdict.actual))
         line = f"{verdict.status.upper():4} {condition.path} = {show_value(verdict.actual)}, limit {show_value(limit)}"
         line += f" ({distance(verdict)})"
+        low, high = verdict.interval
+        if low <= verdict.limit <= high and low < high:
+            line += f", inside the 80 % interval {between(condition.path, verdict.actual, (low, high))}"
         if condition.why:
             line += f"  {condition.why}"
         if condition.line:
             line += f"  {condition.file}:{condition.line}"
-        lines.append(line)
+        lines.append(printable(line))
     counts = {status: sum(verdict.status == status for verdict in verdicts) for status in ("pass", "warn", "fail")}
-    lines.append(f"{len(verdicts)} gates: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
+    gates = "1 gate" if len(verdicts) == 1 else f"{len(verdicts)} gates"
+    lines.append(f"{gates}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
     return "\n".join(lines) + "\n"
 
 
 def distance(verdict: Verdict) -> str:
-    """How far the figure is from its limit, in words."""
-    if not isfinite(verdict.margin):
-        return "no number" if verdict.margin != verdict.margin else "unbounded"
-    share = f"{abs(verdict.margin) * 100:.3g} %"
-    return f"{share} {'over' if verdict.margin > 0 else 'under'}" if verdict.margin else "at the limit"
+    """How far the figure is from its limit, in words: a share of the limit, or kelvins on the temperature scale."""
+    over = verdict.difference
+    if not isfinite(over):
+        return "no number" if isnan(over) else "unbounded"
+    if not over:
+        return "at the limit"
+    share = not isnan(verdict.margin) and not is_temperature(verdict.actual)
+    size = f"{abs(verdict.margin) * 100:.3g} %" if share else show(abs(over), verdict.actual.unit)
+    return f"{size} {'over' if over > 0 else 'under'}"
+
+
+def number(value: float) -> float | None:
+    """A number for JSON, which knows no nan and no inf."""
+    return value if isfinite(value) else None
 
 
 def as_json(report: Any, verdicts: Sequence[Verdict]) -> str:
@@ -45,10 +61,12 @@ def as_json(report: Any, verdicts: Sequence[Verdict]) -> str:
             "level": verdict.condition.level,
             "status": verdict.status,
             "path": verdict.condition.path,
-            "actual": float(verdict.actual.value) if isfinite(float(verdict.actual.value)) else None,
+            "actual": number(float(verdict.actual.value)),
+            **dict(zip(("low", "high"), map(number, verdict.interval), strict=True)),
             "limit": verdict.limit,
             "unit": verdict.actual.unit,
-            "margin": verdict.margin if isfinite(verdict.margin) else None,
+            "difference": number(verdict.difference),
+            "margin": number(verdict.margin),
             "kind": verdict.actual.kind,
             "why": verdict.condition.why,
             "file": verdict.condition.file,
@@ -58,4 +76,4 @@ def as_json(report: Any, verdicts: Sequence[Verdict]) -> str:
     ]
     head = {"schema": "rackcalc.check/1", "rackcalc": __version__, "name": report.name, "scenario": report.scenario}
     failed = any(verdict.status == "fail" for verdict in verdicts)
-    return json.dumps(head | {"passed": not failed, "gates": gates}, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(head | {"passed": not failed, "gates": gates}, indent=2) + "\n"

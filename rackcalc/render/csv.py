@@ -5,17 +5,20 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from rackcalc.render.json import intervals_of
 from rackcalc.tree import figures
 
 
-def render(reports: Sequence[Any]) -> str:
-    """Columns rack, scenario, path, value, unit, kind."""
+def render(reports: Sequence[Any], interval: bool = False) -> str:
+    """Columns rack, scenario, path, value, unit, kind; with interval also low, high (80 %)."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["rack", "scenario", "path", "value", "unit", "kind"])
+    writer.writerow(["rack", "scenario", "path", "value", "unit", "kind", *(["low", "high"] if interval else [])])
     for report in reports:
+        known = intervals_of(report) if interval else {}
         for path, quantity in figures(report):
             writer.writerow(
                 [report.name, report.scenario, path, repr(float(quantity.value)), quantity.unit, quantity.kind]
+                + [repr(end) for end in known.get(path, ())]
             )
     return stream.getvalue()

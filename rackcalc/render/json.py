@@ -12,30 +12,40 @@ from rackcalc.tree import nested
 SCHEMA = "rackcalc.estimate/1"
 
 
-def leaf(quantity: Quantity) -> dict[str, Any]:
-    """One figure: value, unit, kind; value null with the reason when it is not a finite number."""
+def leaf(quantity: Quantity, ends: tuple[float, float] | None = None) -> dict[str, Any]:
+    """One figure: value, unit, kind; null with the reason when it is not a finite number. ends: of its interval."""
     value = float(quantity.value)
     data: dict[str, Any] = {"value": value if isfinite(value) else None, "unit": quantity.unit, "kind": quantity.kind}
     if not isfinite(value):
         data["reason"] = "not a number" if value != value else "unbounded" if value > 0 else "unbounded below"
+    if ends is not None:
+        data["low"], data["high"] = (end if isfinite(end) else None for end in ends)
     return data
 
 
-def document(estimate: Any) -> dict[str, Any]:
-    """One estimate as plain data, figures under their dotted paths as nested mappings."""
+def document(estimate: Any, interval: bool = False) -> dict[str, Any]:
+    """One estimate as plain data, figures under their dotted paths as nested mappings. interval: with low and high."""
+    known = intervals_of(estimate) if interval else {}
 
-    def convert(node: Any) -> Any:
+    def convert(node: Any, path: str = "") -> Any:
         if isinstance(node, Quantity):
-            return leaf(node)
+            return leaf(node, known.get(path))
         if isinstance(node, dict):
-            return {name: convert(value) for name, value in node.items()}
+            return {name: convert(value, f"{path}.{name}" if path else name) for name, value in node.items()}
         return node
 
     head = {"schema": SCHEMA, "rackcalc": __version__}
     return head | convert(nested(estimate)) | {"notes": list(estimate.notes)}
 
 
-def render(reports: Sequence[Any]) -> str:
+def intervals_of(estimate: Any) -> dict[str, tuple[float, float]]:
+    """80 % intervals by path; the module is read only when somebody asks."""
+    from rackcalc.interval import intervals
+
+    return intervals(estimate)
+
+
+def render(reports: Sequence[Any], interval: bool = False) -> str:
     """One object for one estimate, an array for several."""
-    documents = [document(report) for report in reports]
-    return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2, ensure_ascii=False) + "\n"
+    documents = [document(report, interval) for report in reports]
+    return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"

@@ -7,6 +7,6 @@ from typing import Any
 from rackcalc.render.json import document
 
 
-def render(reports: Sequence[Any]) -> str:
+def render(reports: Sequence[Any], interval: bool = False) -> str:
     """One line per estimate."""
-    return "".join(json.dumps(document(report), ensure_ascii=False) + "\n" for report in reports)
+    return "".join(json.dumps(document(report, interval)) + "\n" for report in reports)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rackcalc.render.rows import SECTIONS, rows
+from rackcalc.render.rows import SECTIONS, rows, with_intervals
 
 
 def escape(text: str) -> str:
@@ -13,12 +13,15 @@ def escape(text: str) -> str:
     return text.replace("\n", " ")
 
 
-def render(reports: Sequence[Any]) -> str:
-    """One table per section, one column per estimate."""
+def render(reports: Sequence[Any], interval: bool = False) -> str:
+    """One table per section, one column per estimate. interval: of a single one, with its 80 % intervals."""
     lines: list[str] = []
     section = ""
     titles = [escape(report.title) for report in reports]
-    for row in rows(reports):
+    found = list(rows(reports))
+    if interval and len(reports) == 1:
+        found, titles = with_intervals(found, reports[0]), [*titles, "80 % interval"]
+    for row in found:
         if row.section != section:
             section = row.section
             lines += ["", f"### {SECTIONS[section][0]}", "", f"| figure | {' | '.join(titles)} | basis |"]

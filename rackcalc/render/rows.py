@@ -1,11 +1,12 @@
 """Which figures a person sees, in what order and words. The table and the Markdown report are drawn from these rows."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from rackcalc import units
-from rackcalc.quantity import Quantity
+from rackcalc.quantity import KINDS, Quantity
 from rackcalc.record import record
 from rackcalc.show import show_value
 from rackcalc.tree import figures
@@ -18,7 +19,13 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "details": ("How the chips are used", ("details.*",)),
     "link": (
         "Links",
-        ("link.*.time", "link.*.bandwidth", "link.*.temperature", "link.*.bit_error_rate", "link.*.replay_probability"),
+        (
+            "link.???-???.time",
+            "link.???-???.bandwidth",
+            "link.*.temperature",
+            "link.*.bit_error_rate",
+            "link.*.replay_probability",
+        ),
     ),
     "memory": ("Memory", ("memory.*",)),
     "software": ("Second software stack", ("software.factor*", "software.added", "software.porting")),
@@ -55,7 +62,7 @@ SMALL = 0.01  # terms below this share of their group are left out unless all ar
 
 @record
 class Row:
-    """One figure in every estimate. share: of its group, as text, for terms of a sum; "" otherwise."""
+    """One figure in every estimate. share: of its group, as text, for terms of a sum, else "". kind: the weakest."""
 
     section: str
     path: str
@@ -76,20 +83,42 @@ def rows(reports: Sequence[Any], everything: bool = False) -> Iterator[Row]:
             shares = [_share(table, path) for table in tables]
             if not everything and not (_wanted(path, patterns, tables) and _matters(path, found, shares)):
                 continue
-            kinds = [quantity.kind for quantity in found if quantity is not None]
+            weakest = max((quantity.kind for quantity in found if quantity is not None), key=KINDS.index)
             share = f"{shares[0]:.0%}" if len(reports) == 1 and shares[0] is not None else ""
-            yield Row(section, path, tuple(cell(path, quantity) for quantity in found), share, kinds[0])
+            yield Row(section, path, tuple(cell(path, quantity) for quantity in found), share, weakest)
 
 
-def cell(path: str, quantity: Quantity | None) -> str:
+def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
     """A figure as a person reads it; a dash where an estimate has none."""
     if quantity is None:
         return "-"
     spelling = SPELLINGS.get(path)
     value = float(quantity.value)
     if spelling is None or value - value != 0:
-        return show_value(quantity)
-    return f"{units.convert(value, quantity.unit, spelling):,.4g} {spelling.replace('percent', '%')}"
+        return show_value(quantity, digits)
+    return f"{units.convert(value, quantity.unit, spelling):,.{digits}g} {spelling.replace('percent', '%')}"
+
+
+def with_intervals(lines: Sequence[Row], report: Any) -> list[Row]:
+    """The rows of one estimate with a second cell, the 80 % interval."""
+    from rackcalc.interval import Draws
+
+    draws, table = Draws(), dict(figures(report))
+    return [
+        replace(row, cells=(*row.cells, between(row.path, table[row.path], draws.interval(table[row.path]))))
+        for row in lines
+    ]
+
+
+def between(path: str, quantity: Quantity, ends: tuple[float, float]) -> str:
+    """An interval beside its figure: without a unit where that is the figure's; "" where there is no doubt."""
+    if ends[0] == ends[1]:
+        return ""
+    low, high = (cell(path, replace(quantity, value=end), digits=3) for end in ends)
+    unit = cell(path, quantity).partition(" ")[2]
+    if low.partition(" ")[2] == high.partition(" ")[2] == unit:
+        low, high = low.partition(" ")[0], high.partition(" ")[0]
+    return f"{low} .. {high}"
 
 
 def _wanted(path: str, patterns: tuple[str, ...], tables: Sequence[Mapping[str, Quantity]]) -> bool:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from rackcalc.serving.decoders import attention_ffn, draft_verify, gpu_decoder, lpu_decoder, prefill_decode
+from rackcalc.serving.decoders import gpu_decoder, lpu_decoder
 from rackcalc.serving.encoders import encoder_pipeline, gpu_encoder, lpu_encoder
+from rackcalc.serving.mixed import attention_ffn, draft_verify, prefill_decode
 from rackcalc.serving.pools import Service
 from rackcalc.spec.rack import Rack
 

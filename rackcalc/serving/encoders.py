@@ -39,7 +39,7 @@ def gpu_encoder(rack: Rack) -> Service:
         memory={"gpu": gpu_memory(rack, side, work.batch, work.input)},
         transfers={},
         busy={"gpu": ONE},
-        activity={"gpu": gpu_activity(side, passed)},
+        activity={"gpu": gpu_activity(side, passed.memory_utilization, passed.utilization)},
     )
 
 
@@ -56,6 +56,12 @@ def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[lpu.LpuPass
     return passed, held, spill(pool, spilled)
 
 
+def lpu_stage(time: Quantity, passed: lpu.LpuPass, spilled: dict[str, Quantity]) -> Stage:
+    """The LPUs' part: the structural times, and what the compiler leaves on top of them."""
+    compiler = service.left_over(whole=passed.time, part=total(**passed.terms))
+    return Stage(time, "schedule", passed.terms | {"compiler": compiler} | spilled)
+
+
 def lpu_encoder(rack: Rack) -> Service:
     """The whole encoder on the LPUs, one pipeline."""
     pool, work = rack.accelerators.lpu, rack.workload
@@ -67,7 +73,7 @@ def lpu_encoder(rack: Rack) -> Service:
         occupancy=total(bottleneck=passed.bottleneck, **spilled),
         servers=ONE,
         batch=work.batch,
-        stages={"lpu": Stage(time, "schedule", passed.terms | spilled)},
+        stages={"lpu": lpu_stage(time, passed, spilled)},
         memory={"lpu": held},
         transfers={},
         busy={"lpu": ONE},
@@ -100,7 +106,7 @@ def encoder_pipeline(rack: Rack) -> Service:
             "request": request,
             "gpu": gpu_stage(passed),
             "forth": Stage(hop, "link"),
-            "lpu": Stage(whole, "schedule", there.terms | spilled),
+            "lpu": lpu_stage(whole, there, spilled),
             "back": Stage(hop, "link"),
         },
         memory={"gpu": gpu_memory(rack, side, work.batch, work.input), "lpu": held},
@@ -109,7 +115,7 @@ def encoder_pipeline(rack: Rack) -> Service:
             "gpu": service.busy_share(time=passed.time, cycle=cycle, servers=gpus.count),
             "lpu": service.busy_share(time=there.bottleneck, cycle=cycle, servers=ONE),
         },
-        activity={"gpu": gpu_activity(side, passed), "lpu": ONE},
+        activity={"gpu": gpu_activity(side, passed.memory_utilization, passed.utilization), "lpu": ONE},
         crossing=size,
         details={"compiler_factor": there.compiler_factor, "structural": there.structural},
     )

@@ -5,12 +5,14 @@ from dataclasses import field, replace
 
 from rackcalc.formulas import gpu, lpu, service
 from rackcalc.formulas.combine import total
+from rackcalc.formulas.concurrency import gpus_of
 from rackcalc.formulas.link import Transfer, transfer
 from rackcalc.formulas.lpu_cycles import activation_size
 from rackcalc.formulas.transformer import count, kv_cache, model_size, rows, width
 from rackcalc.load import load_part, part_names
 from rackcalc.quantity import Quantity, Source
 from rackcalc.record import record
+from rackcalc.serving.versions import dated
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.links import Link
@@ -61,6 +63,7 @@ class Service:
     ttft: Quantity | None = None
     tpot: Quantity | None = None
     crossing: Quantity | None = None  # bytes of one hop between the pools
+    together: dict[str, Quantity] = field(default_factory=dict)
     details: dict[str, Quantity] = field(default_factory=dict)
 
 
@@ -107,9 +110,12 @@ def gpu_side(rack: Rack, pool: GpuPool) -> Side:
     devices = rack.serving.tensor_parallel
     if devices is None:
         devices = ONE if rack.model.family == "encoder" else pool.count
+    elif rack.serving.data_parallel is not None:
+        devices = gpus_of(groups=rack.serving.data_parallel, width=devices)
+    runtime = dated(rack.serving.runtime, rack.serving.version or "")
     family: Family = load_part("families", pool.part.family)
     copies = service.replicas(count=pool.count, tensor_parallel=devices)
-    return Side(pool.part, family, rack.serving.runtime, devices, gpu_link(rack, pool), copies)
+    return Side(pool.part, family, runtime, devices, gpu_link(rack, pool), copies)
 
 
 def port(ports: Mapping[str, Quantity], use: LinkUse) -> Quantity:
@@ -165,19 +171,19 @@ def bound_by(passed: gpu.GpuPass) -> str:
 def gpu_stage(passed: gpu.GpuPass) -> Stage:
     """A GPU pass as a stage; a host-bound one shows the device time it hides."""
     bound = bound_by(passed)
-    terms = {"host launches": passed.host_time} if bound == "host launches" else dict(passed.terms)
+    terms = {"host_launches": passed.host_time} if bound == "host launches" else dict(passed.terms)
     return Stage(passed.time, bound, terms | {"step_host": passed.step_host})
 
 
-def gpu_activity(side: Side, passed: gpu.GpuPass) -> Quantity:
-    """Power utilization of a GPU while it runs the pass."""
+def gpu_activity(side: Side, memory: Quantity, compute: Quantity) -> Quantity:
+    """Power utilization of a GPU at these utilizations of memory and arithmetic."""
     from rackcalc.formulas.power import decoding_utilization
 
     return decoding_utilization(
         tdp=side.gpu.tdp,
         idle_power=side.gpu.idle_power,
-        memory_utilization=passed.memory_utilization,
-        compute_utilization=passed.utilization,
+        memory_utilization=memory,
+        compute_utilization=compute,
         chips=side.devices,
         floor=side.family.power_floor,
         slope=side.family.power_slope,

@@ -49,7 +49,7 @@ class Model:
         "1", "1 when input and output embeddings are one matrix", at_least=0, default="0"
     )
     full_attention_layers: Quantity | None = number(
-        "1", "layers that attend to everything, where others do not", default=None
+        "1", "layers that attend to everything, where others do not", at_least=0, whole=True, default=None
     )
     sliding_window: Quantity | None = number(
         "token", "window of the other layers (0 token: no KV cache, linear attention)", at_least=0, default=None

@@ -80,6 +80,19 @@ class Workload:
     arrival_rate: Quantity | None = number(
         "request/s", "requests arriving (Poisson); without it the rack is idle but for one", above=0, default=None
     )
+    concurrency: Quantity | None = number(
+        "1",
+        "decoders under a serving engine, in place of arrival_rate: requests kept in flight, each client sending its "
+        "next when the last is answered; as many as find room decode together, whatever the batch",
+        above=0,
+        whole=True,
+        default=None,
+    )
+    sampling: str = text(
+        "decoders under a serving engine: how tokens are chosen (nucleus: top-p or top-k, which sorts the vocabulary)",
+        default="greedy",
+        choices=("greedy", "nucleus"),
+    )
     slo: Quantity | None = number("s", "p99 limit that the priced throughput must meet", above=0, default=None)
     precision: str = text("format of weights and activations", choices=tuple(FORMATS))
     kv_precision: str | None = text(
@@ -113,6 +126,15 @@ class Serving:
         whole=True,
         default=None,
     )
+    data_parallel: Quantity | None = number(
+        "1",
+        "decoders under a serving engine: tensor-parallel groups that share one copy of the experts, each with the "
+        "attention of its own sequences",
+        above=0,
+        whole=True,
+        default=None,
+    )
+    version: str | None = text("version of a serving engine, such as 0.12 (default: of late 2025)", default=None)
     gpu_layers: Quantity | None = number(
         "1", "encoder-pipeline: layers that stay on the GPU (default: none)", at_least=0, whole=True, default=None
     )

@@ -28,7 +28,7 @@ class GemmParameters:
         "B/s", "rate at which one SM loads operands from L2 (mma.sync)", above=0, default=None
     )
     split_k: Quantity = number("s", "second pass of split-K", at_least=0)
-    row_block: Quantity = number("1", "smallest block of rows of the matrix unit", above=0)
+    row_block: Quantity = number("1", "smallest block of rows of the matrix unit", above=0, whole=True)
 
 
 @record
@@ -48,7 +48,7 @@ class DecodeAttentionParameters:
 class PrefillAttentionParameters:
     """One causal or bidirectional attention kernel over whole sequences."""
 
-    tile: Quantity = number("1", "query rows per tile", above=0)
+    tile: Quantity = number("1", "query rows per tile", above=0, whole=True)
     launch: Quantity = number("s", "fixed time", at_least=0)
     compute_share: Quantity = number("1", "share of dense peak", above=0, at_most=1)
     memory_share: Quantity = number("1", "share of memory bandwidth for Q, K, V and output", above=0, at_most=1)
@@ -64,6 +64,10 @@ class RingParameters:
     low_latency_share: Quantity = number("1", "share of link rate of the low-latency protocol", above=0, at_most=1)
     setup: Quantity = number("s", "fixed price of the bandwidth protocol", at_least=0)
     share: Quantity = number("1", "share of link rate of the bandwidth protocol", above=0, at_most=1)
+    pair_factor: Quantity = number("1", "factor on share for gathers between two GPUs", above=0, at_most=1)
+    in_switch_share: Quantity = number(
+        "1", "share of link rate with reduction in the switch, where there is one", above=0, at_most=1
+    )
 
 
 @record
@@ -94,6 +98,8 @@ class Family:
         default=None,
     )
     eight_bit_gain: Quantity = number("1", "8-bit over 16-bit operations per joule", above=0, default="2.07")
+    tf32_gain: Quantity = number("1", "tf32 over 16-bit operations per joule", above=0, default="0.31")
+    fp32_gain: Quantity = number("1", "fp32 over 16-bit operations per joule (no matrix unit)", above=0, default="0.19")
     leakage_share: Quantity = number(
         "1", "leakage as a share of TDP at the reference temperature", at_least=0, at_most=1
     )
@@ -106,23 +112,59 @@ class Family:
 
 
 @record
-class FusedAttention:
-    """Attention kernel inside a compiled encoder engine; its fixed time is that of a matrix product."""
+class Compiled:
+    """Encoder layers inside a compiled engine or hand-written library: few fused kernels, each with a fixed time.
 
-    tile: Quantity = number("1", "query rows per tile", above=0)
-    compute_share: Quantity = number("1", "share of dense peak", above=0, at_most=1)
-    memory_share: Quantity = number("1", "share of memory bandwidth", above=0, at_most=1)
+    Arithmetic runs at the lower of compute_share and what the power cap sustains (Family.sustained_per_watt).
+    """
+
+    kernels: Mapping[str, Quantity] = table(
+        Number("1", "kernels per layer: 4 products, attention, 2 norms, and what is not fused", above=0),
+        "by format",
+        choices=tuple(FORMATS),
+        required=True,
+    )
+    kernel_floor: Quantity = number(
+        "1", "fixed time of a kernel over that of a stand-alone 16-bit matrix product", above=0, default="1"
+    )
+    kernel_time: Quantity | None = number(
+        "s", "fixed time of a kernel on any GPU, where the host launches each by itself", above=0, default=None
+    )
+    host: Quantity = number("s", "copies, embedding and output of a pass", at_least=0)
+    compute_share: Quantity = number("1", "best share of dense peak", above=0, at_most=1)
+    memory_share: Quantity = number("1", "share of memory bandwidth of matrix products", above=0, at_most=1)
+    load_per_cycle: Quantity = number("B", "operands one SM loads per cycle from L2 (mma.sync families)", above=0)
+    split_k: Quantity = number("s", "second pass of split-K", at_least=0)
+    slowdown: Mapping[str, Quantity] = table(
+        Number("1", "products and attention over the best kernels", above=0), "by format", choices=tuple(FORMATS)
+    )
+    attention_tile: Quantity = number("1", "query rows per tile of attention", above=0, whole=True)
+    attention_share: Quantity = number("1", "attention rate over that of large products", above=0, at_most=1)
+    eight_bit_attention: Quantity = number("1", "8-bit over 16-bit attention rate: softmax does not shrink", above=0)
+    norm_passes: Mapping[str, Quantity] = table(
+        Number("1", "passes of one of the two norms over the activations, other element-wise work included", above=0),
+        "by format",
+        choices=tuple(FORMATS),
+        required=True,
+    )
+    norm_share: Quantity = number("1", "share of memory bandwidth of norms", above=0, at_most=1)
+    latency_p95: Quantity = number("1", "95th percentile over mean latency", at_least=1)
+    latency_p99: Quantity = number("1", "99th percentile over mean latency of long passes", at_least=1)
+    ramp_share: Quantity = number("1", "added to latency_p99 by clock ramps in runs of short passes", at_least=0)
+    ramp_time: Quantity = number("s", "pass at which half of ramp_share is left", above=0)
 
 
 @record
 class Engine:
     """Serving engine as a whole: few numbers fitted to published serving runs, instead of a sum of kernels.
 
-    Its fixed times per layer contain every launch, norm and small all-reduce, so none of those is added to them.
+    Its fixed times per layer contain every launch and norm; only all-reduces are added to them. Times of a version
+    released `age` after the reference shrink by `improvement`.
     """
 
     layer_overhead: Quantity = number("s", "fixed time per decoder layer and step", at_least=0)
     expert_overhead: Quantity = number("s", "further fixed time per layer with experts", at_least=0)
+    fp4_expert_overhead: Quantity = number("s", "the same with fused kernels for 4-bit experts", at_least=0)
     latent_overhead: Quantity = number("s", "further fixed time per layer with latent attention", at_least=0)
     attention_share: Quantity = number(
         "1", "part of layer_overhead spent on the attention side of a layer", at_least=0, at_most=1
@@ -132,20 +174,47 @@ class Engine:
     expert_share: Quantity = number("1", "share of memory bandwidth reading experts", above=0, at_most=1)
     kv_share: Quantity = number("1", "share of memory bandwidth reading the KV cache", above=0, at_most=1)
     decode_share: Quantity = number("1", "share of dense peak while decoding", above=0, at_most=1)
-    activation_passes: Quantity = number(
-        "1", "work that grows with the batch and is not split over GPUs, as passes over the activations", at_least=0
+    sequence_time: Quantity = number("s", "host time per sequence and step: scheduling, input, output", at_least=0)
+    sampling_time: Quantity = number(
+        "s", "time per sequence and vocabulary entry to sample with top-p or top-k (a sort)", at_least=0
+    )
+    dispatch_time: Quantity = number(
+        "s", "fixed time to dispatch to experts on other GPUs, or to combine, under data-parallel attention", at_least=0
     )
     prefill_share: Mapping[str, Quantity] = table(
         Number("1", "share of dense peak", above=0, at_most=1),
         "share of peak in prefill by format the matrix unit computes in",
         choices=tuple(FORMATS),
     )
-    expert_prefill_factor: Quantity = number("1", "factor on prefill_share for mixtures of experts", above=0, at_most=1)
+    expert_tile: Quantity = number("1", "rows that an expert's rows are padded to in prefill", at_least=0)
     attention_prefill_share: Quantity = number(
         "1", "share of dense 16-bit peak of attention in prefill", above=0, at_most=1
     )
     prefill_layers: Quantity = number(
         "1", "fixed layer time of a prefill, in units of that of a decode step", at_least=0
+    )
+    wait_steps: Quantity = number("1", "steps a request waits before its prefill starts", at_least=0)
+    burst: Quantity = number(
+        "1",
+        "share of the other requests that arrive at the same moment (start of a run, chance)",
+        at_least=0,
+        at_most=1,
+    )
+    lockstep: Quantity = number(
+        "1", "prefills ahead of one's own when all requests have the same length and finish together", at_least=0
+    )
+    token_time: Quantity = number(
+        "s", "time of the front end per token it sends, beside the engine: bounds the token rate of one server", above=0
+    )
+    memory_use: Quantity = number(
+        "1", "share of what weights and reserve leave that becomes KV cache", above=0, at_most=1
+    )
+    memory_reserve: Quantity = number("B", "kept per GPU for context, workspace and graphs", at_least=0)
+    output_reserve: Quantity = number("1", "share of the output that a running sequence holds KV cache for", at_least=0)
+    improvement: Quantity = number("1/s", "rate at which fixed times shrink from release to release", default="0 1/s")
+    age: Quantity = number("s", "release of this version, after the reference", default="0 s")
+    releases: Mapping[str, Quantity] = table(
+        Number("s", "after the reference; earlier: negative"), "release dates by version"
     )
 
 
@@ -175,9 +244,10 @@ class Runtime:
     elementwise_saving: Quantity = number(
         "s", "removed from the fixed time of norms and element-wise kernels (fusion)", at_least=0, default="0 s"
     )
-    fused_attention: FusedAttention | None = section(
-        FusedAttention, "encoder attention inside a compiled engine; without it, the stand-alone kernel", optional=True
+    compiled: Compiled | None = section(
+        Compiled, "encoders: layers of few fused kernels instead of stand-alone ones", optional=True
     )
+    library_all_reduce: bool = flag("all-reduces go through the general communication library only")
     engine: Engine | None = section(
         Engine, "decoders: the serving engine as a whole instead of a sum of kernels", optional=True
     )
@@ -189,6 +259,12 @@ class Runtime:
     all_reduce_floor: Mapping[str, Quantity] = table(
         Number("s", "kernel plus first flag exchange", at_least=0),
         "fixed time of an all-reduce by family; others take the family's own",
+    )
+    eager_floor: Quantity | None = number(
+        "s", "least time of an all-reduce that the host launches by itself", at_least=0, default=None
+    )
+    eager_floors: Mapping[str, Quantity] = table(
+        Number("s", "least time of an all-reduce that the host launches", at_least=0), "where a family differs"
     )
     all_reduce_per_peer: Quantity = number("s", "added by each further GPU", at_least=0)
     all_reduce_one_shot_share: Quantity = number(

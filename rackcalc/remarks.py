@@ -1,0 +1,82 @@
+"""What must be said beside an answer: everything a reader has to know before quoting a figure."""
+
+from rackcalc.formulas.economics import Money
+from rackcalc.formulas.latency_value import LatencyGain
+from rackcalc.formulas.queueing import Load
+from rackcalc.formulas.thermal import Thermal
+from rackcalc.load import Loaded
+from rackcalc.serving.pools import Service
+from rackcalc.show import show_value
+from rackcalc.spec.rack import Rack
+from rackcalc.units import show
+
+
+def notes(
+    loaded: Loaded,
+    served: Service,
+    queue: Load | None,
+    heat: Thermal,
+    account: Money,
+    gain: LatencyGain | None,
+) -> tuple[str, ...]:
+    """What a reader must know before quoting a figure."""
+    rack, said = loaded.rack, []
+    for name, use in rack.links.items():
+        if use.hypothetical:
+            said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
+    if rack.workload.concurrency is not None:
+        said.append("workload.concurrency: a closed loop of so many requests, whatever the arrival rate; it is priced")
+    elif queue is None:
+        said.append("no arrival_rate: latencies are those of an idle rack, and the planned utilization is priced")
+    said += _serving_notes(rack, served)
+    if rack.serving.runtime is not None:
+        bound = {name: stage.bound_by for name, stage in served.stages.items()}
+        hosts = [name for name, words in bound.items() if words == "host launches"]
+        if hosts:
+            said.append(f"{rack.serving.runtime.name}: host bound in {', '.join(hosts)}; the GPU waits for launches")
+    said += _thermal_notes(rack, heat)
+    if account.cost.unpriced:
+        said.append(f"no price known for {', '.join(account.cost.unpriced)}: costs are without; set economics.price")
+    if gain is not None:
+        said += _gain_notes(gain)
+    if rack.software is not None and rack.accelerators.lpu is not None:
+        said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
+    return tuple(said)
+
+
+def _serving_notes(rack: Rack, served: Service) -> list[str]:
+    said = []
+    limit = rack.workload.slo
+    if limit is not None and float(served.passage.value) > float(limit.value):
+        passage = show_value(served.passage)
+        said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {passage} on the idle rack")
+    pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
+    if pool is not None and shared is not None and float(pool.count.value) % float(shared.value):
+        idle = float(pool.count.value) % float(shared.value)
+        said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared.value:g} share a copy of the model")
+    return said
+
+
+def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:
+    said = []
+    for name, clock in heat.throttle.items():
+        if float(clock.value) < 0.985:
+            said.append(f"{name} throttles to {float(clock.value):.0%} of its clock at full load")
+    over = float(heat.rack_headroom.value)
+    if over < 0:
+        said.append(f"{rack.site.cooling.name}: {show(-over, 'W')} per rack more at full load than it can remove")
+    return said
+
+
+def _gain_notes(gain: LatencyGain) -> list[str]:
+    said = []
+    if gain.excess is not None and float(gain.excess.value) > 0:
+        said.append("the time saved is beyond the range in which this value of latency is believed (latency_value.cap)")
+    if gain.prize_share is not None and float(gain.prize_share.value) > 0.01:
+        share = float(gain.prize_share.value)
+        said.append(
+            f"the value of latency is {share:.1%} of the latency prize of all the world's stock markets: not credible"
+        )
+    if float(gain.value.value) != float(gain.value.value):
+        said.append("the square-root value of latency is outside its domain")
+    return said

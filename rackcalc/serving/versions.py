@@ -1,0 +1,33 @@
+"""Versions of serving engines: fixed times shrink from release to release."""
+
+from dataclasses import replace
+from functools import cache
+
+from rackcalc.spec.runtimes import Runtime
+
+
+def number_of(version: str) -> tuple[int, ...]:
+    """The leading numbers of a version: "1.2.0rc6.post3" -> (1, 2, 0)."""
+    numbers = []
+    for piece in version.split("."):
+        digits = piece[: len(piece) - len(piece.lstrip("0123456789"))]
+        if not digits:
+            break
+        numbers.append(int(digits))
+        if digits != piece:
+            break
+    return tuple(numbers)
+
+
+@cache
+def dated(runtime: Runtime, version: str) -> Runtime:
+    """The runtime at a version: as old as the latest listed release that is not newer; unlisted: the reference."""
+    engine = runtime.engine
+    if engine is None or not version:
+        return runtime
+    ages = {number_of(name): age for name, age in engine.releases.items() if number_of(name)}
+    wanted = number_of(version)
+    age = engine.releases.get(version)
+    if age is None and wanted and ages:
+        age = ages[max((name for name in ages if name <= wanted), default=min(ages))]
+    return runtime if age is None else replace(runtime, engine=replace(engine, age=age))

@@ -1,0 +1,106 @@
+"""Measurements against rackcalc's own figures: read rows, predict each, score the errors."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from importlib import import_module
+from math import nan
+from typing import NamedTuple
+
+from rackcalc.interval import Draws
+from rackcalc.quantity import Quantity
+from rackcalc.validation.read import OTHER_MODELS, Row, Unanswerable
+
+# Kind of measurement -> where its predictor lives: predict(row) -> Quantity, or Unanswerable.
+KINDS = {
+    "gemm": "kernels.gemm",
+    "attention": "kernels.attention",
+    "collective": "kernels.collective",
+    "point_to_point": "copies.point_to_point",
+    "encoder": "encoders.encoder",
+    "lpu": "encoders.lpu",
+    "serving": "serving.serving",
+    "throughput": "serving.throughput",
+    "step_power": "serving.step_power",
+    "mlperf": "encoders.mlperf",
+    "wall_power": "power.wall_power",
+    "facility": "power.facility",
+}
+SHARED = 64  # predictions that share draws: what they have in common is drawn once
+SAMPLE = 20  # rows of a group whose intervals are computed, and as many of each doubling
+CLAIM = "quality C: a claim, or a run not fully known; not scored"
+
+
+class Result(NamedTuple):
+    """One row and what rackcalc says to it. predicted None: no answer, for the reason given.
+
+    low, high: 80 % interval of the prediction in canonical units; nan where none was asked for.
+    """
+
+    row: Row
+    predicted: Quantity | None
+    reason: str = ""
+    low: float = nan
+    high: float = nan
+
+    @property
+    def error(self) -> float:
+        """Predicted over measured, less 1."""
+        assert self.predicted is not None
+        return float(self.predicted.value) / self.row.value - 1
+
+
+@cache
+def predictor_at(place: str) -> Callable[[Row], Quantity]:
+    """The predictor MODULE.NAME of this package."""
+    module, _, name = place.partition(".")
+    try:
+        found: Callable[[Row], Quantity] = getattr(import_module(f"rackcalc.validation.{module}"), name)
+    except ModuleNotFoundError as error:
+        raise Unanswerable(f"no predictor {place} yet") from error
+    return found
+
+
+class _Bounds:
+    """Draws that are shared by a number of predictions, then forgotten."""
+
+    def __init__(self) -> None:
+        self.draws, self.used = Draws(), 0
+
+    def of(self, predicted: Quantity) -> tuple[float, float]:
+        """The 80 % interval of a prediction."""
+        self.used += 1
+        if self.used % SHARED == 0:
+            self.draws = Draws()
+        return self.draws.interval(predicted)
+
+
+_bounds = _Bounds()
+
+
+@lru_cache(maxsize=4096)
+def _answer(described: Row, bounds: bool) -> tuple[Quantity | None, str, float, float]:
+    try:
+        if described.model in OTHER_MODELS and described.kind != "wall_power":
+            raise Unanswerable(f"{described.model} is {OTHER_MODELS[described.model]}; rackcalc models transformers")
+        predicted = predictor_at(KINDS[described.kind])(described)
+    except Unanswerable as reason:
+        return None, str(reason), nan, nan
+    return predicted, "", *(_bounds.of(predicted) if bounds else (nan, nan))
+
+
+def validate(rows: Iterable[Row], most: int = SAMPLE) -> Iterator[Result]:
+    """Each row with its prediction, in order; the same configuration is computed once.
+
+    most: intervals, which take ten times as long as the figures, are computed for about so many rows of each kind,
+    group and metric, evenly spread.
+    """
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for row in rows:
+        if row.quality == "C":
+            yield Result(row, None, CLAIM)
+            continue
+        key = row.kind, row.group, row.metric
+        wanted = seen[key] % (seen[key] // most + 1) == 0 if most else False
+        seen[key] += 1
+        yield Result(row, *_answer(row.described, wanted))

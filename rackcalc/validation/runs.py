@@ -1,0 +1,206 @@
+"""What a row of serving measurements says about its engine and load.
+
+A row becomes a Run (what the engine is) and Numbers (how it is loaded); Numbers may hold arrays, so a fit computes all
+rows of one Run at once.
+"""
+
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
+
+from rackcalc.formulas import gpu as passes
+from rackcalc.formulas import service
+from rackcalc.formulas.combine import smallest
+from rackcalc.formulas.concurrency import (
+    Loop,
+    closed_loop,
+    gpus_of,
+    room,
+    shortened,
+    speculative_tpot,
+    tokens_checked,
+    tokens_per_step,
+)
+from rackcalc.formulas.gpu import GpuPass
+from rackcalc.formulas.transformer import ModelSize, count, model_size
+from rackcalc.load import load_part
+from rackcalc.quantity import Quantity, constant
+from rackcalc.record import record
+from rackcalc.serving.pools import default_link
+from rackcalc.serving.versions import dated
+from rackcalc.spec.chips import GPU
+from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.links import Link
+from rackcalc.spec.models import Model
+from rackcalc.spec.runtimes import Engine, Runtime
+from rackcalc.validation.kernels import gpu, runtime_named
+from rackcalc.validation.read import Row, Unanswerable
+
+ONE, NONE = count(1.0, "one"), count(0.0, "none")
+LOOSE = constant(1e-9, "s", "front end", "assumed", note="a benchmark inside the process: nothing is sent")
+DRAFTED = constant(3.0, "1", "drafted tokens", "assumed", note="not stated by the run; 1 to 3 are usual")
+ACCEPTANCE = constant(0.6, "1", "acceptance of drafted tokens", "assumed", note="not stated by the run")
+MIXED_LENGTHS = constant(0.9, "1", "length over the stated", "published", "aic-data", "80 to 100 % of it, uniform")
+PROGRAMS = {"trtllm": "trtllm", "nim": "trtllm", "vllm": "vllm", "sglang": "sglang"}
+
+
+class Run(NamedTuple):
+    """What a row says about the engine, beside numbers. words: of the runtime, after program and version."""
+
+    part: str
+    model: str
+    precision: str
+    program: str
+    version: str
+    words: tuple[str, ...]
+    grouped: bool  # data-parallel attention
+    sampled: bool
+    equal_lengths: bool
+    served: bool  # over HTTP; else a benchmark inside the process
+
+
+@record
+class Numbers:
+    """How a Run is loaded. Counts are of one engine, lengths in tokens; groups: of data-parallel attention."""
+
+    devices: Quantity
+    groups: Quantity
+    prompt: Quantity
+    output: Quantity
+
+
+@record
+class Stand:
+    """The parts of the catalog that a Run names."""
+
+    gpu: GPU
+    model: Model
+    runtime: Runtime
+    engine: Engine
+    link: Link
+    kv: str
+    size: ModelSize
+
+
+def run_of(row: Row) -> Run:
+    """The engine of a row. Unanswerable where the row does not say enough."""
+    program, *words = row.runtime.split() or [""]
+    if program not in PROGRAMS:
+        raise Unanswerable(f'no serving engine "{program}" in the catalog')
+    if row.precision not in FORMATS:
+        raise Unanswerable("the format of the weights is not stated")
+    if row.pipeline_parallel not in ("", "1"):
+        raise Unanswerable("a pipeline over GPUs: engines here share layers, not depth")
+    version = next((word for word in words if word[0].isdigit()), "")
+    nightly = any(word.startswith("nightly") for word in words)
+    return Run(
+        part=row.part,
+        model=row.model,
+        precision=row.precision,
+        program=PROGRAMS[program],
+        version="nightly" if nightly else "" if program == "nim" else version,
+        words=tuple(word for word in words if word in ("mtp", "kv-fp8")),
+        grouped=row.data_parallel not in ("", "1"),
+        sampled=row.kind == "step_power",
+        equal_lengths=row.scenario == "nvidia-silicon-run",
+        served=row.kind in ("serving", "step_power"),
+    )
+
+
+@cache
+def stand(run: Run) -> Stand:
+    """The parts of the catalog that a Run names."""
+    part, model = gpu(Row("", "", run.part, "", 0.0, "")), load_part("models", run.model)
+    if model.family != "decoder":
+        raise Unanswerable(f"{run.model} is an encoder; this kind is about generation")
+    runtime = dated(runtime_named(run.program), run.version)
+    assert runtime.engine is not None
+    engine = runtime.engine if run.served else replace(runtime.engine, token_time=LOOSE)
+    link = load_part("links", default_link(part.ports) or "pcie4")
+    kv = "fp8" if FORMATS[run.precision] <= 1 or "kv-fp8" in run.words else "bf16"
+    return Stand(part, model, runtime, engine, link, kv, model_size(model, run.precision, kv))
+
+
+def prompts(run: Run, numbers: Numbers, together: Quantity = ONE) -> GpuPass:
+    """The prefill of `together` prompts."""
+    on = stand(run)
+    return passes.prefill(
+        on.gpu,
+        load_part("families", on.gpu.family),
+        on.runtime,
+        on.model,
+        run.precision,
+        on.kv,
+        together,
+        numbers.prompt,
+        numbers.devices,
+        on.link,
+        on.model.experts is not None,
+        numbers.groups if run.grouped else None,
+    )
+
+
+def step(run: Run, numbers: Numbers, batch: Quantity) -> GpuPass:
+    """A decode step of a batch; with speculation, each sequence has its drafted tokens checked too."""
+    on = stand(run)
+    context = service.mean_context(prompt=numbers.prompt, output=numbers.output)
+    checked = tokens_checked(drafted=DRAFTED) if "mtp" in run.words else None
+    return passes.decode(
+        on.gpu,
+        load_part("families", on.gpu.family),
+        on.runtime,
+        on.model,
+        run.precision,
+        on.kv,
+        batch,
+        context,
+        numbers.devices,
+        on.link,
+        on.model.experts is not None,
+        numbers.groups if run.grouped else None,
+        run.sampled,
+        checked,
+    )
+
+
+def per_token(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
+    """Time per output token of a step without prefills."""
+    time = step(run, numbers, batch).time
+    if "mtp" not in run.words:
+        return service.step_per_token(step=time)
+    return speculative_tpot(step=time, tokens=tokens_per_step(drafted=DRAFTED, acceptance=ACCEPTANCE))
+
+
+def fits(run: Run, numbers: Numbers) -> Quantity:
+    """Sequences whose KV cache fits."""
+    on = stand(run)
+    lengths = {"prompt": numbers.prompt, "output": numbers.output}
+    return room(on.gpu, on.engine, on.model, on.size, **lengths, devices=numbers.devices, groups=numbers.groups)
+
+
+def loop(run: Run, numbers: Numbers, concurrency: Quantity) -> Loop:
+    """One engine with so many requests in flight."""
+    on = stand(run)
+    return closed_loop(
+        on.engine,
+        on.runtime.request_host,
+        concurrency,
+        fits(run, numbers),
+        prompts(run, numbers),
+        lambda batch: per_token(run, numbers, batch),
+        numbers.output,
+        run.equal_lengths,
+    )
+
+
+def numbers_of(row: Row) -> Numbers:
+    """The numbers of a row's engine."""
+    parts = row.number("parts", "1") if row.parts else row.number("tensor_parallel", "1")
+    groups = row.number("data_parallel", "1") if row.data_parallel else ONE
+    devices = parts
+    if row.tensor_parallel:
+        devices = smallest(parts=parts, engine=gpus_of(groups=groups, width=row.number("tensor_parallel", "1")))
+    lengths = {"prompt": row.number("input_tokens", "token"), "output": row.number("output_tokens", "token")}
+    if row.scenario == "inferencex":
+        lengths = {name: shortened(length=length, share=MIXED_LENGTHS) for name, length in lengths.items()}
+    return Numbers(devices, groups, **lengths)

@@ -1,0 +1,256 @@
+"""Language models under load: servers, static batches, decoding with power, MLPerf."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+from rackcalc.formulas.combine import smallest, total
+from rackcalc.formulas.concurrency import (
+    SHARPNESS,
+    Loop,
+    all_engines,
+    at_rate,
+    batch_rate,
+    diluted,
+    itl_quantile,
+    least_prefills,
+    mean_stall,
+    one_engine,
+    one_token,
+    paced,
+    per_part,
+    static_rate,
+    token_rate,
+    typical_stall,
+    user_rate,
+    with_prefills,
+)
+from rackcalc.formulas.power import busy_gpu_power, energy_per_token, pool_power
+from rackcalc.formulas.service import sustained_rate
+from rackcalc.formulas.transformer import count
+from rackcalc.load import load_part
+from rackcalc.quantity import Quantity, constant
+from rackcalc.validation.kernels import gpu
+from rackcalc.validation.read import Row, Unanswerable
+from rackcalc.validation.runs import Numbers, Run, fits, loop, numbers_of, per_token, prompts, run_of, stand, step
+
+ONE = count(1.0, "one")
+LARGEST = constant(2048.0, "1", "sequences per step at most", "published", "trtllm-bench", "default of the runtime")
+
+
+@lru_cache(maxsize=512)
+def loaded(run: Run, key: Row) -> Loop:
+    """The engine of a row under its load."""
+    numbers = numbers_of(key)
+    if key.concurrency:
+        return loop(run, numbers, key.number("concurrency", "1"))
+    if key.request_rate in ("", "inf"):
+        raise Unanswerable(
+            "all requests at once, and how many is not stated" if key.request_rate else "load not stated"
+        )
+    gpus = key.number("parts", "1")
+    rate = one_engine(rate=key.number("request_rate", "request/s"), gpus=gpus, devices=numbers.devices)
+    found = at_rate(lambda number: loop(run, numbers, number), rate, fits(run, numbers))
+    if found.rate.value < 0.95 * rate.value:
+        raise Unanswerable("the rate is beyond the capacity: the line grows as long as the run, which is not stated")
+    return found
+
+
+def _key(row: Row) -> Row:
+    """What the metrics of one case share."""
+    return row._replace(metric="", operation="", mode="")
+
+
+def serving(row: Row) -> Quantity:
+    """Server under load: times and rates, means."""
+    run, numbers = run_of(row), numbers_of(row)
+    if row.mode == "static":
+        return static(row, run, numbers)
+    found = loaded(run, _key(row))
+    if row.metric == "tpot_mean":
+        return found.tpot
+    if row.metric == "ttft_mean":
+        return found.ttft
+    if row.metric == "token_rate_per_user":
+        return user_rate(tpot=found.tpot)
+    gpus = row.number("parts", "1") if row.parts else numbers.devices
+    return rate_of(row.metric, all_engines(rate=found.rate, gpus=gpus, devices=numbers.devices), numbers)
+
+
+def rate_of(metric: str, rate: Quantity, numbers: Numbers) -> Quantity:
+    """A rate in the unit of a metric."""
+    if metric in ("request_rate", "sample_rate"):
+        return rate
+    if metric == "output_token_rate":
+        return token_rate(rate=rate, tokens=numbers.output)
+    if metric == "total_token_rate":
+        return token_rate(rate=rate, tokens=total(prompt=numbers.prompt, output=numbers.output))
+    raise Unanswerable(f"{metric} of a server")
+
+
+def static(row: Row, run: Run, numbers: Numbers) -> Quantity:
+    """One fixed batch: prefilled together, then generating together."""
+    batch = row.number("batch", "1")
+    if row.metric == "ttft_mean":
+        return prompts(run, numbers, batch).time
+    tpot = per_token(run, numbers, batch)
+    if row.metric == "tpot_mean":
+        return tpot
+    if row.metric == "token_rate_per_user":
+        return user_rate(tpot=tpot)
+    filled = prompts(run, numbers, batch).time
+    return static_rate(batch=batch, output=numbers.output, prefill=filled, tpot=tpot)
+
+
+def throughput(row: Row) -> Quantity:
+    """Tables of a runtime's makers: first token at batch 1, static batches, all requests at once."""
+    run = run_of(row)
+    if row.metric == "ttft_mean":
+        numbers = numbers_of(row._replace(output_tokens=row.output_tokens or "1"))
+        return prompts(run, numbers, row.number("batch", "1")).time
+    numbers = numbers_of(row)
+    if row.scenario == "max-load":
+        found = loop(run, numbers, most(run, numbers))
+        rate = all_engines(rate=found.rate, gpus=row.number("parts", "1"), devices=numbers.devices)
+        return rate_of(row.metric, rate, numbers)
+    rate = static(row._replace(metric="output_token_rate"), run, numbers)
+    if row.metric == "output_token_rate_per_part":
+        return per_part(rate=rate, parts=row.number("parts", "1"))
+    return rate
+
+
+def most(run: Run, numbers: Numbers) -> Quantity:
+    """Requests an engine can have in flight."""
+    return smallest(room=fits(run, numbers), limit=LARGEST)
+
+
+# Prompts of the ML.ENERGY tasks are not in its tables: usual lengths of such prompts.
+PROMPTS = {
+    "lm-arena-chat": constant(250.0, "token", "prompt of a chat", "assumed", "mlenergy"),
+    "gpqa": constant(250.0, "token", "prompt of a question", "assumed", "mlenergy"),
+    "sourcegraph-fim": constant(600.0, "token", "prompt of code to fill in", "assumed", "mlenergy"),
+    "image-chat": constant(1200.0, "token", "prompt with an image", "assumed", "mlenergy"),
+    "video-chat": constant(4000.0, "token", "prompt with a video", "assumed", "mlenergy"),
+}
+QUANTILES = {
+    "tpot_p90": (1.2816, 0.9),
+    "tpot_p95": (1.6449, 0.95),
+    "tpot_p99": (2.3263, 0.99),
+}
+
+
+def _level(metric: str) -> dict[str, Quantity]:
+    z, level = QUANTILES[metric]
+    return {
+        "z": constant(z, "1", "normal quantile", "published"),
+        "correction": constant((z * z - 1) / 6 - 0.5, "1", "Cornish-Fisher correction", "published"),
+        "level": constant(level, "1", "level", "given"),
+    }
+
+
+def median_step(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
+    """Median time between two tokens of a sequence, `batch` of which decode."""
+    stall = typical_stall(prefill=prompts(run, numbers).time, decoding=batch, output=numbers.output)
+    tpot = total(step=per_token(run, numbers, batch), stall=stall)
+    return paced(tpot=tpot, decoding=batch, front_end=stand(run).engine.token_time, sharpness=SHARPNESS)
+
+
+def step_power(row: Row) -> Quantity:
+    """Decoding at a given mean batch: times between tokens, rate, power of the GPUs."""
+    prompt = PROMPTS.get(row.scenario)
+    if prompt is None and not row.input_tokens:
+        raise Unanswerable(f"length of the prompts of {row.scenario} is not stated")
+    run, batch = run_of(row), row.number("batch", "1")
+    numbers = numbers_of(row._replace(input_tokens=row.input_tokens or "1"))
+    if prompt is not None and not row.input_tokens:
+        numbers = replace(numbers, prompt=prompt)
+    on, load = stand(run), {"decoding": batch, "output": numbers.output}
+    alone = per_token(run, numbers, batch)
+    first = prompts(run, numbers)
+    pace = {"decoding": batch, "front_end": on.engine.token_time, "sharpness": SHARPNESS}
+    if row.metric == "tpot_p50":
+        return median_step(run, numbers, batch)
+    if row.metric in QUANTILES:
+        at = _level(row.metric)
+        floor = least_prefills(**load, level=at.pop("level"))
+        return paced(tpot=itl_quantile(tpot=alone, **load, prefill=first.time, **at, floor=floor), **pace)
+    stall = mean_stall(prefill=first.time, **load)
+    mean = paced(tpot=total(step=alone, stall=stall), **pace)
+    rate = batch_rate(decoding=batch, tpot=mean)
+    if row.metric == "tpot_mean":
+        return mean
+    if row.metric == "output_token_rate":
+        return rate
+    passed = step(run, numbers, batch)
+    memory = diluted(utilization=passed.memory_utilization, step=alone, interval=mean)
+    compute = with_prefills(
+        steps=diluted(utilization=passed.utilization, step=alone, interval=mean),
+        prefill=first.utilization,
+        stall=stall,
+        interval=mean,
+    )
+    power = busy_gpu_power(on.gpu, load_part("families", on.gpu.family), memory, compute, numbers.devices)
+    power = pool_power(count=numbers.devices, power=power)
+    if row.metric == "power_mean":
+        return power
+    if row.metric == "energy_per_token":
+        return one_token(energy=energy_per_token(power=power, throughput=rate))
+    raise Unanswerable(f"{row.metric} of a decoding GPU")
+
+
+# Mean lengths of MLPerf's data sets; outputs are what the results divide to. beams: sequences per request.
+DATA_SETS = {
+    "llama-2-70b": (294.0, 282.0, 1.0),
+    "llama-3.1-8b": (778.0, 128.6, 1.0),
+    "deepseek-r1": (800.0, 3714.0, 1.0),
+    "gpt-j-6b": (924.0, 69.0, 4.0),
+}
+SERVER = constant(0.93, "1", "server over offline rate", "measured", "mlperf-llm", "within the limits on ttft and tpot")
+
+
+def mlperf(row: Row) -> Quantity:
+    """MLPerf language models: offline and server rates, server times at the stated load."""
+    if row.model not in DATA_SETS:
+        raise Unanswerable(f"the lengths of MLPerf's {row.model} data set are not known here")
+    if "maxq" in row.mode.split():
+        raise Unanswerable("a language model under a power cap")
+    best = best_engine(row._replace(metric="", request_rate="", scenario="", operation=""))
+    gpus, rate = row.number("parts", "1"), best[2]
+    if row.metric in ("sample_rate", "output_token_rate"):
+        whole = rate_of(row.metric, rate, best[1])
+        return whole if row.scenario == "offline" else of_offline(best, row)
+    if row.metric not in ("ttft_mean", "tpot_mean", "latency_mean") or not row.request_rate:
+        raise Unanswerable(f"{row.metric}: percentiles over a data set of many lengths")
+    run, numbers, _ = best
+    offered = one_engine(rate=row.number("request_rate", "request/s"), gpus=gpus, devices=numbers.devices)
+    found = at_rate(lambda number: loop(run, numbers, number), offered, most(run, numbers))
+    return {"ttft_mean": found.ttft, "tpot_mean": found.tpot, "latency_mean": found.time}[row.metric]
+
+
+@lru_cache(maxsize=256)
+def best_engine(row: Row) -> tuple[Run, Numbers, Quantity]:
+    """The engine that gives the highest offline rate of a system, as a submitter would choose it."""
+    program = "vllm" if "vllm" in row.runtime.split() else "trtllm"
+    prompt, output, beams = DATA_SETS[row.model]
+    if beams != 1:
+        raise Unanswerable("beam search: several sequences per request")
+    peaks = gpu(row).peak
+    stored = "fp4" if "fp4" in peaks else "fp8" if "fp8" in peaks else "fp16"
+    stated = row._replace(kind="mlperf", runtime=program, precision=row.precision or stored)
+    run, gpus = run_of(stated), row.number("parts", "1")
+    lengths = {
+        "prompt": constant(prompt, "token", "mean prompt of the data set", "published", "mlperf-llm"),
+        "output": constant(output, "token", "mean output of the data set", "measured", "mlperf-llm"),
+    }
+    engines = []
+    for width in (1, 2, 4, 8):
+        if width <= gpus.value:
+            size = constant(float(width), "1", "GPUs per engine", "assumed", note="the best for the offline rate")
+            numbers = Numbers(size, ONE, **lengths)
+            found = loop(run, numbers, most(run, numbers))
+            engines.append((run, numbers, all_engines(rate=found.rate, gpus=gpus, devices=size)))
+    return max(engines, key=lambda engine: float(engine[2].value))
+
+
+def of_offline(best: tuple[Run, Numbers, Quantity], row: Row) -> Quantity:
+    """The rate in the server scenario."""
+    return rate_of(row.metric, sustained_rate(capacity=best[2], utilization=SERVER), best[1])

@@ -1,0 +1,135 @@
+"""The JSON Schema of rack files, and the declarations it is made from."""
+
+import dataclasses
+import importlib
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+import rackcalc.spec
+from rackcalc.fields import declarations
+
+CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
+MODULES = [
+    importlib.import_module(f"rackcalc.spec.{module.name}") for module in pkgutil.iter_modules(rackcalc.spec.__path__)
+]
+RECORDS = sorted(
+    {
+        value
+        for module in MODULES
+        for value in vars(module).values()
+        if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__.startswith("rackcalc.spec")
+    },
+    key=lambda cls: cls.__name__,
+)
+
+
+@pytest.fixture(scope="module")
+def schema() -> Any:
+    """What the command prints."""
+    done = subprocess.run([sys.executable, "-m", "rackcalc", "schema"], capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def validator(schema: Any) -> jsonschema.Draft202012Validator:
+    """The schema, ready to judge."""
+    return jsonschema.Draft202012Validator(schema)
+
+
+def data(text: str) -> Any:
+    """A rack as an editor's YAML language server sees it."""
+    return yaml.safe_load(text)
+
+
+def test_schema_is_draft_2020_12(schema: Any) -> None:
+    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    jsonschema.Draft202012Validator.check_schema(schema)
+
+
+def test_every_reference_leads_somewhere(schema: Any) -> None:
+    names = set(schema["$defs"])
+    used = {part.partition('"')[0] for part in json.dumps(schema).split("#/$defs/")[1:]}
+    assert used and used <= names and all(schema["$defs"][name] for name in names)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_bundled_rack_is_valid(path: Path, validator: jsonschema.Draft202012Validator) -> None:
+    assert not [f"{e.json_path}: {e.message}" for e in validator.iter_errors(data(path.read_text(encoding="utf-8")))]
+
+
+GOOD = """
+name: A
+accelerators: {gpu: {part: b200-sxm, count: 8}}
+links: {gpu-gpu: {part: nvlink5, hypothetical: false}}
+model: bert-large
+workload: {input: 128 token, batch: 1, precision: fp16}
+serving: {split: gpu, runtime: tensorrt}
+site: {cooling: air, inlet: 27 degC}
+economics: {price: {gpu: {value: 7 USD, low: 6 USD, high: 9 USD, kind: press}}}
+gates: [{fail_if: latency.p99 > 2 ms}]
+scenarios: {b: {workload.batch: 8}}
+"""
+
+WRONG = {
+    "a misspelt section": ("workload:", "worklaod:"),
+    "a misspelt field": ("batch: 1", "bacth: 1"),
+    "no model": ("model: bert-large\n", ""),
+    "no precision": (", precision: fp16", ""),
+    "a chip that is not in the catalog": ("part: b200-sxm", "part: b2000"),
+    "a model that is not in the catalog": ("model: bert-large", "model: bert-huge"),
+    "a format that does not exist": ("fp16", "fp17"),
+    "a split that does not exist": ("split: gpu", "split: both"),
+    "a pool that does not exist": ("{gpu: {part", "{tpu: {part"),
+    "a link between pools that do not exist": ("gpu-gpu:", "gpu-tpu:"),
+    "a bare number where a unit belongs": ("input: 128 token", "input: 128"),
+    "a word where yes or no belongs": ("hypothetical: false", "hypothetical: maybe"),
+    "a list where a mapping belongs": ("site: {cooling: air, inlet: 27 degC}", "site: [air]"),
+    "a kind that does not exist": ("kind: press", "kind: rumour"),
+    "a range without its value": ("value: 7 USD, ", ""),
+    "a gate that is no mapping": ("[{fail_if: latency.p99 > 2 ms}]", "[latency.p99 > 2 ms]"),
+    "a scenario that is no mapping": ("{b: {workload.batch: 8}}", "{b: fast}"),
+}
+
+
+def test_the_good_rack_is_valid(validator: jsonschema.Draft202012Validator) -> None:
+    assert not list(validator.iter_errors(data(GOOD)))
+
+
+@pytest.mark.parametrize(("old", "new"), WRONG.values(), ids=WRONG)
+def test_wrong_rack_is_not_valid(old: str, new: str, validator: jsonschema.Draft202012Validator) -> None:
+    assert GOOD.count(old) >= 1
+    assert list(validator.iter_errors(data(GOOD.replace(old, new, 1))))
+
+
+@pytest.mark.parametrize(("old", "new"), WRONG.values(), ids=WRONG)
+def test_the_program_refuses_what_the_schema_refuses(old: str, new: str) -> None:
+    command = [sys.executable, "-m", "rackcalc", "estimate", "-", "--json"]
+    done = subprocess.run(command, input=GOOD.replace(old, new, 1), capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("cls", RECORDS, ids=lambda cls: cls.__name__)
+def test_every_field_says_what_it_is(cls: type) -> None:
+    assert cls.__doc__ and not cls.__doc__.startswith(f"{cls.__name__}("), "dataclasses write such a text by themselves"
+    declared = declarations(cls)
+    assert set(declared) == {item.name for item in dataclasses.fields(cls)}, "a field without a declaration"
+    assert all(declared_as.doc.strip() for declared_as in declared.values())
+
+
+def test_every_word_of_the_schema_is_described(schema: Any) -> None:
+    objects = {"": schema, **schema["$defs"]}
+    silent = [
+        f"{name}.{key}"
+        for name, item in objects.items()
+        for key, value in item["properties"].items()
+        if not value.get("description")
+    ]
+    assert len(objects) > 20 and not silent
