@@ -45,5 +45,8 @@ fix: $(TOOLS)  ## format and mend what lint can mend
 units: $(PROGRAM)  ## regenerate the table of unit spellings from units.txt
 	$(BIN)/python -m rackcalc.units > rackcalc/units_table.py.new && mv rackcalc/units_table.py.new rackcalc/units_table.py
 
+fit: $(TOOLS)  ## refit the serving engines from the bundled measurements and show what moved
+	$(BIN)/python -m rackcalc.validation.fit
+
 clean:  ## remove everything that was generated
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -5,6 +5,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -40,6 +41,7 @@ def steps(quantity: Quantity, name: str, depth_limit: int = 99) -> Iterator[Step
     yield from follow(quantity, name, 0)
 
 
+@cache
 def body(formula: Formula) -> str:
     """The code of a formula without signature and docstring, as it stands in the file."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(formula.function)))

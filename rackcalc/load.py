@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from rackcalc import units
-from rackcalc.document import Node, assign, parse, plain, read_text
-from rackcalc.errors import InputError, Problem, failure, shortened
+from rackcalc.document import Node, parse, plain, read_text
+from rackcalc.errors import InputError, Problem, failure
 from rackcalc.fields import (
     REQUIRED,
     Declared,
@@ -29,7 +29,7 @@ from rackcalc.spec.catalog import CATALOG
 PACKAGE = Path(__file__).parent
 MOST_TEXT = 200  # characters of a number with its unit
 _FLAG_WORDS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-_VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")
+VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")
 
 
 def suggest(word: str, words: Iterable[str]) -> str:
@@ -163,6 +163,8 @@ class Builder:
             if declared.choices and key not in declared.choices:
                 message = f"unknown key{suggest(key, declared.choices)}"
                 self.problems.append(child.key_problem(_join(path, key), message))
+            elif not key.isprintable():
+                self.problems.append(child.key_problem(_join(path, key), "cannot be printed; choose another name"))
             else:
                 result[key] = self.item(declared.of, child, _join(path, key))
         return result
@@ -187,32 +189,20 @@ class Builder:
 
     def number(self, declared: Number, node: Node, path: str) -> Quantity | None:
         """A Quantity from "900 GB/s" or {value: 900 GB/s, low:, high:, kind:, source:, note:}."""
-        parts: Mapping[str, Node] = {"value": node}
-        if isinstance(node.value, dict):
-            parts = node.value
-            for key, child in parts.items():
-                if key not in _VALUE_KEYS:
-                    self.fail(child, _join(path, key), f"unknown key{suggest(key, _VALUE_KEYS)}")
-            if "value" not in parts:
-                self.fail(node, path, f"has no value; expected {units.expected(declared.unit, declared.example)}")
-                return None
-        for key in ("source", "note"):
-            if key in parts and not isinstance(parts[key].value, str | None):
-                self.fail(parts[key], _join(path, key), f"expected text, got {parts[key].kind}")
-        value = self.scalar(declared, parts["value"], path)
+        parts = self.number_parts(declared, node, path)
+        if "value" not in parts:
+            return None
+        place = parts["value"]
+        value = self.scalar(declared, place, path)
         low, high = (self.scalar(declared, parts[k], _join(path, k)) if k in parts else None for k in ("low", "high"))
         if value is None:
             return None
         if (low is not None and low > value) or (high is not None and high < value):
-            self.fail(parts["value"], path, "the value lies outside its own low and high")
-        place = parts["value"]
-        words = {k: (parts[k].value or "") if k in parts else "" for k in ("kind", "source", "note")}
-        kind = str(words["kind"] or self.default_kind)
-        if kind not in KINDS:
-            self.fail(
-                parts["kind"], _join(path, "kind"), f"expected one of {', '.join(KINDS)}, got {parts['kind'].kind}"
-            )
-        source = Source(kind, str(words["source"]), place.file, place.line, place.column, str(words["note"]))
+            self.fail(place, path, "the value lies outside its own low and high")
+        words = {key: str(parts[key].value or "") for key in ("kind", "source", "note") if key in parts}
+        kind = words.get("kind") or self.default_kind
+        reference, note = words.get("source", ""), words.get("note", "")
+        source = Source(kind, reference, place.file, place.line, place.column, note)
         return Quantity(
             value,
             declared.unit,
@@ -223,6 +213,20 @@ class Builder:
             absolute=declared.absolute,
             exact=declared.whole,
         )
+
+    def number_parts(self, declared: Number, node: Node, path: str) -> Mapping[str, Node]:
+        """The value, its range and its source, by name; their words are checked, the numbers not yet."""
+        if not isinstance(node.value, dict):
+            return {"value": node}
+        for key, child in node.value.items():
+            if key not in VALUE_KEYS:
+                problem = child.key_problem(_join(path, key), f"unknown key{suggest(key, VALUE_KEYS)}")
+                self.problems.append(problem)
+            elif key in ("kind", "source", "note") and child.value is not None:
+                self.text(Text("text", default="", choices=KINDS if key == "kind" else ()), child, _join(path, key))
+        if "value" not in node.value:
+            self.fail(node, path, f"has no value; expected {units.expected(declared.unit, declared.example)}")
+        return node.value
 
     def scalar(self, declared: Number, node: Node, path: str) -> float | None:
         example = declared.example or ("8" if declared.whole and declared.unit == "1" else "")
@@ -419,6 +423,7 @@ def find_rack(name: str) -> tuple[str, str]:
 def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = ()) -> Loaded:
     """A rack from YAML text. sets: PATH=VALUE overrides, applied after the scenario. InputError with every problem."""
     from rackcalc.gates import written_problems
+    from rackcalc.overrides import apply_scenario, apply_set
     from rackcalc.spec.rack import Rack
 
     builder = Builder()
@@ -428,9 +433,9 @@ def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = ()
         raise InputError(builder.problems)
     scenarios = root.value.get("scenarios")
     root = replace(root, value={k: v for k, v in root.value.items() if k != "scenarios"})
-    root = _apply_scenario(root, scenarios, scenario, builder)
+    root = apply_scenario(root, scenarios, scenario, builder)
     for assignment in sets:
-        root = _apply_set(root, assignment, builder)
+        root = apply_set(root, assignment, builder)
     rack = builder.build(Rack, root)
     builder.problems += written_problems(builder.where)
     if builder.problems:
@@ -449,96 +454,3 @@ def scenario_names(text: str, file: str) -> tuple[str, ...]:
     root = parse(text, file)
     node = root.value.get("scenarios") if isinstance(root.value, dict) else None
     return tuple(node.value) if node is not None and isinstance(node.value, dict) else ()
-
-
-def _apply_scenario(root: Node, scenarios: Node | None, chosen: str, builder: Builder) -> Node:
-    """The tree with the chosen scenario's overrides; the form of all scenarios is checked."""
-    if scenarios is None or scenarios.value is None:
-        table: dict[str, Node] = {}
-    elif isinstance(scenarios.value, dict):
-        table = scenarios.value
-    else:
-        builder.fail(scenarios, "scenarios", f"expected a mapping of names to overrides, got {scenarios.kind}")
-        return root
-    for name, node in table.items():
-        if not isinstance(node.value, dict | None):
-            builder.fail(node, f"scenarios.{name}", f"expected a mapping of paths to values, got {node.kind}")
-            continue
-        for path, override in (node.value or {}).items():
-            unknown = unknown_step(path)
-            if unknown:
-                builder.problems.append(override.key_problem(f"scenarios.{name}.{path}", unknown))
-    if chosen and chosen not in table:
-        place = scenarios or root
-        builder.problems.append(place.key_problem("scenarios", f'no scenario "{chosen}"{_known(chosen, table)}'))
-    overrides = table[chosen].value if chosen in table else None
-    for path, node in (overrides if isinstance(overrides, dict) else {}).items():
-        if not unknown_step(path):
-            root = _assigned(root, path, node, builder)
-    return root
-
-
-def _known(word: str, words: Iterable[str]) -> str:
-    return suggest(word, words) or ("" if words else "; the file has none")
-
-
-def _assigned(root: Node, path: str, node: Node, builder: Builder) -> Node:
-    """The tree with the node put at the path; unchanged, with a problem, where that cannot be."""
-    try:
-        return assign(root, path, node)
-    except InputError as error:
-        builder.problems += error.problems
-        return root
-
-
-def _apply_set(root: Node, assignment: str, builder: Builder) -> Node:
-    """The tree with one --set PATH=VALUE; the value is YAML, typed by the field it is for."""
-    path, equals, value = (part.strip() for part in assignment.partition("="))
-    if not equals or not path:
-        message = f'expected PATH=VALUE such as "workload.batch=8", got "{shortened(assignment)}"'
-        builder.problems.append(Problem("--set", 0, 0, "", message))
-        return root
-    unknown = unknown_step(path)
-    if unknown:
-        builder.problems.append(Problem("--set", 0, 0, path, unknown))
-        return root
-    try:
-        node = parse(value, "--set") if value[:1] in ("[", "{") else Node(value or None, "--set")
-    except InputError as error:
-        builder.problems += [Problem("--set", 0, 0, path, problem.message) for problem in error.problems]
-        return root
-    return _assigned(root, path, node, builder)
-
-
-def unknown_step(path: str) -> str:
-    """Why a dotted path names nothing in a rack file; "" when it does name something."""
-    from rackcalc.spec.rack import Rack
-
-    current: Any = Section(Rack, "a rack")
-    before = ""
-    inside = f" in {path!r}" if "." in path else " in a rack"
-    for step in path.split("."):
-        if isinstance(current, Part):
-            current = CATALOG[current.kind] if step != "from" else Text("name")
-            if isinstance(current, Text):
-                before = step
-                continue
-        if isinstance(current, Section):
-            current = current.type
-        if isinstance(current, type):
-            known = declarations(current)
-            if step not in known:
-                return f'no "{step}"{inside}{suggest(step, known)}'
-            current = known[step]
-        elif isinstance(current, Table):
-            if current.choices and step not in current.choices:
-                return f'no "{step}"{inside}{suggest(step, current.choices)}'
-            current = current.of
-        elif isinstance(current, Number):
-            if step not in _VALUE_KEYS:
-                return f'no "{step}"{inside}{suggest(step, _VALUE_KEYS)}'
-            current = Text(step)
-        else:
-            return f'nothing can be set below "{before}" in {path!r}'
-        before = step
-    return ""

@@ -27,7 +27,8 @@ def notes(
     if rack.workload.concurrency is not None:
         said.append("workload.concurrency: a closed loop of so many requests, whatever the arrival rate; it is priced")
     elif queue is None:
-        said.append("no arrival_rate: latencies are those of an idle rack, and the planned utilization is priced")
+        whose = "an idle rack" if served.tpot is None else "a full batch"
+        said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
     said += _serving_notes(rack, served)
     if rack.serving.runtime is not None:
         bound = {name: stage.bound_by for name, stage in served.stages.items()}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from rackcalc.document import Node, assign, parse
 from rackcalc.errors import InputError
-from rackcalc.load import Loaded, bundled_racks, load, load_part, load_text, part_names, scenario_names, unknown_step
+from rackcalc.load import Loaded, bundled_racks, load, load_part, load_text, part_names, scenario_names
+from rackcalc.overrides import unknown_step
 from rackcalc.quantity import Quantity
 from rackcalc.spec.catalog import CATALOG
 from rackcalc.tree import figures

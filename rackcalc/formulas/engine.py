@@ -15,7 +15,7 @@ from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Engine
 from rackcalc.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, PerSecond, Ratio, Seconds
 
-FITTED = "fitted to InferenceX and ML.ENERGY serving runs on H100 and B200 (11 % mean error on a GPU or model left out)"
+FITTED = "fitted to InferenceX and ML.ENERGY serving runs on H100 and B200 (8 to 9 % error on a GPU or model left out)"
 BOTH_WAYS_BYTES = constant(3.0, "B", "bytes per element both ways", "published", note="8 bit out, 16 bit back")
 FORMATS_8_BIT = ("fp8", "int8")
 

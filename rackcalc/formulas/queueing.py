@@ -18,7 +18,7 @@ def utilization(arrival_rate: RequestsPerSecond, service_time: Seconds, servers:
     >>> utilization(arrival_rate=400.0, service_time=0.002, servers=1.0)
     0.8
     """
-    return arrival_rate * service_time / REQUEST / servers
+    return xp.divide(arrival_rate * service_time / REQUEST, servers)
 
 
 @formula(cite="definition: servers over service time")
@@ -101,7 +101,7 @@ def cosmetatos_wait_mean(
     >>> round(cosmetatos_wait_mean(mmc_wait=4.0, service_time=1.0, servers=1, arrival_rate=0.8), 9)
     2.0
     """
-    rho = arrival_rate * service_time / REQUEST / servers
+    rho = xp.divide(arrival_rate * service_time / REQUEST, servers)
     correction = (1 - rho) * (servers - 1) * (xp.sqrt(4 + 5 * servers) - 2)
     return mmc_wait / 2 * (1 + xp.divide(correction, 16 * rho * servers))
 

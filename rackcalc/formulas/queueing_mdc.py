@@ -259,7 +259,7 @@ def mdc_wait_tail(time: Seconds, service_time: Seconds, servers: Count, arrival_
     >>> round(1 - mdc_wait_tail(time=2.5, service_time=1.0, servers=1, arrival_rate=0.8), 6)
     0.704852
     """
-    rho = xp.pure(arrival_rate * service_time / REQUEST / servers)
+    rho = xp.pure(xp.divide(arrival_rate * service_time / REQUEST, servers))
     tail = xp.vectorized(_mdc_tail)
     return tail(xp.pure(xp.divide(time, service_time)), xp.pure(servers), rho)
 
@@ -275,7 +275,7 @@ def mdc_wait_quantile(
     >>> round(mdc_wait_quantile(probability=0.99, service_time=1.0, servers=1, arrival_rate=0.9), 4)
     21.8982
     """
-    rho = xp.pure(arrival_rate * service_time / REQUEST / servers)
+    rho = xp.pure(xp.divide(arrival_rate * service_time / REQUEST, servers))
     quantile = xp.vectorized(wait_in_service_times)
     return quantile(xp.pure(probability), xp.pure(servers), rho) * service_time
 
@@ -287,5 +287,5 @@ def mdc_wait_mean(service_time: Seconds, servers: Count, arrival_rate: RequestsP
     >>> round(mdc_wait_mean(service_time=1.0, servers=2, arrival_rate=1.6), 6)
     0.903284
     """
-    rho = xp.pure(arrival_rate * service_time / REQUEST / servers)
+    rho = xp.pure(xp.divide(arrival_rate * service_time / REQUEST, servers))
     return xp.vectorized(_mdc_mean)(xp.pure(servers), rho) * service_time

@@ -90,6 +90,16 @@ def prompt_wait(tpot: SecondsPerToken, prefill: Seconds, batch: Count, output: T
     return xp.minimum(others, 1.0) * tpot * TOKEN + others * line * prefill
 
 
+@formula(cite="definition: copies of the model share the load evenly")
+def rate_per_copy(arrival_rate: RequestsPerSecond, copies: Count) -> RequestsPerSecond:
+    """Requests per second of one of several copies of the model.
+
+    >>> rate_per_copy(arrival_rate=18.0, copies=9.0)
+    2.0
+    """
+    return xp.divide(arrival_rate, copies)
+
+
 @formula(cite="definition: mean over the time of a decode step and of the prefills between two steps")
 def serving_utilization(
     step: Ratio,

@@ -143,7 +143,7 @@ def slice_wait_quantile(
     ...                           slice=2.0), 9)
     1.8
     """
-    rho = arrival_rate * service_time / REQUEST / servers
+    rho = xp.divide(arrival_rate * service_time / REQUEST, servers)
     return _behind(probability, servers, rho, 0 * chance, chance, slice / service_time) * service_time
 
 
@@ -164,7 +164,7 @@ def stop_wait_quantile(
     >>> stop_wait_quantile(probability=0.9, service_time=1.0, servers=1, arrival_rate=0.0, chance=1.0, stop_time=2.0)
     2.0
     """
-    rho = arrival_rate * service_time / REQUEST / servers
+    rho = xp.divide(arrival_rate * service_time / REQUEST, servers)
     others = chance * arrival_rate * stop_time / REQUEST / servers
     whole, part = chance / (1 + others), others / (1 + others)
     return _behind(probability, servers, rho, whole, part, stop_time / service_time) * service_time

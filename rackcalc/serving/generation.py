@@ -6,7 +6,7 @@ from typing import Any
 
 from rackcalc.formulas import gpu, service
 from rackcalc.formulas.combine import largest, total
-from rackcalc.formulas.concurrency import ROUNDS, balanced, closed_loop, one_engine, parts_of
+from rackcalc.formulas.concurrency import ROUNDS, balanced, closed_loop, parts_of
 from rackcalc.formulas.transformer import count
 from rackcalc.quantity import Quantity, Source
 from rackcalc.record import record
@@ -109,7 +109,7 @@ def at_load(rack: Rack, side: Side, shared_at: Callable[[Quantity], Shared]) -> 
     full = shared_at(most)
     if rack.workload.arrival_rate is None:
         return full, full
-    rate = one_engine(rate=rack.workload.arrival_rate, gpus=side.replicas, devices=ONE)
+    rate = service.rate_per_copy(arrival_rate=rack.workload.arrival_rate, copies=side.replicas)
     alone, number, loaded = time_of(rack, shared_at(ONE)), most, time_of(rack, full)
     for _ in range(ROUNDS):
         number = balanced(rate=rate, alone=alone, loaded=loaded, at=number, most=most)

@@ -9,6 +9,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import exp, inf
 from typing import Any, NamedTuple
 
@@ -284,7 +285,7 @@ def written(text: str, best: Mapping[str, float], program: str) -> str:
         if owner in ("", program) and not (field == "lockstep" and program == "sglang"):
             key = re.escape(field.rpartition(".")[2])
             line = rf"(?m)^(\s*{key}: {{value: )([\d.e+-]+)( ?[^,]*), low: ([\d.e+-]+)[^,]*, high: ([\d.e+-]+)[^,}}]*"
-            text = re.sub(line, lambda found, value=value: _numbers(found, value), text)
+            text = re.sub(line, partial(_numbers, value=value), text)
     return text
 
 

@@ -16,15 +16,15 @@ from rackcalc.formulas.concurrency import (
     closed_loop,
     gpus_of,
     room,
-    shortened,
     speculative_tpot,
     tokens_checked,
     tokens_per_step,
 )
 from rackcalc.formulas.gpu import GpuPass
+from rackcalc.formulas.token_rates import shortened
 from rackcalc.formulas.transformer import ModelSize, count, model_size
 from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, constant
+from rackcalc.quantity import Quantity, Source, constant
 from rackcalc.record import record
 from rackcalc.serving.pools import default_link
 from rackcalc.serving.versions import dated
@@ -38,8 +38,9 @@ from rackcalc.validation.read import Row, Unanswerable
 
 ONE, NONE = count(1.0, "one"), count(0.0, "none")
 LOOSE = constant(1e-9, "s", "front end", "assumed", note="a benchmark inside the process: nothing is sent")
-DRAFTED = constant(3.0, "1", "drafted tokens", "assumed", note="not stated by the run; 1 to 3 are usual")
-ACCEPTANCE = constant(0.6, "1", "acceptance of drafted tokens", "assumed", note="not stated by the run")
+UNSTATED = Source("assumed", note="not stated by the run")
+DRAFTED = Quantity(3.0, "1", "drafted tokens", source=UNSTATED, low=1.0, high=4.0)
+ACCEPTANCE = Quantity(0.6, "1", "acceptance of drafted tokens", source=UNSTATED, low=0.4, high=0.85)
 MIXED_LENGTHS = constant(0.9, "1", "length over the stated", "published", "aic-data", "80 to 100 % of it, uniform")
 PROGRAMS = {"trtllm": "trtllm", "nim": "trtllm", "vllm": "vllm", "sglang": "sglang"}
 
@@ -178,8 +179,8 @@ def fits(run: Run, numbers: Numbers) -> Quantity:
     return room(on.gpu, on.engine, on.model, on.size, **lengths, devices=numbers.devices, groups=numbers.groups)
 
 
-def loop(run: Run, numbers: Numbers, concurrency: Quantity) -> Loop:
-    """One engine with so many requests in flight."""
+def loop(run: Run, numbers: Numbers, concurrency: Quantity, arrivals: Quantity | None = None) -> Loop:
+    """One engine with so many requests in flight. arrivals: they come at random at this rate."""
     on = stand(run)
     return closed_loop(
         on.engine,
@@ -190,6 +191,7 @@ def loop(run: Run, numbers: Numbers, concurrency: Quantity) -> Loop:
         lambda batch: per_token(run, numbers, batch),
         numbers.output,
         run.equal_lengths,
+        arrivals,
     )
 
 

@@ -4,19 +4,17 @@ from dataclasses import replace
 from functools import lru_cache
 
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.concurrency import (
-    SHARPNESS,
-    Loop,
+from rackcalc.formulas.concurrency import SHARPNESS, Loop, at_rate, one_engine, paced
+from rackcalc.formulas.power import busy_gpu_power, energy_per_token, pool_power
+from rackcalc.formulas.service import sustained_rate
+from rackcalc.formulas.token_rates import (
     all_engines,
-    at_rate,
     batch_rate,
     diluted,
     itl_quantile,
     least_prefills,
     mean_stall,
-    one_engine,
     one_token,
-    paced,
     per_part,
     static_rate,
     token_rate,
@@ -24,17 +22,23 @@ from rackcalc.formulas.concurrency import (
     user_rate,
     with_prefills,
 )
-from rackcalc.formulas.power import busy_gpu_power, energy_per_token, pool_power
-from rackcalc.formulas.service import sustained_rate
 from rackcalc.formulas.transformer import count
 from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, constant
+from rackcalc.quantity import Quantity, Source, constant
 from rackcalc.validation.kernels import gpu
 from rackcalc.validation.read import Row, Unanswerable
 from rackcalc.validation.runs import Numbers, Run, fits, loop, numbers_of, per_token, prompts, run_of, stand, step
 
 ONE = count(1.0, "one")
-LARGEST = constant(2048.0, "1", "sequences per step at most", "published", "trtllm-bench", "default of the runtime")
+LARGEST = Quantity(
+    2048.0,
+    "1",
+    "sequences per step at most",
+    source=Source("assumed", note="default of the runtime"),
+    low=1024.0,
+    high=4096.0,
+)
+OVERLOAD = "the rate is beyond the computed capacity: the line grows as long as the run, which is not stated"
 
 
 @lru_cache(maxsize=512)
@@ -49,9 +53,9 @@ def loaded(run: Run, key: Row) -> Loop:
         )
     gpus = key.number("parts", "1")
     rate = one_engine(rate=key.number("request_rate", "request/s"), gpus=gpus, devices=numbers.devices)
-    found = at_rate(lambda number: loop(run, numbers, number), rate, fits(run, numbers))
+    found = at_rate(lambda number: loop(run, numbers, number, rate), rate, fits(run, numbers))
     if found.rate.value < 0.95 * rate.value:
-        raise Unanswerable("the rate is beyond the capacity: the line grows as long as the run, which is not stated")
+        raise Unanswerable(OVERLOAD)
     return found
 
 
@@ -124,12 +128,19 @@ def most(run: Run, numbers: Numbers) -> Quantity:
 
 
 # Prompts of the ML.ENERGY tasks are not in its tables: usual lengths of such prompts.
+
+
+def _prompt(tokens: float, what: str) -> Quantity:
+    source = Source("assumed", "mlenergy", note="half to twice as long")
+    return Quantity(tokens, "token", f"prompt {what}", source=source, low=tokens / 2, high=tokens * 2)
+
+
 PROMPTS = {
-    "lm-arena-chat": constant(250.0, "token", "prompt of a chat", "assumed", "mlenergy"),
-    "gpqa": constant(250.0, "token", "prompt of a question", "assumed", "mlenergy"),
-    "sourcegraph-fim": constant(600.0, "token", "prompt of code to fill in", "assumed", "mlenergy"),
-    "image-chat": constant(1200.0, "token", "prompt with an image", "assumed", "mlenergy"),
-    "video-chat": constant(4000.0, "token", "prompt with a video", "assumed", "mlenergy"),
+    "lm-arena-chat": _prompt(250.0, "of a chat"),
+    "gpqa": _prompt(250.0, "of a question"),
+    "sourcegraph-fim": _prompt(600.0, "of code to fill in"),
+    "image-chat": _prompt(1200.0, "with an image"),
+    "video-chat": _prompt(4000.0, "with a video"),
 }
 QUANTILES = {
     "tpot_p90": (1.2816, 0.9),
@@ -204,7 +215,7 @@ DATA_SETS = {
     "deepseek-r1": (800.0, 3714.0, 1.0),
     "gpt-j-6b": (924.0, 69.0, 4.0),
 }
-SERVER = constant(0.93, "1", "server over offline rate", "measured", "mlperf-llm", "within the limits on ttft and tpot")
+SERVER = Quantity(0.93, "1", "server over offline rate", source=Source("measured", "mlperf-llm"), low=0.8, high=1.0)
 
 
 def mlperf(row: Row) -> Quantity:
@@ -222,8 +233,15 @@ def mlperf(row: Row) -> Quantity:
         raise Unanswerable(f"{row.metric}: percentiles over a data set of many lengths")
     run, numbers, _ = best
     offered = one_engine(rate=row.number("request_rate", "request/s"), gpus=gpus, devices=numbers.devices)
-    found = at_rate(lambda number: loop(run, numbers, number), offered, most(run, numbers))
+    found = at_rate(lambda number: loop(run, numbers, number, offered), offered, most(run, numbers))
+    if found.rate.value < 0.95 * offered.value:
+        raise Unanswerable(OVERLOAD)
     return {"ttft_mean": found.ttft, "tpot_mean": found.tpot, "latency_mean": found.time}[row.metric]
+
+
+def _mean(tokens: float, what: str) -> Quantity:
+    source = Source("estimate", "mlperf-llm", note="means of published data sets; outputs as results divide to")
+    return Quantity(tokens, "token", f"mean {what}", source=source, low=0.9 * tokens, high=1.1 * tokens)
 
 
 @lru_cache(maxsize=256)
@@ -238,8 +256,8 @@ def best_engine(row: Row) -> tuple[Run, Numbers, Quantity]:
     stated = row._replace(kind="mlperf", runtime=program, precision=row.precision or stored)
     run, gpus = run_of(stated), row.number("parts", "1")
     lengths = {
-        "prompt": constant(prompt, "token", "mean prompt of the data set", "published", "mlperf-llm"),
-        "output": constant(output, "token", "mean output of the data set", "measured", "mlperf-llm"),
+        "prompt": _mean(prompt, "prompt of the data set"),
+        "output": _mean(output, "output of the data set"),
     }
     engines = []
     for width in (1, 2, 4, 8):
