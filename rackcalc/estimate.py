@@ -3,209 +3,31 @@
 Every function here calls formulas and nothing else, so every number of the result leads to its formula and sources.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 from rackcalc import feasible
+from rackcalc.account import gain_of, money, port_penalty
 from rackcalc.formulas import service as formulas
-from rackcalc.formulas import thermal
-from rackcalc.formulas.combine import largest, smallest, total
-from rackcalc.formulas.economics import Cost, Money, Roi, economics
-from rackcalc.formulas.latency_value import LatencyGain, latency_value
+from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.link import Transfer, transfer
-from rackcalc.formulas.power import Power, energy_per_request, energy_per_token
 from rackcalc.formulas.queueing import LEVELS, Load, load, sojourn_time
-from rackcalc.formulas.reliability import LinkReliability, link_reliability
+from rackcalc.formulas.reliability import link_reliability
 from rackcalc.formulas.sharing import Shared, shared_load, slowed_time
-from rackcalc.formulas.software import SoftwarePenalty, software_penalty
 from rackcalc.formulas.thermal import Thermal
+from rackcalc.heat import cooled, mean_utilization, pools_of, power_report, slowed, throttled
 from rackcalc.load import Loaded, load_part
-from rackcalc.quantity import Quantity, Source, constant
-from rackcalc.record import record
+from rackcalc.quantity import Quantity, Source
 from rackcalc.remarks import notes
+from rackcalc.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.serving import serve
-from rackcalc.serving.pools import ONE, Memory, Service, Stage, on_path
-from rackcalc.spec.rack import GpuPool, LpuPool, Rack
+from rackcalc.serving.pools import ONE, Service, on_path
+from rackcalc.spec.rack import Rack
 
-
-@record
-class Latency:
-    """Seconds of one request (of one batch, when clients send batches). service: idle rack; p50 to p999: under load.
-
-    ttft, tpot, end_to_end: generation; ttft includes the mean wait, ttft_p99 the p99 wait.
-    """
-
-    service: Quantity
-    wait: Quantity | None
-    mean: Quantity
-    p50: Quantity
-    p90: Quantity
-    p99: Quantity
-    p999: Quantity
-    ttft: Quantity | None = None
-    ttft_p99: Quantity | None = None
-    tpot: Quantity | None = None
-    end_to_end: Quantity | None = None
-
-
-@record
-class Throughput:
-    """capacity: of the saturated rack. at_slo: largest rate whose p99 meets workload.slo. requests, tokens: priced."""
-
-    requests: Quantity
-    tokens: Quantity | None
-    utilization: Quantity
-    capacity: Quantity
-    at_slo: Quantity | None = None
-
-
-@record
-class LinkReport:
-    """One crossing of a link: the four ways to make it, and what heat does to its errors."""
-
-    time: Quantity
-    bandwidth: Quantity
-    efficiency: Quantity
-    size: Quantity | None
-    transfer: Transfer
-    temperature: Quantity
-    reliability: LinkReliability
-
-
-@record
-class PowerReport:
-    """W, mean under the load; peak: every chip at full load, which is what cooling and supply are built for."""
-
-    chips: Quantity
-    fans: Quantity
-    host: Quantity
-    it: Quantity
-    facility: Quantity
-    energy_per_request: Quantity | None
-    energy_per_token: Quantity | None
-    peak: Power
-
-
-@record
-class Estimate:
-    """Everything about one rack. notes: what a reader must know before quoting a figure."""
-
-    name: str
-    scenario: str
-    subject: str
-    latency: Latency
-    throughput: Throughput
-    stages: Mapping[str, Stage]
-    details: Mapping[str, Quantity]
-    link: Mapping[str, LinkReport]
-    memory: Mapping[str, Memory]
-    software: SoftwarePenalty | None
-    sharing: Shared | None
-    power: PowerReport
-    thermal: Thermal
-    cost: Cost
-    value: LatencyGain | None
-    roi: Roi | None
-    notes: tuple[str, ...]
-
-    @property
-    def title(self) -> str:
-        """Name and scenario, for headings."""
-        return f"{self.name} [{self.scenario}]" if self.scenario else self.name
-
-
-SERVER_POWER = Quantity(
-    595.0,
-    "W",
-    "two-socket server",
-    source=Source("measured", "mlperf-power", note="fit to MLPerf power runs"),
-    low=389.0,
-    high=597.0,
-)
-BOARD_SHARE = Quantity(
-    0.194,
-    "1",
-    "switches and conversion",
-    source=Source("measured", "mlperf-power", note="share of the chips' TDP"),
-    low=0.11,
-    high=0.20,
-)
-SERVER_SIZE = constant(8.0, "1", "chips per server", "assumed", note="where the file names no system")
-FAN_SHARE = Quantity(0.10, "1", "fans", source=Source("press", "sow-fans", note="dense servers"), low=0.05, high=0.20)
-UNKNOWN_LEAKAGE = Quantity(
-    0.1, "1", "leakage share", source=Source("assumed", note="LPUs publish none"), low=0.05, high=0.2
-)
-NO_LOAD = constant(0.0, "1", "idle", "given", note="none, where nothing is said")
 REFERENCE = Quantity(
     298.15, "K", "reference temperature", absolute=True, source=Source("assumed", note="links are specified at 25 degC")
 )
 P99 = LEVELS["p99"]
-
-
-def pools_of(rack: Rack) -> dict[str, GpuPool | LpuPool]:
-    """The pools by name."""
-    both: dict[str, GpuPool | LpuPool | None] = {"gpu": rack.accelerators.gpu, "lpu": rack.accelerators.lpu}
-    return {name: pool for name, pool in both.items() if pool is not None}
-
-
-def host_power(pool: GpuPool | LpuPool) -> Quantity:
-    """Everything but chips and fans: of the system it comes in, else the fit to measured servers."""
-    per = SERVER_SIZE if pool.system is None else pool.system.count
-    systems = formulas.systems_needed(count=pool.count, per_system=per)
-    if pool.system is not None and pool.system.host_power is not None:
-        return formulas.power_of(power=pool.system.host_power, count=systems)
-    return formulas.fitted_host_power(
-        servers=systems, per_server=SERVER_POWER, chips=pool.count, tdp=feasible.tdp(pool), board_share=BOARD_SHARE
-    )
-
-
-def thermal_pool(rack: Rack, pool: GpuPool | LpuPool, utilization: Quantity) -> thermal.Pool:
-    """A pool as the thermal formulas need it."""
-    leakage = UNKNOWN_LEAKAGE
-    if isinstance(pool, GpuPool):
-        leakage = load_part("families", pool.part.family).leakage_share
-    return thermal.Pool(
-        count=pool.count,
-        tdp=feasible.tdp(pool),
-        idle_power=feasible.idle_power(pool),
-        utilization=utilization,
-        leakage_share=leakage,
-        temperature_limit=pool.part.temperature_limit,
-        resistance=thermal.resistance_of(pool.part, rack.site.cooling),
-    )
-
-
-def cooled(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Power, Thermal]:
-    """Power and heat of the rack with its chips at these power utilizations."""
-    pools = pools_of(rack)
-    systems = [pool.system for pool in pools.values() if pool.system is not None]
-    built = {f"system_{i}": system.liquid_share for i, system in enumerate(systems)}
-    fans = {f"system_{i}": system.fan_share for i, system in enumerate(systems)}
-    return thermal.cool(
-        {name: thermal_pool(rack, pool, utilization[name]) for name, pool in pools.items()},
-        rack.site.cooling,
-        host_power=total(**{name: host_power(pool) for name, pool in pools.items()}),
-        fan_share=largest(**fans) if fans else FAN_SHARE,
-        altitude=rack.site.altitude,
-        inlet=rack.site.inlet,
-        airflow=rack.site.airflow,
-        built_liquid_share=smallest(**built) if built else NO_LOAD,
-        racks=rack.site.racks,
-    )
-
-
-def throttled(served: Service, heat: Thermal) -> Service:
-    """The service with the clocks that the temperatures allow."""
-    clock = smallest(**heat.throttle)
-
-    def slow(time: Quantity) -> Quantity:
-        return formulas.throttled_time(time=time, clock=clock)
-
-    return replace(
-        slowed(served, slow, lambda tpot: formulas.throttled_tpot(tpot=tpot, clock=clock)),
-        passage=slow(served.passage),
-        occupancy=slow(served.occupancy),
-    )
 
 
 def beside_other_work(rack: Rack, served: Service, shared: Shared) -> Service:
@@ -218,19 +40,6 @@ def beside_other_work(rack: Rack, served: Service, shared: Shared) -> Service:
             lambda tpot: formulas.slowed_tpot(tpot=tpot, share=share),
         )
     return replace(served, passage=shared.passage_time, occupancy=shared.service_time)
-
-
-def slowed(served: Service, slow: Callable[[Quantity], Quantity], slow_tpot: Callable[[Quantity], Quantity]) -> Service:
-    """The service with its stages and token times slowed down; passage and occupancy are the caller's."""
-    return replace(
-        served,
-        stages={
-            name: replace(stage, time=slow(stage.time), terms={term: slow(time) for term, time in stage.terms.items()})
-            for name, stage in served.stages.items()
-        },
-        ttft=None if served.ttft is None else slow(served.ttft),
-        tpot=None if served.tpot is None else slow_tpot(served.tpot),
-    )
 
 
 def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]:
@@ -320,116 +129,6 @@ def link_reports(rack: Rack, served: Service, heat: Thermal) -> dict[str, LinkRe
             reliability=link_reliability(use.part, size, warm, REFERENCE),
         )
     return reports
-
-
-def port_penalty(rack: Rack, served: Service) -> SoftwarePenalty | None:
-    """What a second software stack may add to the LPUs' part: a range beside the latency, not in it."""
-    use = rack.links.get("gpu-lpu")
-    lpus = served.stages.get("lpu") or served.stages.get("decode")
-    if rack.software is None or rack.accelerators.lpu is None or lpus is None:
-        return None
-    size = (
-        served.crossing if served.crossing is not None else constant(0.0, "B", "no crossing", "given", note="one pool")
-    )
-    link = use.part if use is not None else load_part("links", rack.accelerators.lpu.part.chip_link)
-    return software_penalty(rack.software, lpus.time, rack.model.layers, size, link.latency, link.bandwidth)
-
-
-def mean_utilization(rack: Rack, served: Service, used: Quantity, shared: Shared | None) -> dict[str, Quantity]:
-    """Power utilization of each pool, mean over time."""
-    result = {}
-    for name in pools_of(rack):
-        busy, activity, in_use = served.busy.get(name, NO_LOAD), served.activity.get(name, ONE), used
-        if rack.workload.arrival_rate is not None and name in served.together:
-            in_use = formulas.share_in_use(utilization=used, slots=served.together[name])
-        if name == "gpu" and shared is not None:
-            in_use = shared.power_utilization
-        result[name] = formulas.chip_utilization(utilization=in_use, busy=busy, activity=activity)
-    return result
-
-
-def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> PowerReport:
-    """Power and energy per unit of work."""
-    delivered = rack.workload.arrival_rate
-    if delivered is None:
-        delivered = formulas.sustained_rate(capacity=done.capacity, utilization=done.utilization)
-    tokens = None
-    if rack.workload.output is not None:
-        rate = formulas.tokens_per_second(requests=delivered, tokens=rack.workload.output)
-        tokens = energy_per_token(power=mean.facility, throughput=rate)
-    return PowerReport(
-        mean.chips,
-        mean.fans,
-        mean.host,
-        mean.it,
-        mean.facility,
-        energy_per_request(power=mean.facility, throughput=delivered),
-        tokens,
-        peak,
-    )
-
-
-def money(
-    rack: Rack,
-    power: Power,
-    peak: Power,
-    done: Throughput,
-    gain: LatencyGain | None,
-    port: SoftwarePenalty | None,
-    shared: Shared | None,
-) -> Money:
-    """Cost and return. At a given load what is delivered is priced; without one, the planned share of the capacity."""
-    spec = rack.economics
-    if rack.workload.arrival_rate is not None:
-        spec = replace(spec, utilization=ONE)
-    pools = pools_of(rack)
-    purchases = {name: purchase(pool) for name, pool in pools.items()}
-    rents = {name: rent(pool) for name, pool in pools.items()}
-    one_off = {} if port is None else {"porting": port.porting}
-    booked = {name: spec.prices.purchase.get(name, price) for name, price in purchases.items()}
-    known = {name: price for name, price in {**booked, **spec.price}.items() if price is not None}
-    if known and spec.acquisition == "purchase":
-        hardware = total(**known)
-        one_off["cooling"] = formulas.premium(price=hardware, premium=rack.site.cooling.capex_premium)
-    income = {}
-    if gain is not None:
-        income["latency"] = gain.value
-    if shared is not None:
-        income["other_work"] = shared.income
-    return economics(
-        spec,
-        purchases=purchases,
-        rents=rents,
-        it_power=peak.it,  # space is rented by what may be drawn
-        facility_power=power.facility,
-        tokens=done.tokens,
-        requests=done.requests,
-        one_off=one_off,
-        running={} if port is None else {"upkeep": port.upkeep},
-        income=income,
-    )
-
-
-def purchase(pool: GpuPool | LpuPool) -> Quantity | None:
-    """Catalog price of a pool: of the systems it comes in, else of the chips."""
-    if pool.system is not None and pool.system.price is not None:
-        systems = formulas.systems_needed(count=pool.count, per_system=pool.system.count)
-        return formulas.price_of(price=pool.system.price, count=systems)
-    return None if pool.part.price is None else formulas.price_of(price=pool.part.price, count=pool.count)
-
-
-def rent(pool: GpuPool | LpuPool) -> Quantity | None:
-    """Catalog rent of a pool."""
-    if pool.system is not None and pool.system.rent is not None:
-        systems = formulas.systems_needed(count=pool.count, per_system=pool.system.count)
-        return formulas.rent_of(rent=pool.system.rent, count=systems)
-    return None if pool.part.rent is None else formulas.rent_of(rent=pool.part.rent, count=pool.count)
-
-
-def gain_of(rack: Rack, latency: Latency) -> LatencyGain | None:
-    """What the latency earns, where the file says how."""
-    spec = rack.latency_value
-    return None if spec is None else latency_value(spec, getattr(latency, spec.quantile))
 
 
 def subject(rack: Rack) -> str:

@@ -8,7 +8,6 @@ from rackcalc.errors import InputError, Problem
 from rackcalc.formulas.kernels import COMPUTE
 from rackcalc.formulas.latency_value import missing
 from rackcalc.formulas.queueing import Load
-from rackcalc.formulas.queueing_mdc import MAX_SERVERS
 from rackcalc.formulas.thermal import ON_LIQUID, Thermal
 from rackcalc.load import Loaded
 from rackcalc.quantity import Quantity, Source
@@ -240,17 +239,12 @@ def check_values(loaded: Loaded, served: Service, queue: Load | None, heat: Ther
 
 
 def _too_much(loaded: Loaded, served: Service, queue: Load) -> list[Problem]:
-    """More work than the rack can do, or more servers than waits are computed for."""
-    servers = float(served.servers.value)
+    """More work than the rack can do."""
     if float(queue.utilization.value) >= 1:
         offered, times = show_value(loaded.rack.workload.arrival_rate), float(queue.utilization.value)
         most = show(float(queue.capacity.value) * float(served.batch.value), "request/s")
         message = f"overload: {offered} is {times:.4g} times what the rack can do ({most}); lower it or add chips"
         return [loaded.problem("workload.arrival_rate", message)]
-    if servers > MAX_SERVERS:
-        message = f"{servers:,.0f} requests in service at once are more than the {MAX_SERVERS:,}"
-        mend = "leave it out, or describe a part of the rack with its part of the load"
-        return [loaded.problem("workload.arrival_rate", f"{message} that waiting is computed for; {mend}")]
     return []
 
 

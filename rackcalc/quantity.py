@@ -83,7 +83,7 @@ class Quantity:
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
-    """A leaf written in code that is exact: structure, a definition, a physical constant. Else: Quantity with a range."""
+    """A leaf written in code that is exact: structure, a definition, a constant of nature."""
     return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
 
 

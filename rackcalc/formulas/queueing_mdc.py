@@ -18,7 +18,7 @@ from rackcalc.quantity import formula
 from rackcalc.record import record
 from rackcalc.units import REQUEST, Count, Ratio, RequestsPerSecond, Seconds
 
-MAX_SERVERS = 1000  # beyond it M/D/c gives nan: the work grows with the square of the servers
+MAX_SERVERS = 1000  # more are taken as this many faster ones: the work grows with the square of the servers
 _SETTLED = 1e-12  # relative deviation below which the tail of the queue counts as geometric
 _NEGLIGIBLE = 1e-40  # probabilities below it are not followed
 
@@ -213,6 +213,8 @@ def _mdc_tail(x: float, servers: float, rho: float) -> float:
         return 1.0 if x < 0 else 0.0
     if rho >= 1:
         return 1.0
+    if servers > MAX_SERVERS:
+        return _mdc_tail(x * servers / MAX_SERVERS, MAX_SERVERS, rho)
     queue = backlog(servers, rho)
     return survival(queue, x)[0] if queue else math.nan
 
@@ -221,6 +223,8 @@ def wait_in_service_times(probability: float, servers: float, rho: float) -> flo
     """Quantile of the wait in service times."""
     if rho >= 1 or probability == 1:
         return math.inf
+    if servers > MAX_SERVERS:
+        return wait_in_service_times(probability, MAX_SERVERS, rho) * MAX_SERVERS / servers
     queue = backlog(servers, rho)
     if queue is None or not 0 <= probability < 1:
         return 0.0 if rho == 0 else math.nan
@@ -246,6 +250,8 @@ def _mdc_mean(servers: float, rho: float) -> float:
         return math.inf
     if rho == 0:
         return 0.0
+    if servers > MAX_SERVERS:
+        return _mdc_mean(MAX_SERVERS, rho) * MAX_SERVERS / servers
     queue = backlog(servers, rho)
     return queue.excess(0) / queue.load if queue else math.nan
 
@@ -254,7 +260,8 @@ def _mdc_mean(servers: float, rho: float) -> float:
 def mdc_wait_tail(time: Seconds, service_time: Seconds, servers: Count, arrival_rate: RequestsPerSecond) -> Ratio:
     """Share of requests that wait longer than `time`: Poisson arrivals, fixed service time, servers alike.
 
-    1 at or above full load; nan for a broken number of servers or more than 1000.
+    1 at or above full load; nan for a broken number of servers. More than 1000 are taken as 1000 faster ones, which
+    wait longer: an upper bound.
 
     >>> round(1 - mdc_wait_tail(time=2.5, service_time=1.0, servers=1, arrival_rate=0.8), 6)
     0.704852
@@ -270,7 +277,8 @@ def mdc_wait_quantile(
 ) -> Seconds:
     """Wait that the given share of requests stays within: Poisson arrivals, fixed service time, servers alike.
 
-    Exact. inf at or above full load; nan for a broken number of servers or more than 1000.
+    Exact, inf at or above full load; nan for a broken number of servers. More than 1000 are taken as 1000 faster ones,
+    which wait longer: an upper bound.
 
     >>> round(mdc_wait_quantile(probability=0.99, service_time=1.0, servers=1, arrival_rate=0.9), 4)
     21.8982

@@ -288,9 +288,22 @@ def test_pasta() -> None:
         assert mdc.mdc_wait_tail(time=0.0, service_time=1.0, servers=1, arrival_rate=rho) == pytest.approx(rho)
 
 
-@pytest.mark.parametrize("servers", [0.5, 2.5, 1e4])
+@pytest.mark.parametrize("servers", [0.5, 2.5])
 def test_outside_the_domain_is_not_a_number(servers: float) -> None:
     queue = {"service_time": 1.0, "servers": servers, "arrival_rate": 0.1 * servers}
     assert math.isnan(mdc.mdc_wait_mean(**queue))
     assert math.isnan(mdc.mdc_wait_quantile(probability=0.99, **queue))
-    assert math.isnan(q.erlang_c(**queue)) == (servers != int(servers))
+    assert math.isnan(q.erlang_c(**queue))
+
+
+@pytest.mark.parametrize("rho", [0.9, 0.98])
+def test_more_servers_than_the_exact_law_takes_are_bounded_from_above(
+    rho: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from rackcalc.formulas import queueing_mdc
+
+    exact = queueing_mdc.wait_in_service_times(0.99, 80.0, rho)
+    mean = queueing_mdc.mdc_wait_mean(service_time=1.0, servers=80.0, arrival_rate=80 * rho)
+    monkeypatch.setattr(queueing_mdc, "MAX_SERVERS", 64)
+    assert exact <= queueing_mdc.wait_in_service_times(0.99, 80.0, rho) <= 1.2 * exact
+    assert mean <= queueing_mdc.mdc_wait_mean(service_time=1.0, servers=80.0, arrival_rate=80 * rho) <= 1.5 * mean
