@@ -504,7 +504,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(args=arguments)
     except InputError as error:
         report_problems(error.problems)
-        sys.exit(2)
+        leave(2)
     except SystemExit as stop:
         if isinstance(stop.__context__, BrokenPipeError):  # typer makes 1 of it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -514,7 +514,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(130)
     except OSError as error:
         note(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}")
-        sys.exit(1)
+        leave(1)
+
+
+def leave(code: int) -> None:
+    """Exit with the code, even when what was said cannot be written: the interpreter's last flush would make it 120."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    sys.exit(code)
 
 
 if __name__ == "__main__":
