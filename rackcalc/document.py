@@ -8,19 +8,16 @@ import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from rackcalc.errors import InputError, Problem, failure, shortened
-from rackcalc.record import record
 
 MAX_BYTES = 4 * 1024 * 1024  # a rack file is a few kB; anything this large is the wrong file
 MAX_NODES = 100_000  # after expanding aliases
 MAX_DEPTH = 60
 
 
-@record
-class Node:
+class Node(NamedTuple):
     """One YAML node. value: dict of name -> Node, tuple of Nodes, text, or None for an empty or null scalar.
 
     key: line and column of the key it stands under; (0, 0) where there is none.
@@ -238,14 +235,14 @@ def _place(mark: Any) -> tuple[int, int]:
 def plain(value: Any, like: Node) -> Node:
     """Plain Python data (from JSON, say) as a Node tree placed where `like` stands."""
     if isinstance(value, Mapping):
-        return replace(like, value={str(key): plain(item, like) for key, item in value.items()})
+        return like._replace(value={str(key): plain(item, like) for key, item in value.items()})
     if isinstance(value, list | tuple):
-        return replace(like, value=tuple(plain(item, like) for item in value))
+        return like._replace(value=tuple(plain(item, like) for item in value))
     if value is None:
-        return replace(like, value=None)
+        return like._replace(value=None)
     if isinstance(value, bool):
-        return replace(like, value="true" if value else "false")
-    return replace(like, value=str(value), quoted=isinstance(value, str))
+        return like._replace(value="true" if value else "false")
+    return like._replace(value=str(value), quoted=isinstance(value, str))
 
 
 def assign(root: Node, path: str, value: Node) -> Node:
@@ -263,7 +260,7 @@ def assign(root: Node, path: str, value: Node) -> Node:
     elif isinstance(inner, tuple):
         raise InputError([value.problem(path, "is inside a list; only mappings can be set by path")])
     child = inner.get(name, Node(None, value.file, value.line, value.column))
-    return replace(root, value=inner | {name: assign(child, rest, value) if rest else value})
+    return root._replace(value=inner | {name: assign(child, rest, value) if rest else value})
 
 
 def walk(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:

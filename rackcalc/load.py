@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -59,7 +59,7 @@ class Builder:
         self.where[path] = node
         declared = declarations(cls)
         if node.value is None:
-            node = replace(node, value={})
+            node = node._replace(value={})
         if not isinstance(node.value, dict):
             self.fail(node, path, f"expected a mapping with {', '.join(list(declared)[:4])} ..., got {node.kind}")
             return None
@@ -103,7 +103,7 @@ class Builder:
             case Text():
                 self.missing(parent, path, f"; expected {declared.doc}{_choices(declared.choices)}")
             case Part(default=default) if default != REQUIRED:
-                return self.value(declared, replace(parent, value=default), path)
+                return self.value(declared, parent._replace(value=default), path)
             case Part():
                 self.missing(parent, path, f"; expected {declared.doc}; `rackcalc parts` lists the names")
             case Flag():
@@ -113,7 +113,7 @@ class Builder:
             case Section(required=True):
                 self.missing(parent, path, f"; expected a section: {declared.doc}")
             case Section():
-                return self.build(declared.type, replace(parent, value=None), path)
+                return self.build(declared.type, parent._replace(value=None), path)
             case Table(required=True):
                 self.missing(parent, path, f"; expected {declared.doc}")
             case Table():
@@ -305,7 +305,7 @@ class Builder:
             raise InputError([reference.problem(f"{path}.hf_config", reason)]) from None
         described = plain(fields, Node(None, target, 1, 1))
         assert isinstance(described.value, dict)
-        return replace(reference, value=described.value | own)
+        return reference._replace(value=described.value | own)
 
 
 def _broken_bound(declared: Number, value: float) -> str:
@@ -328,7 +328,7 @@ def _merge(base: Node, key: str, child: Node) -> Node:
         for inner, grandchild in child.value.items():
             old = _merge(old, inner, grandchild)
         child = old
-    return replace(base, value=base.value | {key: child})
+    return base._replace(value=base.value | {key: child})
 
 
 def _join(path: str, name: str) -> str:
@@ -432,7 +432,7 @@ def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = ()
         builder.fail(root, "", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")
         raise InputError(builder.problems)
     scenarios = root.value.get("scenarios")
-    root = replace(root, value={k: v for k, v in root.value.items() if k != "scenarios"})
+    root = root._replace(value={k: v for k, v in root.value.items() if k != "scenarios"})
     root = apply_scenario(root, scenarios, scenario, builder)
     for assignment in sets:
         root = apply_set(root, assignment, builder)

@@ -1,4 +1,4 @@
-"""@record: a frozen dataclass that is cheap to define. Importing 80 of the standard frozen kind takes 80 ms longer."""
+"""@record: a frozen dataclass that is cheap to define. Importing 90 of the standard frozen kind takes 80 ms longer."""
 
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from typing import Any, TypeVar, dataclass_transform
@@ -6,25 +6,27 @@ from typing import Any, TypeVar, dataclass_transform
 Class = TypeVar("Class", bound=type)
 
 
-def _init(self: Any, *args: Any, **given: Any) -> None:
-    """What dataclass would compile for every class anew: fields by position or name, then defaults."""
-    values = self.__dict__
-    declared = fields(self)
-    for item, value in zip((item for item in declared if not item.kw_only), args, strict=False):
-        values[item.name] = value
-    for item in declared:
-        if item.name in given:
-            values[item.name] = given.pop(item.name)
-        elif item.name in values:
-            continue
-        elif item.default is not MISSING:
-            values[item.name] = item.default
-        elif item.default_factory is not MISSING:
-            values[item.name] = item.default_factory()
-        else:
-            raise TypeError(f"{type(self).__name__}() is missing {item.name!r}")
-    if given or len(args) > len(declared):
-        raise TypeError(f"{type(self).__name__}() got unexpected arguments: {', '.join(given) or len(args)}")
+def _constructor(cls: type) -> Any:
+    """An __init__ that binds fields by position or name, without the code that dataclass would compile for every class."""
+    declared = fields(cls)
+    order = tuple(item.name for item in declared if not item.kw_only)
+    names = frozenset(item.name for item in declared)
+    defaults = {item.name: item.default for item in declared if item.default is not MISSING}
+    factories = {item.name: item.default_factory for item in declared if item.default_factory is not MISSING}
+
+    def __init__(self: Any, *args: Any, **given: Any) -> None:
+        values = self.__dict__
+        values.update(defaults)
+        values.update(zip(order, args, strict=False))
+        values.update(given)
+        for name, factory in factories.items():
+            if name not in values:
+                values[name] = factory()
+        if len(values) != len(names) or len(args) > len(order) or not names >= values.keys():
+            wrong = sorted(names ^ values.keys()) or args[len(order) :]
+            raise TypeError(f"{cls.__name__}(): missing or unexpected: {', '.join(map(str, wrong))}")
+
+    return __init__
 
 
 def _refuse(self: Any, name: str, value: Any) -> None:
@@ -43,6 +45,7 @@ def _show(self: Any) -> str:
 def record(cls: Class) -> Class:
     """The class as a dataclass whose fields are written once, by the constructor. Instances compare by identity."""
     dataclass(init=False, eq=False, repr=False, match_args=False)(cls)
-    for method, name in ((_init, "__init__"), (_refuse, "__setattr__"), (_never, "__delattr__"), (_show, "__repr__")):
+    methods = {"__init__": _constructor(cls), "__setattr__": _refuse, "__delattr__": _never, "__repr__": _show}
+    for name, method in methods.items():
         setattr(cls, name, method)
     return cls
