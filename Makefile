@@ -4,10 +4,11 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PROGRAM := $(VENV)/.program
 TOOLS   := $(VENV)/.tools
+PLOT    := $(VENV)/.plot
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check docs fix units clean
+.PHONY: help setup run test check docs accuracy fix units clean
 
 help:  ## print the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +25,10 @@ $(TOOLS): $(PROGRAM)
 	$(PIP) '.[test]'
 	@touch $@
 
+$(PLOT): $(TOOLS)
+	$(PIP) '.[plot]'
+	@touch $@
+
 run: $(PROGRAM)  ## estimate the article's rack
 	@$(BIN)/rackcalc estimate configs/rack-of-god.yaml
 
@@ -37,6 +42,9 @@ check: $(TOOLS)  ## lint, types, tests and docs: exactly what CI runs
 
 docs: $(TOOLS)  ## put the present output into README.md and docs/
 	$(BIN)/python tests/documents.py
+
+accuracy: $(PLOT)  ## put the present errors into README.md and docs/accuracy.md, and plot them
+	$(BIN)/python benchmarks/parity.py
 
 fix: $(TOOLS)  ## format and mend what lint can mend
 	$(BIN)/ruff check --fix .

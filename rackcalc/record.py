@@ -7,14 +7,14 @@ Class = TypeVar("Class", bound=type)
 
 
 def _constructor(cls: type) -> Any:
-    """An __init__ that binds fields by position or name, without the code that dataclass would compile for every class."""
+    """An __init__ that binds fields by position or name; dataclass would compile one for every class."""
     declared = fields(cls)
     order = tuple(item.name for item in declared if not item.kw_only)
     names = frozenset(item.name for item in declared)
     defaults = {item.name: item.default for item in declared if item.default is not MISSING}
     factories = {item.name: item.default_factory for item in declared if item.default_factory is not MISSING}
 
-    def __init__(self: Any, *args: Any, **given: Any) -> None:
+    def construct(self: Any, *args: Any, **given: Any) -> None:
         values = self.__dict__
         values.update(defaults)
         values.update(zip(order, args, strict=False))
@@ -26,7 +26,7 @@ def _constructor(cls: type) -> Any:
             wrong = sorted(names ^ values.keys()) or args[len(order) :]
             raise TypeError(f"{cls.__name__}(): missing or unexpected: {', '.join(map(str, wrong))}")
 
-    return __init__
+    return construct
 
 
 def _refuse(self: Any, name: str, value: Any) -> None:

@@ -45,6 +45,7 @@ RequestsPerSecond = Annotated[float, "request/s"]
 TokensPerRequest = Annotated[float, "token/request"]
 Watts = Annotated[float, "W"]
 Joules = Annotated[float, "J"]
+JoulesPerByte = Annotated[float, "J/B"]
 JoulesPerToken = Annotated[float, "J/token"]
 JoulesPerRequest = Annotated[float, "J/request"]
 Kelvin = Annotated[float, "K"]  # absolute temperatures; shown in degC
@@ -96,6 +97,7 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "token/request": ("tokens per request", "512 token/request"),
     "W": ("a power", "1000 W"),
     "J": ("an energy", "1 kWh"),
+    "J/B": ("energy per byte", "95 pJ/B"),
     "J/token": ("energy per token", "0.5 J/token"),
     "J/request": ("energy per request", "3 J/request"),
     "K": ("a temperature", "27 degC"),
@@ -148,7 +150,7 @@ _PLAIN = (
     "1 % percent ppm bp KB KB/s TFLOPS GFLOPS PFLOPS TOPS tokens tokens/s tok tok/s requests requests/s "
     "req req/s sample samples samples/s second min minute h hour hours d day days week weeks month months "
     "yr year years K degC °C celsius degF K/W degC/W W/K 1/K %/K percent/K m ft m^2 m^3/s m^3/h CFM cfm "
-    "L/min LPM lpm L/s CFM/kW kg/m^3 kg/s J/kg/K J/(kg*K) kJ/kg/K Pa kPa bar psi dB dB/K 1/s 1/year 1/ms "
+    "L/min LPM lpm L/s CFM/kW kg/m^3 kg/s J/kg/K J/(kg*K) kJ/kg/K Pa kPa bar psi dB dB/K pJ/B 1/s 1/year 1/ms "
     "%/year percent/year %/month percent/month %/ms/year percent/ms/year USD kUSD MUSD GUSD USD/s "
     "USD/hour USD/h USD/day USD/month USD/year kUSD/year MUSD/year USD/J USD/kWh USD/MWh USD/W USD/kW "
     "USD/W/s USD/kW/month USD/kW/year USD/kW-month USD/token USD/Mtoken USD/Mtok USD/ktoken USD/request "
@@ -287,6 +289,7 @@ _SCALES: dict[str, tuple[str, ...]] = {
     "s/request": ("ns/request", "us/request", "ms/request", "s/request"),
     "W": ("mW", "W", "kW", "MW", "GW"),
     "J": ("mJ", "J", "kJ", "MJ"),
+    "J/B": ("pJ/B",),
     "J/token": ("mJ/token", "J/token", "kJ/token"),
     "J/request": ("mJ/request", "J/request", "kJ/request"),
     "USD/J": ("USD/kWh",),

@@ -142,3 +142,14 @@ def test_refit_writes_values_the_catalog_can_read() -> None:
     assert "weight_share: {value: 0.8, " in changed and "layer_overhead: {value: 70 us, " in changed
     assert len(changed.splitlines()) == len(text.splitlines())
     assert load_part("runtimes", "vllm").engine is not None
+
+
+def test_power_of_a_gpu_that_was_left_out_of_the_fit() -> None:
+    """Watts per byte and per share of the peak carry over from H100 to B200 and back; shares of TDP alone did not."""
+    from rackcalc.validation import fit
+
+    tapes = fit.power_tapes()
+    assert {tape.part.part for tape in tapes} == {"h100-sxm", "b200-sxm"}
+    for by, bar in (("part", 0.10), ("model", 0.10)):
+        groups = fit.table(tapes, fit.left_out(tapes, by, fit.fit_power))["power"]
+        assert np.median([mean for mean, _ in groups.values()]) < bar, by

@@ -218,8 +218,9 @@ def scores() -> list[Score]:
     [
         ("gemm", "latency", "", 0.056, 0.060),
         ("attention", "latency", "", 0.058, 0.062),
-        ("collective", "latency", "", 0.092, 0.098),
-        ("collective", "eager_latency", "", 0.103, 0.110),
+        ("collective", "latency", "", 0.064, 0.068),
+        ("collective", "eager_latency", "", 0.058, 0.063),
+        ("collective", "nccl_latency", "", 0.097, 0.103),
         ("encoder", "latency", "", 0.048, 0.052),
         ("encoder", "latency", "a30", 0.025, 0.030),  # TensorRT alone
         ("encoder", "latency", "a100-sxm-40gb", 0.036, 0.040),  # TensorRT alone

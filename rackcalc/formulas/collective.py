@@ -1,18 +1,14 @@
-"""All-reduce and all-to-all among the GPUs of one node."""
+"""All-reduce and all-to-all among the GPUs of one node: the law of each algorithm."""
 
 import math
 
 from rackcalc import xp
-from rackcalc.formulas.combine import smallest
-from rackcalc.quantity import Quantity, Source, constant, formula
-from rackcalc.record import record
-from rackcalc.spec.chips import GPU
-from rackcalc.spec.links import Link
-from rackcalc.spec.runtimes import Family, Runtime
-from rackcalc.units import SECOND, Bytes, BytesPerSecond, Count, Ratio, Seconds
+from rackcalc.quantity import formula
+from rackcalc.units import SECOND, Bytes, BytesPerSecond, Count, Hertz, Ratio, Seconds
 
-FITTED = "fitted to the communication tables of NVIDIA aiconfigurator 0.12.0 (n <= 64 MiB, CUDA graph)"
-COLLECTIVE_ERROR = 0.12  # 8 to 12 % fitted; 9 to 14 % where only the floors of a family are known
+FITTED = "fitted to the communication tables of NVIDIA aiconfigurator 0.12.0 (CUDA graph)"
+COLLECTIVE_ERROR = 0.08  # 6 to 8 % fitted; 8 to 10 % where only the floors of a family are known
+KLENK = "B. Klenk et al., An In-Network Architecture for Accelerating Shared-Memory Collectives, ISCA 2020"
 THAKUR = "R. Thakur et al., Optimization of Collective Communication Operations in MPICH, IJHPCA 19(1), 2005"
 
 
@@ -60,28 +56,79 @@ def ring(
     size: Bytes,
     devices: Count,
     bandwidth: BytesPerSecond,
+    rounds: Count,
     floor: Seconds,
-    per_peer: Seconds,
+    step: Seconds,
     low_latency_share: Ratio,
     setup: Seconds,
     share: Ratio,
+    copy_rate: BytesPerSecond,
 ) -> Seconds:
-    """All-reduce around a ring by a general library, with the better of its two protocols; 0 on one device.
+    """A general library's ring with the better of its two protocols; 0 on one device.
 
-    The example, 8 bytes on eight B200, takes 23 to 25 us measured with a process per GPU, 19 us in one process.
+    rounds: 1 to gather or to scatter-reduce, 2 to all-reduce; each takes a step and a part of the tensor per peer. In
+    the bandwidth protocol, multiprocessors move what crosses the link, chunk by chunk: with the best chunk, filling a
+    pipeline of fixed price `setup` adds the geometric mean of both. The example takes 25 us measured.
 
-    >>> round(1e6 * ring(size=8.0, devices=8.0, bandwidth=900e9, floor=8.4e-6, per_peer=1.57e-6,
-    ...     low_latency_share=0.225, setup=16.8e-6, share=0.65), 1)
-    19.4
+    >>> round(1e6 * ring(size=512.0, devices=8.0, bandwidth=900e9, rounds=2.0, floor=8.0e-6, step=1.3e-6,
+    ...     low_latency_share=0.224, setup=3.25e-6, share=0.89, copy_rate=2.9e12), 1)
+    26.2
     """
-    wire = 2 * (devices - 1) / devices * size
-    core = xp.minimum(wire / (low_latency_share * bandwidth), setup + wire / (share * bandwidth))
-    time = floor + per_peer * (devices - 1) + core
-    return xp.where(devices > 1, time, 0 * time)
+    hops = rounds * (devices - 1)
+    wire = hops / devices * size
+    whole = xp.sqrt(setup) + xp.sqrt(wire / (share * bandwidth) + wire / copy_rate)
+    core = xp.minimum(wire / (low_latency_share * bandwidth), whole * whole)
+    return xp.where(devices > 1, floor + step * hops + core, 0 * floor)
+
+
+@formula(cite=KLENK + "; " + FITTED, error=COLLECTIVE_ERROR)
+def library_in_switch(
+    size: Bytes,
+    devices: Count,
+    bandwidth: BytesPerSecond,
+    rounds: Count,
+    floor: Seconds,
+    step: Seconds,
+    setup: Seconds,
+    share: Ratio,
+    copy_rate: BytesPerSecond,
+) -> Seconds:
+    """A general library's all-reduce in the NVLink switch; inf on two devices, 0 on one.
+
+    Multiprocessors copy the tensor into a buffer that the switch sees, and back out: twice its size. The
+    example takes 4.0 ms measured.
+
+    >>> round(1e6 * library_in_switch(size=2.0**30, devices=8.0, bandwidth=450e9, rounds=2.0, floor=4.9e-6,
+    ...     step=0.82e-6, setup=3.25e-6, share=0.70, copy_rate=2.6e12), 0)
+    4489.0
+    """
+    whole = xp.sqrt(setup) + xp.sqrt(size / (share * bandwidth) + 2 * size / copy_rate)
+    time = floor + step * rounds * (devices - 1) + whole * whole
+    return xp.where(devices > 2, time, xp.where(devices > 1, xp.inf * SECOND, 0 * time))
+
+
+@formula(cite="definition: what all multiprocessors copy together")
+def copy_rate(per_cycle: Bytes, sms: Count, clock: Hertz) -> BytesPerSecond:
+    """Rate at which kernels of a general library move data.
+
+    >>> copy_rate(per_cycle=10.0, sms=132.0, clock=1.98e9)
+    2613600000000.0
+    """
+    return per_cycle * sms * clock
+
+
+@formula(cite="dispatch by message size in vLLM, SGLang and TensorRT-LLM")
+def up_to(time: Seconds, size: Bytes, largest: Bytes) -> Seconds:
+    """Time of a kernel that takes messages up to a size only, else inf; 0 stays 0.
+
+    >>> up_to(time=1e-5, size=1e6, largest=8e6), up_to(time=1e-5, size=9e6, largest=8e6)
+    (1e-05, inf)
+    """
+    return xp.where(size <= largest, time, xp.where(time > 0 * SECOND, xp.inf * SECOND, time))
 
 
 @formula(
-    cite="B. Klenk et al., An In-Network Architecture for Accelerating Shared-Memory Collectives, ISCA 2020; " + FITTED,
+    cite=KLENK + "; " + FITTED,
     error=COLLECTIVE_ERROR,
 )
 def in_switch(
@@ -115,24 +162,29 @@ def all_to_all(size: Bytes, devices: Count, bandwidth: BytesPerSecond, floor: Se
 
 
 @formula(cite="vLLM and SGLang custom all-reduce: outside a graph the tensor is copied; " + FITTED)
-def eager_time(graph: Seconds, size: Bytes, memory_bandwidth: BytesPerSecond, share: Ratio, floor: Seconds) -> Seconds:
-    """All-reduce launched by the host: a copy out of place more than in a graph, and never faster than the launch.
+def eager_time(
+    graph: Seconds,
+    library: Seconds,
+    switch: Seconds,
+    size: Bytes,
+    memory_bandwidth: BytesPerSecond,
+    share: Ratio,
+    floor: Seconds,
+    switch_launch: Seconds,
+) -> Seconds:
+    """All-reduce launched by the host: copies out of place more than in a graph, and never faster than the launches.
 
-    >>> round(1e6 * eager_time(graph=100e-6, size=16e6, memory_bandwidth=2.039e12, share=0.85, floor=41.6e-6), 1)
+    graph: the fastest in a graph; library, switch: those of the general library and in the switch. Kernels of one's
+    own copy into a shared buffer and out of it, the general library only out; those in the switch are more launches.
+
+    >>> round(1e6 * eager_time(graph=100e-6, library=100e-6, switch=1.0, size=16e6, memory_bandwidth=2.039e12,
+    ...     share=0.85, floor=41.6e-6, switch_launch=0.0), 1)
     118.5
     """
-    time = xp.maximum(floor, graph + 2 * size / (share * memory_bandwidth))
+    copies = xp.where(graph < library, 2.0, 1.0)
+    least = xp.where(graph < switch, floor, floor + switch_launch)
+    time = xp.maximum(least, graph + 2 * copies * size / (share * memory_bandwidth))
     return xp.where(graph > 0 * SECOND, time, graph)
-
-
-@formula(cite="definition: an all-gather or reduce-scatter is half of an all-reduce")
-def half_exchange(size: Bytes) -> Bytes:
-    """Message whose all-reduce moves as many bytes as gathering this one.
-
-    >>> half_exchange(size=1024.0)
-    512.0
-    """
-    return size / 2
 
 
 @formula(cite="fitted to NCCL all-gathers between two GPUs: " + FITTED)
@@ -187,104 +239,3 @@ def shared_rate(bandwidth: BytesPerSecond, share: Ratio) -> BytesPerSecond:
     21440000000.0
     """
     return bandwidth * share
-
-
-PCIE_SHARE = constant(
-    0.67,
-    "1",
-    "share of PCIe rate left to collectives",
-    "estimate",
-    "aic-data",
-    "cross-NUMA over NVLink copy efficiency; untested",
-)
-
-COPY_SHARE = constant(0.85, "1", "share of memory bandwidth of a copy", "measured", "aic-data", "0.79 to 0.95")
-NO_FLOOR = constant(0.0, "s", "host launch of an all-reduce", "assumed", note="hidden behind other work")
-
-NET_STEP = Quantity(8e-6, "s", "tree step between nodes", source=Source("measured", "abci-mpi"), low=4e-6, high=12e-6)
-NET_SHARE = Quantity(
-    0.31,
-    "1",
-    "share of the adapters' rate",
-    source=Source("measured", "abci-mpi", note="two nodes only; MPI from hosts reaches 0.95"),
-    low=0.3,
-    high=0.95,
-)
-
-
-@record
-class AllReduce:
-    """Time [s] of one all-reduce by each algorithm that the hardware allows, and the shortest."""
-
-    time: Quantity
-    algorithms: dict[str, Quantity]
-
-
-def all_reduce(
-    size: Quantity,
-    devices: Quantity,
-    link: Link,
-    gpu: GPU,
-    family: Family,
-    runtime: Runtime,
-    launch: str | None = None,
-) -> AllReduce:
-    """All-reduce of `size` bytes per device within one node over `link`.
-
-    Custom kernels (one-shot, two-shot, in-switch) need NVLink and a runtime that has them; else only the general
-    library's ring remains. launch: "graph" or "eager", where it is not the runtime's own.
-    """
-    pcie, bandwidth = _rate(link)
-    common = {"size": size, "devices": devices, "bandwidth": bandwidth}
-    algorithms = {
-        "ring": ring(
-            **common,
-            floor=family.ring.floor,
-            per_peer=family.ring.per_peer,
-            low_latency_share=family.ring.low_latency_share,
-            setup=family.ring.setup,
-            share=family.ring.share,
-        )
-    }
-    if not pcie and not runtime.library_all_reduce:
-        start = {
-            "floor": runtime.all_reduce_floor.get(gpu.family, family.all_reduce_floor),
-            "per_peer": runtime.all_reduce_per_peer,
-        }
-        cost = runtime.all_reduce_two_shot_cost
-        algorithms["one_shot"] = one_shot(**common, **start, share=runtime.all_reduce_one_shot_share)
-        algorithms["two_shot"] = two_shot(**common, **start, cost=cost, share=runtime.all_reduce_two_shot_share)
-        if family.in_switch_reduction:
-            share = runtime.all_reduce_in_switch_share
-            algorithms["in_switch"] = in_switch(**common, **start, cost=cost, share=share)
-    best = smallest(**algorithms)
-    if (launch or runtime.launch) == "eager":
-        floor = runtime.eager_floors.get(gpu.family, NO_FLOOR if runtime.eager_floor is None else runtime.eager_floor)
-        best = eager_time(graph=best, size=size, memory_bandwidth=gpu.memory_bandwidth, share=COPY_SHARE, floor=floor)
-    return AllReduce(time=best, algorithms=algorithms)
-
-
-def _rate(link: Link) -> tuple[bool, Quantity]:
-    """Whether the link is PCIe, and the rate it leaves to collectives."""
-    pcie = any(port.startswith("pcie") for port in link.ports)
-    return pcie, shared_rate(bandwidth=link.bandwidth, share=PCIE_SHARE) if pcie else link.bandwidth
-
-
-def library_collective(
-    operation: str, size: Quantity, devices: Quantity, link: Link, family: Family, nodes: Quantity | None = None
-) -> Quantity:
-    """A collective of the general library (NCCL) by itself. operation: all_reduce, all_gather, reduce_scatter.
-
-    size: bytes of the reduced or of the gathered whole. nodes: devices are spread over so many; the time is that of
-    one node, to which between_nodes adds.
-    """
-    law, (pcie, bandwidth) = family.ring, _rate(link)
-    near = devices if nodes is None else per_node(devices=devices, nodes=nodes)
-    share = law.share
-    if operation != "all_reduce":
-        size, share = half_exchange(size=size), pair_share(share=law.share, factor=law.pair_factor, devices=near)
-    common = {"size": size, "devices": near, "bandwidth": bandwidth, "floor": law.floor, "per_peer": law.per_peer}
-    best = ring(**common, low_latency_share=law.low_latency_share, setup=law.setup, share=share)
-    if operation == "all_reduce" and family.in_switch_reduction and not pcie:
-        best = smallest(ring=best, in_switch=in_switch(**common, cost=law.setup, share=law.in_switch_share))
-    return best

@@ -4,7 +4,7 @@ Fixed times per layer hold every launch, norm and host step of the engine; of th
 """
 
 from rackcalc import xp
-from rackcalc.formulas.collective import all_reduce
+from rackcalc.formulas.exchange import all_reduce
 from rackcalc.formulas.kernels import Chip, by_format, compute_format, repeated
 from rackcalc.formulas.layers import ONE, Parts
 from rackcalc.formulas.transformer import ModelSize, width

@@ -6,8 +6,8 @@ from rackcalc.formulas.attention import (
     latent_decode_attention_time,
     prefill_attention_time,
 )
-from rackcalc.formulas.collective import all_reduce
 from rackcalc.formulas.combine import total
+from rackcalc.formulas.exchange import all_reduce
 from rackcalc.formulas.kernels import (
     SIXTEEN_BIT,
     Chip,

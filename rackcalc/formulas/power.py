@@ -7,7 +7,9 @@ from rackcalc.record import record
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.runtimes import Family
 from rackcalc.units import (
+    BytesPerSecond,
     Count,
+    JoulesPerByte,
     JoulesPerRequest,
     JoulesPerToken,
     Kelvin,
@@ -58,37 +60,36 @@ def switching_power(
     return standing + (tdp - rated_leakage - standing) * utilization * clock * voltage**2
 
 
-@formula(cite="closed form fitted to GPU power measured while decoding (ML.ENERGY benchmark, arXiv:2505.06371)")
+@formula(
+    cite="S. W. Keckler et al., IEEE Micro 31(5) (2011) 7-17: energy per byte moved and per operation; "
+    "constants fitted to the ML.ENERGY benchmark (arXiv:2505.06371)"
+)
 def decoding_power(
     tdp: Watts,
     idle_power: Watts,
+    memory_bandwidth: BytesPerSecond,
     memory_utilization: Ratio,
     compute_utilization: Ratio,
-    chips: Count,
     floor: Ratio,
-    slope: Ratio,
-    memory_weight: Ratio,
-    compute_weight: Ratio,
-    chips_exponent: Ratio,
+    memory_energy: JoulesPerByte,
+    compute_power: Ratio,
     cap: Ratio,
-    sharpness: Ratio,
 ) -> Watts:
     """Mean power of one GPU that serves a language model, from the shares of memory bandwidth and peak rate in use.
 
-    chips: GPUs that share the model; each idles while it waits for the others. floor and slope belong to the family:
-    0.353 and 1 for Hopper, 0.003 and 2.5 for Blackwell (poorly determined: every point lies near the cap).
+    Idle power, what the clocks take once they are up, energy per byte read, and energy per operation. A byte costs the
+    same on H100 and B200; operations at the peak rate take the same share of TDP (compute_power, beyond what the chip
+    may draw), so an operation gets cheaper as a generation raises the rate more than the power.
 
     >>> round(decoding_power(
-    ...     tdp=700.0, idle_power=70.0, memory_utilization=0.5, compute_utilization=0.05, chips=1.0, floor=0.353,
-    ...     slope=1.0, memory_weight=0.428, compute_weight=1.542, chips_exponent=0.129, cap=0.97, sharpness=12.0
+    ...     tdp=700.0, idle_power=70.0, memory_bandwidth=3.35e12, memory_utilization=0.5, compute_utilization=0.05,
+    ...     floor=0.25, memory_energy=95e-12, compute_power=1.5, cap=0.97
     ... ), 1)
-    519.1
+    456.6
     """
-    load = memory_weight * xp.clip(memory_utilization, 0.0, 1.0) + compute_weight * xp.clip(
-        compute_utilization, 0.0, 1.0
-    )
-    share = xp.pure(idle_power / tdp + (floor + slope * load) * xp.power(xp.pure(chips), -chips_exponent))
-    return tdp * xp.power(xp.power(cap, -sharpness) + xp.power(share, -sharpness), -1 / sharpness)
+    memory = memory_energy * memory_bandwidth * xp.clip(memory_utilization, 0.0, 1.0)
+    compute = compute_power * tdp * xp.clip(compute_utilization, 0.0, 1.0)
+    return xp.minimum(idle_power + floor * tdp + memory + compute, cap * tdp)
 
 
 @formula(cite="definition: position between idle power and TDP")
@@ -134,7 +135,7 @@ def share_of_power(power: Watts, share: Ratio) -> Watts:
     return power * share
 
 
-@formula(cite="definition: equal chips add up", error=0.08)  # GPU power 7 to 16 %, wall power 7 to 19 % (part left out)
+@formula(cite="definition: equal chips add up", error=0.08)  # GPU power 6 %, wall power 7 to 19 % (part left out)
 def pool_power(count: Count, power: Watts) -> Watts:
     """Power of `count` chips that draw the same.
 
@@ -234,57 +235,31 @@ VOLTAGE_FLOOR = assumed(
 FULL_CLOCK = Quantity(1.0, "1", "full clock", source=Source("given", note="no throttling"))
 
 
-FIT_SOURCE = Source("measured", "mlenergy", note="fitted to decoding runs on H100 and B200, 1 to 8 GPUs")
-MEMORY_WEIGHT = Quantity(0.428, "1", "weight of memory utilization", source=FIT_SOURCE)
-COMPUTE_WEIGHT = Quantity(1.542, "1", "weight of compute utilization", source=FIT_SOURCE)
-CHIPS_EXPONENT = Quantity(0.129, "1", "exponent of chips that share a model", source=FIT_SOURCE)
-POWER_CAP = Quantity(0.97, "1", "largest sustained share of TDP", source=FIT_SOURCE)
-SHARPNESS = Quantity(12.0, "1", "sharpness of the soft minimum", source=FIT_SOURCE)
+POWER_CAP = Quantity(
+    0.97, "1", "largest sustained share of TDP", low=0.95, high=1.0,
+    source=Source("measured", "mlenergy", note="H100 and B200 at large batches, 0.95 to 0.99"),
+)  # fmt: skip
 
 
-def busy_gpu_power(gpu: GPU, family: Family, memory: Quantity, compute: Quantity, chips: Quantity) -> Quantity:
-    """Mean power [W] of one of `chips` GPUs that serve a model, from the shares of bandwidth and peak rate in use."""
+def busy_gpu_power(gpu: GPU, family: Family, memory: Quantity, compute: Quantity) -> Quantity:
+    """Mean power [W] of a GPU that serves a model, from the shares of bandwidth and peak rate in use."""
     return decoding_power(
         tdp=gpu.tdp,
         idle_power=gpu.idle_power,
+        memory_bandwidth=gpu.memory_bandwidth,
         memory_utilization=memory,
         compute_utilization=compute,
-        chips=chips,
         floor=family.power_floor,
-        slope=family.power_slope,
-        memory_weight=MEMORY_WEIGHT,
-        compute_weight=COMPUTE_WEIGHT,
-        chips_exponent=CHIPS_EXPONENT,
+        memory_energy=family.memory_energy,
+        compute_power=family.compute_power,
         cap=POWER_CAP,
-        sharpness=SHARPNESS,
     )
 
 
-def decoding_utilization(
-    tdp: Quantity,
-    idle_power: Quantity,
-    memory_utilization: Quantity,
-    compute_utilization: Quantity,
-    chips: Quantity,
-    floor: Quantity,
-    slope: Quantity,
-) -> Quantity:
-    """Utilization to give chip() for a GPU that decodes. floor, slope: the family's power_floor, power_slope."""
-    power = decoding_power(
-        tdp=tdp,
-        idle_power=idle_power,
-        memory_utilization=memory_utilization,
-        compute_utilization=compute_utilization,
-        chips=chips,
-        floor=floor,
-        slope=slope,
-        memory_weight=MEMORY_WEIGHT,
-        compute_weight=COMPUTE_WEIGHT,
-        chips_exponent=CHIPS_EXPONENT,
-        cap=POWER_CAP,
-        sharpness=SHARPNESS,
-    )
-    return power_utilization(power=power, idle_power=idle_power, tdp=tdp)
+def busy_gpu_utilization(gpu: GPU, family: Family, memory: Quantity, compute: Quantity) -> Quantity:
+    """Utilization to give chip() for a GPU that serves a model, from the shares of bandwidth and peak rate in use."""
+    power = busy_gpu_power(gpu, family, memory, compute)
+    return power_utilization(power=power, idle_power=gpu.idle_power, tdp=gpu.tdp)
 
 
 def chip(

@@ -177,17 +177,9 @@ def gpu_stage(passed: gpu.GpuPass) -> Stage:
 
 def gpu_activity(side: Side, memory: Quantity, compute: Quantity) -> Quantity:
     """Power utilization of a GPU at these utilizations of memory and arithmetic."""
-    from rackcalc.formulas.power import decoding_utilization
+    from rackcalc.formulas.power import busy_gpu_utilization
 
-    return decoding_utilization(
-        tdp=side.gpu.tdp,
-        idle_power=side.gpu.idle_power,
-        memory_utilization=memory,
-        compute_utilization=compute,
-        chips=side.devices,
-        floor=side.family.power_floor,
-        slope=side.family.power_slope,
-    )
+    return busy_gpu_utilization(side.gpu, side.family, memory, compute)
 
 
 def gpu_memory(rack: Rack, side: Side, batch: Quantity, context: Quantity) -> Memory:

@@ -57,12 +57,13 @@ class PrefillAttentionParameters:
 
 @record
 class RingParameters:
-    """All-reduce of a general communication library: low-latency protocol for small, bandwidth protocol for large."""
+    """Collectives of a general communication library: low-latency protocol for small, bandwidth protocol for large."""
 
-    floor: Quantity = number("s", "kernel plus first flag exchange", at_least=0)
-    per_peer: Quantity = number("s", "added by each further GPU", at_least=0)
+    floor: Quantity = number("s", "kernel launched by one process for all GPUs", at_least=0)
+    step: Quantity = number("s", "one hop: a gather takes one per further GPU, an all-reduce two", at_least=0)
     low_latency_share: Quantity = number("1", "share of link rate of the low-latency protocol", above=0, at_most=1)
-    setup: Quantity = number("s", "fixed price of the bandwidth protocol", at_least=0)
+    setup: Quantity = number("s", "filling the pipeline of the bandwidth protocol, at no load", at_least=0)
+    copy_per_cycle: Quantity = number("B", "moved per multiprocessor and cycle by the library's kernels", above=0)
     share: Quantity = number("1", "share of link rate of the bandwidth protocol", above=0, at_most=1)
     pair_factor: Quantity = number("1", "factor on share for gathers between two GPUs", above=0, at_most=1)
     in_switch_share: Quantity = number(
@@ -104,10 +105,14 @@ class Family:
         "1", "leakage as a share of TDP at the reference temperature", at_least=0, at_most=1
     )
     power_floor: Quantity = number(
-        "1", "power beyond idle of a decoding GPU at no load, as a share of TDP", at_least=0, default="0.353"
+        "1", "power beyond idle once the clocks are up, as a share of TDP", at_least=0, default="0.245"
     )
-    power_slope: Quantity = number(
-        "1", "power per weighted utilization while decoding, as a share of TDP", at_least=0, default="1"
+    memory_energy: Quantity = number("J/B", "energy per byte of memory traffic", at_least=0, default="95 pJ/B")
+    compute_power: Quantity = number(
+        "1",
+        "power of arithmetic at the peak rate, as a share of TDP; more than the chip may draw",
+        at_least=0,
+        default="1.5",
     )
 
 
@@ -274,6 +279,23 @@ class Runtime:
     all_reduce_two_shot_share: Quantity = number(
         "1", "share of link rate of the bandwidth algorithm", above=0, at_most=1
     )
-    all_reduce_in_switch_share: Quantity = number(
-        "1", "share of link rate with reduction in the switch", above=0, at_most=1
+    all_reduce_in_switch_share: Quantity | None = number(
+        "1",
+        "share of link rate with reduction in the switch, where it has such a kernel",
+        above=0,
+        at_most=1,
+        default=None,
+    )
+    all_reduce_largest: Mapping[str, Quantity] = table(
+        Number("B", "largest message", above=0),
+        "by family, what one-shot and two-shot kernels take; the general library takes the rest. Others: any size",
+    )
+    all_reduce_in_switch_largest: Mapping[str, Quantity] = table(
+        Number("B", "largest message", above=0), "the same of the kernel that reduces in the switch"
+    )
+    eager_switch_launch: Quantity = number(
+        "s",
+        "host time of the further launches of a reduction in the switch (copies into a mapped buffer and out)",
+        at_least=0,
+        default="0 s",
     )

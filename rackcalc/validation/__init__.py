@@ -31,6 +31,9 @@ SAMPLE = 20  # rows of a group whose intervals are computed, and as many of each
 CLAIM = "quality C: a claim, or a run not fully known; not scored"
 
 
+Change = Callable[[Quantity], Quantity]
+
+
 class Result(NamedTuple):
     """One row and what rackcalc says to it. predicted None: no answer, for the reason given.
 
@@ -78,24 +81,35 @@ class _Bounds:
 _bounds = _Bounds()
 
 
+def unchanged(figure: Quantity) -> Quantity:
+    """The figure itself."""
+    return figure
+
+
 @lru_cache(maxsize=4096)
-def _answer(described: Row, bounds: bool) -> tuple[Quantity | None, str, float, float]:
+def _answer(described: Row, bounds: bool, change: Change = unchanged) -> tuple[Quantity | None, str, float, float]:
     try:
         if described.model in OTHER_MODELS and described.kind != "wall_power":
             raise Unanswerable(f"{described.model} is {OTHER_MODELS[described.model]}; rackcalc models transformers")
-        predicted = predictor_at(KINDS[described.kind])(described)
+        predicted = change(predictor_at(KINDS[described.kind])(described))
     except Unanswerable as reason:
         return None, str(reason), nan, nan
     return predicted, "", *(_bounds.of(predicted) if bounds else (nan, nan))
 
 
-def validate(rows: Iterable[Row], most: int = SAMPLE) -> Iterator[Result]:
+def validate(
+    rows: Iterable[Row],
+    most: int = SAMPLE,
+    change: Change = unchanged,
+    seen: Counter[tuple[str, str, str]] | None = None,
+) -> Iterator[Result]:
     """Each row with its prediction, in order; the same configuration is computed once.
 
     most: intervals, which take ten times as long as the figures, are computed for about so many rows of each kind,
-    group and metric, evenly spread.
+    group and metric, evenly spread. change: makes the prediction from what the catalog predicts.
+    seen: rows so far, where several calls share the sample.
     """
-    seen: Counter[tuple[str, str, str]] = Counter()
+    seen = Counter() if seen is None else seen
     for row in rows:
         if row.quality == "C":
             yield Result(row, None, CLAIM)
@@ -103,4 +117,4 @@ def validate(rows: Iterable[Row], most: int = SAMPLE) -> Iterator[Result]:
         key = row.kind, row.group, row.metric
         wanted = seen[key] % (seen[key] // most + 1) == 0 if most else False
         seen[key] += 1
-        yield Result(row, *_answer(row.described, wanted))
+        yield Result(row, *_answer(row.described, wanted, change))

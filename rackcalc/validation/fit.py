@@ -1,4 +1,4 @@
-"""Refit the serving engines from the bundled measurements: `make fit`, or `python -m rackcalc.validation.fit`.
+"""Refit the serving engines and GPU power from the bundled measurements: `python -m rackcalc.validation.fit`.
 
 The rows of one Run are one array, and its prediction is recorded once; a trial re-evaluates the recorded formulas with
 other values in the leaves that are fitted. So the model that is fitted is the model that answers.
@@ -6,7 +6,7 @@ other values in the leaves that are fitted. So the model that is fitted is the m
 
 import re
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -61,6 +61,7 @@ OWN = {
     "token_time": Prior(60e-6, 0.5),
     "request_host": Prior(60e-3, 0.4),
 }
+POWER = ("power_floor", "memory_energy", "compute_power")  # of a family; one value for all
 STRENGTH = 0.007  # of the priors against a unit of log error, mean over groups
 TTFT_WEIGHT, STEP_WEIGHT = 0.5, 0.6
 
@@ -76,6 +77,7 @@ class Part:
     quantity: Quantity
     measured: Any
     leaves: Mapping[int, str]
+    fitted: bool = True  # else only scored
 
 
 def parameter(name: str, program: str) -> Quantity:
@@ -257,7 +259,9 @@ def table(tapes: Sequence[Tape], trials: Sequence[Mapping[str, float]]) -> dict[
     }
 
 
-def left_out(tapes: Sequence[Tape], by: str) -> list[Mapping[str, float]]:
+def left_out(
+    tapes: Sequence[Tape], by: str, fit: Callable[[Sequence[Tape]], dict[str, float]] = fit
+) -> list[Mapping[str, float]]:
     """For each tape, the fit without any row of its part or model."""
     trials = {
         value: fit([tape for tape in tapes if getattr(tape.part, by) != value])
@@ -298,8 +302,64 @@ def _numbers(found: "re.Match[str]", value: float) -> str:
     return f"{head}{shown:.3g}{unit}, low: {least:.3g}{unit}, high: {most:.3g}{unit}"
 
 
+def power_tapes() -> list[Tape]:
+    """Power of decoding GPUs. Where the engine is twice as slow as computed the GPUs wait for the host: only scored."""
+    import numpy as np
+
+    rows = [row for row in read(bundled()["step_power"], print) if row.metric in ("power_mean", "output_token_rate")]
+    rates = {row.case: row for row in rows if row.metric == "output_token_rate"}
+    families = [load_part("families", name) for name in ("hopper", "blackwell")]
+    known = {id(getattr(family, field)): field for family in families for field in POWER}
+    tapes = []
+    for row in rows:
+        if row.metric == "power_mean":
+            rate = rates[row.case]
+            fitted = float(serving.step_power(rate).value) < 2 * rate.value
+            watts = serving.step_power(row)
+            measured = np.array([row.value])
+            tapes.append(Tape(Part(row.part, row.model, row.group, "power", watts, measured, known, fitted)))
+    return tapes
+
+
+def fit_power(tapes: Sequence[Tape]) -> dict[str, float]:
+    """Least squares of the logs, groups equally heavy, large errors damped. No priors."""
+    import numpy as np
+    from scipy.optimize import least_squares
+
+    kept = [tape for tape in tapes if tape.part.fitted]
+    sizes = Counter(tape.part.group for tape in kept)
+    weights = np.array([sizes[tape.part.group] ** -0.5 for tape in kept])
+    centre = {name: float(getattr(load_part("families", "hopper"), name).value) for name in POWER}
+
+    def trial_of(scales: Any) -> dict[str, float]:
+        return {name: centre[name] * float(x) for name, x in zip(POWER, scales, strict=True)}
+
+    def residuals(scales: Any) -> Any:
+        return weights * np.concatenate(errors(kept, trial_of(scales)))
+
+    solved = least_squares(residuals, np.ones(len(POWER)), bounds=(0, np.inf), loss="soft_l1", f_scale=0.05)
+    return trial_of(solved.x)
+
+
+def power(arguments: Sequence[str]) -> None:
+    """As main, for the power of GPUs."""
+    tapes = power_tapes()
+    now = {name: float(getattr(load_part("families", "hopper"), name).value) for name in POWER}
+    best = fit_power(tapes)
+    print("; ".join(f"{name} {now[name]:.4g} -> {value:.4g}" for name, value in best.items()))
+    trials: dict[str, list[Mapping[str, float]]] = {"catalog": [now] * len(tapes), "refitted": [best] * len(tapes)}
+    if "--left-out" in arguments:
+        trials |= {f"{by} left out": left_out(tapes, by, fit_power) for by in ("part", "model")}
+    for title, found in trials.items():
+        show(title, table(tapes, found), title.endswith("left out"))
+    if "--write" in arguments:
+        for path in sorted((PACKAGE / "catalog" / "families").glob("*.yaml")):
+            path.write_text(written(path.read_text(), best, ""))
+
+
 def main(arguments: Sequence[str]) -> None:
     """Refit and say what moved. --left-out: also cross-validate. --write: put the values into the catalog."""
+    power(arguments)
     tapes = [Tape(part) for part in recorded()]
     now = {name: float(start(name).value) for name in names()}
     show("catalog", table(tapes, [now] * len(tapes)), False)

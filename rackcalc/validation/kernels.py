@@ -5,14 +5,8 @@ from functools import cache
 
 from rackcalc.formulas import kernels
 from rackcalc.formulas.attention import decode_attention_time, prefill_attention_time
-from rackcalc.formulas.collective import (
-    NET_SHARE,
-    NET_STEP,
-    all_reduce,
-    between_nodes,
-    lanes,
-    library_collective,
-)
+from rackcalc.formulas.collective import between_nodes, lanes
+from rackcalc.formulas.exchange import NET_SHARE, NET_STEP, all_reduce, library_collective
 from rackcalc.formulas.kernels import by_format
 from rackcalc.formulas.layers import ONE
 from rackcalc.formulas.transformer import width
@@ -26,6 +20,7 @@ from rackcalc.validation.read import Row, Unanswerable
 
 # The first word of a row's runtime -> the catalog's runtime.
 RUNTIMES = {"trtllm": "tensorrt-llm", "torch": "eager", "pytorch": "eager"}
+SYMMETRIC = "trtllm"  # takes NCCL's symmetric kernels and its own for equals: its table of choices holds both
 
 
 def gpu(row: Row) -> GPU:
@@ -108,17 +103,23 @@ def collective(row: Row) -> Quantity:
     if row.operation not in ("all_reduce", "all_gather", "reduce_scatter"):
         raise Unanswerable(f'no collective "{row.operation}"; known: all_reduce, all_gather, reduce_scatter')
     if program == "nccl":
-        return over_nodes(row, row.operation, size, devices, link, family)
+        return over_nodes(row, size, devices, link, part, family)
     if row.operation != "all_reduce":
         raise Unanswerable(f"{row.operation} of {program}: only its all_reduce has kernels of its own")
     launch = {"cuda_graph": "graph"}.get(row.launch, row.launch) or None
     return all_reduce(size, devices, link, part, family, runtime_named(program), launch).time
 
 
-def over_nodes(row: Row, operation: str, size: Quantity, devices: Quantity, link: Link, family: Family) -> Quantity:
-    """A collective of the general library; mode "2-node ib-hdr-x4": on two nodes with four HDR adapters each."""
+def over_nodes(row: Row, size: Quantity, devices: Quantity, link: Link, part: GPU, family: Family) -> Quantity:
+    """A collective of the general library; mode "2-node ib-hdr-x4": on two nodes with four HDR adapters each.
+
+    "symmetric" in the runtime: buffers that all GPUs map, where the library starts kernels like the runtimes' own.
+    """
+    operation = row.operation
+    if "symmetric" in row.runtime.split() and operation == "all_reduce" and not row.mode:
+        return all_reduce(size, devices, link, part, family, runtime_named(SYMMETRIC), "graph").time
     if not row.mode:
-        return library_collective(operation, size, devices, link, family)
+        return library_collective(operation, size, devices, link, part, family)
     found = re.fullmatch(r"(\d+)-node ib-(\w+)-x(\d+)", row.mode)
     if found is None or operation != "all_reduce":
         raise Unanswerable(f'no form for {operation} in mode "{row.mode}"')
@@ -128,7 +129,7 @@ def over_nodes(row: Row, operation: str, size: Quantity, devices: Quantity, link
     if name not in part_names("links"):
         raise Unanswerable(f'no link "{name}" in the catalog')
     rate = lanes(bandwidth=load_part("links", name).bandwidth, count=adapters)
-    inside = library_collective(operation, size, devices, link, family, nodes)
+    inside = library_collective(operation, size, devices, link, part, family, nodes)
     return between_nodes(
         inside=inside, size=size, devices=devices, nodes=nodes, step=NET_STEP, rate=rate, share=NET_SHARE
     )

@@ -7,7 +7,7 @@ from rackcalc.errors import InputError, Problem, failure
 from rackcalc.gates import Condition, parse_condition
 from rackcalc.load import suggest
 from rackcalc.quantity import Quantity
-from rackcalc.validation import KINDS, Result, validate
+from rackcalc.validation import KINDS, SAMPLE, Result, folds, validate
 from rackcalc.validation.read import Row, bundled, read
 from rackcalc.validation.score import Tally, subject
 
@@ -62,11 +62,16 @@ def scored(
     keep_going: bool,
     worst: int,
     sink: Sink | None,
+    leave_out: str = "",
 ) -> Tally:
-    """Every row predicted and counted. Without keep_going, rows after the first problem are only checked."""
+    """Every row predicted and counted. Without keep_going, rows after the first problem are only checked.
+
+    leave_out: part or model, each predicted with parameters that never saw it.
+    """
     tally = Tally(worst)
     wanted = (row for row in rows(files, kinds, problems) if keep_going or not problems)
-    for result in validate(wanted) if sink is None else validate(wanted, EVERY):
+    most = SAMPLE if sink is None else EVERY
+    for result in folds.left_out(wanted, leave_out, most) if leave_out else validate(wanted, most):
         tally.add(result)
         if sink is not None:
             sink.add(result)

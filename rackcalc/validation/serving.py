@@ -199,7 +199,7 @@ def step_power(row: Row) -> Quantity:
         stall=stall,
         interval=mean,
     )
-    power = busy_gpu_power(on.gpu, load_part("families", on.gpu.family), memory, compute, numbers.devices)
+    power = busy_gpu_power(on.gpu, load_part("families", on.gpu.family), memory, compute)
     power = pool_power(count=numbers.devices, power=power)
     if row.metric == "power_mean":
         return power

@@ -1,0 +1,208 @@
+"""`make accuracy`: put the errors of a fresh validation into README.md and docs/accuracy.md, draw docs/accuracy.svg.
+
+Needs matplotlib, for the drawing only: pip install 'rackcalc[plot]'.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rackcalc.render.validation import percent
+from rackcalc.validation import Result, run
+from rackcalc.validation.score import Score, Summary, Tally, group_of, summaries, unanswered
+
+ROOT = Path(__file__).parent.parent
+HEADLINES = (
+    *(("serving", "tpot"), ("serving", "ttft"), ("encoder", "latency"), ("step_power", "power")),
+    *(("gemm", "latency"), ("attention", "latency"), ("collective", "latency"), ("wall_power", "power")),
+)
+BESIDE = {  # peers' errors on the same quantity; where they are from stands in PEERS
+    ("serving", "tpot"): "aiconfigurator 6.6 %; LIMINAL 7.6 %; rooflines 39 to 73 %",
+    ("serving", "ttft"): "BLIS 22.8 %; aiconfigurator 34.5 %",
+    ("gemm", "latency"): "LLMCompass 10.9 %, all operators",
+    ("attention", "latency"): "LLMCompass 10.9 %, all operators",
+}
+_PLANNING = "measured on rows like those of `serving` when this project was planned; not repeated since"
+PEERS = (
+    ("aiconfigurator", "database of measured kernels", "TPOT 6.6 %, TTFT 34.5 %", _PLANNING),
+    ("rooflines", "closed form: work / peak rate", "TPOT 39 to 73 %", _PLANNING),
+    ("LIMINAL", "closed form", "decoding 7.6 %", "abstract of arXiv 2507.14397"),
+    ("GenZ", "closed form", "inference 5.8 % (geometric mean)", "abstract of arXiv 2406.01698"),
+    ("LLMCompass", "tile by tile", "operators 10.9 %, inference 4.1 %", "abstract, ISCA 2024"),
+    ("Vidur", "simulation of events", "latency < 9 %", "abstract of arXiv 2405.05465"),
+    ("BLIS", "simulation of events", "end to end 11.8 %, TTFT 22.8 %", "38 runs; inference-sim/inference-sim#944"),
+    ("Calculon", "closed form", "training 3.7 %", "SC 2023; quoted from memory, not re-verified"),
+)
+PANELS = (
+    ("time", "measured, s", ("s", "s/token")),
+    ("rate", "measured, 1/s", ("token/s", "request/s")),
+    ("power", "measured, W", ("W",)),
+)
+MOST = 100  # points of one kind in one panel
+RANGE = 4.0  # times too much or too little; what is beyond is drawn at the edge
+COLOURS = (
+    *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#8c6d1f", "#56b4e9"),
+    *("#e69f00", "#332288", "#882255", "#84b818", "#777777", "#000000"),
+)
+
+
+class Point(NamedTuple):
+    """One row that was answered."""
+
+    kind: str
+    group: str  # and metric
+    unit: str
+    measured: float
+    predicted: float
+
+
+class Points:
+    """Collects what the drawing needs."""
+
+    def __init__(self) -> None:
+        self.found: list[Point] = []
+
+    def add(self, result: Result) -> None:
+        """Take one result in."""
+        row, predicted = result.row, result.predicted
+        if predicted is not None:
+            group = f"{group_of(row)} {row.metric}"
+            self.found.append(Point(row.kind, group, predicted.unit, row.value, float(predicted.value)))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: range) -> str:
+    """A markdown table. right: columns with numbers, flush right."""
+    rule = ["---:" if place in right else "---" for place in range(len(head))]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
+
+
+def errors(found: Sequence[Summary], scores: Sequence[Score]) -> str:
+    """Every kind and metric."""
+    head = ("kind", "metric", "rows", "groups", "error", "bias", "worst group", "inside 80 %", "peers")
+    worst: dict[tuple[str, str], float] = defaultdict(float)
+    for score in scores:
+        worst[score.kind, score.subject] = max(worst[score.kind, score.subject], score.mape)
+    return table(head, ((*line(one, worst), BESIDE.get((one.kind, one.subject), "")) for one in found), range(2, 8))
+
+
+def line(one: Summary, worst: dict[tuple[str, str], float]) -> tuple[str, ...]:
+    """The cells of one kind and metric, without its peers."""
+    counts = one.kind, one.subject, f"{one.rows}", f"{one.groups}"
+    bias = percent(one.bias, True).replace("-0.0", "0.0")
+    return *counts, percent(one.mape), bias, percent(worst[one.kind, one.subject]), percent(one.coverage)
+
+
+def headlines(found: Sequence[Summary]) -> str:
+    """The README's choice of lines and columns."""
+    known = {(one.kind, one.subject): one for one in found}
+    head = ("kind", "metric", "rows", "error", "inside 80 %", "peers")
+    lines = (
+        (*key, f"{known[key].rows}", percent(known[key].mape), percent(known[key].coverage), BESIDE.get(key, ""))
+        for key in HEADLINES
+    )
+    return table(head, lines, range(2, 5))
+
+
+def missing(tally: Tally) -> str:
+    """Rows without an answer, by kind and reason."""
+    lines = ((kind, f"{count}", reason) for kind, reason, count in unanswered(tally))
+    total = sum(count for *_, count in unanswered(tally))
+    return f"{total} of {tally.count} rows:\n\n" + table(("kind", "rows", "reason"), lines, range(1, 2))
+
+
+def replaced(text: str, name: str, content: str) -> str:
+    """The text with new content between <!-- NAME: ... --> and <!-- NAME end -->."""
+    pattern = rf"(<!-- {name}: [^>]*-->\n).*?(<!-- {name} end -->)"
+    new, count = re.subn(pattern, lambda match: f"{match[1]}\n{content}\n\n{match[2]}", text, flags=re.DOTALL)
+    if count != 1:
+        raise SystemExit(f"{count} places for {name}, expected 1")
+    return new
+
+
+def write(document: Path, parts: dict[str, str]) -> None:
+    """Put the parts into a document."""
+    text = document.read_text(encoding="utf-8")
+    for name, content in parts.items():
+        text = replaced(text, name, content)
+    document.write_text(text, encoding="utf-8")
+
+
+def thinned(points: Sequence[Point]) -> list[Point]:
+    """About MOST of the points, evenly over the groups as far as they go."""
+    seen: Counter[str] = Counter()
+    total = Counter(point.group for point in points)
+    share = max(1, MOST // max(len(total), 1))
+    kept = []
+    for point in points:
+        step = max(1, total[point.group] // share)
+        if seen[point.group] % step == 0:
+            kept.append(point)
+        seen[point.group] += 1
+    return kept
+
+
+def draw(points: Sequence[Point], file: Path) -> None:
+    """Predicted over measured against measured; one colour a kind, one panel a dimension."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams.update({"svg.hashsalt": "rackcalc", "font.size": 9, "axes.spines.top": False})
+    from matplotlib import pyplot
+
+    kinds = list(dict.fromkeys(point.kind for point in points))
+    figure, axes = pyplot.subplots(1, len(PANELS), figsize=(10, 4.4), sharey=True, width_ratios=(5, 4, 3))
+    for panel, (title, label, units) in zip(axes, PANELS, strict=True):
+        frame(panel, title, label)
+        for kind, colour in zip(kinds, COLOURS, strict=False):
+            shown = thinned([point for point in points if point.kind == kind and point.unit in units])
+            scatter(panel, shown, colour)
+    axes[0].set_ylabel("predicted / measured")
+    handles = [pyplot.Line2D([], [], ls="", marker="o", ms=5, color=colour) for colour in COLOURS[: len(kinds)]]
+    figure.legend(handles, kinds, loc="lower center", ncols=6, frameon=False, handletextpad=0.1)
+    figure.tight_layout(rect=(0, 0.1, 1, 1))
+    figure.savefig(file, metadata={"Date": None})
+
+
+def scatter(panel: Any, shown: Sequence[Point], colour: str) -> None:
+    """The points of one kind; those out of range as triangles at the edge."""
+    ratios = [point.predicted / point.measured for point in shown]
+    for marker, low, high in (("o", 1 / RANGE, RANGE), ("^", RANGE, float("inf")), ("v", 0.0, 1 / RANGE)):
+        inside = [(point.measured, ratio) for point, ratio in zip(shown, ratios, strict=True) if low <= ratio < high]
+        if inside:
+            across, up = zip(*inside, strict=True)
+            edge = [min(max(ratio, 1.03 / RANGE), RANGE / 1.03) for ratio in up]
+            panel.plot(across, edge, marker, color=colour, ms=3.2 if marker == "o" else 5, alpha=0.6, mew=0)
+
+
+def frame(panel: Any, title: str, label: str) -> None:
+    """Scales, the line of no error, and the band of 10 %."""
+    panel.set(title=title, xlabel=label, xscale="log", yscale="log", ylim=(1 / RANGE, RANGE))
+    panel.spines["right"].set_visible(False)
+    panel.axhspan(1 / 1.1, 1.1, color="#dddddd", lw=0)
+    panel.axhline(1, color="black", lw=0.7)
+    ticks = (0.25, 0.5, 0.8, 1, 1.25, 2, 4)
+    panel.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    panel.minorticks_off()
+    panel.grid(axis="y", color="#eeeeee", lw=0.6)
+    panel.set_axisbelow(True)
+
+
+def main() -> None:
+    """Validate, write, draw."""
+    points = Points()
+    tally = Tally()
+    for result in run.validate(run.rows(run.sources((), ()), (), [])):
+        tally.add(result)
+        points.add(result)
+    scores = tally.scores()
+    found = summaries(scores)
+    peers = table(("tool", "how", "error", "where from"), PEERS, range(0))
+    write(ROOT / "README.md", {"accuracy": headlines(found)})
+    write(ROOT / "docs" / "accuracy.md", {"accuracy": errors(found, scores), "missing": missing(tally), "peers": peers})
+    draw(points.found, ROOT / "docs" / "accuracy.svg")
+
+
+if __name__ == "__main__":
+    main()

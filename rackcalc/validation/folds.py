@@ -1,0 +1,152 @@
+"""Validation of what was left out: each part, or each model, is predicted with parameters that never saw it."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+from rackcalc.errors import failure
+from rackcalc.load import load_part, part_names, with_parts
+from rackcalc.quantity import Quantity
+from rackcalc.validation import Result, kernels, runs, serving, validate
+from rackcalc.validation.leave_out import Measured, inherited, per_watt
+from rackcalc.validation.read import Row
+from rackcalc.validation.swap import Swaps, moved, replayed, swapped
+
+BY = ("part", "model")
+# The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
+MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
+CAPPED_ON = {"turing": "t4"}  # the only GPU that a family's power cap and launch were fitted to
+ENGINE_KINDS = frozenset(("serving", "throughput", "step_power", "mlperf"))
+# Tasks of refit.py that a kind's predictions depend on.
+NEEDS = {
+    "collective": ("collective",),
+    "encoder": ("encoder", "collective"),
+    "wall_power": ("wall_power", "encoder", "mlperf"),
+    "mlperf": ("encoder", "mlperf"),
+    "step_power": ("step_power",),
+}
+NOTES = {
+    "part": {
+        "gemm": "kernels of the part's family inherited from the others",
+        "attention": "kernels of the part's family inherited from the others",
+        "collective": "shares and prices refitted; floors of the family, per library, known; steps between nodes kept",
+        "encoder": "power cap and engines refitted; T4: cap by process node, launch by clock",
+        "wall_power": "host, boards and shares of TDP refitted",
+        "mlperf": "lengths, shares, power cap and engines refitted",
+        "serving": "engines refitted",
+        "throughput": "engines refitted (to the serving and step_power rows)",
+        "step_power": "engines and power of decoding refitted",
+        "point_to_point": "nothing refitted: shares of links are one for all parts",
+        "lpu": "nothing refitted: one part, priors only",
+        "facility": "nothing refitted",
+    },
+    "model": {
+        "gemm": "nothing refitted: no parameter is keyed on a model",
+        "attention": "nothing refitted: no parameter is keyed on a model",
+        "collective": "nothing refitted: no parameter is keyed on a model",
+        "encoder": "power cap and engines refitted",
+        "wall_power": "host, boards and shares of TDP refitted",
+        "mlperf": "engines refitted; lengths of BERT kept: no other model has them",
+        "serving": "engines refitted",
+        "throughput": "engines refitted (to the serving and step_power rows)",
+        "step_power": "engines and power of decoding refitted",
+        "point_to_point": "nothing refitted: no parameter is keyed on a model",
+        "lpu": "nothing refitted: priors only",
+        "facility": "nothing refitted",
+    },
+}
+
+
+class Fold(NamedTuple):
+    """What is known when something is left out. changed: catalog parts; swaps: leaves, in the code too."""
+
+    changed: Mapping[tuple[str, str], Any]
+    swaps: Swaps
+
+
+def need_scipy() -> None:
+    """InputError, naming the extra, where scipy is not installed."""
+    try:
+        import scipy  # type: ignore[import-untyped] # noqa: F401
+    except ModuleNotFoundError as error:
+        raise failure('needs scipy to refit: pip install "rackcalc[test]"', path="--leave-out") from error
+
+
+def refitted(kinds: Iterable[str], by: str, value: str) -> Swaps:
+    """Every leaf that the kinds' fits give another value without the part or model."""
+    from rackcalc.validation import refit
+
+    kinds = set(kinds)
+    names = {name for kind in kinds for name in NEEDS.get(kind, ())}
+    if by == "model":
+        names -= {"collective", "mlperf"}
+    swaps: dict[int, Quantity] = {}
+    for task in refit.TASKS:
+        if task.kind in names:
+            swaps |= refit.without(task, by, value)
+    if kinds & ENGINE_KINDS:
+        swaps |= refit.engines_without(by, value)
+    return swaps
+
+
+def families_without(part: str, swaps: Swaps) -> dict[tuple[str, str], Any]:
+    """Families with the refitted leaves; the one that was measured on the part inherits from the others."""
+    known = {name: swapped(load_part("families", name), swaps) for name in part_names("families")}
+    measured = {name: Measured(known[name], load_part("gpus", gpu).clock.value) for name, gpu in MEASURED_ON.items()}
+    # an mma.sync part when no other is measured: what BERT engines load per cycle on T4, A30 and A100
+    rule = swapped(load_part("runtimes", "tensorrt"), swaps).compiled.load_per_cycle
+    for name, gpu in MEASURED_ON.items():
+        if gpu == part:
+            clock = measured[name].clock
+            load = moved(rule, float(rule.value) * clock)
+            known[name] = inherited(name, known[name], clock, measured, load)
+    for name, gpu in CAPPED_ON.items():
+        if gpu == part:
+            clock = load_part("gpus", gpu).clock.value
+            cap = per_watt(known[name].sustained_per_watt, name, measured)
+            known[name] = inherited(name, known[name], clock, measured, None)
+            known[name] = replace(known[name], sustained_per_watt=cap)
+    return {("families", name): family for name, family in known.items()}
+
+
+def fold(kinds: Iterable[str], by: str, value: str) -> Fold:
+    """What is known without the part or model."""
+    swaps = refitted(kinds, by, value)
+    changed: dict[tuple[str, str], Any] = families_without(value if by == "part" else "", swaps)
+    changed |= {("runtimes", name): swapped(load_part("runtimes", name), swaps) for name in part_names("runtimes")}
+    return Fold(changed, swaps)
+
+
+@contextmanager
+def inside(known: Fold) -> Iterator[None]:
+    """Predictions from what a fold knows; nothing of it is remembered outside."""
+    caches = (kernels.runtime_named, runs.stand, serving.loaded, serving.best_engine)
+    for cached in caches:
+        cached.cache_clear()
+    try:
+        with with_parts(known.changed):
+            yield
+    finally:
+        for cached in caches:
+            cached.cache_clear()
+
+
+def left_out(rows: Iterable[Row], by: str, most: int) -> Iterator[Result]:
+    """Every row, predicted without its part or model; all rows are held in memory, fold after fold."""
+    need_scipy()
+    folds: dict[str, list[Row]] = {}
+    for row in rows:
+        folds.setdefault(getattr(row, by), []).append(row)
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for value, found in folds.items():
+        known = fold({row.kind for row in found}, by, value)
+        with inside(known):
+            yield from validate(found, most, partial(replayed, swaps=known.swaps), seen)
+
+
+def notes(kinds: Sequence[str], by: str) -> dict[str, str]:
+    """Kind -> what leaving out meant for it."""
+    return {kind: NOTES[by][kind] for kind in kinds if kind in NOTES[by]}

@@ -1,0 +1,216 @@
+"""Parameters refitted without a part or a model, for cross-validation. Needs scipy.
+
+Every prediction is recorded once, over all rows that differ in numbers only, and evaluated again with other leaves (see
+fit.py). Parameters start at the catalog's values and stay within twice and half of them, or their stated range where
+that is wider; one that nothing left in determines stays where it is.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from rackcalc.load import load_part, part_names
+from rackcalc.quantity import Quantity
+from rackcalc.validation import encoders, fit, kernels, power, serving
+from rackcalc.validation.read import Row, Unanswerable, bundled, read
+from rackcalc.validation.score import group_of
+from rackcalc.validation.swap import Swaps, moved
+
+Leaves = Mapping[str, Sequence[Quantity]]  # fitted parameter -> its leaves (one value, several catalog files)
+
+
+class Task(NamedTuple):
+    """What is fitted to which rows."""
+
+    kind: str
+    wanted: Callable[[Row], bool]
+    predict: Callable[[Row], Quantity]
+    arrays: frozenset[str]  # columns that may hold arrays
+    leaves: Callable[[], Leaves]
+
+
+class Together(Row):
+    """Rows that differ in some numbers only, as one row whose numbers are arrays."""
+
+    rows: Sequence[Row]
+    arrays: frozenset[str]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row], arrays: frozenset[str]) -> "Together":
+        """The rows as one."""
+        made = cls(*rows[0])
+        made.rows, made.arrays = rows, arrays
+        return made
+
+    def number(self, column: str, unit: str) -> Quantity:
+        """A column of all rows."""
+        if column not in self.arrays:
+            return super().number(column, unit)
+        return fit.stack([row.number(column, unit) for row in self.rows])
+
+
+def collective_leaves() -> Leaves:
+    """Shares of the link rate and prices of algorithms; floors are known."""
+    found: dict[str, list[Quantity]] = {}
+    names = ("per_peer", "one_shot_share", "two_shot_cost", "two_shot_share", "in_switch_share")
+    for program in fit.PROGRAMS:
+        runtime = load_part("runtimes", program)
+        found |= {f"{program}:{name}": [getattr(runtime, f"all_reduce_{name}")] for name in names}
+    rings = [load_part("families", name).ring for name in part_names("families")]
+    shared = ("low_latency_share", "setup", "share", "pair_factor", "in_switch_share")
+    found |= {f"ring:{name}": [getattr(ring, name) for ring in rings] for name in shared}
+    return {name: known for name, leaves in found.items() if (known := [leaf for leaf in leaves if leaf is not None])}
+
+
+def encoder_leaves() -> Leaves:
+    """Power cap, and what TensorRT and FasterTransformer do between kernels."""
+    ampere, turing = (load_part("families", name) for name in ("ampere", "turing"))
+    found: dict[str, list[Quantity]] = {
+        "ampere:per_watt": [ampere.sustained_per_watt],
+        "turing:per_watt": [turing.sustained_per_watt],
+        "turing:launch": [table.launch for table in turing.gemm.values()],
+        "gain:8": [ampere.eight_bit_gain, turing.eight_bit_gain],
+        "gain:tf32": [ampere.tf32_gain, turing.tf32_gain],
+        "gain:fp32": [ampere.fp32_gain, turing.fp32_gain],
+    }
+    for program in ("tensorrt", "fastertransformer", "fastertransformer-int8-v1"):
+        law = load_part("runtimes", program).compiled
+        leaves = ["kernel_floor", "host", "memory_share", "load_per_cycle", "split_k", "attention_share"]
+        found |= {f"{program}:{name}": [getattr(law, name)] for name in (*leaves, "ramp_share", "ramp_time")}
+        for table in ("kernels", "slowdown", "norm_passes"):
+            found |= {f"{program}:{table}.{key}": [leaf] for key, leaf in getattr(law, table).items()}
+    return {name: leaves for name, leaves in found.items() if leaves[0].low is not None}
+
+
+def wall_leaves() -> Leaves:
+    """Host, boards, and what a busy GPU draws."""
+    names = ("HOST", "IDLE_HOST", "BUSY", "EFFICIENT", "BOARD", "LIQUID_BOARD")
+    return {name: [getattr(power, name)] for name in names} | {name: [leaf] for name, leaf in power.PEAKS.items()}
+
+
+def mlperf_leaves() -> Leaves:
+    """Lengths that stand for the data set, and shares of the offline rate."""
+    names = ("SERVER_SHARE", "EXACT_SHARE", "EFFICIENT")
+    lengths = {f"length:{name}": [leaf] for name, leaf in encoders.LENGTHS.items()}
+    return lengths | {name: [getattr(encoders, name)] for name in names}
+
+
+def power_leaves() -> Leaves:
+    """Power of decoding GPUs: one value for all families."""
+    families = [load_part("families", name) for name in part_names("families")]
+    names = ("power_floor", "memory_energy", "compute_power")
+    return {name: [getattr(family, name) for family in families] for name in names}
+
+
+def _bert(row: Row) -> bool:
+    return row.model == "bert-large"
+
+
+TASKS = (
+    Task("collective", lambda row: row.mode == "", kernels.collective, frozenset({"message_size"}), collective_leaves),
+    Task("encoder", lambda row: True, encoders.encoder, frozenset({"batch", "input_tokens"}), encoder_leaves),
+    Task("wall_power", lambda row: row.metric.startswith("power"), power.wall_power, frozenset(), wall_leaves),
+    Task("mlperf", _bert, encoders.mlperf, frozenset(), mlperf_leaves),
+    Task("step_power", lambda row: row.metric == "power_mean", serving.step_power, frozenset(), power_leaves),
+)
+
+
+def gathered(task: Task) -> Iterator[list[Row]]:
+    """Rows of a task that differ in array columns only."""
+    found: dict[Row, list[Row]] = defaultdict(list)
+    for row in read(bundled()[task.kind], lambda problem: None):
+        if row.quality != "C" and task.wanted(row):
+            blank: dict[str, Any] = dict.fromkeys(task.arrays, "")
+            key = row.described._replace(group=row.group, **blank)
+            found[key].append(row)
+    yield from found.values()
+
+
+@cache
+def recorded(task: Task) -> list[fit.Tape]:
+    """The predictions of a task's rows."""
+    import numpy as np
+
+    places = {id(leaf): name for name, leaves in task.leaves().items() for leaf in leaves}
+    tapes = []
+    for rows in gathered(task):
+        first = rows[0]
+        try:
+            figure = task.predict(Together.of(rows, task.arrays) if task.arrays else first)
+        except Unanswerable:
+            continue
+        measured = np.array([row.value for row in rows])
+        part = fit.Part(first.part, first.model, group_of(first), first.metric, figure, measured, places)
+        tapes.append(fit.Tape(part))
+    return tapes
+
+
+def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
+    """Least squares of the log of the errors, groups equally heavy, of the parameters that the rows depend on."""
+    import numpy as np
+    from scipy.optimize import least_squares  # type: ignore[import-untyped]
+
+    now = {name: float(found[0].value) for name, found in leaves.items()}
+    used = {name for tape in tapes for name in tape.inputs}
+    free = [name for name in now if name in used and now[name] > 0]
+    if not free:
+        return {}
+    sizes: dict[tuple[str, str], int] = defaultdict(int)
+    for tape in tapes:
+        sizes[tape.part.group, tape.part.metric] += len(tape.part.measured)
+    weights = [(1 / sizes[tape.part.group, tape.part.metric]) ** 0.5 for tape in tapes]
+
+    def residuals(logs: Any) -> Any:
+        trial = now | {name: now[name] * float(np.exp(x)) for name, x in zip(free, logs, strict=True)}
+        found = [w * (np.log(tape(trial) / tape.part.measured)) for tape, w in zip(tapes, weights, strict=True)]
+        return np.concatenate(found)
+
+    limits = np.log([_limits(leaves[name][0]) for name in free])
+    solved = least_squares(
+        residuals, np.zeros(len(free)), bounds=(limits[:, 0], limits[:, 1]), loss="soft_l1", f_scale=0.05,
+        diff_step=1e-3, max_nfev=15,
+    )  # fmt: skip
+    return {name: now[name] * float(np.exp(x)) for name, x in zip(free, solved.x, strict=True)}
+
+
+def _limits(leaf: Quantity) -> tuple[float, float]:
+    """Lowest and highest value over the present one."""
+    value = float(leaf.value)
+    low = min(0.5, (leaf.low or value) / value)
+    high = max(2.0, (leaf.high or value) / value)
+    return low, min(high, max(1 / value, 1.0001)) if leaf.unit == "1" and value <= 1 else high
+
+
+def without(task: Task, by: str, value: str) -> Swaps:
+    """The leaves of a task fitted without a part or a model."""
+    tapes = recorded(task)
+    rest = [tape for tape in tapes if getattr(tape.part, by) != value]
+    if len(rest) == len(tapes):
+        return {}
+    leaves = task.leaves()
+    best = fitted(rest, leaves)
+    return {id(leaf): moved(leaf, best[name]) for name, found in leaves.items() if name in best for leaf in found}
+
+
+@cache
+def serving_tapes() -> list[fit.Tape]:
+    """The recorded predictions of the serving fit."""
+    return [fit.Tape(part) for part in fit.recorded()]
+
+
+def engines_without(by: str, value: str) -> Swaps:
+    """The leaves of the serving engines fitted without a part or a model."""
+    tapes = serving_tapes()
+    rest = [tape for tape in tapes if getattr(tape.part, by) != value]
+    if len(rest) == len(tapes) or not rest:
+        return {}
+    best = fit.fit(rest)
+    swaps = {}
+    for name, new in best.items():
+        program, _, field = name.rpartition(":")
+        for owner in [program] if program else fit.PROGRAMS:
+            if not (field == "lockstep" and owner == "sglang"):
+                leaf = fit.parameter(field, owner)
+                swaps[id(leaf)] = moved(leaf, new)
+    return swaps
