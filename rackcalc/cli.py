@@ -181,6 +181,12 @@ def validate(
     explain_: Annotated[
         str | None, typer.Option("--explain", metavar="CASE", help="Explain the predictions for one case instead.")
     ] = None,
+    leave_out: Annotated[
+        str,
+        typer.Option(
+            "--leave-out", metavar="part|model", help="Refit without each part or model; score what was left out."
+        ),
+    ] = "",
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Score the good rows beside bad ones.")] = False,
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="One line per row instead of a summary.")] = False,
@@ -194,6 +200,10 @@ def validate(
     use_error_format(error_format)
     if json and csv:
         raise failure("--json and --csv exclude each other")
+    if leave_out not in ("", "part", "model"):
+        raise failure(f'--leave-out: expected part or model, got "{leave_out}"')
+    if leave_out and explain_ is not None:
+        raise failure("--explain explains the catalog's own figures: without --leave-out")
     sources = run.sources(files or (), kind or ())
     problems: list[Problem] = []
     if explain_ is not None:
@@ -202,11 +212,11 @@ def validate(
         return
     gates = run.gates(fail_if or ())
     lines = shown.Lines(sys.stdout) if csv else None
-    tally = run.scored(sources, kind or (), problems, keep_going, worst, lines)
+    tally = run.scored(sources, kind or (), problems, keep_going, worst, lines, leave_out)
     if problems and not keep_going:
         raise InputError(problems)
     if lines is None:
-        emit(as_json(shown.as_data(tally)) if json else shown.as_text(tally))
+        emit(as_json(shown.as_data(tally, leave_out)) if json else shown.as_text(tally, leave_out))
     judged = verdicts(gates, tally)
     if judged:
         from rackcalc.render import checks

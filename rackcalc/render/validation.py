@@ -8,7 +8,7 @@ from typing import Any, TextIO
 from rackcalc import __version__
 from rackcalc.quantity import Quantity
 from rackcalc.show import show_value
-from rackcalc.validation import Result
+from rackcalc.validation import Result, folds
 from rackcalc.validation.score import STATISTICS, Score, Summary, Tally, group_of, subject, summaries, unanswered
 
 COLUMNS = ("kind", "what", "group", "rows", "MAPE", "median", "bias", "worst", "inside 80 %")
@@ -23,7 +23,7 @@ def percent(share: float, signed: bool = False) -> str:
     return "-" if not isfinite(share) else f"{100 * share:{'+' if signed else ''}.1f} %"
 
 
-def as_text(tally: Tally) -> str:
+def as_text(tally: Tally, leave_out: str = "") -> str:
     """One line a group, one a kind (median over its groups), then what was not answered and the worst."""
     scores = tally.scores()
     lines: list[tuple[str, ...]] = [COLUMNS]
@@ -32,6 +32,9 @@ def as_text(tally: Tally) -> str:
         lines += [_line(score, score.group) for score in scores if (score.kind, score.subject) == (kind, word)]
         lines.append(_line(summary, f"median over {summary.groups} groups"))
     text = [*_aligned(lines)] if scores else ["nothing was scored"]
+    if leave_out:
+        text += ["", f"left out: each {leave_out} in turn"]
+        text += [f"  {kind}: {note}" for kind, note in folds.notes(sorted(tally.rows), leave_out).items()]
     missing = list(unanswered(tally))
     if missing:
         text += ["", f"not answered: {sum(count for *_, count in missing)} of {tally.count} rows"]
@@ -73,12 +76,13 @@ def _describe(result: Result) -> str:
     return f"{percent(result.error, True):>9}  {what}: {found}  {row.file}:{row.line}"
 
 
-def as_data(tally: Tally) -> dict[str, Any]:
+def as_data(tally: Tally, leave_out: str = "") -> dict[str, Any]:
     """Groups, kinds (medians over groups) and what was not answered; errors as fractions, None for no number."""
     scores = tally.scores()
     return {
         "schema": "rackcalc.validate/1",
         "rackcalc": __version__,
+        **({"left_out": leave_out, "refitted": folds.notes(sorted(tally.rows), leave_out)} if leave_out else {}),
         "rows": tally.count,
         "answered": sum(score.rows for score in scores),
         "groups": [_plain(score) for score in scores],

@@ -13,9 +13,8 @@ from rackcalc.quantity import Quantity
 from rackcalc.validation import Result, kernels, runs, serving, validate
 from rackcalc.validation.leave_out import Measured, inherited, per_watt
 from rackcalc.validation.read import Row
-from rackcalc.validation.swap import Swaps, moved, replayed, swapped
+from rackcalc.validation.swap import Swaps, replayed, swapped
 
-BY = ("part", "model")
 # The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
 MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
 CAPPED_ON = {"turing": "t4"}  # the only GPU that a family's power cap and launch were fitted to
@@ -83,6 +82,8 @@ def refitted(kinds: Iterable[str], by: str, value: str) -> Swaps:
     names = {name for kind in kinds for name in NEEDS.get(kind, ())}
     if by == "model":
         names -= {"collective", "mlperf"}
+    if names or kinds & ENGINE_KINDS:
+        need_scipy()
     swaps: dict[int, Quantity] = {}
     for task in refit.TASKS:
         if task.kind in names:
@@ -101,8 +102,7 @@ def families_without(part: str, swaps: Swaps) -> dict[tuple[str, str], Any]:
     for name, gpu in MEASURED_ON.items():
         if gpu == part:
             clock = measured[name].clock
-            load = moved(rule, float(rule.value) * clock)
-            known[name] = inherited(name, known[name], clock, measured, load)
+            known[name] = inherited(name, known[name], clock, measured, rule)
     for name, gpu in CAPPED_ON.items():
         if gpu == part:
             clock = load_part("gpus", gpu).clock.value
@@ -136,7 +136,6 @@ def inside(known: Fold) -> Iterator[None]:
 
 def left_out(rows: Iterable[Row], by: str, most: int) -> Iterator[Result]:
     """Every row, predicted without its part or model; all rows are held in memory, fold after fold."""
-    need_scipy()
     folds: dict[str, list[Row]] = {}
     for row in rows:
         folds.setdefault(getattr(row, by), []).append(row)

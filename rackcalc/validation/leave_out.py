@@ -62,6 +62,22 @@ def of_format(others: Sequence[Measured], table: str, name: str) -> tuple[list[t
     raise ValueError(f"no family to inherit {table} of {name} from")
 
 
+def loads(others: Sequence[Measured], own: GemmParameters, load: Quantity | None, clock: float) -> Quantity | None:
+    """Rate at which an SM loads operands, whatever their format: as many bytes per cycle as the others' mma.sync."""
+    found = [
+        (table.load_rate, 1 / other.clock)
+        for other in others
+        for table in other.family.gemm.values()
+        if table.load_rate is not None and table.launch.source is not None and table.launch.source.kind == "measured"
+    ]
+    if found:
+        return mean([rate for rate, _ in found], [cycle for _, cycle in found], 1 / clock)
+    if load is None or own.load_rate is None:
+        return None
+    rate = replace(load, unit="B/s", value=float(load.value), source=own.load_rate.source)
+    return mean([rate], [1.0], 1 / clock)
+
+
 def gemm(
     own: GemmParameters, name: str, others: Sequence[Measured], clock: float, load: Quantity | None
 ) -> GemmParameters:
@@ -74,14 +90,11 @@ def gemm(
         for field in ("compute_share", "memory_share", "split_k")
     }
     graphs = [table.graph_launch for table in tables if table.graph_launch is not None]
-    loads = [(table.load_rate, c) for table, c in found if table.load_rate is not None]
-    steps = [table.k_step for table in tables if table.k_step.value > 0]
     unit: dict[str, Any] = {}
-    if own.load_rate is not None and (loads or load is not None):
-        rates, cycles = [rate for rate, _ in loads], [1 / c for _, c in loads]
-        if not rates and load is not None:
-            rates, cycles = [replace(load, unit="B/s", source=own.load_rate.source)], [1.0]
-        unit["load_rate"] = mean(rates, cycles, 1 / clock)
+    rates = loads(others, own, load, clock) if own.load_rate is not None else None
+    steps = [table.k_step for table in tables if table.k_step.value > 0]
+    if rates is not None:
+        unit["load_rate"] = rates
     elif steps:
         unit["k_step"] = mean(steps)
     return replace(
