@@ -3,17 +3,17 @@
 Exit codes: 0 fine, 1 unexpected failure, 2 usage or input error, 3 a gate failed, 130 Ctrl-C, 141 closed pipe.
 """
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from rackcalc import __version__
-from rackcalc.errors import InputError, Problem, failure, printable
+from rackcalc.console import as_json, emit, leave, note, report_problems, use_error_format, write
+from rackcalc.errors import InputError, Problem, failure
 
 app = typer.Typer(
     name="rackcalc",
@@ -288,16 +288,6 @@ def options(
 
 # --- helpers ---------------------------------------------------------------------------------------------------------
 
-_error_format = "text"
-
-
-def use_error_format(name: str) -> None:
-    """Remember how problems are to be written."""
-    global _error_format  # noqa: PLW0603
-    if name not in ("text", "json", "github"):
-        raise failure(f'--error-format: expected text, json or github, got "{name}"')
-    _error_format = name
-
 
 def loaded_and_estimated(rack: str, scenario: str, sets: Sequence[str] | None) -> tuple[Any, Any]:
     """The rack as loaded, and its estimate; InputError when it cannot be answered."""
@@ -421,87 +411,6 @@ def bare_numbers(reports: Sequence[Any], paths: Sequence[str], unit: str | None)
     return "".join(lines)
 
 
-def as_json(data: Any) -> str:
-    """Data as indented JSON text."""
-    import json
-
-    return json.dumps(data, indent=2) + "\n"
-
-
-def emit(text: str) -> None:
-    """Data to standard output."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
-
-
-def note(text: str) -> None:
-    """Talk to standard error, where there is one."""
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):  # nobody listens: the exit code still says it
-            print(text, file=sys.stderr, flush=True)
-
-
-def write(file: str, text: str) -> None:
-    """A whole file or none: written beside its place and moved there. OSError, naming the file, when that fails."""
-    if file == "-":
-        emit(text)
-        return
-    target = Path(os.path.realpath(file))  # behind a link, the file it leads to is replaced, not the link
-    try:
-        if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
-            target.write_text(text, encoding="utf-8", errors="backslashreplace")
-        else:
-            replace_file(target, text)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, file) from None
-
-
-def replace_file(target: Path, text: str) -> None:
-    """The file with this text, never half of it."""
-    import tempfile
-
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        os.replace(temporary, target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def report_problems(problems: Iterable[Problem]) -> None:
-    """Every problem on standard error, in the chosen format, with a count line."""
-    found = list(problems)
-    if _error_format == "json":
-        keys = ("file", "line", "column", "path", "message")
-        note(as_json([{key: getattr(problem, key) for key in keys} for problem in found]).rstrip())
-        return
-    for problem in found:
-        if _error_format == "github":
-            note(github_annotation(problem))
-        else:
-            note(str(problem))
-    if len(found) > 1:
-        note(f"{len(found)} problems")
-
-
-def github_annotation(problem: Problem) -> str:
-    """A problem as a workflow command, which marks its line in a pull request."""
-    message, place = problem.text, ""
-    if problem.file.startswith(("-", "<")):  # an option or standard input: no file that could be marked
-        message = f"{problem.file}: {message}"
-    elif problem.file:
-        name = printable(problem.file)
-        for character, code in (("%", "%25"), (":", "%3A"), (",", "%2C")):
-            name = name.replace(character, code)
-        place = f" file={name}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
-    return f"::error{place}::{printable(message).replace('%', '%25')}"
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     if sys.stdout is None:  # closed by the caller
@@ -525,16 +434,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except OSError as error:
         note(f"{error.filename or 'output'}: {(error.strerror or str(error)).lower()}")
         leave(1)
-
-
-def leave(code: int) -> None:
-    """Exit with the code, even when what was said cannot be written: the interpreter's last flush would make it 120."""
-    try:
-        if sys.stderr is not None:
-            sys.stderr.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
-    sys.exit(code)
 
 
 if __name__ == "__main__":

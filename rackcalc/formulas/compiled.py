@@ -24,7 +24,7 @@ from rackcalc.quantity import Quantity, constant, formula
 from rackcalc.record import record
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Compiled
-from rackcalc.units import REQUEST, Bytes, BytesPerSecond, Count, Hertz, Ratio, RequestsPerSecond, Seconds, Tokens
+from rackcalc.units import Bytes, BytesPerSecond, Count, Hertz, Ratio, RequestsPerSecond, Seconds, Tokens
 
 FITTED = "fitted to the BERT latency tables of NVIDIA TensorRT (A100, A30, T4) and FasterTransformer"
 COUNTED = constant(7.0, "1", "kernels counted one by one", "published", note="4 matrix products, attention, 2 norms")
@@ -90,16 +90,6 @@ def tail_latency(mean: Seconds, ratio: Ratio, ramp_share: Ratio, ramp_time: Seco
     1.338
     """
     return mean * (ratio + ramp_share / (1 + (mean / ramp_time) ** 2))
-
-
-@formula(cite="definition: batches of equal devices side by side")
-def batch_rate(devices: Count, batch: Count, time: Seconds) -> RequestsPerSecond:
-    """Requests per second of devices that each answer one batch after another.
-
-    >>> batch_rate(devices=8.0, batch=256.0, time=0.064)
-    32000.0
-    """
-    return devices * batch * REQUEST / time
 
 
 @formula(cite="definition: a share of a rate")

@@ -15,6 +15,7 @@ from rackcalc.formulas.lpu_cycles import (
     stage_count,
 )
 from rackcalc.formulas.transformer import count, rows, width
+from rackcalc.formulas.work import ONE_TOKEN
 from rackcalc.quantity import Quantity, constant, formula
 from rackcalc.record import record
 from rackcalc.spec.chips import LPU
@@ -22,7 +23,6 @@ from rackcalc.spec.models import Model
 from rackcalc.units import SECOND, TOKEN, Count, Ratio, Seconds, SecondsPerToken, Tokens, TokensPerSecond
 
 GROUPS = (1, 2, 4, 8, 16, 32, 64)  # sizes tried; a group larger than the tightly coupled one takes inf
-_ONE_TOKEN = constant(1.0, "token", "one new token per sequence", "published", note="autoregressive decoding")
 _NO_CONTEXT = constant(0.0, "token", "no attention here", "published", note="attention stays on the other chips")
 _CHUNK = constant(256.0, "token", "prefill chunk", "assumed", note="long enough to hide the installing of weights")
 PIPELINE = "definition: stages in sequence, each at its structural time times what the compiler reaches"
@@ -176,7 +176,7 @@ def decode(
 
     latency [s], bandwidth [B/s, one direction]: of one link between two chips. ValueError for a format the chip lacks.
     """
-    work = Work(weight_format, kv_format, batch, _ONE_TOKEN, context)
+    work = Work(weight_format, kv_format, batch, ONE_TOKEN, context)
     return _fastest(lpu, model, chips, work, latency, bandwidth, lpu.compiler_factor_decode)
 
 
@@ -209,7 +209,7 @@ def feed_forward(
     size = activation_size(rows=batch, hidden=model.hidden, width=width("bf16"))
 
     def block(group: Quantity) -> tuple[Quantity, Quantity]:
-        layer = layer_cycles(lpu, model, group, weight_format, weight_format, batch, _ONE_TOKEN, _NO_CONTEXT)
+        layer = layer_cycles(lpu, model, group, weight_format, weight_format, batch, ONE_TOKEN, _NO_CONTEXT)
         exchange = _exchange(lpu, group, size, bandwidth)
         return exchange, _blocks(lpu, layer, exchange)[1]
 

@@ -17,7 +17,6 @@ from rackcalc.record import record
 from rackcalc.spec.software import Sharing
 from rackcalc.units import (
     REQUEST,
-    BytesPerSecond,
     Count,
     Ratio,
     RequestsPerSecond,
@@ -178,16 +177,6 @@ def slowed_time(time: Seconds, share: Ratio) -> Seconds:
     0.004
     """
     return xp.divide(time, 1 - share)
-
-
-@formula(cite="A. K. Parekh, R. G. Gallager, IEEE/ACM Trans. Networking 1 (1993) 344-357: guaranteed share")
-def remaining_bandwidth(bandwidth: BytesPerSecond, share: Ratio) -> BytesPerSecond:
-    """Link bandwidth left for requests when other work uses `share` of it.
-
-    >>> remaining_bandwidth(bandwidth=900e9, share=0.5)
-    450000000000.0
-    """
-    return bandwidth * (1 - share)
 
 
 @formula(cite="assumption: power rises with the share of time in use, weighted by how hard the work drives the chip")

@@ -8,9 +8,9 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.concurrency import gpus_of
 from rackcalc.formulas.link import Transfer, transfer
 from rackcalc.formulas.lpu_cycles import activation_size
-from rackcalc.formulas.transformer import count, kv_cache, model_size, rows, width
+from rackcalc.formulas.transformer import kv_cache, model_size, rows, width
 from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, Source
+from rackcalc.quantity import Quantity, Source, constant
 from rackcalc.record import record
 from rackcalc.serving.versions import dated
 from rackcalc.spec.chips import GPU
@@ -19,7 +19,7 @@ from rackcalc.spec.links import Link
 from rackcalc.spec.rack import GpuPool, LinkUse, LpuPool, Rack
 from rackcalc.spec.runtimes import Family, Runtime
 
-ONE = count(1.0, "one")
+ONE = constant(1.0, "1", "one", "given", note="one, or all of it, where the file says nothing else")
 
 
 @record

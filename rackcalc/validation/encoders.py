@@ -2,7 +2,6 @@
 
 from rackcalc.formulas import gpu as passes
 from rackcalc.formulas.compiled import (
-    batch_rate,
     kept_tokens,
     pipelined_share,
     rate_at_power,
@@ -14,7 +13,7 @@ from rackcalc.formulas.kernels import repeated
 from rackcalc.formulas.layers import ONE
 from rackcalc.formulas.lpu import encoder as encode
 from rackcalc.formulas.lpu_decode import decode, user_rate
-from rackcalc.formulas.service import mean_context
+from rackcalc.formulas.service import capacity, mean_context
 from rackcalc.load import load_part, part_names
 from rackcalc.quantity import Quantity, constant
 from rackcalc.serving.pools import default_link
@@ -115,7 +114,7 @@ def mlperf_encoder(row: Row) -> Quantity:
     if row.scenario not in ("offline", "server") or row.metric != "sample_rate":
         raise Unanswerable(f"{row.scenario} {row.metric}: the batching of the server is not stated")
     time = one_pass(stated, runtime, OFFLINE_BATCH, LENGTHS["offline"]).time
-    rate = batch_rate(devices=row.number("parts", "1"), batch=OFFLINE_BATCH, time=time)
+    rate = capacity(servers=row.number("parts", "1"), batch=OFFLINE_BATCH, time=time)
     for applies, share in ((exact and narrow, EXACT_SHARE), (row.scenario == "server", SERVER_SHARE)):
         rate = share_of_rate(rate=rate, share=share) if applies else rate
     return rate_at_power(rate=rate, power=EFFICIENT) if "maxq" in row.mode.split() else rate
@@ -137,7 +136,7 @@ def lpu(row: Row) -> Quantity:
         chips, batch = row.number("parts", "1"), row.number("batch", "1")
         done = encode(part, model, chips, stored, batch, tokens, link.latency, link.bandwidth)
         if row.metric == "sample_rate":
-            return batch_rate(devices=ONE, batch=batch, time=done.bottleneck)
+            return capacity(servers=ONE, batch=batch, time=done.bottleneck)
         if row.metric == "latency_mean":
             return done.bottleneck if row.operation == "on_chip" else done.time
     if row.metric != "token_rate_per_user":

@@ -1,0 +1,111 @@
+"""What the command line says and writes: data to standard output or files, talk and problems to standard error."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from rackcalc.errors import Problem, failure, printable
+
+_error_format = "text"
+
+
+def use_error_format(name: str) -> None:
+    """Remember how problems are to be written."""
+    global _error_format  # noqa: PLW0603
+    if name not in ("text", "json", "github"):
+        raise failure(f'--error-format: expected text, json or github, got "{name}"')
+    _error_format = name
+
+
+def as_json(data: Any) -> str:
+    """Data as indented JSON text."""
+    import json
+
+    return json.dumps(data, indent=2) + "\n"
+
+
+def emit(text: str) -> None:
+    """Data to standard output."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Talk to standard error, where there is one."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # nobody listens: the exit code still says it
+            print(text, file=sys.stderr, flush=True)
+
+
+def write(file: str, text: str) -> None:
+    """A whole file or none: written beside its place and moved there. OSError, naming the file, when that fails."""
+    if file == "-":
+        emit(text)
+        return
+    target = Path(os.path.realpath(file))  # behind a link, the file it leads to is replaced, not the link
+    try:
+        if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
+            target.write_text(text, encoding="utf-8", errors="backslashreplace")
+        else:
+            replace_file(target, text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, file) from None
+
+
+def replace_file(target: Path, text: str) -> None:
+    """The file with this text, never half of it."""
+    import tempfile
+
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def report_problems(problems: Iterable[Problem]) -> None:
+    """Every problem on standard error, in the chosen format, with a count line."""
+    found = list(problems)
+    if _error_format == "json":
+        keys = ("file", "line", "column", "path", "message")
+        note(as_json([{key: getattr(problem, key) for key in keys} for problem in found]).rstrip())
+        return
+    for problem in found:
+        if _error_format == "github":
+            note(github_annotation(problem))
+        else:
+            note(str(problem))
+    if len(found) > 1:
+        note(f"{len(found)} problems")
+
+
+def github_annotation(problem: Problem) -> str:
+    """A problem as a workflow command, which marks its line in a pull request."""
+    message, place = problem.text, ""
+    if problem.file.startswith(("-", "<")):  # an option or standard input: no file that could be marked
+        message = f"{problem.file}: {message}"
+    elif problem.file:
+        name = printable(problem.file)
+        for character, code in (("%", "%25"), (":", "%3A"), (",", "%2C")):
+            name = name.replace(character, code)
+        place = f" file={name}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
+    return f"::error{place}::{printable(message).replace('%', '%25')}"
+
+
+def leave(code: int) -> NoReturn:
+    """Exit with the code, even when what was said cannot be written: the interpreter's last flush would make it 120."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    sys.exit(code)
