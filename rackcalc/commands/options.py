@@ -1,0 +1,47 @@
+"""Arguments and options that several commands take, and what they share."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from rackcalc.errors import failure
+
+RackArgument = Annotated[
+    str, typer.Argument(metavar="RACK", help="A rack file, a bundled rack's name, or - for stdin.")
+]
+RacksArgument = Annotated[list[str], typer.Argument(metavar="RACK...", help="Rack files, bundled racks' names, or -.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help='Override a value: --set "workload.batch=8". Repeatable.'),
+]
+ScenarioOption = Annotated[
+    list[str] | None,
+    typer.Option("--scenario", metavar="NAME", help="Apply a scenario of the file. Repeatable: side by side."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+ErrorFormatOption = Annotated[
+    str, typer.Option("--error-format", metavar="text|json|github", help="How problems with the input are written.")
+]
+OutputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Also write a report; the ending names the format. Repeatable."
+    ),
+]
+
+
+def loaded_and_estimated(rack: str, scenario: str, sets: Sequence[str] | None) -> tuple[Any, Any]:
+    """The rack as loaded, and its estimate; InputError when it cannot be answered."""
+    from rackcalc.estimate import estimate
+    from rackcalc.load import load
+
+    loaded = load(rack, scenario, sets or ())
+    return loaded, estimate(loaded)
+
+
+def only(values: Sequence[str] | None, option: str) -> str:
+    """The single value of a repeatable option, or ""."""
+    if values and len(values) > 1:
+        raise failure(f"{option}: this command takes one")
+    return values[0] if values else ""

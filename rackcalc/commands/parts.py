@@ -1,0 +1,21 @@
+"""rackcalc parts: the catalog."""
+
+from typing import Annotated
+
+import typer
+
+from rackcalc.commands.options import JsonOption
+from rackcalc.console import as_json, emit
+from rackcalc.render import catalog
+
+
+def parts(
+    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="gpus, lpus, links, models, ...")] = None,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One part, with all its values and sources.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Run `rackcalc parts`."""
+
+    emit(as_json(catalog.as_data(kind, name)) if json else catalog.as_text(kind, name))
