@@ -115,6 +115,8 @@ def _malformed(error: Any, text: str, file: str) -> InputError:
     here = text[mark.index : mark.index + 1] if len(text) == len(text.encode()) else ""
     if "tab character" in message or here == "\t":
         message = "a tab: YAML indents with spaces only"
+    elif "nesting depth" in message:  # a limit of newer libyaml, far above ours
+        message = f"is nested more than {MAX_DEPTH} levels deep"
     elif "cannot start any token" in message:
         message = f"{here or 'this character'} cannot begin a value: put the text in quotes"
     elif "mapping values" in message:
