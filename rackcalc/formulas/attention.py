@@ -10,8 +10,7 @@ FITTED = "closed form fitted to the attention tables of NVIDIA aiconfigurator 0.
 
 
 @formula(
-    cite=FITTED + "; softmax beside or after the matrix unit as in FlashAttention-3, arXiv:2407.08608, "
-    "and on Blackwell's tensor memory in FlashAttention-4",
+    cite=FITTED + "; softmax as a limit of its own as in FlashAttention-3, arXiv:2407.08608, and FlashAttention-4",
     error=0.06,  # 4 to 6 % fitted, 8 to 12 % on a GPU left out, 7 to 14 % on longer prompts
 )
 def tiled_attention_time(
@@ -47,7 +46,7 @@ def tiled_attention_time(
     ...     causal=1.0, pairs=1.0, element=2.0, peak=2250e12, bandwidth=7.7e12, sms=148.0, clock=1.965e9, lanes=128.0,
     ...     launch=13.3e-6, tile=128.0, score_operations=14.8, overlap=1.0, pass_per_cycle=11.7, memory_share=0.8,
     ...     wave_time=3e-6))
-    143
+    149
     """
     length = tokens / TOKEN
     tiles = batch * heads * xp.ceil(length / tile)
@@ -123,8 +122,8 @@ def decode_attention_time(
 
     >>> round(1e6 * decode_attention_time(batch=1.0, context=32768.0, heads=64.0, kv_heads=8.0, head_dim=128.0,
     ...     element=2.0, bandwidth=7.7e12, sms=148.0, launch=10.5e-6, memory_share=0.92, head_time=0.219e-6,
-    ...     split_time=0.1e-6, split_context=400.0), 1)
-    29.5
+    ...     split_time=0.5e-6, split_context=400.0), 1)
+    29.9
     """
     read = 2 * batch * (context / TOKEN) * kv_heads * head_dim * element / (memory_share * bandwidth)
     items = batch * heads / sms * head_time
