@@ -73,31 +73,6 @@ def test_the_catalog_follows_the_rules(name: str, clock: float, known: set[str])
     assert other == known and count >= 14
 
 
-def known_families(**changes: float) -> dict[str, Measured]:
-    """The measured families, with another share of peak of bf16 products."""
-    known = measured()
-    for name, share in changes.items():
-        leaf = known[name].family.gemm["bf16"].compute_share
-        known[name] = Measured(swapped(known[name].family, {id(leaf): moved(leaf, share)}), known[name].clock)
-    return known
-
-
-def test_share_of_peak_goes_by_the_cube_root_of_power() -> None:
-    hopper = load_part("families", "hopper")
-    found = inherited("hopper", hopper, 1.98e9, known_families(blackwell=0.6)).gemm["bf16"].compute_share
-    assert found.value == pytest.approx(0.6 * (2.25 / 1.413) ** (1 / 3), rel=1e-3)
-    most = inherited("hopper", hopper, 1.98e9, known_families(blackwell=0.8)).gemm["bf16"].compute_share
-    assert most.value == pytest.approx(load_part("families", "ampere").gemm["bf16"].compute_share.value)
-
-
-def test_fixed_times_come_from_the_same_kind_of_matrix_unit() -> None:
-    known = measured()
-    launch = {name: other.family.gemm["bf16"].launch.value * other.clock for name, other in known.items()}
-    hopper, ada = load_part("families", "hopper"), load_part("families", "ada")
-    assert inherited("hopper", hopper, 2e9, known).gemm["bf16"].launch.value == pytest.approx(launch["blackwell"] / 2e9)
-    assert inherited("ada", ada, 2e9, known).gemm["bf16"].launch.value == pytest.approx(launch["ampere"] / 2e9)
-
-
 def test_power_cap_goes_by_process_node() -> None:
     cap = per_watt(load_part("families", "turing").sustained_per_watt, "turing", measured())
     ampere = load_part("families", "ampere").sustained_per_watt
@@ -133,6 +108,31 @@ def test_a_left_out_family_does_not_know_its_own_tables() -> None:
     found = [inherited("hopper", family, 1.98e9, known) for family in (hopper, swapped(hopper, wrong))]
     assert [f.gemm["bf16"].launch.value for f in found] == [found[0].gemm["bf16"].launch.value] * 2
     assert found[0].gemm["bf16"].launch.value != pytest.approx(hopper.gemm["bf16"].launch.value, rel=0.01)
+
+
+def known_families(**changes: float) -> dict[str, Measured]:
+    """The measured families, with another share of peak of bf16 products."""
+    known = measured()
+    for name, share in changes.items():
+        leaf = known[name].family.gemm["bf16"].compute_share
+        known[name] = Measured(swapped(known[name].family, {id(leaf): moved(leaf, share)}), known[name].clock)
+    return known
+
+
+def test_share_of_peak_goes_by_the_cube_root_of_power() -> None:
+    hopper = load_part("families", "hopper")
+    found = inherited("hopper", hopper, 1.98e9, known_families(blackwell=0.6)).gemm["bf16"].compute_share
+    assert found.value == pytest.approx(0.6 * (2.25 / 1.413) ** (1 / 3), rel=1e-3)
+    most = inherited("hopper", hopper, 1.98e9, known_families(blackwell=0.8)).gemm["bf16"].compute_share
+    assert most.value == pytest.approx(load_part("families", "ampere").gemm["bf16"].compute_share.value)
+
+
+def test_fixed_times_come_from_the_same_kind_of_matrix_unit() -> None:
+    known = measured()
+    launch = {name: other.family.gemm["bf16"].launch.value * other.clock for name, other in known.items()}
+    hopper, ada = load_part("families", "hopper"), load_part("families", "ada")
+    assert inherited("hopper", hopper, 2e9, known).gemm["bf16"].launch.value == pytest.approx(launch["blackwell"] / 2e9)
+    assert inherited("ada", ada, 2e9, known).gemm["bf16"].launch.value == pytest.approx(launch["ampere"] / 2e9)
 
 
 def test_refit_finds_what_the_rows_say() -> None:

@@ -229,6 +229,15 @@ def memory_utilization(size: Bytes, time: Seconds, bandwidth: BytesPerSecond, de
     return xp.divide(size, time * bandwidth * devices)
 
 
+FULL_CLOCK = Quantity(
+    0.844,
+    "1",
+    "share of peak at full clocks",
+    source=Source("measured", "aic-kernels", note="A100, whose products its power does not throttle"),
+    low=0.8,
+    high=0.92,
+)
+
 # Formats a matrix unit may compute in, best first, for weights stored in a format.
 COMPUTE = {
     "fp32": ("fp32", "tf32", "bf16", "fp16"),
@@ -243,14 +252,6 @@ COMPUTE = {
 }
 SIXTEEN_BIT = {"fp16": "bf16", "bf16": "fp16", "tf32": "bf16", "fp32": "bf16"}
 NO_LIMIT = constant(xp.inf, "B/s", "operand load rate", "assumed", note="not a limit on this family")
-FULL_CLOCK = Quantity(
-    0.844,
-    "1",
-    "share of peak at full clocks",
-    source=Source("measured", "aic-kernels", note="A100, whose products its power does not throttle"),
-    low=0.8,
-    high=0.92,
-)
 SIXTEEN = constant(1.0, "1", "operations per joule relative to 16 bit", "published", note="by definition")
 
 
@@ -286,9 +287,10 @@ def format_gain(family: Family, name: str) -> Quantity:
     return {"fp8": eight, "int8": eight, "tf32": family.tf32_gain, "fp32": family.fp32_gain}.get(name, SIXTEEN)
 
 
-def held_share(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
-    """Share of peak that large products hold in a format, under the GPU's own power cap."""
-    per_watt, fitted = chip.family.sustained_per_watt, chip.family.peak_per_watt
+def share_under_cap(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
+    """Share of peak of large products in a format."""
+    per_watt = chip.family.sustained_per_watt
+    fitted = chip.family.peak_per_watt
     if fitted is not None:
         return clocked_share(
             compute_share=parameters.compute_share,
@@ -341,7 +343,7 @@ def gemm(
         bandwidth=chip.gpu.memory_bandwidth,
         sms=chip.gpu.sms,
         launch=kernel_launch(launch=launch, saving=chip.runtime.launch_saving),
-        compute_share=held_share(chip, parameters, name),
+        compute_share=share_under_cap(chip, parameters, name),
         memory_share=parameters.memory_share,
         k_step=parameters.k_step,
         load_rate=NO_LIMIT if parameters.load_rate is None else parameters.load_rate,

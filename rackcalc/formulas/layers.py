@@ -16,7 +16,7 @@ from rackcalc.formulas.kernels import (
     compute_format,
     elementwise,
     gemm,
-    held_share,
+    share_under_cap,
     kernel_launch,
 )
 from rackcalc.formulas.shapes import (
@@ -205,7 +205,7 @@ def _latent_attention(chip: Chip, model: Model, size: ModelSize, job: Job, heads
         bandwidth=chip.gpu.memory_bandwidth,
         launch=kernel.launch,
         memory_share=kernel.memory_share,
-        compute_share=held_share(chip, by_format(chip.family.gemm, name), name),
+        compute_share=share_under_cap(chip, by_format(chip.family.gemm, name), name),
     )
 
 

@@ -97,14 +97,14 @@ class Family:
     ring: RingParameters = section(
         RingParameters, "all-reduce of the general communication library (NCCL)", required=True
     )
+    peak_per_watt: Quantity | None = number(
+        "FLOP/J", "dense 16-bit peak over TDP of the GPU whose kernels were fitted, cap included", above=0, default=None
+    )
     sustained_per_watt: Quantity | None = number(
         "FLOP/J",
         "16-bit arithmetic per joule under the power cap; absent where the kernel fits already contain the cap",
         above=0,
         default=None,
-    )
-    peak_per_watt: Quantity | None = number(
-        "FLOP/J", "dense 16-bit peak over TDP of the GPU whose kernels were fitted, cap included", above=0, default=None
     )
     eight_bit_gain: Quantity = number("1", "8-bit over 16-bit operations per joule", above=0, default="2.07")
     tf32_gain: Quantity = number("1", "tf32 over 16-bit operations per joule", above=0, default="0.31")

@@ -98,7 +98,7 @@ class TestLimits:
     def test_large_square_reaches_the_compute_share(self, gpu: str) -> None:
         unit, parameters, name = self.parameters(gpu)
         rate = 2 * 16384.0**3 / gemm(gpu, 16384, 16384, 16384)
-        share = kernels.held_share(unit, parameters, name).value
+        share = kernels.share_under_cap(unit, parameters, name).value
         # parts whose SMs load their own operands may be bound by that instead
         assert 0.55 * share < rate / unit.gpu.peak[name].value <= share
 
@@ -157,7 +157,7 @@ def test_power_cap_of_small_cards(gpu: str, share: float) -> None:
     unit = chip(gpu)
     name = kernels.compute_format(unit, "fp16")
     parameters = kernels.by_format(unit.family.gemm, name)
-    assert kernels.held_share(unit, parameters, name).value == pytest.approx(share, abs=0.01)
+    assert kernels.share_under_cap(unit, parameters, name).value == pytest.approx(share, abs=0.01)
 
 
 def decode_attention(gpu: str, **changes: float) -> float:
@@ -220,7 +220,7 @@ def test_a_gpu_with_less_power_holds_a_lower_clock() -> None:
     shares = {}
     for gpu in ("h100-sxm", "h200-sxm", "h100-pcie", "gh200"):
         unit = chip(gpu)
-        shares[gpu] = kernels.held_share(unit, unit.family.gemm["bf16"], "bf16").value
+        shares[gpu] = kernels.share_under_cap(unit, unit.family.gemm["bf16"], "bf16").value
     assert shares["h200-sxm"] == shares["h100-sxm"] == pytest.approx(0.795, rel=1e-3)
     assert shares["h100-pcie"] == pytest.approx(0.795 * (350 / 756.5 / (700 / 989.4)) ** (1 / 3), rel=1e-3)
     assert shares["gh200"] == kernels.FULL_CLOCK.value  # 900 W: never above the share at full clocks
