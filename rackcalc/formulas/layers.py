@@ -16,8 +16,8 @@ from rackcalc.formulas.kernels import (
     compute_format,
     elementwise,
     gemm,
-    share_under_cap,
     kernel_launch,
+    share_under_cap,
 )
 from rackcalc.formulas.shapes import (
     columns_of_heads,
