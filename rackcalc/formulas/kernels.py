@@ -94,7 +94,7 @@ def gemm_time(
     return launch + _fastest(m, n, k, groups, per_k, floor, split_k, reduction, sms)
 
 
-@formula(cite=FITTED + ": 0.39 to 0.40 of memory bandwidth on H100 and B200, to 8 and to 4 bits alike")
+@formula(cite=FITTED + ": 0.40 to 0.46 of memory bandwidth on H100 and B200, to 8 and to 4 bits alike")
 def quantise_time(
     m: Count,
     k: Count,
@@ -107,8 +107,8 @@ def quantise_time(
     """The pass that quantises activations before a product: reads them wide, writes them narrow. Its launch is extra.
 
     >>> round(1e6 * quantise_time(m=8192.0, k=1024.0, groups=1.0, input_width=2.0, operand_width=1.0,
-    ...     bandwidth=3.35e12, quantise_share=0.39), 1)
-    19.3
+    ...     bandwidth=3.35e12, quantise_share=0.46), 1)
+    16.3
     """
     return groups * m * k * (input_width + operand_width) / (quantise_share * bandwidth)
 
@@ -194,7 +194,7 @@ def sustained_share(
 
 @formula(
     cite="A. Chandrakasan et al., IEEE JSSC 27 (1992) 473-484: P = C V^2 f with voltage in proportion to the clock, so "
-    "the clock goes as the cube root of power; kernel tables of H100 and B200 agree within 3 % at 16 and at 8 bit"
+    "the clock goes as the cube root of power; kernel tables of H100 and B200 agree within 6 % at 16 bit, 3 % at 8"
 )
 def clocked_share(
     compute_share: Ratio, peak_per_watt: FlopPerJoule, peak: FlopPerSecond, tdp: Watts, full_clock: Ratio
