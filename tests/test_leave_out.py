@@ -17,7 +17,7 @@ from rackcalc.quantity import Quantity, Source
 from rackcalc.validation import folds, kernels, refit, run
 from rackcalc.validation.folds import MEASURED_ON
 from rackcalc.validation.leave_out import Measured, inherited, mean, per_watt
-from rackcalc.validation.read import Row
+from rackcalc.validation.read import Row, bundled, read
 from rackcalc.validation.score import Tally, summaries
 from rackcalc.validation.swap import moved, replayed, swapped
 
@@ -133,6 +133,12 @@ def test_fixed_times_come_from_the_same_kind_of_matrix_unit() -> None:
     hopper, ada = load_part("families", "hopper"), load_part("families", "ada")
     assert inherited("hopper", hopper, 2e9, known).gemm["bf16"].launch.value == pytest.approx(launch["blackwell"] / 2e9)
     assert inherited("ada", ada, 2e9, known).gemm["bf16"].launch.value == pytest.approx(launch["ampere"] / 2e9)
+
+
+def test_loads_per_cycle_never_saw_a_kernel_table_s_part() -> None:
+    """Why a fold need not refit them: TensorRT's rows are on other GPUs than those of the kernel tables."""
+    rows = [row for row in read(bundled()["encoder"], print) if row.runtime.startswith("tensorrt")]
+    assert rows and not {row.part for row in rows} & set(MEASURED_ON.values())
 
 
 def test_refit_finds_what_the_rows_say() -> None:
