@@ -77,7 +77,7 @@ def test_compiled_and_captured_engines() -> None:
     compiled = bundled("bert-8xb200", "", *UNQUEUED)
     assert 0.6 <= value(compiled, "latency.p50", "ms") <= 1.05
     captured = bundled("bert-8xb200", "", *UNQUEUED, "serving.runtime=cuda-graph")
-    assert value(captured, "stages.gpu.time", "ms") == pytest.approx(0.83, rel=0.20), "sum of measured kernels"
+    assert value(captured, "stages.gpu.time", "ms") == pytest.approx(0.83, rel=0.25), "sum of measured kernels"
     bound = bundled("bert-8xb200", "", *UNQUEUED, "serving.runtime=megakernel")
     assert value(bound, "stages.gpu.time", "ms") == pytest.approx(0.25, rel=0.10), "120 grid syncs and a roofline"
     long = bundled("bert-8xb200", "", *UNQUEUED, "workload.input=384 token")

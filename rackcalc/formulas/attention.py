@@ -1,13 +1,66 @@
 """Attention kernels of one layer on one GPU."""
 
 from rackcalc import xp
-from rackcalc.quantity import formula
-from rackcalc.units import FLOP, TOKEN, Bytes, BytesPerSecond, Count, FlopPerSecond, Ratio, Seconds, Tokens
+from rackcalc.formulas.kernels import Chip, by_format
+from rackcalc.formulas.transformer import width
+from rackcalc.quantity import Quantity, formula
+from rackcalc.units import FLOP, TOKEN, Bytes, BytesPerSecond, Count, FlopPerSecond, Hertz, Ratio, Seconds, Tokens
 
 FITTED = "closed form fitted to the attention tables of NVIDIA aiconfigurator 0.12.0"
 
 
-@formula(cite=FITTED, error=0.14)  # 4 to 6 % fitted, 9 to 25 % on a GPU left out, 8 to 24 % on longer prompts
+@formula(
+    cite=FITTED + "; softmax as a limit of its own as in FlashAttention-3, arXiv:2407.08608, and FlashAttention-4",
+    error=0.06,  # 4 to 6 % fitted, 8 to 12 % on a GPU left out, 7 to 14 % on longer prompts
+)
+def tiled_attention_time(
+    batch: Count,
+    tokens: Tokens,
+    heads: Count,
+    kv_heads: Count,
+    head_dim: Count,
+    causal: Ratio,
+    pairs: Ratio,
+    element: Bytes,
+    peak: FlopPerSecond,
+    bandwidth: BytesPerSecond,
+    sms: Count,
+    clock: Hertz,
+    lanes: Count,
+    launch: Seconds,
+    tile: Count,
+    score_operations: Count,
+    overlap: Ratio,
+    pass_per_cycle: Bytes,
+    memory_share: Ratio,
+    wave_time: Seconds,
+) -> Seconds:
+    """Attention of one layer over whole sequences, as a kernel of its own. causal 1: no look ahead, 0: both ways.
+
+    pairs: share of the query-key pairs kept (sliding windows), 1 without a window. Each pair costs the matrix unit
+    4 * head_dim operations and the 32-bit lanes score_operations, in any format: 8 bits make attention little faster.
+    The pass before, which rotates and stores Q, K and V, is limited by memory and by how fast an SM issues it. The
+    example: 8 query heads over 8192 tokens on a B200, 191 us measured.
+
+    >>> round(1e6 * tiled_attention_time(batch=1.0, tokens=8192.0, heads=8.0, kv_heads=1.0, head_dim=128.0,
+    ...     causal=1.0, pairs=1.0, element=2.0, peak=2250e12, bandwidth=7.7e12, sms=148.0, clock=1.965e9, lanes=128.0,
+    ...     launch=13.3e-6, tile=128.0, score_operations=14.8, overlap=1.0, pass_per_cycle=11.7, memory_share=0.8,
+    ...     wave_time=3e-6))
+    149
+    """
+    length = tokens / TOKEN
+    tiles = batch * heads * xp.ceil(length / tile)
+    scores = batch * heads * length * xp.where(causal > 0, (length + 1) / 2, length) * pairs
+    products = 4 * scores * head_dim * FLOP / peak
+    softmax = scores * score_operations / (sms * lanes * clock)
+    serial = (1 - overlap) * xp.minimum(products, softmax)
+    arithmetic = (xp.maximum(products, softmax) + serial) * xp.maximum(sms / tiles, 1.0)
+    moved = 2 * batch * length * head_dim * (heads + kv_heads) * element
+    around = moved / (memory_share * bandwidth) + moved / (pass_per_cycle * sms * clock)
+    return launch + arithmetic + around + xp.ceil(tiles / sms) * wave_time
+
+
+@formula(cite=FITTED, error=0.14)  # of kernels of an engine, with their share of peak fitted end to end
 def prefill_attention_time(
     batch: Count,
     tokens: Tokens,
@@ -26,10 +79,10 @@ def prefill_attention_time(
     memory_share: Ratio,
     wave_time: Seconds,
 ) -> Seconds:
-    """Attention of one layer over whole sequences, as a kernel of its own. causal 1: no look ahead, 0: both ways.
+    """Attention of one layer over whole sequences, from a share of peak. causal 1: no look ahead, 0: both ways.
 
-    pairs: share of the query-key pairs kept (sliding windows), 1 without a window. Mean error 4 to 6 % on its family,
-    10 to 24 % on lengths beyond the fitted. The example: 8 query heads over 8192 tokens on a B200, 191 us measured.
+    pairs: share of the query-key pairs kept (sliding windows), 1 without a window. The example: 8 query heads over
+    8192 tokens on a B200, 191 us measured.
 
     >>> round(1e6 * prefill_attention_time(batch=1.0, tokens=8192.0, heads=8.0, kv_heads=1.0, head_dim=128.0,
     ...     causal=1.0, pairs=1.0, element=2.0, peak=2250e12, bandwidth=7.7e12, sms=148.0, launch=13.5e-6, tile=128.0,
@@ -46,7 +99,7 @@ def prefill_attention_time(
     return launch + arithmetic * idle + traffic + xp.ceil(tiles / sms) * wave_time
 
 
-@formula(cite=FITTED, error=0.14)  # 4 to 12 % fitted, 14 to 26 % on a GPU left out
+@formula(cite=FITTED, error=0.09)  # 4 to 12 % fitted, 11 to 48 % on a GPU left out
 def decode_attention_time(
     batch: Count,
     context: Tokens,
@@ -64,13 +117,13 @@ def decode_attention_time(
 ) -> Seconds:
     """Attention of one layer for one new token per sequence, rope and cache append included.
 
-    Mean error 4 to 12 % on its family, 14 to 50 % on an unseen one. The example: 64 query heads, 8 KV heads, 32k tokens
+    Mean error 4 to 12 % on its family, 11 to 48 % on an unseen one. The example: 64 query heads, 8 KV heads, 32k tokens
     of context on a B200, 34.9 us measured.
 
     >>> round(1e6 * decode_attention_time(batch=1.0, context=32768.0, heads=64.0, kv_heads=8.0, head_dim=128.0,
-    ...     element=2.0, bandwidth=7.7e12, sms=148.0, launch=10.65e-6, memory_share=0.9, head_time=0.222e-6,
-    ...     split_time=1.3e-6, split_context=24000.0), 1)
-    30.8
+    ...     element=2.0, bandwidth=7.7e12, sms=148.0, launch=10.5e-6, memory_share=0.92, head_time=0.219e-6,
+    ...     split_time=0.5e-6, split_context=400.0), 1)
+    29.9
     """
     read = 2 * batch * (context / TOKEN) * kv_heads * head_dim * element / (memory_share * bandwidth)
     items = batch * heads / sms * head_time
@@ -105,3 +158,64 @@ def latent_decode_attention_time(
     read = entries * (kv_lora_rank + qk_rope_head_dim) * element / (memory_share * bandwidth)
     arithmetic = 2 * entries * heads * (2 * kv_lora_rank + qk_rope_head_dim) * FLOP / (compute_share * peak)
     return launch + xp.maximum(read, arithmetic)
+
+
+def prefill_attention(
+    chip: Chip,
+    name: str,
+    batch: Quantity,
+    tokens: Quantity,
+    heads: Quantity,
+    kv_heads: Quantity,
+    head_dim: Quantity,
+    causal: Quantity,
+    pairs: Quantity,
+    launch: Quantity | None = None,
+) -> Quantity:
+    """Attention over whole sequences on one GPU. name: format of the products. launch: where not the kernel's own."""
+    gpu, kernel = chip.gpu, by_format(chip.family.attention_prefill, name)
+    return tiled_attention_time(
+        batch=batch,
+        tokens=tokens,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        causal=causal,
+        pairs=pairs,
+        element=width("bf16"),
+        peak=gpu.peak[name],
+        bandwidth=gpu.memory_bandwidth,
+        sms=gpu.sms,
+        clock=gpu.clock,
+        lanes=gpu.fp32_lanes,
+        memory_share=chip.family.elementwise_share,
+        **vars(kernel) | {"launch": kernel.launch if launch is None else launch},
+    )
+
+
+def decode_attention(
+    chip: Chip,
+    stored: str,
+    batch: Quantity,
+    context: Quantity,
+    heads: Quantity,
+    kv_heads: Quantity,
+    head_dim: Quantity,
+) -> Quantity:
+    """Attention of one new token per sequence on one GPU. stored: format of the KV cache."""
+    kernel = by_format(chip.family.attention_decode, stored)
+    return decode_attention_time(
+        batch=batch,
+        context=context,
+        heads=heads,
+        kv_heads=kv_heads,
+        head_dim=head_dim,
+        element=width(stored),
+        bandwidth=chip.gpu.memory_bandwidth,
+        sms=chip.gpu.sms,
+        launch=kernel.launch,
+        memory_share=kernel.memory_share,
+        head_time=kernel.head_time,
+        split_time=kernel.split_time,
+        split_context=kernel.split_context,
+    )

@@ -3,11 +3,11 @@
 from typing import Any
 
 from rackcalc import xp
+from rackcalc.formulas.combine import total
 from rackcalc.formulas.transformer import width
-from rackcalc.quantity import Quantity, constant, formula
+from rackcalc.quantity import Quantity, Source, constant, formula
 from rackcalc.record import record
 from rackcalc.spec.chips import GPU
-from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.runtimes import Family, GemmParameters, Runtime
 from rackcalc.units import (
     FLOP,
@@ -49,7 +49,7 @@ def _fastest(m: Any, n: Any, k: Any, groups: Any, per_k: Any, floor: Any, second
 @formula(
     cite=FITTED + "; tiles, waves and split-K as in NVIDIA CUTLASS and "
     "Osama et al., Stream-K, arXiv:2301.03598; memory and compute bound as in LLMCompass, arXiv:2312.03134",
-    error=0.08,  # 3 to 8 % fitted, 8 to 12 % on a GPU left out of the fit
+    error=0.055,  # 3 to 8 % fitted, 6 to 11 % on a GPU left out of the fit
 )
 def gemm_time(
     m: Count,
@@ -73,10 +73,9 @@ def gemm_time(
 ) -> Seconds:
     """(m x k) times (k x n), `groups` times in one kernel; the fastest of 9 tile shapes and 4 splits of k.
 
-    Widths are bytes per element: of weights, of activations in the matrix unit, as they arrive (wider: a quantising
-    pass is added) and of the result. load_rate may be inf. Fitted for 1 <= m <= 16384, 256 <= n, k <= 16384: mean
-    error 3 to 8 % by family and format, worst 40 %. The example is BERT-Large's first feed-forward product on a B200,
-    which takes 3.40 us measured.
+    Widths are bytes per element: of weights, of activations in the matrix unit, as they lie in memory, and of the
+    result. load_rate may be inf. Fitted for 1 <= m <= 16384, 256 <= n, k <= 16384: mean error 3 to 8 % by family and
+    format, worst 40 %. The example is BERT-Large's first feed-forward product on a B200, which takes 3.40 us measured.
 
     >>> round(1e6 * gemm_time(m=128.0, n=4096.0, k=1024.0, groups=1.0, weight_width=2.0, operand_width=2.0,
     ...     input_width=2.0, output_width=2.0, peak=2250e12, bandwidth=7.7e12, sms=148.0, launch=1.81e-6,
@@ -90,10 +89,28 @@ def gemm_time(
         loads = (xp.minimum(m, tile_rows) * operand_width + tile_columns * weight_width) / load_rate
         return xp.maximum(xp.maximum(arithmetic, loads), k_step)
 
-    floor = groups * (n * k * weight_width + m * k * operand_width + m * n * output_width) / rate
+    floor = groups * (n * k * weight_width + m * k * input_width + m * n * output_width) / rate
     reduction = 2 * groups * m * n * output_width / rate
-    quantise = xp.where(input_width > operand_width, groups * m * k * (input_width + operand_width) / rate, 0 * launch)
-    return launch + quantise + _fastest(m, n, k, groups, per_k, floor, split_k, reduction, sms)
+    return launch + _fastest(m, n, k, groups, per_k, floor, split_k, reduction, sms)
+
+
+@formula(cite=FITTED + ": 0.40 to 0.46 of memory bandwidth on H100 and B200, to 8 and to 4 bits alike")
+def quantise_time(
+    m: Count,
+    k: Count,
+    groups: Count,
+    input_width: Bytes,
+    operand_width: Bytes,
+    bandwidth: BytesPerSecond,
+    quantise_share: Ratio,
+) -> Seconds:
+    """The pass that quantises activations before a product: reads them wide, writes them narrow. Its launch is extra.
+
+    >>> round(1e6 * quantise_time(m=8192.0, k=1024.0, groups=1.0, input_width=2.0, operand_width=1.0,
+    ...     bandwidth=3.35e12, quantise_share=0.46), 1)
+    16.3
+    """
+    return groups * m * k * (input_width + operand_width) / (quantise_share * bandwidth)
 
 
 @formula(cite="NVIDIA aiconfigurator 0.12.0: 3 us plus bytes over 0.8 of memory bandwidth")
@@ -175,6 +192,23 @@ def sustained_share(
     return xp.minimum(compute_share, per_watt * format_gain * tdp / peak)
 
 
+@formula(
+    cite="A. Chandrakasan et al., IEEE JSSC 27 (1992) 473-484: P = C V^2 f with voltage in proportion to the clock, so "
+    "the clock goes as the cube root of power; kernel tables of H100 and B200 agree within 6 % at 16 bit, 3 % at 8"
+)
+def clocked_share(
+    compute_share: Ratio, peak_per_watt: FlopPerJoule, peak: FlopPerSecond, tdp: Watts, full_clock: Ratio
+) -> Ratio:
+    """Share of peak that large products hold on a GPU with more or less power for its peak than the measured one.
+
+    peak_per_watt, compute_share: of the measured one. peak: at 16 bit. The example is an H100 PCIe, from H100 SXM.
+
+    >>> round(clocked_share(compute_share=0.795, peak_per_watt=1.413e12, peak=756.5e12, tdp=350.0, full_clock=0.844), 3)
+    0.69
+    """
+    return xp.minimum(compute_share * (peak_per_watt * tdp / peak) ** (1 / 3), full_clock)
+
+
 @formula(cite="definition: achieved over peak")
 def utilization(flops: Flop, time: Seconds, peak: FlopPerSecond, devices: Count) -> Ratio:
     """Share of the peak arithmetic of all devices.
@@ -194,6 +228,15 @@ def memory_utilization(size: Bytes, time: Seconds, bandwidth: BytesPerSecond, de
     """
     return xp.divide(size, time * bandwidth * devices)
 
+
+FULL_CLOCK = Quantity(
+    0.844,
+    "1",
+    "share of peak at full clocks",
+    source=Source("measured", "aic-kernels", note="A100, whose products its power does not throttle"),
+    low=0.8,
+    high=0.92,
+)
 
 # Formats a matrix unit may compute in, best first, for weights stored in a format.
 COMPUTE = {
@@ -244,8 +287,18 @@ def format_gain(family: Family, name: str) -> Quantity:
     return {"fp8": eight, "int8": eight, "tf32": family.tf32_gain, "fp32": family.fp32_gain}.get(name, SIXTEEN)
 
 
-def _share(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
+def share_under_cap(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
+    """Share of peak of large products in a format."""
     per_watt = chip.family.sustained_per_watt
+    fitted = chip.family.peak_per_watt
+    if fitted is not None:
+        return clocked_share(
+            compute_share=parameters.compute_share,
+            peak_per_watt=fitted,
+            peak=chip.gpu.peak[compute_format(chip, "bf16")],
+            tdp=chip.gpu.tdp,
+            full_clock=FULL_CLOCK,
+        )
     if per_watt is None:
         return parameters.compute_share
     return sustained_share(
@@ -277,26 +330,38 @@ def gemm(
     launch = by_format(chip.family.gemm, "bf16").launch if plain else parameters.launch
     if chip.runtime.launch == "graph" and not plain and parameters.graph_launch is not None:
         launch = parameters.graph_launch
-    return gemm_time(
+    time = gemm_time(
         m=m,
         n=n,
         k=k,
         groups=groups,
         weight_width=width(weight_format),
         operand_width=operand,
-        input_width=operand if quantised or plain or FORMATS[name] > 2 else width("bf16"),
+        input_width=operand,
         output_width=operand if quantised else width("bf16"),
         peak=chip.gpu.peak[name],
         bandwidth=chip.gpu.memory_bandwidth,
         sms=chip.gpu.sms,
         launch=kernel_launch(launch=launch, saving=chip.runtime.launch_saving),
-        compute_share=_share(chip, parameters, name),
+        compute_share=share_under_cap(chip, parameters, name),
         memory_share=parameters.memory_share,
         k_step=parameters.k_step,
         load_rate=NO_LIMIT if parameters.load_rate is None else parameters.load_rate,
         split_k=parameters.split_k,
         row_block=parameters.row_block,
     )
+    if quantised or plain or parameters.quantise_share is None:
+        return time
+    quantise = quantise_time(
+        m=m,
+        k=k,
+        groups=groups,
+        input_width=width("bf16"),
+        operand_width=operand,
+        bandwidth=chip.gpu.memory_bandwidth,
+        quantise_share=parameters.quantise_share,
+    )
+    return total(product=time, quantise=quantise)
 
 
 def elementwise(chip: Chip, rows: Quantity, columns: Quantity, passes: Quantity) -> Quantity:

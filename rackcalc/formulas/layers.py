@@ -2,9 +2,9 @@
 
 from rackcalc import xp
 from rackcalc.formulas.attention import (
-    decode_attention_time,
+    decode_attention,
     latent_decode_attention_time,
-    prefill_attention_time,
+    prefill_attention,
 )
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.exchange import all_reduce
@@ -17,6 +17,7 @@ from rackcalc.formulas.kernels import (
     elementwise,
     gemm,
     kernel_launch,
+    share_under_cap,
 )
 from rackcalc.formulas.shapes import (
     columns_of_heads,
@@ -136,21 +137,10 @@ def _grouped(chip: Chip, model: Model, size: ModelSize, passed: Quantity, job: J
 
 
 def _attention(chip: Chip, model: Model, size: ModelSize, job: Job, heads: Quantity, kv_heads: Quantity) -> Quantity:
-    gpu = chip.gpu
     reach = {"layers": model.layers, "full_attention_layers": size.full_attention_layers, "window": size.window}
     if job.phase == "decode":
-        kernel = by_format(chip.family.attention_decode, job.kv_format)
-        return decode_attention_time(
-            batch=job.batch,
-            context=attended_tokens(context=job.context, **reach),
-            heads=heads,
-            kv_heads=kv_heads,
-            head_dim=model.head_dim,
-            element=width(job.kv_format),
-            bandwidth=gpu.memory_bandwidth,
-            sms=gpu.sms,
-            **vars(kernel),
-        )
+        context = attended_tokens(context=job.context, **reach)
+        return decode_attention(chip, job.kv_format, job.batch, context, heads, kv_heads, model.head_dim)
     pairs = ONE if job.phase == "encode" else attended_share(tokens=job.tokens, **reach)
     return _whole_attention(chip, job, heads, kv_heads, model.head_dim, pairs)
 
@@ -162,21 +152,9 @@ def _whole_attention(
     if name not in chip.family.attention_prefill and SIXTEEN_BIT.get(name) not in chip.family.attention_prefill:
         name = compute_format(chip, "bf16")
     kernel = by_format(chip.family.attention_prefill, name)
-    return prefill_attention_time(
-        batch=job.batch,
-        tokens=job.tokens,
-        heads=heads,
-        kv_heads=kv_heads,
-        head_dim=head_dim,
-        causal=ZERO if job.phase == "encode" else ONE,
-        pairs=pairs,
-        element=width("bf16"),
-        peak=chip.gpu.peak[name],
-        bandwidth=chip.gpu.memory_bandwidth,
-        sms=chip.gpu.sms,
-        **{key: value for key, value in vars(kernel).items() if key != "launch"},
-        launch=kernel_launch(launch=kernel.launch, saving=chip.runtime.launch_saving),
-    )
+    causal = ZERO if job.phase == "encode" else ONE
+    launch = kernel_launch(launch=kernel.launch, saving=chip.runtime.launch_saving)
+    return prefill_attention(chip, name, job.batch, job.tokens, heads, kv_heads, head_dim, causal, pairs, launch)
 
 
 def _latent(chip: Chip, model: Model, size: ModelSize, passed: Quantity, job: Job) -> dict[str, Quantity]:
@@ -227,7 +205,7 @@ def _latent_attention(chip: Chip, model: Model, size: ModelSize, job: Job, heads
         bandwidth=chip.gpu.memory_bandwidth,
         launch=kernel.launch,
         memory_share=kernel.memory_share,
-        compute_share=by_format(chip.family.attention_prefill, name).compute_share,
+        compute_share=share_under_cap(chip, by_format(chip.family.gemm, name), name),
     )
 
 

@@ -21,6 +21,7 @@ class GPU:
     memory_bandwidth: Quantity = number("B/s", "memory bandwidth", above=0, example="7.7 TB/s")
     l2: Quantity | None = number("B", "last-level cache", above=0, default=None)
     sms: Quantity = number("1", "streaming multiprocessors", above=0, whole=True)
+    fp32_lanes: Quantity = number("1", "32-bit multiply-adds one multiprocessor starts per cycle", above=0, whole=True)
     clock: Quantity = number("1/s", "boost clock", above=0, example="1.98 GHz")
     tdp: Quantity = number("W", "thermal design power", above=0, example="1000 W")
     idle_power: Quantity = number("W", "power with nothing to do", at_least=0)

@@ -23,6 +23,9 @@ class GemmParameters:
     )
     compute_share: Quantity = number("1", "share of dense peak in a full wave", above=0, at_most=1)
     memory_share: Quantity = number("1", "share of memory bandwidth", above=0, at_most=1)
+    quantise_share: Quantity | None = number(
+        "1", "share of memory bandwidth of the kernel that quantises activations", above=0, at_most=1, default=None
+    )
     k_step: Quantity = number("s", "serial latency per element of k (wgmma, tcgen05)", at_least=0, default="0 s")
     load_rate: Quantity | None = number(
         "B/s", "rate at which one SM loads operands from L2 (mma.sync)", above=0, default=None
@@ -42,17 +45,19 @@ class DecodeAttentionParameters:
     split_context: Quantity = number(
         "token", "context at which half of split_time is spent", above=0, default="1 token"
     )
+    grouped: bool = flag("one thread block serves all query heads of a KV head; else each has its own")
 
 
 @record
 class PrefillAttentionParameters:
-    """One causal or bidirectional attention kernel over whole sequences."""
+    """One attention kernel over whole sequences, and the pass before it that rotates and stores Q, K, V."""
 
     tile: Quantity = number("1", "query rows per tile", above=0, whole=True)
     launch: Quantity = number("s", "fixed time", at_least=0)
-    compute_share: Quantity = number("1", "share of dense peak", above=0, at_most=1)
-    memory_share: Quantity = number("1", "share of memory bandwidth for Q, K, V and output", above=0, at_most=1)
-    wave_time: Quantity = number("s", "fixed time per wave of tiles", at_least=0)
+    score_operations: Quantity = number("1", "32-bit operations of the softmax per query and key", above=0)
+    overlap: Quantity = number("1", "share of the softmax beside the matrix unit, not after it", at_least=0, at_most=1)
+    pass_per_cycle: Quantity = number("B", "Q, K, V and output one multiprocessor passes on per cycle", above=0)
+    wave_time: Quantity = number("s", "fixed time per wave of tiles, masked half of the diagonal included", at_least=0)
 
 
 @record
@@ -91,6 +96,9 @@ class Family:
     in_switch_reduction: bool = flag("NVLink switches of this generation reduce in the switch")
     ring: RingParameters = section(
         RingParameters, "all-reduce of the general communication library (NCCL)", required=True
+    )
+    peak_per_watt: Quantity | None = number(
+        "FLOP/J", "dense 16-bit peak over TDP of the GPU whose kernels were fitted, cap included", above=0, default=None
     )
     sustained_per_watt: Quantity | None = number(
         "FLOP/J",

@@ -4,12 +4,10 @@ import re
 from functools import cache
 
 from rackcalc.formulas import kernels
-from rackcalc.formulas.attention import decode_attention_time, prefill_attention_time
+from rackcalc.formulas.attention import decode_attention, prefill_attention
 from rackcalc.formulas.collective import between_nodes, lanes
 from rackcalc.formulas.exchange import NET_SHARE, NET_STEP, all_reduce, library_collective
-from rackcalc.formulas.kernels import by_format
 from rackcalc.formulas.layers import ONE
-from rackcalc.formulas.transformer import width
 from rackcalc.load import load_part, part_names
 from rackcalc.quantity import Quantity, Source
 from rackcalc.serving.pools import default_link
@@ -46,12 +44,16 @@ def word(row: Row) -> str:
     return row.runtime.partition(" ")[0]
 
 
+def eager(row: Row) -> kernels.Chip:
+    """The GPU of a row, kernels launched one by one."""
+    part = gpu(row)
+    return kernels.Chip(part, load_part("families", part.family), load_part("runtimes", "eager"))
+
+
 def gemm(row: Row) -> Quantity:
     """Matrix product in a steady loop. cublaslt multiplies operands that already are in their format."""
-    part = gpu(row)
-    chip = kernels.Chip(part, load_part("families", part.family), load_part("runtimes", "eager"))
     m, n, k = (row.number(name, "1") for name in ("m", "n", "k"))
-    return kernels.gemm(chip, m, n, k, ONE, weight_format=row.precision, plain=word(row) == "cublaslt")
+    return kernels.gemm(eager(row), m, n, k, ONE, weight_format=row.precision, plain=word(row) == "cublaslt")
 
 
 def kv_format(row: Row) -> str:
@@ -61,32 +63,17 @@ def kv_format(row: Row) -> str:
 
 def attention(row: Row) -> Quantity:
     """One attention kernel of one layer: causal over whole sequences (context), or one new token (generation)."""
-    part = gpu(row)
-    family = load_part("families", part.family)
+    chip = eager(row)
     names = {"batch": "batch", "heads": "query_heads", "kv_heads": "kv_heads", "head_dim": "head_dim"}
     shape = {name: row.number(column, "1") for name, column in names.items()}
-    limits = {"bandwidth": part.memory_bandwidth, "sms": part.sms}
     if row.operation == "generation":
-        stored = kv_format(row)
-        kernel = by_format(family.attention_decode, stored)
-        context = row.number("kv_tokens", "token")
-        return decode_attention_time(**shape, context=context, element=width(stored), **limits, **vars(kernel))
+        return decode_attention(chip, kv_format(row), context=row.number("kv_tokens", "token"), **shape)
     if row.operation != "context":
         raise Unanswerable(f'no attention phase "{row.operation}"; known: context, generation')
     if row.kv_tokens not in ("", row.input_tokens):
         raise Unanswerable("a prompt behind a cached prefix: the kernel form is for whole prompts")
-    kernel = by_format(family.attention_prefill, row.precision)
     tokens = row.number("input_tokens", "token")
-    return prefill_attention_time(
-        **shape,
-        tokens=tokens,
-        causal=ONE,
-        pairs=ONE,
-        element=width("bf16"),
-        peak=part.peak[row.precision],
-        **limits,
-        **vars(kernel),
-    )
+    return prefill_attention(chip, row.precision, tokens=tokens, causal=ONE, pairs=ONE, **shape)
 
 
 def own_link(part: GPU) -> Link:

@@ -1,22 +1,35 @@
 """What a GPU family without measurements inherits from the measured ones: the stated rules, as pure functions.
 
-Shares: the geometric mean. Fixed times that the chip sets (16-bit matrix products, attention while generating): the
-mean number of clock cycles; those that the host or memory sets: the mean time. Rows of a tile are a property of the
-matrix unit, known without a measurement. mma.sync parts load their operands at the mean bytes per cycle, others wait
-the mean time per step of k. A format that no other family has measured is taken as the next wider one. Power under
-the cap goes as 1 / process node. Split-KV passes do not carry over.
+Known without a measurement, from architecture manuals and runtimes: rows of a tile, whether the matrix unit is
+synchronous (mma.sync: SMs load its operands) or not (wgmma, tcgen05: it waits for each step of k), whether softmax runs
+beside it, whether a thread block of decode attention serves all query heads of a KV head.
+
+Matrix products. Fixed time: of families with the same kind of matrix unit, where one is measured; at 16 bit the mean
+number of clock cycles; below, where the host launches quantising kernels too, the mean time. Shares of bandwidth,
+split-K and steps of k: geometric mean. Operands: the mean bytes per cycle. Share of peak: a family with a power cap of
+its own (sustained_per_watt) has full clocks below it, hence the largest share measured elsewhere; in others clock and
+share go as the cube root of TDP over peak, up to that largest. A format that no other family has measured is taken as
+the next wider one.
+
+Attention. Fixed times do not follow the clock (11.2 to 13.4 us at 1.41 to 1.98 GHz): the mean time, while generating
+that of 16-bit caches for all. Softmax operations per score, bytes per cycle of the pass before, time per wave: the
+mean of all tables, whatever the format. Work per query head in cycles and split-KV passes: the mean of kernels of the
+same kind. Power under the cap goes as 1 / process node.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from math import exp, log
+from itertools import repeat
+from math import exp, inf, log
 from typing import Any
 
+from rackcalc.interval import SPREAD
 from rackcalc.quantity import Quantity, Source
 from rackcalc.record import record
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.runtimes import DecodeAttentionParameters, Family, GemmParameters, PrefillAttentionParameters
 
+CARRIED = 1 + SPREAD["estimate"]
 RULE = "left out: inherited from the measured families"
 NODES = {"volta": 12.0, "turing": 12.0, "ampere": 7.0, "ada": 4.0, "hopper": 4.0}  # process, nm
 HOST_BOUND = 2.0  # bytes below which a product's fixed time is that of separate quantising kernels, set by the host
@@ -30,103 +43,114 @@ class Measured:
     clock: float
 
 
-def mean(leaves: Sequence[Quantity], cycles: Sequence[float] = (), clock: float = 1.0) -> Quantity:
-    """Geometric mean of leaves; its range: the lowest and highest of them. cycles: clocks to take times in cycles by.
+def mean(leaves: Sequence[Quantity], scales: Sequence[float] = (), over: float = 1.0) -> Quantity:
+    """Geometric mean of leaves; its range holds them all, and what two derivations differ by.
 
-    The leaf keeps a place in a catalog file, so that it is the same leaf in all predictions.
+    scales, over: each leaf's and the result's unit of measure, as clocks for times in cycles. The leaf keeps a place
+    in a catalog file, so that it is the same leaf in all predictions.
     """
-    first, scales = leaves[0], cycles or [1.0] * len(leaves)
-    values = [float(leaf.value) * scale / clock for leaf, scale in zip(leaves, scales, strict=True)]
+    first = leaves[0]
+    values = [float(leaf.value) * scale / over for leaf, scale in zip(leaves, scales or repeat(1.0), strict=False)]
     middle = exp(sum(map(log, values)) / len(values)) if min(values) > 0 else sum(values) / len(values)
-    place = first.source or Source("estimate")
-    source = replace(place, kind="estimate", note=RULE)
-    return Quantity(middle, first.unit, first.name, source=source, low=min(values), high=max(values))
+    most = 1.0 if first.unit == "1" and middle <= 1 else inf
+    low, high = min(*values, middle / CARRIED), min(max(*values, middle * CARRIED), most)
+    source = replace(first.source or Source("estimate"), kind="estimate", note=RULE)
+    return Quantity(middle, first.unit, first.name, source=source, low=low, high=high)
 
 
-def measured_only(tables: Iterable[tuple[Any, float]]) -> list[tuple[Any, float]]:
-    """The parameters of one format, without those that only repeat another format's."""
-    found = list(tables)
-    kept = [(table, clock) for table, clock in found if table.launch.source.kind == "measured"]
-    return kept or found
+def was_measured(table: Any) -> bool:
+    """Not a copy of another format's parameters."""
+    return bool(table.launch.source.kind == "measured")
 
 
-def of_format(others: Sequence[Measured], table: str, name: str) -> tuple[list[tuple[Any, float]], str]:
-    """The others' parameters of a format, with clocks; where none has it, of the next wider. Also its name."""
+def tables(others: Iterable[Measured], table: str) -> list[tuple[Any, Measured]]:
+    """Every measured table of the others, with its family."""
+    return [
+        (found, other) for other in others for found in getattr(other.family, table).values() if was_measured(found)
+    ]
+
+
+def of_format(others: Sequence[Measured], name: str) -> tuple[list[tuple[GemmParameters, Measured]], str]:
+    """The others' matrix products in a format; where none has it, in the next wider. Also its name."""
     wider = sorted((width, key) for key, width in FORMATS.items() if width >= FORMATS[name] and key != name)
     for key in (name, *(key for _, key in wider)):
-        found = [
-            (getattr(other.family, table)[key], other.clock) for other in others if key in getattr(other.family, table)
-        ]
+        found = [(other.family.gemm[key], other) for other in others if key in other.family.gemm]
         if found:
-            return measured_only(found), key
-    raise ValueError(f"no family to inherit {table} of {name} from")
+            return [pair for pair in found if was_measured(pair[0])] or found, key
+    raise ValueError(f"no family to inherit matrix products of {name} from")
 
 
-def loads(others: Sequence[Measured], own: GemmParameters, load: Quantity | None, clock: float) -> Quantity | None:
+def alike(found: Sequence[tuple[Any, Measured]], same: Callable[[Any], bool]) -> Sequence[tuple[Any, Measured]]:
+    """Tables of the same kind; all where there is none."""
+    return [pair for pair in found if same(pair[0])] or found
+
+
+def loads(others: Sequence[Measured], own: Quantity, load: Quantity | None, clock: float) -> Quantity:
     """Rate at which an SM loads operands, whatever their format: as many bytes per cycle as the others' mma.sync."""
     found = [
-        (table.load_rate, 1 / other.clock)
-        for other in others
-        for table in other.family.gemm.values()
-        if table.load_rate is not None and table.launch.source is not None and table.launch.source.kind == "measured"
+        (table.load_rate, 1 / other.clock) for table, other in tables(others, "gemm") if table.load_rate is not None
     ]
     if found:
         return mean([rate for rate, _ in found], [cycle for _, cycle in found], 1 / clock)
-    if load is None or own.load_rate is None:
-        return None
-    rate = replace(load, unit="B/s", value=float(load.value), source=own.load_rate.source)
-    return mean([rate], [1.0], 1 / clock)
+    return own if load is None else mean([replace(load, unit="B/s", source=own.source)], [1.0], 1 / clock)
 
 
-def gemm(
-    own: GemmParameters, name: str, others: Sequence[Measured], clock: float, load: Quantity | None
-) -> GemmParameters:
+def share_of_peak(own: Family, found: Sequence[tuple[GemmParameters, Measured]], most: Quantity) -> Quantity:
+    """What large products hold of the peak; `most`: the largest share that any other family holds."""
+    throttled = [
+        (table.compute_share, x.family.peak_per_watt) for table, x in found if x.family.peak_per_watt is not None
+    ]
+    if own.peak_per_watt is None or not throttled:
+        return mean([most])
+    roots = [float(known.value) ** (1 / 3) for _, known in throttled]
+    held = mean([share for share, _ in throttled], roots, float(own.peak_per_watt.value) ** (1 / 3))
+    return held if held.value <= most.value else mean([most])
+
+
+def gemm(own: Family, name: str, others: Sequence[Measured], clock: float, load: Quantity | None) -> GemmParameters:
     """Matrix products. load: bytes per cycle, for an mma.sync part when no other has been measured."""
-    found, key = of_format(others, "gemm", name)
-    tables, clocks = [table for table, _ in found], [clock for _, clock in found]
-    by_clock = (clocks, clock) if FORMATS[key] >= HOST_BOUND or name == "int8" else ((), 1.0)
-    shares = {
-        field: mean([getattr(table, field) for table in tables])
-        for field in ("compute_share", "memory_share", "split_k")
-    }
-    graphs = [table.graph_launch for table in tables if table.graph_launch is not None]
-    unit: dict[str, Any] = {}
-    rates = loads(others, own, load, clock) if own.load_rate is not None else None
-    steps = [table.k_step for table in tables if table.k_step.value > 0]
-    if rates is not None:
-        unit["load_rate"] = rates
-    elif steps:
-        unit["k_step"] = mean(steps)
+    table = own.gemm[name]
+    found, key = of_format(others, name)
+    kin = alike(found, lambda other: (other.load_rate is None) == (table.load_rate is None))
+    clocks = ([other.clock for _, other in kin], clock) if FORMATS[key] >= HOST_BOUND or name == "int8" else ()
+    measured = [parameters for parameters, _ in tables(others, "gemm")]
+    graphs = [other.graph_launch for other, _ in found if other.graph_launch is not None]
+    quantise = [other.quantise_share for other in measured if other.quantise_share is not None]
+    steps = [other.k_step for other, _ in found if other.k_step.value > 0]
     return replace(
-        own,
-        launch=mean([table.launch for table in tables], *by_clock),
+        table,
+        launch=mean([other.launch for other, _ in kin], *clocks),
         graph_launch=mean(graphs) if graphs else None,
-        **shares,
-        **unit,
+        compute_share=share_of_peak(own, found, max((x.compute_share for x in measured), key=lambda x: float(x.value))),
+        memory_share=mean([other.memory_share for other, _ in found]),
+        quantise_share=mean(quantise) if quantise and table.quantise_share is not None else table.quantise_share,
+        load_rate=None if table.load_rate is None else loads(others, table.load_rate, load, clock),
+        k_step=mean(steps) if steps and table.load_rate is None else table.k_step,
+        split_k=mean([other.split_k for other, _ in kin]),
     )
 
 
-def decode(
-    own: DecodeAttentionParameters, name: str, others: Sequence[Measured], clock: float
-) -> DecodeAttentionParameters:
+def decode(own: DecodeAttentionParameters, others: Sequence[Measured], clock: float) -> DecodeAttentionParameters:
     """Attention while generating."""
-    found, _ = of_format(others, "attention_decode", name)
-    tables, clocks = [table for table, _ in found], [clock for _, clock in found]
+    found = tables(others, "attention_decode")
+    kin = alike(found, lambda other: other.grouped == own.grouped)
+    sixteen = [other.family.attention_decode["bf16"].launch for other in others]
+    clocks = [other.clock for _, other in kin]
     return replace(
         own,
-        launch=mean([table.launch for table in tables], clocks, clock),
-        memory_share=mean([table.memory_share for table in tables]),
-        head_time=mean([table.head_time for table in tables], clocks, clock),
-        split_time=replace(own.split_time, value=0.0, low=None, high=None),
-        split_context=replace(own.split_context, value=1.0, low=None, high=None),
+        launch=mean(sixteen),
+        memory_share=mean([table.memory_share for table, _ in found]),
+        head_time=mean([table.head_time for table, _ in kin], clocks, clock),
+        split_time=mean([table.split_time for table, _ in kin]),
+        split_context=mean([table.split_context for table, _ in kin]),
     )
 
 
-def prefill(own: PrefillAttentionParameters, name: str, others: Sequence[Measured]) -> PrefillAttentionParameters:
+def prefill(own: PrefillAttentionParameters, others: Sequence[Measured]) -> PrefillAttentionParameters:
     """Attention over whole sequences."""
-    found, _ = of_format(others, "attention_prefill", name)
-    fields = ("launch", "compute_share", "memory_share", "wave_time")
-    return replace(own, **{field: mean([getattr(table, field) for table, _ in found]) for field in fields})
+    found = [table for table, _ in tables(others, "attention_prefill")]
+    fields = ("launch", "score_operations", "pass_per_cycle", "wave_time")
+    return replace(own, **{field: mean([getattr(table, field) for table in found]) for field in fields})
 
 
 def per_watt(own: Quantity | None, name: str, others: Mapping[str, Measured]) -> Quantity | None:
@@ -152,7 +176,7 @@ def inherited(
     rest = [other for key, other in others.items() if key != name]
     return replace(
         own,
-        gemm={key: gemm(table, key, rest, clock, load) for key, table in own.gemm.items()},
-        attention_decode={key: decode(table, key, rest, clock) for key, table in own.attention_decode.items()},
-        attention_prefill={key: prefill(table, key, rest) for key, table in own.attention_prefill.items()},
+        gemm={key: gemm(own, key, rest, clock, load) for key in own.gemm},
+        attention_decode={key: decode(table, rest, clock) for key, table in own.attention_decode.items()},
+        attention_prefill={key: prefill(table, rest) for key, table in own.attention_prefill.items()},
     )

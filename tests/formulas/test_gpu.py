@@ -81,7 +81,7 @@ def test_a100_int8_is_faster_than_fp16() -> None:
     [
         ("b200-sxm", "tensorrt", 128, 0.585, 0.20),
         ("b200-sxm", "tensorrt", 384, 0.71, 0.20),
-        ("b200-sxm", "cuda-graph", 128, 0.83, 0.20),
+        ("b200-sxm", "cuda-graph", 128, 0.83, 0.25),
         ("b200-sxm", "cuda-graph", 384, 1.06, 0.20),
         ("h100-sxm", "tensorrt", 128, 0.84, 0.20),
         ("h100-sxm", "tensorrt", 384, 1.02, 0.20),

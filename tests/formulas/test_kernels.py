@@ -98,7 +98,7 @@ class TestLimits:
     def test_large_square_reaches_the_compute_share(self, gpu: str) -> None:
         unit, parameters, name = self.parameters(gpu)
         rate = 2 * 16384.0**3 / gemm(gpu, 16384, 16384, 16384)
-        share = kernels._share(unit, parameters, name).value
+        share = kernels.share_under_cap(unit, parameters, name).value
         # parts whose SMs load their own operands may be bound by that instead
         assert 0.55 * share < rate / unit.gpu.peak[name].value <= share
 
@@ -157,7 +157,7 @@ def test_power_cap_of_small_cards(gpu: str, share: float) -> None:
     unit = chip(gpu)
     name = kernels.compute_format(unit, "fp16")
     parameters = kernels.by_format(unit.family.gemm, name)
-    assert kernels._share(unit, parameters, name).value == pytest.approx(share, abs=0.01)
+    assert kernels.share_under_cap(unit, parameters, name).value == pytest.approx(share, abs=0.01)
 
 
 def decode_attention(gpu: str, **changes: float) -> float:
@@ -170,9 +170,13 @@ def decode_attention(gpu: str, **changes: float) -> float:
         "head_dim": 128.0,
         "element": 2.0,
     } | changes
-    kernel = {name: value.value for name, value in vars(unit.family.attention_decode["bf16"]).items()}
+    kernel = vars(unit.family.attention_decode["bf16"])
+    fields = ("launch", "memory_share", "head_time", "split_time", "split_context")
     return attention.decode_attention_time(
-        **shape, bandwidth=unit.gpu.memory_bandwidth.value, sms=unit.gpu.sms.value, **kernel
+        **shape,
+        bandwidth=unit.gpu.memory_bandwidth.value,
+        sms=unit.gpu.sms.value,
+        **{name: kernel[name].value for name in fields},
     )
 
 
@@ -186,28 +190,50 @@ def test_decode_attention_is_linear_in_long_context() -> None:
     assert times[2] - times[1] == pytest.approx(2 * (times[1] - times[0]), rel=0.02)
 
 
+def prefill(gpu: str, tokens: float, name: str = "bf16", causal: float = 1.0, batch: float = 1.0) -> float:
+    size = [number(value) for value in (batch, 64.0, 8.0, 128.0, causal)]
+    length = Quantity(tokens, "token", "tokens", source=Source("given"))
+    return float(attention.prefill_attention(chip(gpu), name, size[0], length, *size[1:], ONE).value)
+
+
 def test_prefill_attention_grows_with_the_square() -> None:
-    unit = chip("b200-sxm")
-    kernel = {name: value.value for name, value in vars(unit.family.attention_prefill["bf16"]).items()}
+    assert prefill("b200-sxm", 131072.0) / prefill("b200-sxm", 65536.0) == pytest.approx(4, rel=0.1)
+    assert prefill("b200-sxm", 131072.0, causal=0.0) / prefill("b200-sxm", 131072.0) == pytest.approx(2, rel=0.1)
 
-    def time(tokens: float, causal: float) -> float:
-        return attention.prefill_attention_time(
-            batch=1.0,
-            tokens=tokens,
-            heads=64.0,
-            kv_heads=8.0,
-            head_dim=128.0,
-            causal=causal,
-            pairs=1.0,
-            element=2.0,
-            peak=2250e12,
-            bandwidth=7.7e12,
-            sms=148.0,
-            **kernel,
-        )
 
-    assert time(131072.0, 1.0) / time(65536.0, 1.0) == pytest.approx(4, rel=0.1)
-    assert time(131072.0, 0.0) / time(131072.0, 1.0) == pytest.approx(2, rel=0.1)
+def test_softmax_limits_long_prompts() -> None:
+    """8 bits halve the products only: of the time of long prompts they save the products' share, or nothing."""
+    assert 0.7 < prefill("h100-sxm", 131072.0, "fp8") / prefill("h100-sxm", 131072.0) < 0.9
+    # where the softmax runs beside the products, its lanes are the limit: 14.8 operations for each query and key
+    scores = 64 * 131072.0 * 131073.0 / 2
+    lanes = 148 * 128 * 1.965e9
+    assert prefill("b200-sxm", 131072.0) == pytest.approx(scores * 14.8 / lanes, rel=0.12)
+
+
+# FlashAttention-4's blog: cuDNN 9.13 reaches 1605 / 1.3 TFLOP/s with 16 bits on a B200, for long causal prompts.
+def test_long_prompts_against_another_library() -> None:
+    products = 4 * 64 * 128 * 32768.0**2 / 2
+    assert products / prefill("b200-sxm", 32768.0) == pytest.approx(1605e12 / 1.3, rel=0.25)
+
+
+def test_a_gpu_with_less_power_holds_a_lower_clock() -> None:
+    shares = {}
+    for gpu in ("h100-sxm", "h200-sxm", "h100-pcie", "gh200"):
+        unit = chip(gpu)
+        shares[gpu] = kernels.share_under_cap(unit, unit.family.gemm["bf16"], "bf16").value
+    assert shares["h200-sxm"] == shares["h100-sxm"] == pytest.approx(0.795, rel=1e-3)
+    assert shares["h100-pcie"] == pytest.approx(0.795 * (350 / 756.5 / (700 / 989.4)) ** (1 / 3), rel=1e-3)
+    assert shares["gh200"] == kernels.FULL_CLOCK.value  # 900 W: never above the share at full clocks
+
+
+def test_quantising_is_a_pass_of_its_own() -> None:
+    """A third or more of a short product with many rows, measured on an H100 (8192 x 1024 x 1024: 46.7 us)."""
+    time = gemm("h100-sxm", 8192, 1024, 1024, "fp8", "eager")
+    assert time == pytest.approx(46.7e-6, rel=0.15)
+    alone = kernels.quantise_time(
+        m=8192.0, k=1024.0, groups=1.0, input_width=2.0, operand_width=1.0, bandwidth=3.35e12, quantise_share=0.46
+    )
+    assert 0.3 < alone / time < 0.5
 
 
 def test_latent_attention_reads_less_than_full_heads() -> None:
