@@ -2,7 +2,7 @@
 
 from rackcalc import xp
 from rackcalc.formulas.attention import prefill_attention_time
-from rackcalc.formulas.combine import smallest, total
+from rackcalc.formulas.combine import total
 from rackcalc.formulas.kernels import (
     NO_LIMIT,
     SIXTEEN,
@@ -72,6 +72,21 @@ def pipelined_share(stages: Count, batch: Count, per_microbatch: Count, most: Co
     return (chunks + stages - 1) / (chunks * stages)
 
 
+@formula(
+    cite="assumption: voltage and clock return between products, so the clock of a small kernel lies between the full one "
+    "and the one that products sustain under the power cap; fitted to TensorRT BERT on A100, A30 and T4"
+)
+def kernel_floor(launch: Seconds, floor: Ratio, sustained: Ratio, full: Ratio) -> Seconds:
+    """Fixed time of a kernel of an engine, from that of a stand-alone matrix product.
+
+    sustained, full: share of peak of large products under the power cap, and without it. The example is a T4.
+
+    >>> round(1e6 * kernel_floor(launch=4.11e-6, floor=0.95, sustained=0.415, full=0.788), 2)
+    5.38
+    """
+    return launch * floor * xp.sqrt(full / sustained)
+
+
 @formula(cite="definition: a share of a length; padding that is removed takes no time")
 def kept_tokens(tokens: Tokens, share: Ratio) -> Tokens:
     """Mean length of sequences of mixed length, from the length they would be padded to.
@@ -125,11 +140,10 @@ class _Engine:
 
 def _engine(chip: Chip, law: Compiled, stored: str) -> _Engine:
     name = compute_format(chip, stored)
-    if chip.family.sustained_per_watt is None:  # the kernels' own shares contain the cap
-        share = smallest(engine=law.compute_share, kernels=by_format(chip.family.gemm, name).compute_share)
-    else:
+    full = share = by_format(chip.family.gemm, name).compute_share
+    if chip.family.sustained_per_watt is not None:  # else the kernels' own shares contain the cap
         share = sustained_share(
-            compute_share=law.compute_share,
+            compute_share=full,
             per_watt=chip.family.sustained_per_watt,
             format_gain=format_gain(chip.family, name),
             tdp=chip.gpu.tdp,
@@ -137,7 +151,8 @@ def _engine(chip: Chip, law: Compiled, stored: str) -> _Engine:
         )
     floor = law.kernel_time
     if floor is None:
-        floor = repeated(time=by_format(chip.family.gemm, "bf16").launch, copies=law.kernel_floor)
+        launch = by_format(chip.family.gemm, "bf16").launch
+        floor = kernel_floor(launch=launch, floor=law.kernel_floor, sustained=share, full=full)
     return _Engine(chip, law, name, share, floor)
 
 

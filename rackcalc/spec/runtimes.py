@@ -120,7 +120,7 @@ class Family:
 class Compiled:
     """Encoder layers inside a compiled engine or hand-written library: few fused kernels, each with a fixed time.
 
-    Arithmetic runs at the lower of compute_share and what the power cap sustains (Family.sustained_per_watt).
+    Arithmetic runs at the lower of the family's share of peak and what its power cap sustains (sustained_per_watt).
     """
 
     kernels: Mapping[str, Quantity] = table(
@@ -136,7 +136,6 @@ class Compiled:
         "s", "fixed time of a kernel on any GPU, where the host launches each by itself", above=0, default=None
     )
     host: Quantity = number("s", "copies, embedding and output of a pass", at_least=0)
-    compute_share: Quantity = number("1", "best share of dense peak", above=0, at_most=1)
     memory_share: Quantity = number("1", "share of memory bandwidth of matrix products", above=0, at_most=1)
     load_per_cycle: Quantity = number("B", "operands one SM loads per cycle from L2 (mma.sync families)", above=0)
     split_k: Quantity = number("s", "second pass of split-K", at_least=0)

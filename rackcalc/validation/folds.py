@@ -17,7 +17,7 @@ from rackcalc.validation.swap import Swaps, replayed, swapped
 
 # The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
 MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
-CAPPED_ON = {"turing": "t4"}  # the only GPU that a family's power cap and launch were fitted to
+CAPPED_ON = {"turing": "t4"}  # the only GPU that a family's power cap was fitted to; its kernels are inherited anyway
 ENGINE_KINDS = frozenset(("serving", "throughput", "step_power", "mlperf"))
 # Tasks of refit.py that a kind's predictions depend on.
 NEEDS = {
@@ -32,7 +32,7 @@ NOTES = {
         "gemm": "kernels of the part's family inherited from the others",
         "attention": "kernels of the part's family inherited from the others",
         "collective": "shares and prices refitted; floors of the family, per library, known; steps between nodes kept",
-        "encoder": "power cap and engines refitted, kernels inherited; T4: cap by process node, launch by clock",
+        "encoder": "power cap and engines refitted, kernels inherited; T4: cap by the power of its process",
         "wall_power": "host, boards and shares of TDP refitted",
         "mlperf": "lengths, shares, power cap and engines refitted, kernels inherited",
         "serving": "engines refitted",
@@ -105,9 +105,7 @@ def families_without(part: str, swaps: Swaps) -> dict[tuple[str, str], Any]:
             known[name] = inherited(name, known[name], clock, measured, rule)
     for name, gpu in CAPPED_ON.items():
         if gpu == part:
-            clock = load_part("gpus", gpu).clock.value
             cap = per_watt(known[name].sustained_per_watt, name, measured)
-            known[name] = inherited(name, known[name], clock, measured, None)
             known[name] = replace(known[name], sustained_per_watt=cap)
     return {("families", name): family for name, family in known.items()}
 

@@ -69,15 +69,17 @@ def encoder_leaves() -> Leaves:
     found: dict[str, list[Quantity]] = {
         "ampere:per_watt": [ampere.sustained_per_watt],
         "turing:per_watt": [turing.sustained_per_watt],
-        "turing:launch": [table.launch for table in turing.gemm.values()],
         "gain:8": [ampere.eight_bit_gain, turing.eight_bit_gain],
         "gain:tf32": [ampere.tf32_gain, turing.tf32_gain],
         "gain:fp32": [ampere.fp32_gain, turing.fp32_gain],
     }
-    for program in ("tensorrt", "fastertransformer", "fastertransformer-int8-v1"):
+    for program, names in (
+        ("tensorrt", ("kernel_floor", "load_per_cycle", "ramp_share", "ramp_time")),
+        ("fastertransformer", ("host",)),
+        ("fastertransformer-int8-v1", ("host",)),
+    ):
         law = load_part("runtimes", program).compiled
-        leaves = ["kernel_floor", "host", "memory_share", "load_per_cycle", "split_k", "attention_share"]
-        found |= {f"{program}:{name}": [getattr(law, name)] for name in (*leaves, "ramp_share", "ramp_time")}
+        found |= {f"{program}:{name}": [getattr(law, name)] for name in names}
         for table in ("kernels", "slowdown", "norm_passes"):
             found |= {f"{program}:{table}.{key}": [leaf] for key, leaf in getattr(law, table).items()}
     return {name: leaves for name, leaves in found.items() if leaves[0].low is not None}
