@@ -98,7 +98,7 @@ class Family:
         above=0,
         default=None,
     )
-    eight_bit_gain: Quantity = number("1", "8-bit over 16-bit operations per joule", above=0, default="2.07")
+    eight_bit_gain: Quantity = number("1", "8-bit over 16-bit operations per joule", above=0, default="2.0")
     tf32_gain: Quantity = number("1", "tf32 over 16-bit operations per joule", above=0, default="0.31")
     fp32_gain: Quantity = number("1", "fp32 over 16-bit operations per joule (no matrix unit)", above=0, default="0.19")
     leakage_share: Quantity = number(

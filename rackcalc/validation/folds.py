@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,13 +10,12 @@ from rackcalc.errors import failure
 from rackcalc.load import load_part, part_names, with_parts
 from rackcalc.quantity import Quantity
 from rackcalc.validation import Result, kernels, runs, serving, validate
-from rackcalc.validation.leave_out import Measured, inherited, per_watt
+from rackcalc.validation.leave_out import Measured, inherited
 from rackcalc.validation.read import Row
 from rackcalc.validation.swap import Swaps, replayed, swapped
 
 # The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
 MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
-CAPPED_ON = {"turing": "t4"}  # the only GPU that a family's power cap was fitted to; its kernels are inherited anyway
 ENGINE_KINDS = frozenset(("serving", "throughput", "step_power", "mlperf"))
 # Tasks of refit.py that a kind's predictions depend on.
 NEEDS = {
@@ -32,7 +30,7 @@ NOTES = {
         "gemm": "kernels of the part's family inherited from the others",
         "attention": "kernels of the part's family inherited from the others",
         "collective": "shares and prices refitted; floors of the family, per library, known; steps between nodes kept",
-        "encoder": "power cap and engines refitted, kernels inherited; T4: cap by the power of its process",
+        "encoder": "power cap (one for all, by process) and engines refitted, kernels inherited",
         "wall_power": "host, boards and shares of TDP refitted",
         "mlperf": "lengths, shares, power cap and engines refitted, kernels inherited",
         "serving": "engines refitted",
@@ -103,10 +101,6 @@ def families_without(part: str, swaps: Swaps) -> dict[tuple[str, str], Any]:
         if gpu == part:
             clock = measured[name].clock
             known[name] = inherited(name, known[name], clock, measured, rule)
-    for name, gpu in CAPPED_ON.items():
-        if gpu == part:
-            cap = per_watt(known[name].sustained_per_watt, name, measured)
-            known[name] = replace(known[name], sustained_per_watt=cap)
     return {("families", name): family for name, family in known.items()}
 
 

@@ -4,7 +4,7 @@ Shares: the geometric mean. Fixed times that the chip sets (16-bit matrix produc
 mean number of clock cycles; those that the host or memory sets: the mean time. Rows of a tile are a property of the
 matrix unit, known without a measurement. mma.sync parts load their operands at the mean bytes per cycle, others wait
 the mean time per step of k. A format that no other family has measured is taken as the next wider one. Arithmetic per
-joule goes by what the foundry states of its processes. Split-KV passes do not carry over.
+joule is one parameter of all families, by the power of their process (refit.TIED). Split-KV passes do not carry over.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,9 +18,6 @@ from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.runtimes import DecodeAttentionParameters, Family, GemmParameters, PrefillAttentionParameters
 
 RULE = "left out: inherited from the measured families"
-# Power at the same speed over that of TSMC's 16FF+, as TSMC states it: 12FFC 25 % less, 7FF 60 % less, N5 30 % less than
-# 7FF (catalog/sources.yaml: foundry-12, foundry-7, foundry-5). Custom versions are taken as these.
-PROCESS_POWER = {"volta": 0.75, "turing": 0.75, "ampere": 0.40, "ada": 0.28, "hopper": 0.28}
 HOST_BOUND = 2.0  # bytes below which a product's fixed time is that of separate quantising kernels, set by the host
 
 
@@ -129,19 +126,6 @@ def prefill(own: PrefillAttentionParameters, name: str, others: Sequence[Measure
     found, _ = of_format(others, "attention_prefill", name)
     fields = ("launch", "compute_share", "memory_share", "wave_time")
     return replace(own, **{field: mean([getattr(table, field) for table, _ in found]) for field in fields})
-
-
-def per_watt(own: Quantity | None, name: str, others: Mapping[str, Measured]) -> Quantity | None:
-    """Arithmetic per joule, by the power of the process, where the family has a power cap of its own."""
-    known = {n: other.family.sustained_per_watt for n, other in others.items() if n in PROCESS_POWER and n != name}
-    leaves = [
-        (leaf, PROCESS_POWER[n])
-        for n, leaf in known.items()
-        if leaf is not None and leaf.source and leaf.source.kind == "measured"
-    ]
-    if own is None or name not in PROCESS_POWER or not leaves:
-        return own
-    return mean([leaf for leaf, _ in leaves], [power for _, power in leaves], PROCESS_POWER[name])
 
 
 def inherited(

@@ -20,6 +20,10 @@ from rackcalc.validation.swap import Swaps, moved
 Leaves = Mapping[str, Sequence[Quantity]]  # fitted parameter -> its leaves (one value, several catalog files)
 
 
+# Parameters in a fixed ratio to another: arithmetic per joule goes by the power of the process, as the foundry states it.
+TIED = {"turing:per_watt": "ampere:per_watt"}
+
+
 class Task(NamedTuple):
     """What is fitted to which rows."""
 
@@ -80,7 +84,7 @@ def encoder_leaves() -> Leaves:
     ):
         law = load_part("runtimes", program).compiled
         found |= {f"{program}:{name}": [getattr(law, name)] for name in names}
-        for table in ("kernels", "slowdown", "norm_passes"):
+        for table in ("kernels", "slowdown"):
             found |= {f"{program}:{table}.{key}": [leaf] for key, leaf in getattr(law, table).items()}
     return {name: leaves for name, leaves in found.items() if leaves[0].low is not None}
 
@@ -114,7 +118,7 @@ TASKS = (
     Task("collective", lambda row: row.mode == "", kernels.collective, frozenset({"message_size"}), collective_leaves),
     Task(
         "encoder",
-        lambda row: row.metric != "latency_p95",
+        lambda row: row.metric != "latency_p95" and "triton" not in row.runtime,  # of unknown lengths
         encoders.encoder,
         frozenset({"batch", "input_tokens"}),
         encoder_leaves,
@@ -181,7 +185,9 @@ def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
 
     now = {name: float(found[0].value) for name, found in leaves.items()}
     used = {name for tape in tapes for name in tape.inputs}
-    free = [name for name in now if name in used and now[name] > 0]
+    tied = {name: of for name, of in TIED.items() if name in now}
+    used |= {of for name, of in tied.items() if name in used}
+    free = [name for name in now if name in used and now[name] > 0 and name not in tied]
     if not free:
         return {}
     sizes: dict[tuple[str, str], int] = defaultdict(int)
@@ -189,8 +195,12 @@ def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
         sizes[tape.part.group, tape.part.metric] += len(tape.part.measured)
     errors = [Remembered(tape, (1 / sizes[tape.part.group, tape.part.metric]) ** 0.5) for tape in tapes]
 
+    def trial_of(logs: Any) -> dict[str, float]:
+        moved = now | {name: now[name] * float(np.exp(x)) for name, x in zip(free, logs, strict=True)}
+        return moved | {name: now[name] * moved[of] / now[of] for name, of in tied.items()}
+
     def residuals(logs: Any) -> Any:
-        trial = now | {name: now[name] * float(np.exp(x)) for name, x in zip(free, logs, strict=True)}
+        trial = trial_of(logs)
         return np.concatenate([error(trial) for error in errors])
 
     limits = np.log([_limits(leaves[name][0]) for name in free])
@@ -198,7 +208,8 @@ def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
         residuals, np.zeros(len(free)), bounds=(limits[:, 0], limits[:, 1]), loss="soft_l1", f_scale=0.05,
         diff_step=1e-3, max_nfev=15,
     )  # fmt: skip
-    return {name: now[name] * float(np.exp(x)) for name, x in zip(free, solved.x, strict=True)}
+    best = trial_of(solved.x)
+    return {name: best[name] for name in (*free, *tied)}
 
 
 def _limits(leaf: Quantity) -> tuple[float, float]:
