@@ -73,8 +73,10 @@ def test_the_catalog_follows_the_rules(name: str, clock: float, known: set[str])
     assert other == known and count >= 14
 
 
-# Power at the same speed over that of 16FF+: 12FFC 25 % less, 7FF 60 % less, N5 30 % less than 7FF, as TSMC states.
-PROCESS_POWER = {"volta": 0.75, "turing": 0.75, "ampere": 0.40, "ada": 0.28, "blackwell-workstation": 0.28}
+# Power at the same speed over that of 16FF+, as TSMC states: 12FFC 25 % less, 7FF 60 % less, N5P 0.7 x 0.85 of 7FF.
+PROCESS_POWER = {"volta": 0.75, "turing": 0.75, "ampere": 0.40} | dict.fromkeys(
+    ("ada", "hopper", "blackwell-workstation"), 0.40 * 0.7 * 0.85
+)
 
 
 def test_power_caps_go_by_process() -> None:

@@ -73,8 +73,8 @@ def pipelined_share(stages: Count, batch: Count, per_microbatch: Count, most: Co
 
 
 @formula(
-    cite="assumption: voltage and clock return between products, so the clock of a small kernel lies between the full one "
-    "and the one that products sustain under the power cap; fitted to TensorRT BERT on A100, A30 and T4"
+    cite="assumption: the clock of a small kernel lies between the full one and the one that products sustain under the "
+    "power cap; fitted to TensorRT BERT on A100, A30 and T4"
 )
 def kernel_floor(launch: Seconds, floor: Ratio, sustained: Ratio, full: Ratio) -> Seconds:
     """Fixed time of a kernel of an engine, from that of a stand-alone matrix product.
@@ -148,6 +148,7 @@ def _engine(chip: Chip, law: Compiled, stored: str) -> _Engine:
             format_gain=format_gain(chip.family, name),
             tdp=chip.gpu.tdp,
             peak=chip.gpu.peak[name],
+            process_power=chip.gpu.process_power,
         )
     floor = law.kernel_time
     if floor is None:

@@ -20,7 +20,7 @@ from rackcalc.validation.swap import Swaps, moved
 Leaves = Mapping[str, Sequence[Quantity]]  # fitted parameter -> its leaves (one value, several catalog files)
 
 
-# Parameters in a fixed ratio to another: arithmetic per joule goes by the power of the process, as the foundry states it.
+# Parameters in a fixed ratio to another. Arithmetic per joule goes by the power of the process, as foundries state it.
 TIED = {"turing:per_watt": "ampere:per_watt"}
 
 
