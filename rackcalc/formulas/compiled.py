@@ -73,7 +73,7 @@ def pipelined_share(stages: Count, batch: Count, per_microbatch: Count, most: Co
 
 
 @formula(
-    cite="assumption: the clock of a small kernel lies between the full one and the one that products sustain under the "
+    cite="assumption: the clock of a small kernel lies between the full one and that of products under the "
     "power cap; fitted to TensorRT BERT on A100, A30 and T4"
 )
 def kernel_floor(launch: Seconds, floor: Ratio, sustained: Ratio, full: Ratio) -> Seconds:
