@@ -11,10 +11,9 @@ from rackcalc.formulas.kernels import (
     by_format,
     compute_format,
     elementwise_time,
-    format_gain,
     gemm_time,
     repeated,
-    sustained_share,
+    share_under_cap,
 )
 from rackcalc.formulas.layers import ONE, THREE, ZERO, Parts, exchange
 from rackcalc.formulas.shapes import columns_of_heads, sharded
@@ -140,20 +139,12 @@ class _Engine:
 
 def _engine(chip: Chip, law: Compiled, stored: str) -> _Engine:
     name = compute_format(chip, stored)
-    full = share = by_format(chip.family.gemm, name).compute_share
-    if chip.family.sustained_per_watt is not None:  # else the kernels' own shares contain the cap
-        share = sustained_share(
-            compute_share=full,
-            per_watt=chip.family.sustained_per_watt,
-            format_gain=format_gain(chip.family, name),
-            tdp=chip.gpu.tdp,
-            peak=chip.gpu.peak[name],
-            process_power=chip.gpu.process_power,
-        )
+    gemm = by_format(chip.family.gemm, name)
+    share = share_under_cap(chip, gemm, name)
     floor = law.kernel_time
     if floor is None:
         launch = by_format(chip.family.gemm, "bf16").launch
-        floor = kernel_floor(launch=launch, floor=law.kernel_floor, sustained=share, full=full)
+        floor = kernel_floor(launch=launch, floor=law.kernel_floor, sustained=share, full=gemm.compute_share)
     return _Engine(chip, law, name, share, floor)
 
 

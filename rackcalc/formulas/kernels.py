@@ -216,6 +216,9 @@ COMPUTE = {
 }
 SIXTEEN_BIT = {"fp16": "bf16", "bf16": "fp16", "tf32": "bf16", "fp32": "bf16"}
 NO_LIMIT = constant(xp.inf, "B/s", "operand load rate", "assumed", note="not a limit on this family")
+SAME_PROCESS = constant(
+    1.0, "1", "power of the process over that of the family's", "published", note="the same process"
+)
 SIXTEEN = constant(1.0, "1", "operations per joule relative to 16 bit", "published", note="by definition")
 
 
@@ -251,7 +254,8 @@ def format_gain(family: Family, name: str) -> Quantity:
     return {"fp8": eight, "int8": eight, "tf32": family.tf32_gain, "fp32": family.fp32_gain}.get(name, SIXTEEN)
 
 
-def _share(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
+def share_under_cap(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
+    """Share of peak of large products in a format."""
     per_watt = chip.family.sustained_per_watt
     if per_watt is None:
         return parameters.compute_share
@@ -261,7 +265,7 @@ def _share(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
         format_gain=format_gain(chip.family, name),
         tdp=chip.gpu.tdp,
         peak=chip.gpu.peak[name],
-        process_power=chip.gpu.process_power,
+        process_power=SAME_PROCESS if chip.gpu.process_power is None else chip.gpu.process_power,
     )
 
 
@@ -298,7 +302,7 @@ def gemm(
         bandwidth=chip.gpu.memory_bandwidth,
         sms=chip.gpu.sms,
         launch=kernel_launch(launch=launch, saving=chip.runtime.launch_saving),
-        compute_share=_share(chip, parameters, name),
+        compute_share=share_under_cap(chip, parameters, name),
         memory_share=parameters.memory_share,
         k_step=parameters.k_step,
         load_rate=NO_LIMIT if parameters.load_rate is None else parameters.load_rate,

@@ -98,7 +98,7 @@ class TestLimits:
     def test_large_square_reaches_the_compute_share(self, gpu: str) -> None:
         unit, parameters, name = self.parameters(gpu)
         rate = 2 * 16384.0**3 / gemm(gpu, 16384, 16384, 16384)
-        share = kernels._share(unit, parameters, name).value
+        share = kernels.share_under_cap(unit, parameters, name).value
         # parts whose SMs load their own operands may be bound by that instead
         assert 0.55 * share < rate / unit.gpu.peak[name].value <= share
 
@@ -152,12 +152,20 @@ def test_formats_the_chip_lacks_are_widened_or_refused() -> None:
         kernels.compute_format(replace(bare, gpu=replace(bare.gpu, peak={})), "fp8")
 
 
-@pytest.mark.parametrize(("gpu", "share"), [("t4", 0.42), ("a30", 0.72)])
+@pytest.mark.parametrize(("gpu", "share"), [("t4", 0.41), ("a30", 0.71)])
 def test_power_cap_of_small_cards(gpu: str, share: float) -> None:
     unit = chip(gpu)
     name = kernels.compute_format(unit, "fp16")
     parameters = kernels.by_format(unit.family.gemm, name)
-    assert kernels._share(unit, parameters, name).value == pytest.approx(share, abs=0.01)
+    assert kernels.share_under_cap(unit, parameters, name).value == pytest.approx(share, abs=0.01)
+
+
+def test_a_process_that_takes_more_power_lowers_the_cap() -> None:
+    unit = chip("a30")
+    power = kernels.SAME_PROCESS
+    worse = replace(unit, gpu=replace(unit.gpu, process_power=replace(power, value=1.25)))
+    shares = [kernels.share_under_cap(x, x.family.gemm["bf16"], "bf16").value for x in (unit, worse)]
+    assert shares[0] == pytest.approx(1.25 * shares[1])
 
 
 def decode_attention(gpu: str, **changes: float) -> float:
