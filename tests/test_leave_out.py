@@ -93,6 +93,14 @@ def test_a_card_left_out_gets_the_power_cap_of_the_others() -> None:
     assert new["turing"] != pytest.approx(caps["turing"].value, rel=1e-3), "A100 and A30 alone say something else"
 
 
+def test_what_nothing_left_determines_stays() -> None:
+    """FP32 is under the power cap on T4 only."""
+    task = next(task for task in refit.TASKS if task.kind == "encoder")
+    leaf = load_part("families", "turing").fp32_gain
+    assert refit.without(task, "part", "t4")[id(leaf)].value == leaf.value
+    assert refit.without(task, "part", "a30")[id(leaf)].value != leaf.value
+
+
 def test_swaps_in_records_and_in_predictions_agree() -> None:
     row = Row("c", "collective", "h100-sxm", "latency_mean", 1.0, "s", parts="8", runtime="vllm 0.1",
               operation="all_reduce", launch="cuda_graph", message_size="1048576")  # fmt: skip
@@ -142,7 +150,7 @@ def test_refit_finds_what_the_rows_say() -> None:
 @pytest.fixture(scope="module")
 def tally() -> Tally:
     problems: list[Any] = []
-    kinds = ["gemm", "attention", "collective"]
+    kinds = ["gemm", "attention", "collective", "encoder"]
     found = run.scored(run.sources([], kinds), kinds, problems, False, 0, None, "part")
     assert not problems
     return found
@@ -157,6 +165,7 @@ def tally() -> Tally:
         ("collective", "latency", 0.082),
         ("collective", "eager_latency", 0.070),
         ("collective", "nccl_latency", 0.117),
+        ("encoder", "latency", 0.051),
     ],
 )
 def test_errors_on_parts_left_out(tally: Tally, kind: str, word: str, reached: float) -> None:

@@ -208,7 +208,7 @@ def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
         residuals, np.zeros(len(free)), bounds=(limits[:, 0], limits[:, 1]), loss="soft_l1", f_scale=0.05,
         diff_step=1e-3, max_nfev=15,
     )  # fmt: skip
-    best = trial_of(solved.x)
+    best = trial_of(np.where(np.abs(solved.jac).max(axis=0) > 0, solved.x, 0.0))  # the rest is not determined
     return {name: best[name] for name in (*free, *tied)}
 
 
