@@ -15,17 +15,20 @@ from rackcalc.formulas.lpu import encoder as encode
 from rackcalc.formulas.lpu_decode import decode, user_rate
 from rackcalc.formulas.service import capacity, mean_context
 from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, constant
+from rackcalc.quantity import Quantity, Source, constant
 from rackcalc.serving.pools import default_link
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation.kernels import gpu, runtime_named
 from rackcalc.validation.read import Row, Unanswerable
 
-FILLED = constant(
-    0.59, "1", "tokens over padded length", "measured", "ft-bert", "sequences of mixed length; padding is removed"
-)
-MICROBATCH = constant(8.0, "1", "sequences per micro-batch", "estimate", "ft-bert")
+FILLED = Quantity(
+    0.59, "1", "tokens over padded length", low=0.5, high=0.7,
+    source=Source("measured", "ft-bert", note="sequences of mixed length; padding is removed"),
+)  # fmt: skip
+MICROBATCH = Quantity(
+    8.0, "1", "sequences per micro-batch", low=4.0, high=12.0, source=Source("estimate", "ft-bert")
+)  # fmt: skip
 MOST_MICROBATCHES = constant(4.0, "1", "micro-batches in flight", "estimate", "ft-bert")
 NO_RAMP = constant(0.0, "1", "no clock ramp in this percentile", "assumed", note="p95 of a steady loop")
 
