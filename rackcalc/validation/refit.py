@@ -22,6 +22,7 @@ Leaves = Mapping[str, Sequence[Quantity]]  # fitted parameter -> its leaves (one
 
 # Parameters in a fixed ratio to another. Arithmetic per joule goes by the power of the process, as foundries state it.
 TIED = {"turing:per_watt": "ampere:per_watt"}
+MOST = {"tensorrt:load_per_cycle": 5120 / 108}  # B: the L2 of an A100 gives 5120 a cycle to 108 SMs (white paper)
 
 
 class Task(NamedTuple):
@@ -203,7 +204,7 @@ def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
         trial = trial_of(logs)
         return np.concatenate([error(trial) for error in errors])
 
-    limits = np.log([_limits(leaves[name][0]) for name in free])
+    limits = np.log([_limits(leaves[name][0], MOST.get(name)) for name in free])
     solved = least_squares(
         residuals, np.zeros(len(free)), bounds=(limits[:, 0], limits[:, 1]), loss="soft_l1", f_scale=0.05,
         diff_step=1e-3, max_nfev=15,
@@ -212,11 +213,11 @@ def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
     return {name: best[name] for name in (*free, *tied)}
 
 
-def _limits(leaf: Quantity) -> tuple[float, float]:
+def _limits(leaf: Quantity, most: float | None) -> tuple[float, float]:
     """Lowest and highest value over the present one."""
     value = float(leaf.value)
     low = min(0.5, (leaf.low or value) / value)
-    high = max(2.0, (leaf.high or value) / value)
+    high = max(2.0, (leaf.high or value) / value) if most is None else most / value
     return low, min(high, max(1 / value, 1.0001)) if leaf.unit == "1" and value <= 1 else high
 
 
