@@ -202,3 +202,12 @@ def test_without_scipy() -> None:
     assert done.returncode == 2 and "rackcalc[test]" in done.stderr and "Traceback" not in done.stderr
     kernels_only = rackcalc("--kind", "gemm", "--leave-out", "model", before=missing)
     assert kernels_only.returncode == 0 and "nothing refitted" in kernels_only.stdout
+
+
+def test_engines_on_other_cards_of_the_family_keep_their_fixed_time() -> None:
+    """Without the A100 that has kernel tables, A30 and A100 40 GB still show how long a kernel takes."""
+    kept, changed = (folds.fold(["gemm"], by, "a100-sxm-80gb").changed for by in ("model", "part"))
+    launches = [folds.launch_of(parts["families", "ampere"]) for parts in (kept, changed)]
+    floors = [parts["runtimes", "tensorrt"].compiled.kernel_floor.value for parts in (kept, changed)]
+    assert launches[1] < 0.8 * launches[0]
+    assert launches[0] * floors[0] == pytest.approx(launches[1] * floors[1])

@@ -9,13 +9,17 @@ from typing import Any, NamedTuple
 from rackcalc.errors import failure
 from rackcalc.load import load_part, part_names, with_parts
 from rackcalc.quantity import Quantity
+from rackcalc.spec.runtimes import Family
 from rackcalc.validation import Result, kernels, runs, serving, validate
 from rackcalc.validation.leave_out import Measured, inherited
 from rackcalc.validation.read import Row
-from rackcalc.validation.swap import Swaps, replayed, swapped
+from rackcalc.validation.swap import Swaps, moved, replayed, swapped
 
 # The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
 MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
+# Families that BERT engines were measured on with other cards too (A30, A100 40 GB). These show the product of the
+# family's launch and the engine's floor, so the product stays when the launch is inherited.
+ENGINES_ON = {"ampere": "tensorrt"}
 ENGINE_KINDS = frozenset(("serving", "throughput", "step_power", "mlperf"))
 # Tasks of refit.py that a kind's predictions depend on.
 NEEDS = {
@@ -106,10 +110,19 @@ def families_without(part: str, swaps: Swaps) -> dict[tuple[str, str], Any]:
 
 def fold(kinds: Iterable[str], by: str, value: str) -> Fold:
     """What is known without the part or model."""
-    swaps = refitted(kinds, by, value)
+    swaps = dict(refitted(kinds, by, value))
     changed: dict[tuple[str, str], Any] = families_without(value if by == "part" else "", swaps)
+    for name, program in ENGINES_ON.items():
+        floor = load_part("runtimes", program).compiled.kernel_floor
+        longer = launch_of(load_part("families", name)) / launch_of(changed["families", name])
+        swaps[id(floor)] = moved(floor, swaps.get(id(floor), floor).value * longer)
     changed |= {("runtimes", name): swapped(load_part("runtimes", name), swaps) for name in part_names("runtimes")}
     return Fold(changed, swaps)
+
+
+def launch_of(family: Family) -> float:
+    """Fixed time [s] of a family's matrix products."""
+    return float(family.gemm["bf16"].launch.value)
 
 
 @contextmanager
