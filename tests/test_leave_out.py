@@ -16,7 +16,7 @@ from rackcalc.load import load_part, with_parts
 from rackcalc.quantity import Quantity, Source
 from rackcalc.validation import folds, kernels, refit, run
 from rackcalc.validation.folds import MEASURED_ON
-from rackcalc.validation.leave_out import Measured, inherited, mean, per_watt
+from rackcalc.validation.leave_out import Measured, inherited, mean
 from rackcalc.validation.read import Row, bundled, read
 from rackcalc.validation.score import Tally, summaries
 from rackcalc.validation.swap import moved, replayed, swapped
@@ -48,13 +48,12 @@ def test_mean_by_hand() -> None:
 
 
 # The catalog's files of families without measurements, with the clock they name, and where they leave the rules:
-# Turing's launch is fitted to BERT on T4.
 UNMEASURED = [
     ("rubin", 2.0e9, set()),
     ("ada", 2.52e9, set()),
     ("blackwell-workstation", 2.6e9, set()),
     ("volta", 1.53e9, set()),
-    ("turing", 1.59e9, {"gemm.fp16.launch", "gemm.int8.launch"}),
+    ("turing", 1.59e9, set()),
 ]
 
 
@@ -73,10 +72,32 @@ def test_the_catalog_follows_the_rules(name: str, clock: float, known: set[str])
     assert other == known and count >= 14
 
 
-def test_power_cap_goes_by_process_node() -> None:
-    cap = per_watt(load_part("families", "turing").sustained_per_watt, "turing", measured())
-    ampere = load_part("families", "ampere").sustained_per_watt
-    assert cap is not None and cap.value == pytest.approx(ampere.value * 7 / 12)
+# Power at the same speed over that of 16FF+, as TSMC states: 12FFC 25 % less, 7FF 60 % less, N5P 0.7 x 0.85 of 7FF.
+PROCESS_POWER = {"volta": 0.75, "turing": 0.75, "ampere": 0.40} | dict.fromkeys(
+    ("ada", "hopper", "blackwell-workstation"), 0.40 * 0.7 * 0.85
+)
+
+
+def test_power_caps_go_by_process() -> None:
+    found = {name: load_part("families", name).sustained_per_watt.value * x for name, x in PROCESS_POWER.items()}
+    assert list(found.values()) == pytest.approx([found["ampere"]] * len(found), rel=0.01)
+
+
+def test_a_card_left_out_gets_the_power_cap_of_the_others() -> None:
+    task = next(task for task in refit.TASKS if task.kind == "encoder")
+    caps = {name: load_part("families", name).sustained_per_watt for name in ("ampere", "turing")}
+    swaps = refit.without(task, "part", "t4")
+    new = {name: swaps[id(leaf)].value for name, leaf in caps.items()}
+    assert new["turing"] / new["ampere"] == pytest.approx(caps["turing"].value / caps["ampere"].value)
+    assert new["turing"] != pytest.approx(caps["turing"].value, rel=1e-3), "A100 and A30 alone say something else"
+
+
+def test_what_nothing_left_determines_stays() -> None:
+    """FP32 is under the power cap on T4 only."""
+    task = next(task for task in refit.TASKS if task.kind == "encoder")
+    leaf = load_part("families", "turing").fp32_gain
+    assert refit.without(task, "part", "t4")[id(leaf)].value == leaf.value
+    assert refit.without(task, "part", "a30")[id(leaf)].value != leaf.value
 
 
 def test_swaps_in_records_and_in_predictions_agree() -> None:
@@ -159,7 +180,7 @@ def test_refit_finds_what_the_rows_say() -> None:
 @pytest.fixture(scope="module")
 def tally() -> Tally:
     problems: list[Any] = []
-    kinds = ["gemm", "attention", "collective"]
+    kinds = ["gemm", "attention", "collective", "encoder"]
     found = run.scored(run.sources([], kinds), kinds, problems, False, 0, None, "part")
     assert not problems
     return found
@@ -174,6 +195,7 @@ def tally() -> Tally:
         ("collective", "latency", 0.082),
         ("collective", "eager_latency", 0.070),
         ("collective", "nccl_latency", 0.117),
+        ("encoder", "latency", 0.051),
     ],
 )
 def test_errors_on_parts_left_out(tally: Tally, kind: str, word: str, reached: float) -> None:
@@ -210,3 +232,12 @@ def test_without_scipy() -> None:
     assert done.returncode == 2 and "rackcalc[test]" in done.stderr and "Traceback" not in done.stderr
     kernels_only = rackcalc("--kind", "gemm", "--leave-out", "model", before=missing)
     assert kernels_only.returncode == 0 and "nothing refitted" in kernels_only.stdout
+
+
+def test_engines_on_other_cards_of_the_family_keep_their_fixed_time() -> None:
+    """Without the A100 that has kernel tables, A30 and A100 40 GB still show how long a kernel takes."""
+    kept, changed = (folds.fold(["gemm"], by, "a100-sxm-80gb").changed for by in ("model", "part"))
+    launches = [folds.launch_of(parts["families", "ampere"]) for parts in (kept, changed)]
+    floors = [parts["runtimes", "tensorrt"].compiled.kernel_floor.value for parts in (kept, changed)]
+    assert launches[1] < 0.8 * launches[0]
+    assert launches[0] * floors[0] == pytest.approx(launches[1] * floors[1])

@@ -180,16 +180,23 @@ def roofline_time(
     cite="assumption: sustained arithmetic is energy efficiency times TDP; fitted to TensorRT BERT on A100, A30, T4"
 )
 def sustained_share(
-    compute_share: Ratio, per_watt: FlopPerJoule, format_gain: Ratio, tdp: Watts, peak: FlopPerSecond
+    compute_share: Ratio,
+    per_watt: FlopPerJoule,
+    format_gain: Ratio,
+    tdp: Watts,
+    peak: FlopPerSecond,
+    process_power: Ratio,
 ) -> Ratio:
-    """Share of peak that survives the power cap: why a 70 W T4 holds 0.42 of its peak, a 165 W A30 0.72.
+    """Share of peak that survives the power cap: why a 70 W T4 holds 0.41 of its peak, a 165 W A30 0.71.
 
-    format_gain: operations per joule relative to 16 bit. Too strict at batch 1 to 4, where the clock is not yet capped.
+    format_gain: operations per joule relative to 16 bit. process_power: of the chip's process over its family's.
 
-    >>> round(sustained_share(compute_share=0.844, per_watt=0.721e12, format_gain=1.0, tdp=165.0, peak=165e12), 3)
-    0.721
+    >>> round(sustained_share(
+    ...     compute_share=0.844, per_watt=0.71e12, format_gain=1.0, tdp=165.0, peak=165e12, process_power=1.0
+    ... ), 3)
+    0.71
     """
-    return xp.minimum(compute_share, per_watt * format_gain * tdp / peak)
+    return xp.minimum(compute_share, per_watt * format_gain * tdp / (process_power * peak))
 
 
 @formula(
@@ -252,6 +259,9 @@ COMPUTE = {
 }
 SIXTEEN_BIT = {"fp16": "bf16", "bf16": "fp16", "tf32": "bf16", "fp32": "bf16"}
 NO_LIMIT = constant(xp.inf, "B/s", "operand load rate", "assumed", note="not a limit on this family")
+SAME_PROCESS = constant(
+    1.0, "1", "power of the process over that of the family's", "published", note="the same process"
+)
 SIXTEEN = constant(1.0, "1", "operations per joule relative to 16 bit", "published", note="by definition")
 
 
@@ -307,6 +317,7 @@ def share_under_cap(chip: Chip, parameters: GemmParameters, name: str) -> Quanti
         format_gain=format_gain(chip.family, name),
         tdp=chip.gpu.tdp,
         peak=chip.gpu.peak[name],
+        process_power=SAME_PROCESS if chip.gpu.process_power is None else chip.gpu.process_power,
     )
 
 

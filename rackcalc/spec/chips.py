@@ -24,6 +24,9 @@ class GPU:
     fp32_lanes: Quantity = number("1", "32-bit multiply-adds one multiprocessor starts per cycle", above=0, whole=True)
     clock: Quantity = number("1/s", "boost clock", above=0, example="1.98 GHz")
     tdp: Quantity = number("W", "thermal design power", above=0, example="1000 W")
+    process_power: Quantity | None = number(
+        "1", "power of its process at the same speed, over that of its family's", above=0, default=None
+    )
     idle_power: Quantity = number("W", "power with nothing to do", at_least=0)
     temperature_limit: Quantity = number(
         "K", "junction temperature at which the clock is reduced", absolute=True, above=0

@@ -106,7 +106,7 @@ class Family:
         above=0,
         default=None,
     )
-    eight_bit_gain: Quantity = number("1", "8-bit over 16-bit operations per joule", above=0, default="2.07")
+    eight_bit_gain: Quantity = number("1", "8-bit over 16-bit operations per joule", above=0, default="2.0")
     tf32_gain: Quantity = number("1", "tf32 over 16-bit operations per joule", above=0, default="0.31")
     fp32_gain: Quantity = number("1", "fp32 over 16-bit operations per joule (no matrix unit)", above=0, default="0.19")
     leakage_share: Quantity = number(
@@ -128,7 +128,7 @@ class Family:
 class Compiled:
     """Encoder layers inside a compiled engine or hand-written library: few fused kernels, each with a fixed time.
 
-    Arithmetic runs at the lower of compute_share and what the power cap sustains (Family.sustained_per_watt).
+    Arithmetic runs at the lower of the family's share of peak and what its power cap sustains (sustained_per_watt).
     """
 
     kernels: Mapping[str, Quantity] = table(
@@ -144,7 +144,6 @@ class Compiled:
         "s", "fixed time of a kernel on any GPU, where the host launches each by itself", above=0, default=None
     )
     host: Quantity = number("s", "copies, embedding and output of a pass", at_least=0)
-    compute_share: Quantity = number("1", "best share of dense peak", above=0, at_most=1)
     memory_share: Quantity = number("1", "share of memory bandwidth of matrix products", above=0, at_most=1)
     load_per_cycle: Quantity = number("B", "operands one SM loads per cycle from L2 (mma.sync families)", above=0)
     split_k: Quantity = number("s", "second pass of split-K", at_least=0)

@@ -15,17 +15,20 @@ from rackcalc.formulas.lpu import encoder as encode
 from rackcalc.formulas.lpu_decode import decode, user_rate
 from rackcalc.formulas.service import capacity, mean_context
 from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, constant
+from rackcalc.quantity import Quantity, Source, constant
 from rackcalc.serving.pools import default_link
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation.kernels import gpu, runtime_named
 from rackcalc.validation.read import Row, Unanswerable
 
-FILLED = constant(
-    0.59, "1", "tokens over padded length", "measured", "ft-bert", "sequences of mixed length; padding is removed"
-)
-MICROBATCH = constant(8.0, "1", "sequences per micro-batch", "estimate", "ft-bert")
+FILLED = Quantity(
+    0.59, "1", "tokens over padded length", low=0.5, high=0.7,
+    source=Source("measured", "ft-bert", note="sequences of mixed length; padding is removed"),
+)  # fmt: skip
+MICROBATCH = Quantity(
+    8.0, "1", "sequences per micro-batch", low=4.0, high=12.0, source=Source("estimate", "ft-bert")
+)  # fmt: skip
 MOST_MICROBATCHES = constant(4.0, "1", "micro-batches in flight", "estimate", "ft-bert")
 NO_RAMP = constant(0.0, "1", "no clock ramp in this percentile", "assumed", note="p95 of a steady loop")
 
@@ -80,16 +83,17 @@ def percentile(metric: str, runtime: Runtime, time: Quantity) -> Quantity:
 # offline sorts a large batch by length; alone, a question and its page are longer than the mean of the sorted rest.
 OFFLINE_BATCH = constant(256.0, "1", "sequences of an offline batch", "estimate", "mlperf-bert")
 LENGTHS = {
-    "offline": constant(176.0, "token", "length of a sorted batch", "measured", "mlperf-bert", "fitted, all parts"),
+    "offline": constant(177.0, "token", "length of a sorted batch", "measured", "mlperf-bert", "fitted, all parts"),
     "latency_mean": constant(244.0, "token", "length that takes the mean time alone", "measured", "mlperf-bert"),
-    "latency_p50": constant(204.0, "token", "length that takes the median time alone", "measured", "mlperf-bert"),
-    "latency_p90": constant(292.0, "token", "length that takes the p90 time alone", "measured", "mlperf-bert"),
+    "latency_p50": constant(200.0, "token", "length that takes the median time alone", "measured", "mlperf-bert"),
+    "latency_p90": constant(305.0, "token", "length that takes the p90 time alone", "measured", "mlperf-bert"),
     "latency_p99": constant(384.0, "token", "longest sequence", "published", "mlperf-bert"),
 }
-SERVER_SHARE = constant(
-    0.87, "1", "server over offline rate", "measured", "mlperf-bert", "0.67 to 0.97; 130 ms allowed"
-)
-EXACT_SHARE = constant(0.87, "1", "rate that holds 99.9 % of accuracy in fp8", "measured", "mlperf-bert", "H100")
+SERVER_SHARE = Quantity(
+    0.82, "1", "server over offline rate", low=0.72, high=0.92,
+    source=Source("measured", "mlperf-bert", note="0.67 to 0.97; 130 ms allowed"),
+)  # fmt: skip
+EXACT_SHARE = constant(0.88, "1", "rate that holds 99.9 % of accuracy in fp8", "measured", "mlperf-bert", "H100")
 EFFICIENT = constant(0.643, "1", "power in the efficiency mode, over TDP", "measured", "mlperf-power")
 
 

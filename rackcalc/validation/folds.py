@@ -3,21 +3,23 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from rackcalc.errors import failure
 from rackcalc.load import load_part, part_names, with_parts
 from rackcalc.quantity import Quantity
+from rackcalc.spec.runtimes import Family
 from rackcalc.validation import Result, kernels, runs, serving, validate
-from rackcalc.validation.leave_out import Measured, inherited, per_watt
+from rackcalc.validation.leave_out import Measured, inherited
 from rackcalc.validation.read import Row
-from rackcalc.validation.swap import Swaps, replayed, swapped
+from rackcalc.validation.swap import Swaps, moved, replayed, swapped
 
 # The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
 MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
-CAPPED_ON = {"turing": "t4"}  # the only GPU that a family's power cap and launch were fitted to
+# Families that BERT engines were measured on with other cards too (A30, A100 40 GB). These show the product of the
+# family's launch and the engine's floor, so the product stays when the launch is inherited.
+ENGINES_ON = {"ampere": "tensorrt"}
 ENGINE_KINDS = frozenset(("serving", "throughput", "step_power", "mlperf"))
 # Tasks of refit.py that a kind's predictions depend on.
 NEEDS = {
@@ -32,7 +34,7 @@ NOTES = {
         "gemm": "kernels of the part's family inherited from the others",
         "attention": "kernels of the part's family inherited from the others",
         "collective": "shares and prices refitted; floors of the family, per library, known; steps between nodes kept",
-        "encoder": "power cap and engines refitted, kernels inherited; T4: cap by process node, launch by clock",
+        "encoder": "power cap (one for all, by process) and engines refitted, kernels inherited",
         "wall_power": "host, boards and shares of TDP refitted",
         "mlperf": "lengths, shares, power cap and engines refitted, kernels inherited",
         "serving": "engines refitted",
@@ -104,21 +106,24 @@ def families_without(part: str, swaps: Swaps) -> dict[tuple[str, str], Any]:
         if gpu == part:
             clock = measured[name].clock
             known[name] = inherited(name, known[name], clock, measured, rule)
-    for name, gpu in CAPPED_ON.items():
-        if gpu == part:
-            clock = load_part("gpus", gpu).clock.value
-            cap = per_watt(known[name].sustained_per_watt, name, measured)
-            known[name] = inherited(name, known[name], clock, measured, None)
-            known[name] = replace(known[name], sustained_per_watt=cap)
     return {("families", name): family for name, family in known.items()}
 
 
 def fold(kinds: Iterable[str], by: str, value: str) -> Fold:
     """What is known without the part or model."""
-    swaps = refitted(kinds, by, value)
+    swaps = dict(refitted(kinds, by, value))
     changed: dict[tuple[str, str], Any] = families_without(value if by == "part" else "", swaps)
+    for name, program in ENGINES_ON.items():
+        floor = load_part("runtimes", program).compiled.kernel_floor
+        longer = launch_of(load_part("families", name)) / launch_of(changed["families", name])
+        swaps[id(floor)] = moved(floor, swaps.get(id(floor), floor).value * longer)
     changed |= {("runtimes", name): swapped(load_part("runtimes", name), swaps) for name in part_names("runtimes")}
     return Fold(changed, swaps)
+
+
+def launch_of(family: Family) -> float:
+    """Fixed time [s] of a family's matrix products."""
+    return float(family.gemm["bf16"].launch.value)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ the next wider one.
 Attention. Fixed times do not follow the clock (11.2 to 13.4 us at 1.41 to 1.98 GHz): the mean time, while generating
 that of 16-bit caches for all. Softmax operations per score, bytes per cycle of the pass before, time per wave: the
 mean of all tables, whatever the format. Work per query head in cycles and split-KV passes: the mean of kernels of the
-same kind. Power under the cap goes as 1 / process node.
+same kind. Arithmetic per joule is one parameter of all families, by the power of their process (refit.TIED).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +31,6 @@ from rackcalc.spec.runtimes import DecodeAttentionParameters, Family, GemmParame
 
 CARRIED = 1 + SPREAD["estimate"]
 RULE = "left out: inherited from the measured families"
-NODES = {"volta": 12.0, "turing": 12.0, "ampere": 7.0, "ada": 4.0, "hopper": 4.0}  # process, nm
 HOST_BOUND = 2.0  # bytes below which a product's fixed time is that of separate quantising kernels, set by the host
 
 
@@ -151,19 +150,6 @@ def prefill(own: PrefillAttentionParameters, others: Sequence[Measured]) -> Pref
     found = [table for table, _ in tables(others, "attention_prefill")]
     fields = ("launch", "score_operations", "pass_per_cycle", "wave_time")
     return replace(own, **{field: mean([getattr(table, field) for table in found]) for field in fields})
-
-
-def per_watt(own: Quantity | None, name: str, others: Mapping[str, Measured]) -> Quantity | None:
-    """Arithmetic per joule, by process node, where the family has a power cap of its own."""
-    known = {n: other.family.sustained_per_watt for n, other in others.items() if n in NODES and n != name}
-    leaves = [
-        (leaf, NODES[n])
-        for n, leaf in known.items()
-        if leaf is not None and leaf.source and leaf.source.kind == "measured"
-    ]
-    if own is None or name not in NODES or not leaves:
-        return own
-    return mean([leaf for leaf, _ in leaves], [node for _, node in leaves], NODES[name])
 
 
 def inherited(

@@ -15,16 +15,16 @@ def _fitted(value: float, unit: str, name: str, low: float, high: float, note: s
     return Quantity(value, unit, name, source=Source("measured", "mlperf-power", note=note), low=low, high=high)
 
 
-HOST = _fitted(595.0, "W", "host of a busy two-socket server", 389.0, 700.0, "3 to 8 GPUs")
-IDLE_HOST = _fitted(350.0, "W", "host of an idle two-socket server", 250.0, 500.0, "lowest samples")
-BUSY = _fitted(0.993, "1", "busy GPU over its TDP", 0.9, 1.08, "B200")
-EFFICIENT = _fitted(0.643, "1", "busy GPU over its TDP, efficiency mode", 0.55, 0.75, "A100, A30")
-BOARD = _fitted(0.194, "1", "switches and fans of an 8-GPU board, over TDP", 0.11, 0.22, "HGX and DGX")
-LIQUID_BOARD = _fitted(0.083, "1", "switches of a liquid-cooled 8-GPU board, over TDP", 0.05, 0.15, "one system")
+HOST = _fitted(595.0, "W", "host of a busy two-socket server", 480.0, 630.0, "3 to 8 GPUs")
+IDLE_HOST = _fitted(350.0, "W", "host of an idle two-socket server", 320.0, 440.0, "lowest samples")
+BUSY = _fitted(0.993, "1", "busy GPU over its TDP", 0.97, 1.02, "B200")
+EFFICIENT = _fitted(0.643, "1", "busy GPU over its TDP, efficiency mode", 0.595, 0.665, "A100, A30")
+BOARD = _fitted(0.194, "1", "switches and fans of an 8-GPU board, over TDP", 0.18, 0.22, "HGX and DGX")
+LIQUID_BOARD = _fitted(0.083, "1", "switches of a liquid-cooled 8-GPU board, over TDP", 0.07, 0.12, "one system")
 NO_BOARD = _fitted(0.0, "1", "no board of switches", 0.0, 0.0, "cards, or GPUs joined without switches")
 PEAKS = {
-    "power_p95": _fitted(1.010, "1", "95th percentile over mean power", 1.0, 1.1, "1 Hz samples"),
-    "power_max": _fitted(1.02, "1", "highest over mean power", 1.0, 1.18, "1 Hz samples"),
+    "power_p95": _fitted(1.010, "1", "95th percentile over mean power", 1.005, 1.02, "1 Hz samples"),
+    "power_max": _fitted(1.02, "1", "highest over mean power", 1.01, 1.04, "1 Hz samples"),
 }
 
 

@@ -20,6 +20,11 @@ from rackcalc.validation.swap import Swaps, moved
 Leaves = Mapping[str, Sequence[Quantity]]  # fitted parameter -> its leaves (one value, several catalog files)
 
 
+# Parameters in a fixed ratio to another. Arithmetic per joule goes by the power of the process, as foundries state it.
+TIED = {"turing:per_watt": "ampere:per_watt"}
+MOST = {"tensorrt:load_per_cycle": 5120 / 108}  # B: the L2 of an A100 gives 5120 a cycle to 108 SMs (white paper)
+
+
 class Task(NamedTuple):
     """What is fitted to which rows."""
 
@@ -69,16 +74,18 @@ def encoder_leaves() -> Leaves:
     found: dict[str, list[Quantity]] = {
         "ampere:per_watt": [ampere.sustained_per_watt],
         "turing:per_watt": [turing.sustained_per_watt],
-        "turing:launch": [table.launch for table in turing.gemm.values()],
         "gain:8": [ampere.eight_bit_gain, turing.eight_bit_gain],
         "gain:tf32": [ampere.tf32_gain, turing.tf32_gain],
         "gain:fp32": [ampere.fp32_gain, turing.fp32_gain],
     }
-    for program in ("tensorrt", "fastertransformer", "fastertransformer-int8-v1"):
+    for program, names in (
+        ("tensorrt", ("kernel_floor", "load_per_cycle", "ramp_share", "ramp_time")),
+        ("fastertransformer", ("host",)),
+        ("fastertransformer-int8-v1", ("host",)),
+    ):
         law = load_part("runtimes", program).compiled
-        leaves = ["kernel_floor", "host", "memory_share", "load_per_cycle", "split_k", "attention_share"]
-        found |= {f"{program}:{name}": [getattr(law, name)] for name in (*leaves, "ramp_share", "ramp_time")}
-        for table in ("kernels", "slowdown", "norm_passes"):
+        found |= {f"{program}:{name}": [getattr(law, name)] for name in names}
+        for table in ("kernels", "slowdown"):
             found |= {f"{program}:{table}.{key}": [leaf] for key, leaf in getattr(law, table).items()}
     return {name: leaves for name, leaves in found.items() if leaves[0].low is not None}
 
@@ -90,9 +97,9 @@ def wall_leaves() -> Leaves:
 
 
 def mlperf_leaves() -> Leaves:
-    """Lengths that stand for the data set, and shares of the offline rate."""
+    """Lengths that stand for the data set, but for the published one, and shares of the offline rate."""
     names = ("SERVER_SHARE", "EXACT_SHARE", "EFFICIENT")
-    lengths = {f"length:{name}": [leaf] for name, leaf in encoders.LENGTHS.items()}
+    lengths = {f"length:{name}": [leaf] for name, leaf in encoders.LENGTHS.items() if name != "latency_p99"}
     return lengths | {name: [getattr(encoders, name)] for name in names}
 
 
@@ -112,7 +119,7 @@ TASKS = (
     Task("collective", lambda row: row.mode == "", kernels.collective, frozenset({"message_size"}), collective_leaves),
     Task(
         "encoder",
-        lambda row: row.metric != "latency_p95",
+        lambda row: row.metric != "latency_p95" and "triton" not in row.runtime,  # of unknown lengths
         encoders.encoder,
         frozenset({"batch", "input_tokens"}),
         encoder_leaves,
@@ -179,7 +186,9 @@ def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
 
     now = {name: float(found[0].value) for name, found in leaves.items()}
     used = {name for tape in tapes for name in tape.inputs}
-    free = [name for name in now if name in used and now[name] > 0]
+    tied = {name: of for name, of in TIED.items() if name in now}
+    used |= {of for name, of in tied.items() if name in used}
+    free = [name for name in now if name in used and now[name] > 0 and name not in tied]
     if not free:
         return {}
     sizes: dict[tuple[str, str], int] = defaultdict(int)
@@ -187,23 +196,28 @@ def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
         sizes[tape.part.group, tape.part.metric] += len(tape.part.measured)
     errors = [Remembered(tape, (1 / sizes[tape.part.group, tape.part.metric]) ** 0.5) for tape in tapes]
 
+    def trial_of(logs: Any) -> dict[str, float]:
+        moved = now | {name: now[name] * float(np.exp(x)) for name, x in zip(free, logs, strict=True)}
+        return moved | {name: now[name] * moved[of] / now[of] for name, of in tied.items()}
+
     def residuals(logs: Any) -> Any:
-        trial = now | {name: now[name] * float(np.exp(x)) for name, x in zip(free, logs, strict=True)}
+        trial = trial_of(logs)
         return np.concatenate([error(trial) for error in errors])
 
-    limits = np.log([_limits(leaves[name][0]) for name in free])
+    limits = np.log([_limits(leaves[name][0], MOST.get(name)) for name in free])
     solved = least_squares(
         residuals, np.zeros(len(free)), bounds=(limits[:, 0], limits[:, 1]), loss="soft_l1", f_scale=0.05,
         diff_step=1e-3, max_nfev=15,
     )  # fmt: skip
-    return {name: now[name] * float(np.exp(x)) for name, x in zip(free, solved.x, strict=True)}
+    best = trial_of(np.where(np.abs(solved.jac).max(axis=0) > 0, solved.x, 0.0))  # the rest is not determined
+    return {name: best[name] for name in (*free, *tied)}
 
 
-def _limits(leaf: Quantity) -> tuple[float, float]:
+def _limits(leaf: Quantity, most: float | None) -> tuple[float, float]:
     """Lowest and highest value over the present one."""
     value = float(leaf.value)
     low = min(0.5, (leaf.low or value) / value)
-    high = max(2.0, (leaf.high or value) / value)
+    high = max(2.0, (leaf.high or value) / value) if most is None else most / value
     return low, min(high, max(1 / value, 1.0001)) if leaf.unit == "1" and value <= 1 else high
 
 

@@ -152,12 +152,20 @@ def test_formats_the_chip_lacks_are_widened_or_refused() -> None:
         kernels.compute_format(replace(bare, gpu=replace(bare.gpu, peak={})), "fp8")
 
 
-@pytest.mark.parametrize(("gpu", "share"), [("t4", 0.42), ("a30", 0.72)])
+@pytest.mark.parametrize(("gpu", "share"), [("t4", 0.41), ("a30", 0.71)])
 def test_power_cap_of_small_cards(gpu: str, share: float) -> None:
     unit = chip(gpu)
     name = kernels.compute_format(unit, "fp16")
     parameters = kernels.by_format(unit.family.gemm, name)
     assert kernels.share_under_cap(unit, parameters, name).value == pytest.approx(share, abs=0.01)
+
+
+def test_a_process_that_takes_more_power_lowers_the_cap() -> None:
+    unit = chip("a30")
+    power = kernels.SAME_PROCESS
+    worse = replace(unit, gpu=replace(unit.gpu, process_power=replace(power, value=1.25)))
+    shares = [kernels.share_under_cap(x, x.family.gemm["bf16"], "bf16").value for x in (unit, worse)]
+    assert shares[0] == pytest.approx(1.25 * shares[1])
 
 
 def decode_attention(gpu: str, **changes: float) -> float:
