@@ -47,16 +47,24 @@ def check_structure(loaded: Loaded) -> None:
         raise InputError(found)
 
 
-def _needs(split: str) -> tuple[bool, bool]:
-    return split != "lpu", split != "gpu"
+def _apart(rack: Rack) -> bool:
+    """Prompts and generation on GPUs alone, apart."""
+    return rack.serving.split == "prefill-decode" and rack.serving.prefill_gpus is not None
+
+
+def _needs(rack: Rack) -> tuple[bool, bool]:
+    """Whether GPUs and LPUs are needed."""
+    return rack.serving.split != "lpu", rack.serving.split != "gpu" and not _apart(rack)
 
 
 def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
     split, found = rack.serving.split, []
-    needs_gpu, needs_lpu = _needs(split)
+    needs_gpu, needs_lpu = _needs(rack)
     for name, needed, pool in (("gpu", needs_gpu, rack.accelerators.gpu), ("lpu", needs_lpu, rack.accelerators.lpu)):
         if needed and pool is None:
-            found.append(loaded.problem(f"accelerators.{name}", f"is missing; split {split} needs it"))
+            instead = "; or say serving.prefill_gpus: how many GPUs prefill for the others"
+            mend = instead if (name, split) == ("lpu", "prefill-decode") else ""
+            found.append(loaded.problem(f"accelerators.{name}", f"is missing; split {split} needs it{mend}"))
     if needs_gpu and rack.serving.runtime is None:
         found.append(
             loaded.problem(
@@ -70,7 +78,35 @@ def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
     pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
     if pool is not None and shared is not None and shared.value > pool.count.value:
         found.append(loaded.problem("serving.tensor_parallel", f"is more than the {pool.count.value:g} GPUs there are"))
-    return found
+    return found + _two_pools(loaded, rack)
+
+
+def _two_pools(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """GPUs that prefill beside GPUs that decode: counts that leave one of the pools without an engine."""
+    path, asked, pool = "serving.prefill_gpus", rack.serving.prefill_gpus, rack.accelerators.gpu
+    if asked is None or pool is None:
+        return []
+    if not _apart(rack):
+        return [loaded.problem(path, f"is for split prefill-decode, not {rack.serving.split}; remove it")]
+    if rack.accelerators.lpu is not None:
+        return [loaded.problem(path, "leaves nothing to the LPUs; remove it, or accelerators.lpu")]
+    if "prefill-decode" not in rack.links:
+        return [
+            loaded.problem("links.prefill-decode", "is missing; KV caches cross it: name the link, such as nvlink4")
+        ]
+    rest, width = pool.count.value - asked.value, _engine_width(rack)
+    if rest < 1:
+        return [loaded.problem(path, f"leaves none of the {pool.count.value:g} GPUs to decode; lower it")]
+    return [
+        loaded.problem(path, f"{count:g} GPUs that {what} are no engine of {width:g}; lower serving.tensor_parallel")
+        for count, what in ((asked.value, "prefill"), (rest, "decode"))
+        if count < width
+    ]
+
+
+def _engine_width(rack: Rack) -> float:
+    width, groups = rack.serving.tensor_parallel, rack.serving.data_parallel
+    return 1.0 if width is None else float(width.value) * (1.0 if groups is None else float(groups.value))
 
 
 def _systems(loaded: Loaded, rack: Rack) -> list[Problem]:
@@ -129,7 +165,8 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 def _closed_loop(loaded: Loaded, rack: Rack) -> list[Problem]:
     path, runtime = "workload.concurrency", rack.serving.runtime
-    if rack.model.family != "decoder" or rack.serving.split != "gpu" or runtime is None or runtime.engine is None:
+    on_gpus = rack.serving.split == "gpu" or _apart(rack)
+    if rack.model.family != "decoder" or not on_gpus or runtime is None or runtime.engine is None:
         return [loaded.problem(path, "needs a decoder on GPUs under a serving engine: vllm, sglang or tensorrt-llm")]
     return []
 
@@ -155,7 +192,7 @@ def _model(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
     found, precision = [], rack.workload.precision
-    needs_gpu, needs_lpu = _needs(rack.serving.split)
+    needs_gpu, needs_lpu = _needs(rack)
     gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
     if needs_gpu and gpus is not None:
         weight_only = precision in ("int4", "mxfp4", "fp4")  # computed in a wider format where the chip lacks them
@@ -203,7 +240,7 @@ def _money(loaded: Loaded, rack: Rack) -> list[Problem]:
 def _ports(loaded: Loaded, rack: Rack) -> list[Problem]:
     """Links that a chip has no port for, unless the file calls them hypothetical."""
     found = []
-    ends = {"gpu-gpu": ("gpu",), "lpu-lpu": ("lpu",), "gpu-lpu": ("gpu", "lpu")}
+    ends = {"gpu-gpu": ("gpu",), "lpu-lpu": ("lpu",), "gpu-lpu": ("gpu", "lpu"), "prefill-decode": ("gpu",)}
     for name, use in rack.links.items():
         for end in ends[name]:
             pool = getattr(rack.accelerators, end)

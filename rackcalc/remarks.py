@@ -52,8 +52,10 @@ def _serving_notes(rack: Rack, served: Service) -> list[str]:
         passage = show_value(served.passage)
         said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {passage} on the idle rack")
     pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
-    if pool is not None and shared is not None and float(pool.count.value) % float(shared.value):
-        idle = float(pool.count.value) % float(shared.value)
+    if pool is not None and shared is not None:
+        apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)
+        idle = sum(count % float(shared.value) for count in (apart, float(pool.count.value) - apart))
+    if pool is not None and shared is not None and idle:
         said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared.value:g} share a copy of the model")
     return said
 

@@ -325,6 +325,15 @@ def encoder_pipeline(gpu: Quantity, lpu: LpuPass, forth: Quantity, back: Quantit
     )
 
 
+def exposed_transfer(
+    prefill: Quantity, kv_cache: Quantity, layers: Quantity, latency: Quantity, bandwidth: Quantity, transfer: str
+) -> Quantity:
+    """Wait for a KV cache [B] sent "bulk" after the prefill [s], or "layer-wise" during it."""
+    if transfer == "bulk":
+        return bulk_exposed(latency=latency, kv_cache=kv_cache, bandwidth=bandwidth)
+    return layerwise_exposed(latency=latency, kv_cache=kv_cache, bandwidth=bandwidth, prefill=prefill, layers=layers)
+
+
 def prefill_decode(
     prefill: Quantity,
     kv_cache: Quantity,
@@ -339,12 +348,7 @@ def prefill_decode(
 
     transfer: "bulk" after the prefill, or "layer-wise" during it.
     """
-    if transfer == "bulk":
-        exposed = bulk_exposed(latency=latency, kv_cache=kv_cache, bandwidth=bandwidth)
-    else:
-        exposed = layerwise_exposed(
-            latency=latency, kv_cache=kv_cache, bandwidth=bandwidth, prefill=prefill, layers=layers
-        )
+    exposed = exposed_transfer(prefill, kv_cache, layers, latency, bandwidth, transfer)
     terms = {"prefill": prefill, "kv_transfer": exposed, "first_token": first_token}
     return PrefillDecode(ttft=total(**terms), tpot=tpot, exposed=exposed, terms=terms)
 

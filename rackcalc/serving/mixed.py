@@ -36,7 +36,7 @@ from rackcalc.serving.pools import (
 from rackcalc.spec.rack import Rack
 
 
-def prefill_decode(rack: Rack) -> Service:
+def onto_lpus(rack: Rack) -> Service:
     """Prompts on GPUs, their KV cache over the link, generation on LPUs."""
     gpus, lpus = pools(rack)
     side, work = gpu_side(rack, gpus), rack.workload

@@ -135,10 +135,16 @@ def pools(rack: Rack) -> tuple[GpuPool, LpuPool]:
 
 
 def cross(rack: Rack, size: Quantity) -> tuple[Transfer, Quantity]:
-    """A transfer between the pools, and its time on the path the file names. The GPUs' other work takes its share."""
-    gpus, lpus = pools(rack)
-    use = rack.links["gpu-lpu"]
-    ports = port(gpus.part.ports, use), port(lpus.part.ports, use)
+    """A transfer between GPUs and LPUs, and its time."""
+    return crossed(rack, "gpu-lpu", size, *pools(rack))
+
+
+def crossed(
+    rack: Rack, link: str, size: Quantity, sender: GpuPool | LpuPool, receiver: GpuPool | LpuPool
+) -> tuple[Transfer, Quantity]:
+    """A transfer between two pools, and its time on the path the file names. The GPUs' other work takes its share."""
+    use = rack.links[link]
+    ports = port(sender.part.ports, use), port(receiver.part.ports, use)
     taken = use.other_load if rack.sharing is None else total(link=use.other_load, sharing=rack.sharing.link_share)
     moved = transfer(use.part, size, *ports, taken, use.host)
     return moved, on_path(moved, use)

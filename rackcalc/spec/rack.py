@@ -141,6 +141,14 @@ class Serving:
     microbatches: Quantity = number(
         "1", "attention-ffn: batches in flight between the pools", above=0, whole=True, default="2"
     )
+    prefill_gpus: Quantity | None = number(
+        "1",
+        "prefill-decode on GPUs alone: how many of them prefill, while the others decode; engines of both are "
+        "tensor_parallel wide",
+        above=0,
+        whole=True,
+        default=None,
+    )
     kv_transfer: str = text(
         "prefill-decode: send the KV cache at once or layer by layer",
         default="layer-wise",
@@ -184,7 +192,11 @@ class Rack:
     name: str = text("what to call it", example="Rack of God")
     notes: str | None = text("free text", default=None)
     accelerators: Accelerators = section(Accelerators, "the chips: gpu, lpu or both", required=True)
-    links: Mapping[str, LinkUse] = table(LinkUse, "how they are joined", choices=("gpu-gpu", "lpu-lpu", "gpu-lpu"))
+    links: Mapping[str, LinkUse] = table(
+        LinkUse,
+        "how they are joined; prefill-decode: the GPUs that prefill with those that decode, one port per GPU",
+        choices=("gpu-gpu", "lpu-lpu", "gpu-lpu", "prefill-decode"),
+    )
     model: Model = catalog_part("models", "the AI model")
     workload: Workload = section(Workload, "what is asked", required=True)
     serving: Serving = section(Serving, "who does what", required=True)

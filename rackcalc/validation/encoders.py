@@ -103,7 +103,7 @@ def mlperf(row: Row) -> Quantity:
         return mlperf_encoder(row)
     from rackcalc.validation import predictor_at
 
-    return predictor_at("serving.mlperf")(row)
+    return predictor_at("mlperf.mlperf")(row)
 
 
 def mlperf_encoder(row: Row) -> Quantity:

@@ -10,7 +10,7 @@ from rackcalc.errors import failure
 from rackcalc.load import load_part, part_names, with_parts
 from rackcalc.quantity import Quantity
 from rackcalc.spec.runtimes import Family
-from rackcalc.validation import Result, kernels, runs, serving, validate
+from rackcalc.validation import Result, kernels, mlperf, runs, serving, validate
 from rackcalc.validation.leave_out import Measured, inherited
 from rackcalc.validation.read import Row
 from rackcalc.validation.swap import Swaps, moved, replayed, swapped
@@ -129,7 +129,7 @@ def launch_of(family: Family) -> float:
 @contextmanager
 def inside(known: Fold) -> Iterator[None]:
     """Predictions from what a fold knows; nothing of it is remembered outside."""
-    caches = (kernels.runtime_named, runs.stand, serving.loaded, serving.best_engine)
+    caches = (kernels.runtime_named, runs.stand, serving.loaded, mlperf.best_engine)
     for cached in caches:
         cached.cache_clear()
     try:

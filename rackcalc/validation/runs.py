@@ -15,12 +15,14 @@ from rackcalc.formulas.concurrency import (
     Loop,
     closed_loop,
     gpus_of,
+    per_engine,
     room,
     speculative_tpot,
     tokens_checked,
     tokens_per_step,
 )
 from rackcalc.formulas.gpu import GpuPass
+from rackcalc.formulas.limits import lived_context, lived_share
 from rackcalc.formulas.token_rates import shortened
 from rackcalc.formulas.transformer import ModelSize, count, model_size
 from rackcalc.load import load_part
@@ -42,7 +44,25 @@ UNSTATED = Source("assumed", note="not stated by the run")
 DRAFTED = Quantity(3.0, "1", "drafted tokens", source=UNSTATED, low=1.0, high=4.0)
 ACCEPTANCE = Quantity(0.6, "1", "acceptance of drafted tokens", source=UNSTATED, low=0.4, high=0.85)
 MIXED_LENGTHS = constant(0.9, "1", "length over the stated", "published", "aic-data", "80 to 100 % of it, uniform")
+CHUNKED = constant(0.0, "1", "fixed layer times of a prefill", "assumed", note="prompts ride on the steps of others")
+YEAR = 31557600.0
 PROGRAMS = {"trtllm": "trtllm", "nim": "trtllm", "vllm": "vllm", "sglang": "sglang"}
+
+
+def _round(years: float) -> Quantity:
+    source = Source("published", "mlperf-llm", note="when results were due, after November 2025, to two months")
+    low, high = (years - 0.15) * YEAR, (years + 0.15) * YEAR
+    return Quantity(years * YEAR, "s", "age of the round", source=source, low=low, high=high)
+
+
+ROUNDS = {
+    "v3.1": _round(-2.3),
+    "v4.0": _round(-1.75),
+    "v4.1": _round(-1.3),
+    "v5.0": _round(-0.75),
+    "v5.1": _round(-0.3),
+    "v6.0": _round(0.25),
+}
 
 
 class Run(NamedTuple):
@@ -58,16 +78,23 @@ class Run(NamedTuple):
     sampled: bool
     equal_lengths: bool
     served: bool  # over HTTP; else a benchmark inside the process
+    round: str = ""  # of MLPerf, whose submitters tune the engine to the data set
 
 
 @record
 class Numbers:
-    """How a Run is loaded. Counts are of one engine, lengths in tokens; groups: of data-parallel attention."""
+    """How a Run is loaded. Counts are of one engine, lengths in tokens; groups: of data-parallel attention.
+
+    spread [1]: mean square of the answers' lengths over the square of their mean. stages [1]: a pipeline, each stage
+    with `devices` of its own and a share of the layers; as many batches are under way, and counts are of one.
+    """
 
     devices: Quantity
     groups: Quantity
     prompt: Quantity
     output: Quantity
+    spread: Quantity = ONE
+    stages: Quantity = ONE
 
 
 @record
@@ -104,7 +131,7 @@ def run_of(row: Row) -> Run:
         grouped=row.data_parallel not in ("", "1"),
         sampled=row.kind == "step_power",
         equal_lengths=row.scenario == "nvidia-silicon-run",
-        served=row.kind in ("serving", "step_power"),
+        served=row.kind in ("serving", "step_power", "mlperf"),
     )
 
 
@@ -117,6 +144,8 @@ def stand(run: Run) -> Stand:
     runtime = dated(runtime_named(run.program), run.version)
     assert runtime.engine is not None
     engine = runtime.engine if run.served else replace(runtime.engine, token_time=LOOSE)
+    if run.round:
+        engine = replace(engine, age=ROUNDS[run.round], prefill_layers=CHUNKED)
     link = load_part("links", default_link(part.ports) or "pcie4")
     kv = "fp8" if FORMATS[run.precision] <= 1 or "kv-fp8" in run.words else "bf16"
     return Stand(part, model, runtime, engine, link, kv, model_size(model, run.precision, kv))
@@ -144,7 +173,7 @@ def prompts(run: Run, numbers: Numbers, together: Quantity = ONE) -> GpuPass:
 def step(run: Run, numbers: Numbers, batch: Quantity) -> GpuPass:
     """A decode step of a batch; with speculation, each sequence has its drafted tokens checked too."""
     on = stand(run)
-    context = service.mean_context(prompt=numbers.prompt, output=numbers.output)
+    context = lived_context(prompt=numbers.prompt, output=numbers.output, spread=numbers.spread)
     checked = tokens_checked(drafted=DRAFTED) if "mtp" in run.words else None
     return passes.decode(
         on.gpu,
@@ -175,8 +204,12 @@ def per_token(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
 def fits(run: Run, numbers: Numbers) -> Quantity:
     """Sequences whose KV cache fits."""
     on = stand(run)
+    # nothing is kept free for what a sequence may yet generate where one may be put back when memory runs out
+    engine = replace(on.engine, output_reserve=lived_share(spread=numbers.spread)) if run.round else on.engine
     lengths = {"prompt": numbers.prompt, "output": numbers.output}
-    return room(on.gpu, on.engine, on.model, on.size, **lengths, devices=numbers.devices, groups=numbers.groups)
+    devices = gpus_of(groups=numbers.stages, width=numbers.devices)
+    held = room(on.gpu, engine, on.model, on.size, **lengths, devices=devices, groups=numbers.groups)
+    return per_engine(requests=held, engines=numbers.stages)
 
 
 def loop(run: Run, numbers: Numbers, concurrency: Quantity, arrivals: Quantity | None = None) -> Loop:

@@ -1,4 +1,4 @@
-"""Language models under load: servers, static batches, decoding with power, MLPerf."""
+"""Language models under load: servers, static batches, decoding with power."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -6,7 +6,6 @@ from functools import lru_cache
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.concurrency import SHARPNESS, Loop, at_rate, one_engine, paced
 from rackcalc.formulas.power import busy_gpu_power, energy_per_token, pool_power
-from rackcalc.formulas.service import sustained_rate
 from rackcalc.formulas.token_rates import (
     all_engines,
     batch_rate,
@@ -25,7 +24,6 @@ from rackcalc.formulas.token_rates import (
 from rackcalc.formulas.transformer import count
 from rackcalc.load import load_part
 from rackcalc.quantity import Quantity, Source, constant
-from rackcalc.validation.kernels import gpu
 from rackcalc.validation.read import Row, Unanswerable
 from rackcalc.validation.runs import Numbers, Run, fits, loop, numbers_of, per_token, prompts, run_of, stand, step
 
@@ -206,69 +204,3 @@ def step_power(row: Row) -> Quantity:
     if row.metric == "energy_per_token":
         return one_token(energy=energy_per_token(power=power, throughput=rate))
     raise Unanswerable(f"{row.metric} of a decoding GPU")
-
-
-# Mean lengths of MLPerf's data sets; outputs are what the results divide to. beams: sequences per request.
-DATA_SETS = {
-    "llama-2-70b": (294.0, 282.0, 1.0),
-    "llama-3.1-8b": (778.0, 128.6, 1.0),
-    "deepseek-r1": (800.0, 3714.0, 1.0),
-    "gpt-j-6b": (924.0, 69.0, 4.0),
-}
-SERVER = Quantity(0.93, "1", "server over offline rate", source=Source("measured", "mlperf-llm"), low=0.8, high=1.0)
-
-
-def mlperf(row: Row) -> Quantity:
-    """MLPerf language models: offline and server rates, server times at the stated load."""
-    if row.model not in DATA_SETS:
-        raise Unanswerable(f"the lengths of MLPerf's {row.model} data set are not known here")
-    if "maxq" in row.mode.split():
-        raise Unanswerable("a language model under a power cap")
-    best = best_engine(row._replace(metric="", request_rate="", scenario="", operation=""))
-    gpus, rate = row.number("parts", "1"), best[2]
-    if row.metric in ("sample_rate", "output_token_rate"):
-        whole = rate_of(row.metric, rate, best[1])
-        return whole if row.scenario == "offline" else of_offline(best, row)
-    if row.metric not in ("ttft_mean", "tpot_mean", "latency_mean") or not row.request_rate:
-        raise Unanswerable(f"{row.metric}: percentiles over a data set of many lengths")
-    run, numbers, _ = best
-    offered = one_engine(rate=row.number("request_rate", "request/s"), gpus=gpus, devices=numbers.devices)
-    found = at_rate(lambda number: loop(run, numbers, number, offered), offered, most(run, numbers))
-    if found.rate.value < 0.95 * offered.value:
-        raise Unanswerable(OVERLOAD)
-    return {"ttft_mean": found.ttft, "tpot_mean": found.tpot, "latency_mean": found.time}[row.metric]
-
-
-def _mean(tokens: float, what: str) -> Quantity:
-    source = Source("estimate", "mlperf-llm", note="means of published data sets; outputs as results divide to")
-    return Quantity(tokens, "token", f"mean {what}", source=source, low=0.9 * tokens, high=1.1 * tokens)
-
-
-@lru_cache(maxsize=256)
-def best_engine(row: Row) -> tuple[Run, Numbers, Quantity]:
-    """The engine that gives the highest offline rate of a system, as a submitter would choose it."""
-    program = "vllm" if "vllm" in row.runtime.split() else "trtllm"
-    prompt, output, beams = DATA_SETS[row.model]
-    if beams != 1:
-        raise Unanswerable("beam search: several sequences per request")
-    peaks = gpu(row).peak
-    stored = "fp4" if "fp4" in peaks else "fp8" if "fp8" in peaks else "fp16"
-    stated = row._replace(kind="mlperf", runtime=program, precision=row.precision or stored)
-    run, gpus = run_of(stated), row.number("parts", "1")
-    lengths = {
-        "prompt": _mean(prompt, "prompt of the data set"),
-        "output": _mean(output, "output of the data set"),
-    }
-    engines = []
-    for width in (1, 2, 4, 8):
-        if width <= gpus.value:
-            size = constant(float(width), "1", "GPUs per engine", "assumed", note="the best for the offline rate")
-            numbers = Numbers(size, ONE, **lengths)
-            found = loop(run, numbers, most(run, numbers))
-            engines.append((run, numbers, all_engines(rate=found.rate, gpus=gpus, devices=size)))
-    return max(engines, key=lambda engine: float(engine[2].value))
-
-
-def of_offline(best: tuple[Run, Numbers, Quantity], row: Row) -> Quantity:
-    """The rate in the server scenario."""
-    return rate_of(row.metric, sustained_rate(capacity=best[2], utilization=SERVER), best[1])

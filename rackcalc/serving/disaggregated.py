@@ -1,0 +1,200 @@
+"""Decoders on two pools of GPUs: one reads prompts, the other generates; KV caches cross from one to the other."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from rackcalc.formulas import hybrid, service
+from rackcalc.formulas.combine import largest, smallest, total
+from rackcalc.formulas.concurrency import (
+    ROUNDS,
+    SHARPNESS,
+    cache_held,
+    paced,
+    per_engine,
+    request_time,
+    separate_first_token,
+)
+from rackcalc.formulas.disaggregated import (
+    before_generation,
+    cycle_time,
+    decoding_gpus,
+    generation_rate,
+    mean_of_pools,
+    number_generating,
+    prompts_at_engine,
+    rate_elsewhere,
+)
+from rackcalc.formulas.engine import at_age, in_group
+from rackcalc.formulas.gpu import GpuPass
+from rackcalc.formulas.link import Transfer
+from rackcalc.formulas.queueing import utilization
+from rackcalc.quantity import Quantity, constant
+from rackcalc.record import record
+from rackcalc.serving.engines import fits
+from rackcalc.serving.generation import Shared, at_load, generation, gpu_passes, output_of, step_at, time_of
+from rackcalc.serving.pools import (
+    ONE,
+    Service,
+    Side,
+    Stage,
+    cache_of,
+    context_of,
+    crossed,
+    gpu_activity,
+    gpu_memory,
+    gpu_side,
+    gpu_stage,
+)
+from rackcalc.spec.rack import Rack
+
+LINK = "prefill-decode"
+NO_RATE = constant(0.0, "request/s", "no other requests", "given", note="no arrival_rate")
+
+
+@record
+class Pools:
+    """The GPUs that prefill, and those that decode, as engines. first: one prompt's prefill.
+
+    host: time before the engine [s]. exposed: wait for the KV cache [s]. shard: bytes of it that one GPU sends.
+    turn: prefill or sending, the longer [s].
+    """
+
+    prefill: Side
+    decode: Side
+    prefill_gpus: Quantity
+    decode_gpus: Quantity
+    first: GpuPass
+    host: Quantity
+    moved: Transfer
+    exposed: Quantity
+    shard: Quantity
+    turn: Quantity
+
+
+def pools(rack: Rack) -> Pools:
+    """Both pools, and what crosses between them: every GPU sends its own part of the cache over its own port."""
+    pool, asked, work = rack.accelerators.gpu, rack.serving.prefill_gpus, rack.workload
+    assert pool is not None and asked is not None
+    prefill = gpu_side(rack, replace(pool, count=asked))
+    others = decoding_gpus(count=pool.count, prefill=asked)
+    decode = gpu_side(rack, replace(pool, count=others))
+    first, _ = gpu_passes(rack, prefill)
+    groups = ONE if rack.serving.data_parallel is None else rack.serving.data_parallel
+    shard = cache_held(
+        cache=cache_of(rack, ONE, work.input),
+        devices=in_group(devices=prefill.devices, groups=groups),
+        kv_heads=ONE if rack.model.mla is not None else rack.model.kv_heads,
+    )
+    moved, sent = crossed(rack, LINK, shard, pool, pool)
+    exposed = hybrid.exposed_transfer(
+        first.time,
+        shard,
+        rack.model.layers,
+        rack.links[LINK].part.latency,
+        moved.bandwidth,
+        rack.serving.kv_transfer,
+    )
+    engine, host = prefill.runtime.engine, prefill.runtime.request_host
+    if engine is not None:
+        host = at_age(time=host, improvement=engine.improvement, age=engine.age)
+    turn = largest(prefill=first.time, sending=sent)
+    return Pools(prefill, decode, asked, others, first, host, moved, exposed, shard, turn)
+
+
+def tpot_of(rack: Rack, side: Side) -> Callable[[Quantity], Quantity]:
+    """s/token by the number of sequences that share a step; no prompt comes between."""
+
+    def tpot_at(number: Quantity) -> Quantity:
+        tpot, engine = service.step_per_token(step=step_at(rack, side, number).time), side.runtime.engine
+        if engine is None:
+            return tpot
+        return paced(tpot=tpot, decoding=number, front_end=engine.token_time, sharpness=SHARPNESS)
+
+    return tpot_at
+
+
+def on_gpus(rack: Rack) -> Service:
+    """Prompts on serving.prefill_gpus, their KV cache over links.prefill-decode, generation on the other GPUs."""
+    both = pools(rack)
+    return kept_in_flight(rack, both) if rack.workload.concurrency is not None else at_arrivals(rack, both)
+
+
+def at_arrivals(rack: Rack, both: Pools) -> Service:
+    """At the arrival rate; without one, in a full batch, whose prompts find a free engine."""
+    work, tpot_at = rack.workload, tpot_of(rack, both.decode)
+    rate = NO_RATE if work.arrival_rate is None else work.arrival_rate
+
+    def shared_at(number: Quantity) -> Shared:
+        step = step_at(rack, both.decode, number).time
+        ttft = separate_first_token(
+            request_host=both.host,
+            prefill=both.first.time,
+            rate=rate,
+            engines=both.prefill.replicas,
+            transfer=both.exposed,
+            step=step,
+        )
+        return Shared(ttft, tpot_at(number), total(transfer=both.exposed, step=step), number)
+
+    full, now = at_load(rack, both.decode, shared_at)
+    places = service.slots(replicas=both.decode.replicas, batch=work.batch)
+    prompts = service.shared_time(time=both.turn, users=places, servers=both.prefill.replicas)
+    # a place comes free no faster than the other GPUs can fill it
+    held_for = largest(decoding=time_of(rack, full), prefill=prompts)
+    return built(rack, both, places, now, held_for, work.batch)
+
+
+def kept_in_flight(rack: Rack, both: Pools) -> Service:
+    """With workload.concurrency requests in flight: as often as prompts and generation let them come round."""
+    requests, output, tpot_at = rack.workload.concurrency, output_of(rack), tpot_of(rack, both.decode)
+    assert requests is not None
+    engines, room = both.decode.replicas, fits(rack, both.decode)
+    most = generation_rate(engines=engines, number=room, tpot=tpot_at(room), output=output)
+    line = {"requests": requests, "engines": both.prefill.replicas}
+    number = smallest(asked=per_engine(requests=requests, engines=engines), room=room)
+    for _ in range(ROUNDS):
+        tpot = tpot_at(number)
+        step = step_at(rack, both.decode, number).time
+        elsewhere = request_time(ttft=total(host=both.host, transfer=both.exposed, step=step), tpot=tpot, output=output)
+        queued = prompts_at_engine(**line, prefill=both.turn, elsewhere=elsewhere)
+        rate = smallest(cycle=rate_elsewhere(**line, queued=queued, elsewhere=elsewhere), room=most)
+        number = number_generating(rate=rate, engines=engines, tpot=tpot, output=output)
+    cycle = cycle_time(requests=requests, rate=rate)
+    ttft = before_generation(cycle=cycle, tpot=tpot, output=output)
+    return built(rack, both, requests, Shared(ttft, tpot, ttft, number), cycle, number)
+
+
+def built(rack: Rack, both: Pools, places: Quantity, now: Shared, held_for: Quantity, together: Quantity) -> Service:
+    """The Service of both pools. places: requests in flight, each for held_for [s]; together: at most, in an engine."""
+    first, step = both.first, step_at(rack, both.decode, now.under_way)
+    prompts = service.shared_time(time=first.time, users=places, servers=both.prefill.replicas)
+    busy = service.busy_share(time=prompts, cycle=held_for, servers=ONE)
+    rate = rack.workload.arrival_rate
+    if rate is None:
+        rate = service.capacity(servers=places, batch=ONE, time=held_for)
+    load = utilization(arrival_rate=rate, service_time=both.turn, servers=both.prefill.replicas)
+    activity = mean_of_pools(
+        prefill=gpu_activity(both.prefill, first.memory_utilization, first.utilization),
+        share=busy,
+        prefill_gpus=both.prefill_gpus,
+        decode=gpu_activity(both.decode, step.memory_utilization, step.utilization),
+        decode_gpus=both.decode_gpus,
+    )
+    return generation(
+        rack,
+        places,
+        now.ttft,
+        now.tpot,
+        held_for,
+        stages={"prefill": gpu_stage(first), "kv_transfer": Stage(both.exposed, "link"), "decode": gpu_stage(step)},
+        memory={
+            "prefill": gpu_memory(rack, both.prefill, ONE, rack.workload.input),
+            "decode": gpu_memory(rack, both.decode, together, context_of(rack)[1]),
+        },
+        transfers={LINK: both.moved},
+        busy={"gpu": ONE},
+        activity={"gpu": activity},
+        crossing=both.shard,
+        together={"gpu": together},
+        details={"requests_under_way": now.under_way, "prefill_load": load},
+    )
