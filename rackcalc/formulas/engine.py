@@ -4,6 +4,7 @@ Fixed times per layer hold every launch, norm and host step of the engine; of th
 """
 
 from rackcalc import xp
+from rackcalc.formulas.combine import total
 from rackcalc.formulas.exchange import all_reduce
 from rackcalc.formulas.kernels import Chip, by_format, compute_format, repeated
 from rackcalc.formulas.layers import ONE, Parts
@@ -133,6 +134,17 @@ def in_group(devices: Count, groups: Count) -> Count:
     return devices / groups
 
 
+@formula(cite="PyTorch CUDA semantics: kernels run asynchronously, so the slower of host and GPU sets the pace; " + FITTED)
+def launches_exposed(captured: Seconds, copies: Count, share: Ratio, kernels: Seconds) -> Seconds:
+    """What the host adds to a part of a layer when it launches its kernels one by one. captured: its fixed time inside
+    a captured step; copies: host time over that; share: of the launches that are not captured.
+
+    >>> round(1e6 * launches_exposed(captured=40e-6, copies=10.0, share=1.0, kernels=150e-6))
+    250
+    """
+    return xp.maximum(captured * copies * share - kernels, 0 * kernels)
+
+
 @formula(cite="definition: what the attention part leaves")
 def rest_of(time: Seconds, share: Ratio) -> Seconds:
     """The part of a time that another part does not take.
@@ -144,27 +156,28 @@ def rest_of(time: Seconds, share: Ratio) -> Seconds:
 
 
 def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
-    """A layer under a serving engine. Prefill adds attention arithmetic and repeats the fixed times."""
+    """A layer under a serving engine. Prefill adds attention arithmetic; its launches hide behind the kernels."""
     on = Setting(chip, engine, model, job, done)
-    fixed = on.fixed(engine.layer_overhead)
-    exchanged = on.exchanged()
-    stored = size.formats
+    fixed, exchanged, stored = on.fixed(engine.layer_overhead), on.exchanged(), size.formats
+    attention_fixed = {"overhead": repeated(time=fixed, copies=engine.attention_share)}
+    if model.mla is not None:
+        attention_fixed["latent_overhead"] = on.fixed(engine.latent_overhead)
     attention = {
         "attention_weights": on.part(done.projection_flops, size.attention_weights, stored.attention, on.group),
         "attention": on.context(),
-        "overhead": repeated(time=fixed, copies=engine.attention_share),
     } | exchanged
-    if model.mla is not None:
-        attention["latent_overhead"] = on.fixed(engine.latent_overhead)
     rest = {"overhead": rest_of(time=fixed, share=engine.attention_share)}
-    ffn = {"ffn_weights": on.part(done.ffn_flops, size.ffn_weights, stored.ffn, job.devices)} | rest | exchanged
+    ffn = {"ffn_weights": on.part(done.ffn_flops, size.ffn_weights, stored.ffn, job.devices)} | exchanged
     experts = {}
     if model.experts is not None:
-        experts = on.experts(size) | rest | on.dispatched(exchanged)
         small = compute_format(chip, stored.experts) == "fp4"
-        experts["expert_overhead"] = on.fixed(engine.fp4_expert_overhead if small else engine.expert_overhead)
+        extra = on.fixed(engine.fp4_expert_overhead if small else engine.expert_overhead)
+        kernels = on.experts(size) | on.dispatched(exchanged)
+        experts = on.launched(kernels, rest | {"expert_overhead": extra})
     ends = {"head": on.part(done.head_flops, size.head_weights, stored.head, on.group)} | on.sequences()
-    return Parts(attention=attention, ffn=ffn, experts=experts, ends=ends)
+    return Parts(
+        attention=on.launched(attention, attention_fixed), ffn=on.launched(ffn, rest), experts=experts, ends=ends
+    )
 
 
 @record
@@ -188,9 +201,20 @@ class Setting:
         return self.job.devices if groups is None else in_group(devices=self.job.devices, groups=groups)
 
     def fixed(self, time: Quantity) -> Quantity:
-        """A fixed time of this version; a prefill takes it several times, outside graphs."""
-        aged = at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
-        return aged if self.decoding else repeated(time=aged, copies=self.engine.prefill_layers)
+        """A fixed time of this version, in a captured step."""
+        return at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
+
+    def launched(self, kernels: dict[str, Quantity], fixed: dict[str, Quantity]) -> dict[str, Quantity]:
+        """Kernels with their fixed times: added in a captured step; in a prefill what the host adds by launching."""
+        if self.decoding:
+            return kernels | fixed
+        added = launches_exposed(
+            captured=total(**fixed),
+            copies=self.engine.eager_layers,
+            share=self.engine.eager_prefill,
+            kernels=total(**kernels),
+        )
+        return kernels | {"overhead": added}
 
     def exchanged(self) -> dict[str, Quantity]:
         """The all-reduce after half a layer. None between the groups of data-parallel attention."""

@@ -13,11 +13,12 @@ from functools import partial
 from math import exp, inf
 from typing import Any, NamedTuple
 
+from rackcalc.formulas.concurrency import Loop, at_rate, one_engine
 from rackcalc.load import PACKAGE, load_part
 from rackcalc.quantity import Quantity
 from rackcalc.units import resolve
 from rackcalc.validation import runs, serving
-from rackcalc.validation.read import Row, bundled, read
+from rackcalc.validation.read import Row, Unanswerable, bundled, read
 
 PROGRAMS = ("vllm", "sglang", "tensorrt-llm")
 
@@ -47,6 +48,7 @@ SHARED = {
     "prefill_share.fp4": Prior(0.45, 0.2, 0.8),
     "expert_tile": Prior(128.0, 0.5),
     "attention_prefill_share": Prior(0.4, 0.3, 0.8),
+    "eager_layers": Prior(8.0, 0.4),
     "wait_steps": Prior(1.0, 0.3),
     "burst": Prior(0.15, 0.5, 1.0),
     "lockstep": Prior(1.0, 0.5),
@@ -57,10 +59,10 @@ SHARED = {
 OWN = {
     "layer_overhead": Prior(50e-6, 0.3),
     "sequence_time": Prior(8e-6, 1.0),
-    "prefill_layers": Prior(1.0, 1.0),
     "token_time": Prior(60e-6, 0.5),
     "request_host": Prior(60e-3, 0.4),
 }
+COMPILED = {"tensorrt-llm:compiled_host": Prior(6e-3, 0.5)}
 POWER = ("power_floor", "memory_energy", "compute_power")  # of a family; one value for all
 STRENGTH = 0.007  # of the priors against a unit of log error, mean over groups
 TTFT_WEIGHT, STEP_WEIGHT = 0.5, 0.6
@@ -92,7 +94,7 @@ def parameter(name: str, program: str) -> Quantity:
 
 def names() -> list[str]:
     """Every fitted parameter: shared ones by field, the others by program and field."""
-    return [*SHARED, *(f"{program}:{field}" for field in OWN for program in PROGRAMS)]
+    return [*SHARED, *(f"{program}:{field}" for field in OWN for program in PROGRAMS), *COMPILED]
 
 
 def start(name: str) -> Quantity:
@@ -105,6 +107,7 @@ def leaves() -> dict[int, str]:
     """id of a catalog leaf -> fitted parameter."""
     found = {id(parameter(field, program)): field for field in SHARED for program in PROGRAMS if field != "lockstep"}
     found |= {id(parameter("lockstep", program)): "lockstep" for program in PROGRAMS if program != "sglang"}
+    found |= {id(parameter(name.partition(":")[2], name.partition(":")[0])): name for name in COMPILED}
     return found | {id(parameter(f, program)): f"{program}:{f}" for f in OWN for program in PROGRAMS}
 
 
@@ -123,16 +126,27 @@ def stack(quantities: Sequence[Quantity]) -> Quantity:
 
 def gathered(kinds: Iterable[str], report: Callable[[Any], None]) -> Iterator[tuple[runs.Run, str, list[Row]]]:
     """Rows of one Run and metric, those that can be fitted."""
-    rows: dict[tuple[runs.Run, str], list[Row]] = defaultdict(list)
+    rows: dict[tuple[runs.Run, str, bool], list[Row]] = defaultdict(list)
     for kind in kinds:
         for row in read(bundled()[kind], report):
             fitted = row.metric in ("tpot_mean", "ttft_mean") if kind == "serving" else row.metric == "tpot_p50"
-            loaded = row.concurrency and row.mode == "agg" and row.scenario not in ("image-chat", "video-chat")
+            loaded = row.mode == "agg" and row.scenario not in ("image-chat", "video-chat") and answered(row)
             stalled = row.metric == "ttft_mean" and row.runtime == "sglang" and row.value > 5  # at the start of a run
             if row.quality != "C" and fitted and loaded and not stalled:
-                rows[runs.run_of(row), row.metric].append(row)
-    for (run, metric), found in rows.items():
+                rows[runs.run_of(row), row.metric, not row.concurrency].append(row)
+    for (run, metric, _), found in rows.items():
         yield run, metric, found
+
+
+def answered(row: Row) -> bool:
+    """Whether the row states a load that the engine keeps up with."""
+    if row.concurrency:
+        return True
+    try:
+        serving.serving(row)
+    except Unanswerable:
+        return False
+    return True
 
 
 def recorded() -> list[Part]:
@@ -148,12 +162,21 @@ def recorded() -> list[Part]:
             quantity = serving.median_step(run, numbers, stack([row.number("batch", "1") for row in rows]))
         else:
             numbers = arrays([runs.numbers_of(row) for row in rows])
-            loop = runs.loop(run, numbers, stack([row.number("concurrency", "1") for row in rows]))
+            loop = run_loop(run, numbers, rows)
             quantity = loop.tpot if metric == "tpot_mean" else loop.ttft
         group = f"{run.part}|{run.model}|{'steps' if run.sampled else run.program}"
         measured = np.array([row.value for row in rows])
         parts.append(Part(run.part, run.model, group, metric, quantity, measured, known))
     return parts
+
+
+def run_loop(run: runs.Run, numbers: runs.Numbers, rows: Sequence[Row]) -> Loop:
+    """The engine of rows of one Run under their loads."""
+    if rows[0].concurrency:
+        return runs.loop(run, numbers, stack([row.number("concurrency", "1") for row in rows]))
+    gpus = stack([row.number("parts", "1") for row in rows])
+    rate = one_engine(stack([row.number("request_rate", "request/s") for row in rows]), gpus, numbers.devices)
+    return at_rate(lambda number: runs.loop(run, numbers, number, rate), rate, runs.fits(run, numbers))
 
 
 class Tape:
@@ -214,7 +237,7 @@ def fit(tapes: Sequence[Tape]) -> dict[str, float]:
     import numpy as np
     from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
-    priors = {name: {**SHARED, **OWN}[name.rpartition(":")[2]] for name in names()}
+    priors = {name: ({**SHARED, **OWN} | COMPILED).get(name) or {**SHARED, **OWN}[name.rpartition(":")[2]] for name in names()}
     rows: dict[tuple[str, str], int] = defaultdict(int)
     for tape in tapes:
         rows[tape.part.group, tape.part.metric] += len(tape.part.measured)
