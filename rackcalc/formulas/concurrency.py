@@ -151,7 +151,7 @@ def looked_at(wait: Count, interval: Count) -> Count:
     return wait + (interval - 1) / 2
 
 
-@formula(cite="definition: the first of a held batch waits for the whole time, those that join it half of it on average")
+@formula(cite="definition: the first of a held batch waits for the whole time, those that join it for half, on average")
 def held_back(hold: Count, held: Count, output: Tokens) -> Count:
     """Steps a prefill waits in an engine that holds prefills back for `hold` steps to batch them.
 
@@ -441,9 +441,7 @@ def closed_loop(
             front_end=per_token_sent(time=engine.token_time, interval=engine.stream_interval),
             sharpness=SHARPNESS,
         )
-        first = first_token(
-            request_host=host, looked=looked, back=back, step=step, prefill=prefill.time, ahead=ahead
-        )
+        first = first_token(request_host=host, looked=looked, back=back, step=step, prefill=prefill.time, ahead=ahead)
         decoding = decoding_now(held=inside, first=first, tpot=step, output=output)
     wait = room_wait(concurrency=concurrency, held=inside, first=first, tpot=step, output=output)
     ttft = total(first=first, room=wait)

@@ -134,7 +134,9 @@ def in_group(devices: Count, groups: Count) -> Count:
     return devices / groups
 
 
-@formula(cite="PyTorch CUDA semantics: kernels run asynchronously, so the slower of host and GPU sets the pace; " + FITTED)
+@formula(
+    cite="PyTorch documentation, CUDA semantics: kernels run asynchronously, the slower of host and GPU sets the pace"
+)
 def launches_exposed(captured: Seconds, copies: Count, share: Ratio, kernels: Seconds) -> Seconds:
     """What the host adds to a part of a layer when it launches its kernels one by one. captured: its fixed time inside
     a captured step; copies: host time over that; share: of the launches that are not captured.

@@ -196,7 +196,7 @@ class Engine:
         "1", "share of dense 16-bit peak of attention in prefill", above=0, at_most=1
     )
     eager_layers: Quantity = number(
-        "1", "host time to launch a layer's kernels one by one, in units of its fixed time in a captured step", at_least=0
+        "1", "host time to launch a layer's kernels one by one, over its fixed time in a captured step", at_least=0
     )
     eager_prefill: Quantity = number(
         "1", "share of a prefill's launches that are not captured or compiled into few", at_least=0, at_most=1

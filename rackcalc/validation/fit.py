@@ -51,18 +51,23 @@ SHARED = {
     "eager_layers": Prior(8.0, 0.4),
     "wait_steps": Prior(1.0, 0.3),
     "burst": Prior(0.15, 0.5, 1.0),
-    "lockstep": Prior(1.0, 0.5),
+    "lockstep": Prior(3.5, 0.4),
     "memory_use": Prior(0.85, 0.2, 0.95),
-    "output_reserve": Prior(1.0, 0.2),
     "improvement": Prior(0.4 / 31557600, 0.5),
 }
 OWN = {
     "layer_overhead": Prior(50e-6, 0.3),
     "sequence_time": Prior(8e-6, 1.0),
     "token_time": Prior(60e-6, 0.5),
-    "request_host": Prior(60e-3, 0.4),
+    "request_host": Prior(35e-3, 0.5),
 }
-COMPILED = {"tensorrt-llm:compiled_host": Prior(6e-3, 0.5)}
+# What differs between runtimes before any run is seen: the compiled engine of old versions; how KV cache is handed out.
+SINGLE = {
+    "tensorrt-llm:compiled_host": Prior(6e-3, 0.5),
+    "tensorrt-llm:output_reserve": Prior(1.0, 0.05),
+    "vllm:output_reserve": Prior(0.75, 0.1),
+    "sglang:output_reserve": Prior(0.75, 0.1),
+}
 POWER = ("power_floor", "memory_energy", "compute_power")  # of a family; one value for all
 STRENGTH = 0.007  # of the priors against a unit of log error, mean over groups
 TTFT_WEIGHT, STEP_WEIGHT = 0.5, 0.6
@@ -94,7 +99,7 @@ def parameter(name: str, program: str) -> Quantity:
 
 def names() -> list[str]:
     """Every fitted parameter: shared ones by field, the others by program and field."""
-    return [*SHARED, *(f"{program}:{field}" for field in OWN for program in PROGRAMS), *COMPILED]
+    return [*SHARED, *(f"{program}:{field}" for field in OWN for program in PROGRAMS), *SINGLE]
 
 
 def start(name: str) -> Quantity:
@@ -107,7 +112,7 @@ def leaves() -> dict[int, str]:
     """id of a catalog leaf -> fitted parameter."""
     found = {id(parameter(field, program)): field for field in SHARED for program in PROGRAMS if field != "lockstep"}
     found |= {id(parameter("lockstep", program)): "lockstep" for program in PROGRAMS if program != "sglang"}
-    found |= {id(parameter(name.partition(":")[2], name.partition(":")[0])): name for name in COMPILED}
+    found |= {id(parameter(*reversed(name.split(":")))): name for name in SINGLE}
     return found | {id(parameter(f, program)): f"{program}:{f}" for f in OWN for program in PROGRAMS}
 
 
@@ -175,7 +180,8 @@ def run_loop(run: runs.Run, numbers: runs.Numbers, rows: Sequence[Row]) -> Loop:
     if rows[0].concurrency:
         return runs.loop(run, numbers, stack([row.number("concurrency", "1") for row in rows]))
     gpus = stack([row.number("parts", "1") for row in rows])
-    rate = one_engine(stack([row.number("request_rate", "request/s") for row in rows]), gpus, numbers.devices)
+    offered = stack([row.number("request_rate", "request/s") for row in rows])
+    rate = one_engine(rate=offered, gpus=gpus, devices=numbers.devices)
     return at_rate(lambda number: runs.loop(run, numbers, number, rate), rate, runs.fits(run, numbers))
 
 
@@ -237,7 +243,7 @@ def fit(tapes: Sequence[Tape]) -> dict[str, float]:
     import numpy as np
     from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
-    priors = {name: ({**SHARED, **OWN} | COMPILED).get(name) or {**SHARED, **OWN}[name.rpartition(":")[2]] for name in names()}
+    priors = {name: SINGLE.get(name) or {**SHARED, **OWN}[name.rpartition(":")[2]] for name in names()}
     rows: dict[tuple[str, str], int] = defaultdict(int)
     for tape in tapes:
         rows[tape.part.group, tape.part.metric] += len(tape.part.measured)

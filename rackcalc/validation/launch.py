@@ -6,6 +6,7 @@ a factor of four in time to first token because of them.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from rackcalc.load import load_part
 from rackcalc.quantity import Quantity, constant
@@ -69,7 +70,8 @@ def vllm(row: Row, version: str) -> dict[str, float]:
 
 def launched(engine: Engine, chosen: Options) -> Engine:
     """An engine started with options."""
-    return replace(engine, **{field: _option(field, value) for field, value in chosen})
+    found: dict[str, Any] = {field: _option(field, value) for field, value in chosen}
+    return replace(engine, **found)
 
 
 def _option(field: str, value: float) -> Quantity:
