@@ -51,7 +51,7 @@ SHARED = {
     "eager_layers": Prior(8.0, 0.4),
     "wait_steps": Prior(1.0, 0.3),
     "burst": Prior(0.15, 0.5, 1.0),
-    "lockstep": Prior(3.5, 0.4),
+    "lockstep": Prior(1.5, 0.4),
     "memory_use": Prior(0.85, 0.2, 0.95),
     "improvement": Prior(0.4 / 31557600, 0.5),
 }
