@@ -71,6 +71,7 @@ SINGLE = {
 POWER = ("power_floor", "memory_energy", "compute_power")  # of a family; one value for all
 STRENGTH = 0.007  # of the priors against a unit of log error, mean over groups
 TTFT_WEIGHT, STEP_WEIGHT = 0.5, 0.6
+LEAST = 0.05  # of a value: a parameter is not known better than this
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +300,15 @@ def left_out(
     return [trials[getattr(tape.part, by)] for tape in tapes]
 
 
+def spread(trials: Iterable[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
+    """Lowest and highest value of each parameter."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for trial in trials:
+        for name, value in trial.items():
+            found[name].append(value)
+    return {name: (min(values), max(values)) for name, values in found.items()}
+
+
 def show(title: str, found: Mapping[str, Mapping[str, tuple[float, float]]], whole: bool) -> None:
     """Print errors by metric, and by group when asked."""
     import statistics
@@ -311,21 +321,28 @@ def show(title: str, found: Mapping[str, Mapping[str, tuple[float, float]]], who
         print(f"{title:14} {metric:10} median over groups: mean {100 * mean:.1f} %, median {100 * median:.1f} %")
 
 
-def written(text: str, best: Mapping[str, float], program: str) -> str:
-    """The catalog file of a program with the fitted values in it, in the units it uses; ranges widened where needed."""
+def written(
+    text: str, best: Mapping[str, float], program: str, ranges: Mapping[str, tuple[float, float]] | None = None
+) -> str:
+    """The catalog file of a program with the fitted values in it, in the units it uses.
+
+    ranges: what other fits gave; without them the ranges stay, and are widened where needed.
+    """
     for name, value in best.items():
         owner, _, field = name.rpartition(":")
         if owner in ("", program) and not (field == "lockstep" and program == "sglang"):
             key = re.escape(field.rpartition(".")[2])
             line = rf"(?m)^(\s*{key}: {{value: )([\d.e+-]+)( ?[^,]*), low: ([\d.e+-]+)[^,]*, high: ([\d.e+-]+)[^,}}]*"
-            text = re.sub(line, partial(_numbers, value=value), text)
+            text = re.sub(line, partial(_numbers, value=value, ends=(ranges or {}).get(name)), text)
     return text
 
 
-def _numbers(found: "re.Match[str]", value: float) -> str:
+def _numbers(found: "re.Match[str]", value: float, ends: tuple[float, float] | None) -> str:
     head, _, unit, low, high = found.groups()
-    shown = value / resolve(unit)[1]
-    least, most = min(float(low), 0.9 * shown), max(float(high), 1.1 * shown)
+    scale = resolve(unit)[1]
+    shown = value / scale
+    known = (float(low), float(high)) if ends is None else (ends[0] / scale, ends[1] / scale)
+    least, most = min(known[0], (1 - LEAST) * shown), max(known[1], (1 + LEAST) * shown)
     if unit == "":
         most = min(most, max(1.0, shown)) if shown <= 1 and float(high) <= 1 else most
     return f"{head}{shown:.3g}{unit}, low: {least:.3g}{unit}, high: {most:.3g}{unit}"
@@ -387,7 +404,10 @@ def power(arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Refit and say what moved. --left-out: also cross-validate. --write: put the values into the catalog."""
+    """Refit and say what moved. --left-out: also cross-validate. --write: put the values into the catalog.
+
+    With both, the range of a parameter is what the fits without each part and model give.
+    """
     power(arguments)
     tapes = [Tape(part) for part in recorded()]
     now = {name: float(start(name).value) for name in names()}
@@ -397,13 +417,15 @@ def main(arguments: Sequence[str]) -> None:
         old = now[name]
         print(f"  {name:34} {old:12.5g} -> {value:12.5g}  {100 * (value / old - 1) if old else 0:+6.1f} %")
     show("refitted", table(tapes, [best] * len(tapes)), True)
+    others = []
+    if "--left-out" in arguments:
+        for by in ("part", "model"):
+            others += (found := left_out(tapes, by))
+            show(f"{by} left out", table(tapes, found), True)
     if "--write" in arguments:
         for program in PROGRAMS:
             path = PACKAGE / "catalog" / "runtimes" / f"{program}.yaml"
-            path.write_text(written(path.read_text(), best, program))
-    if "--left-out" in arguments:
-        for by in ("part", "model"):
-            show(f"{by} left out", table(tapes, left_out(tapes, by)), True)
+            path.write_text(written(path.read_text(), best, program, spread(others)))
 
 
 if __name__ == "__main__":
