@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from rackcalc import xp
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.engine import at_age, in_group
+from rackcalc.formulas.engine import MIXED, at_age, in_group
 from rackcalc.formulas.gpu import GpuPass
 from rackcalc.formulas.transformer import ModelSize, count, kv_cache
 from rackcalc.quantity import Quantity, Source, constant, formula
@@ -31,7 +31,6 @@ from rackcalc.units import (
 )
 
 LITTLE = "J. D. C. Little, A Proof for the Queuing Formula L = lambda W, Operations Research 9 (1961) 383-387"
-MIXED = "A. Agrawal et al., Sarathi-Serve, arXiv:2403.02310: prefills and decodes share the steps of an engine"
 FITTED = "form fitted to InferenceX and NVIDIA serving runs"
 
 
@@ -401,9 +400,9 @@ def times_layers(weights: Bytes, layers: Count) -> Bytes:
 
 
 def parts_of(prefill: GpuPass) -> tuple[Quantity, Quantity]:
-    """Time [s] of a prefill that grows with its tokens, and the fixed times of its layers."""
+    """Time [s] that a prefill adds to a decode step: what grows with its tokens, and the fixed times of its layers."""
     fixed = {name: time for name, time in prefill.terms.items() if name.endswith("overhead")}
-    work = {name: time for name, time in prefill.terms.items() if name not in fixed}
+    work = {name: time for name, time in prefill.terms.items() if not name.endswith(("overhead", "_reading"))}
     return total(**work), total(none=NO_TIME, **fixed)
 
 

@@ -17,8 +17,10 @@ from rackcalc.spec.runtimes import Engine
 from rackcalc.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, PerSecond, Ratio, Seconds
 
 FITTED = "fitted to InferenceX and ML.ENERGY serving runs on H100 and B200 (8 to 9 % error on a GPU or model left out)"
+MIXED = "A. Agrawal et al., Sarathi-Serve, arXiv:2403.02310: prefills and decodes share the steps of an engine"
 BOTH_WAYS_BYTES = constant(3.0, "B", "bytes per element both ways", "published", note="8 bit out, 16 bit back")
 FORMATS_8_BIT = ("fp8", "int8")
+Times = dict[str, Quantity]  # s, by kind of kernel
 
 
 @formula(cite=FITTED)
@@ -49,6 +51,16 @@ def blended_time(memory: Seconds, arithmetic: Seconds) -> Seconds:
     5.0
     """
     return (memory * memory + arithmetic * arithmetic) ** 0.5
+
+
+@formula(cite=MIXED)
+def beyond(whole: Seconds, arithmetic: Seconds) -> Seconds:
+    """What reading weights adds to a prefill by itself. In a step that also decodes they are read anyway.
+
+    >>> beyond(whole=5.0, arithmetic=3.0)
+    2.0
+    """
+    return whole - arithmetic
 
 
 @formula(cite=FITTED)
@@ -165,18 +177,18 @@ def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job:
     if model.mla is not None:
         attention_fixed["latent_overhead"] = on.fixed(engine.latent_overhead)
     attention = {
-        "attention_weights": on.part(done.projection_flops, size.attention_weights, stored.attention, on.group),
+        **on.part("attention_weights", done.projection_flops, size.attention_weights, stored.attention, on.group),
         "attention": on.context(),
     } | exchanged
     rest = {"overhead": rest_of(time=fixed, share=engine.attention_share)}
-    ffn = {"ffn_weights": on.part(done.ffn_flops, size.ffn_weights, stored.ffn, job.devices)} | exchanged
+    ffn = on.part("ffn_weights", done.ffn_flops, size.ffn_weights, stored.ffn, job.devices) | exchanged
     experts = {}
     if model.experts is not None:
         small = compute_format(chip, stored.experts) == "fp4"
         extra = on.fixed(engine.fp4_expert_overhead if small else engine.expert_overhead)
         kernels = on.experts(size) | on.dispatched(exchanged)
         experts = on.launched(kernels, rest | {"expert_overhead": extra})
-    ends = {"head": on.part(done.head_flops, size.head_weights, stored.head, on.group)} | on.sequences()
+    ends = on.part("head", done.head_flops, size.head_weights, stored.head, on.group) | on.sequences()
     return Parts(
         attention=on.launched(attention, attention_fixed), ffn=on.launched(ffn, rest), experts=experts, ends=ends
     )
@@ -278,7 +290,14 @@ class Setting:
             factor=ONE,
         )
 
-    def part(self, flops: Quantity, weights: Quantity, stored: str, holders: Quantity) -> Quantity:
+    def both(self, name: str, memory: Quantity, arithmetic: Quantity) -> Times:
+        """A part that reads weights and computes; of a prefill, the reading apart: a decode step shares it."""
+        whole = blended_time(memory=memory, arithmetic=arithmetic)
+        if self.decoding:
+            return {name: whole}
+        return {name: arithmetic, f"{name}_reading": beyond(whole=whole, arithmetic=arithmetic)}
+
+    def part(self, name: str, flops: Quantity, weights: Quantity, stored: str, holders: Quantity) -> Times:
         """Dense products; holders: GPUs over which the weights are split."""
         arithmetic = self.arithmetic(flops, stored)
         memory = weights_time(
@@ -287,9 +306,9 @@ class Setting:
             share=self.engine.weight_share,
             factor=self.engine.fp4_share if stored in ("fp4", "mxfp4", "int4") else ONE,
         )
-        return blended_time(memory=memory, arithmetic=arithmetic)
+        return self.both(name, memory, arithmetic)
 
-    def experts(self, size: ModelSize) -> dict[str, Quantity]:
+    def experts(self, size: ModelSize) -> Times:
         """Routed experts that the batch touches, and shared ones."""
         done, model = self.done, self.model
         assert model.experts is not None
@@ -304,8 +323,8 @@ class Setting:
             load = {"rows": done.rows, "active": model.experts.active, "hit": done.hit}
             flops = padded_flops(flops=flops, **load, tile=self.engine.expert_tile)
         arithmetic = self.arithmetic(flops, size.formats.experts)
-        shared = self.part(done.shared_flops, size.shared_weights, size.formats.ffn, self.job.devices)
-        return {"experts": blended_time(memory=routed, arithmetic=arithmetic), "shared_experts": shared}
+        shared = self.part("shared_experts", done.shared_flops, size.shared_weights, size.formats.ffn, self.job.devices)
+        return self.both("experts", routed, arithmetic) | shared
 
     def sequences(self) -> dict[str, Quantity]:
         """Work of a decode step that grows with its sequences, outside the layers."""
