@@ -400,10 +400,13 @@ def times_layers(weights: Bytes, layers: Count) -> Bytes:
 
 
 def parts_of(prefill: GpuPass) -> tuple[Quantity, Quantity]:
-    """Time [s] that a prefill adds to a decode step: what grows with its tokens, and the fixed times of its layers."""
-    fixed = {name: time for name, time in prefill.terms.items() if name.endswith("overhead")}
-    work = {name: time for name, time in prefill.terms.items() if not name.endswith(("overhead", "_reading"))}
-    return total(**work), total(none=NO_TIME, **fixed)
+    """Time [s] that a prefill adds to a decode step: what grows with its tokens, and launches outside graphs.
+
+    The step has the fixed times of the layers and the reading of weights anyway.
+    """
+    shared = ("overhead", "_reading", "launches")
+    work = {name: time for name, time in prefill.terms.items() if not name.endswith(shared)}
+    return total(**work), prefill.terms.get("launches", NO_TIME)
 
 
 def closed_loop(

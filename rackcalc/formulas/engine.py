@@ -150,13 +150,13 @@ def in_group(devices: Count, groups: Count) -> Count:
     cite="PyTorch documentation, CUDA semantics: kernels run asynchronously, the slower of host and GPU sets the pace"
 )
 def launches_exposed(captured: Seconds, copies: Count, share: Ratio, kernels: Seconds) -> Seconds:
-    """What the host adds to a part of a layer when it launches its kernels one by one. captured: its fixed time inside
-    a captured step; copies: host time over that; share: of the launches that are not captured.
+    """What the host adds to a part of a layer when it launches its kernels one by one. captured: the part's fixed time
+    inside a captured step; copies: host time over that; share: of the launches that are not captured.
 
     >>> round(1e6 * launches_exposed(captured=40e-6, copies=10.0, share=1.0, kernels=150e-6))
-    250
+    210
     """
-    return xp.maximum(captured * copies * share - kernels, 0 * kernels)
+    return xp.maximum(captured * copies * share - captured - kernels, 0 * kernels)
 
 
 @formula(cite="definition: what the attention part leaves")
@@ -219,7 +219,7 @@ class Setting:
         return at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
 
     def launched(self, kernels: dict[str, Quantity], fixed: dict[str, Quantity]) -> dict[str, Quantity]:
-        """Kernels with their fixed times: added in a captured step; in a prefill what the host adds by launching."""
+        """Kernels with their fixed times; of a prefill, also what the host adds by launching them one by one."""
         if self.decoding:
             return kernels | fixed
         added = launches_exposed(
@@ -228,7 +228,7 @@ class Setting:
             share=self.engine.eager_prefill,
             kernels=total(**kernels),
         )
-        return kernels | {"overhead": added}
+        return kernels | fixed | {"launches": added}
 
     def exchanged(self) -> dict[str, Quantity]:
         """The all-reduce after half a layer. None between the groups of data-parallel attention."""
