@@ -72,6 +72,7 @@ POWER = ("power_floor", "memory_energy", "compute_power")  # of a family; one va
 STRENGTH = 0.007  # of the priors against a unit of log error, mean over groups
 TTFT_WEIGHT, STEP_WEIGHT = 0.5, 0.6
 LEAST = 0.05  # of a value: a parameter is not known better than this
+TOGETHER = 0.5  # of the spread over fits: they trade one parameter for another, and a range stands for it alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,7 +342,9 @@ def _numbers(found: "re.Match[str]", value: float, ends: tuple[float, float] | N
     head, _, unit, low, high = found.groups()
     scale = resolve(unit)[1]
     shown = value / scale
-    known = (float(low), float(high)) if ends is None else (ends[0] / scale, ends[1] / scale)
+    known = (float(low), float(high))
+    if ends is not None:
+        known = (shown + TOGETHER * (ends[0] / scale - shown), shown + TOGETHER * (ends[1] / scale - shown))
     least, most = min(known[0], (1 - LEAST) * shown), max(known[1], (1 + LEAST) * shown)
     if unit == "":
         most = min(most, max(1.0, shown)) if shown <= 1 and float(high) <= 1 else most
