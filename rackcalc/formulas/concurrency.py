@@ -171,7 +171,7 @@ def per_token_sent(time: Seconds, interval: Count) -> Seconds:
     return time / interval
 
 
-@formula(cite="definition: the parts of the way to the first token; " + FITTED, error=0.18)  # 22 % with the GPU left out; ranges add to it
+@formula(cite="definition: the parts of the way to the first token; " + FITTED, error=0.18)  # 22 % left out
 def first_token(
     request_host: Seconds, looked: Count, back: Count, step: SecondsPerToken, prefill: Seconds, ahead: Count
 ) -> Seconds:
