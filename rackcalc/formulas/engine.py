@@ -4,6 +4,7 @@ Fixed times per layer hold every launch, norm and host step of the engine; of th
 """
 
 from rackcalc import xp
+from rackcalc.formulas.combine import total
 from rackcalc.formulas.exchange import all_reduce
 from rackcalc.formulas.kernels import Chip, by_format, compute_format, repeated
 from rackcalc.formulas.layers import ONE, Parts
@@ -16,8 +17,10 @@ from rackcalc.spec.runtimes import Engine
 from rackcalc.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, PerSecond, Ratio, Seconds
 
 FITTED = "fitted to InferenceX and ML.ENERGY serving runs on H100 and B200 (8 to 9 % error on a GPU or model left out)"
+MIXED = "A. Agrawal et al., Sarathi-Serve, arXiv:2403.02310: prefills and decodes share the steps of an engine"
 BOTH_WAYS_BYTES = constant(3.0, "B", "bytes per element both ways", "published", note="8 bit out, 16 bit back")
 FORMATS_8_BIT = ("fp8", "int8")
+Times = dict[str, Quantity]  # s, by kind of kernel
 
 
 @formula(cite=FITTED)
@@ -48,6 +51,16 @@ def blended_time(memory: Seconds, arithmetic: Seconds) -> Seconds:
     5.0
     """
     return (memory * memory + arithmetic * arithmetic) ** 0.5
+
+
+@formula(cite=MIXED)
+def beyond(whole: Seconds, arithmetic: Seconds) -> Seconds:
+    """What reading weights adds to a prefill by itself. In a step that also decodes they are read anyway.
+
+    >>> beyond(whole=5.0, arithmetic=3.0)
+    2.0
+    """
+    return whole - arithmetic
 
 
 @formula(cite=FITTED)
@@ -133,6 +146,19 @@ def in_group(devices: Count, groups: Count) -> Count:
     return devices / groups
 
 
+@formula(
+    cite="PyTorch documentation, CUDA semantics: kernels run asynchronously, the slower of host and GPU sets the pace"
+)
+def launches_exposed(captured: Seconds, copies: Count, share: Ratio, kernels: Seconds) -> Seconds:
+    """What the host adds to a part of a layer when it launches its kernels one by one. captured: the part's fixed time
+    inside a captured step; copies: host time over that; share: of the launches that are not captured.
+
+    >>> round(1e6 * launches_exposed(captured=40e-6, copies=10.0, share=1.0, kernels=150e-6))
+    210
+    """
+    return xp.maximum(captured * copies * share - captured - kernels, 0 * kernels)
+
+
 @formula(cite="definition: what the attention part leaves")
 def rest_of(time: Seconds, share: Ratio) -> Seconds:
     """The part of a time that another part does not take.
@@ -144,27 +170,28 @@ def rest_of(time: Seconds, share: Ratio) -> Seconds:
 
 
 def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
-    """A layer under a serving engine. Prefill adds attention arithmetic and repeats the fixed times."""
+    """A layer under a serving engine. Prefill adds attention arithmetic; its launches hide behind the kernels."""
     on = Setting(chip, engine, model, job, done)
-    fixed = on.fixed(engine.layer_overhead)
-    exchanged = on.exchanged()
-    stored = size.formats
-    attention = {
-        "attention_weights": on.part(done.projection_flops, size.attention_weights, stored.attention, on.group),
-        "attention": on.context(),
-        "overhead": repeated(time=fixed, copies=engine.attention_share),
-    } | exchanged
+    fixed, exchanged, stored = on.fixed(engine.layer_overhead), on.exchanged(), size.formats
+    attention_fixed = {"overhead": repeated(time=fixed, copies=engine.attention_share)}
     if model.mla is not None:
-        attention["latent_overhead"] = on.fixed(engine.latent_overhead)
+        attention_fixed["latent_overhead"] = on.fixed(engine.latent_overhead)
+    attention = {
+        **on.part("attention_weights", done.projection_flops, size.attention_weights, stored.attention, on.group),
+        "attention": on.context(),
+    } | exchanged
     rest = {"overhead": rest_of(time=fixed, share=engine.attention_share)}
-    ffn = {"ffn_weights": on.part(done.ffn_flops, size.ffn_weights, stored.ffn, job.devices)} | rest | exchanged
+    ffn = on.part("ffn_weights", done.ffn_flops, size.ffn_weights, stored.ffn, job.devices) | exchanged
     experts = {}
     if model.experts is not None:
-        experts = on.experts(size) | rest | on.dispatched(exchanged)
         small = compute_format(chip, stored.experts) == "fp4"
-        experts["expert_overhead"] = on.fixed(engine.fp4_expert_overhead if small else engine.expert_overhead)
-    ends = {"head": on.part(done.head_flops, size.head_weights, stored.head, on.group)} | on.sequences()
-    return Parts(attention=attention, ffn=ffn, experts=experts, ends=ends)
+        extra = on.fixed(engine.fp4_expert_overhead if small else engine.expert_overhead)
+        kernels = on.experts(size) | on.dispatched(exchanged)
+        experts = on.launched(kernels, rest | {"expert_overhead": extra})
+    ends = on.part("head", done.head_flops, size.head_weights, stored.head, on.group) | on.sequences()
+    return Parts(
+        attention=on.launched(attention, attention_fixed), ffn=on.launched(ffn, rest), experts=experts, ends=ends
+    )
 
 
 @record
@@ -188,9 +215,20 @@ class Setting:
         return self.job.devices if groups is None else in_group(devices=self.job.devices, groups=groups)
 
     def fixed(self, time: Quantity) -> Quantity:
-        """A fixed time of this version; a prefill takes it several times, outside graphs."""
-        aged = at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
-        return aged if self.decoding else repeated(time=aged, copies=self.engine.prefill_layers)
+        """A fixed time of this version, in a captured step."""
+        return at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
+
+    def launched(self, kernels: dict[str, Quantity], fixed: dict[str, Quantity]) -> dict[str, Quantity]:
+        """Kernels with their fixed times; of a prefill, also what the host adds by launching them one by one."""
+        if self.decoding:
+            return kernels | fixed
+        added = launches_exposed(
+            captured=total(**fixed),
+            copies=self.engine.eager_layers,
+            share=self.engine.eager_prefill,
+            kernels=total(**kernels),
+        )
+        return kernels | fixed | {"launches": added}
 
     def exchanged(self) -> dict[str, Quantity]:
         """The all-reduce after half a layer. None between the groups of data-parallel attention."""
@@ -252,7 +290,14 @@ class Setting:
             factor=ONE,
         )
 
-    def part(self, flops: Quantity, weights: Quantity, stored: str, holders: Quantity) -> Quantity:
+    def both(self, name: str, memory: Quantity, arithmetic: Quantity) -> Times:
+        """A part that reads weights and computes; of a prefill, the reading apart: a decode step shares it."""
+        whole = blended_time(memory=memory, arithmetic=arithmetic)
+        if self.decoding:
+            return {name: whole}
+        return {name: arithmetic, f"{name}_reading": beyond(whole=whole, arithmetic=arithmetic)}
+
+    def part(self, name: str, flops: Quantity, weights: Quantity, stored: str, holders: Quantity) -> Times:
         """Dense products; holders: GPUs over which the weights are split."""
         arithmetic = self.arithmetic(flops, stored)
         memory = weights_time(
@@ -261,9 +306,9 @@ class Setting:
             share=self.engine.weight_share,
             factor=self.engine.fp4_share if stored in ("fp4", "mxfp4", "int4") else ONE,
         )
-        return blended_time(memory=memory, arithmetic=arithmetic)
+        return self.both(name, memory, arithmetic)
 
-    def experts(self, size: ModelSize) -> dict[str, Quantity]:
+    def experts(self, size: ModelSize) -> Times:
         """Routed experts that the batch touches, and shared ones."""
         done, model = self.done, self.model
         assert model.experts is not None
@@ -278,8 +323,8 @@ class Setting:
             load = {"rows": done.rows, "active": model.experts.active, "hit": done.hit}
             flops = padded_flops(flops=flops, **load, tile=self.engine.expert_tile)
         arithmetic = self.arithmetic(flops, size.formats.experts)
-        shared = self.part(done.shared_flops, size.shared_weights, size.formats.ffn, self.job.devices)
-        return {"experts": blended_time(memory=routed, arithmetic=arithmetic), "shared_experts": shared}
+        shared = self.part("shared_experts", done.shared_flops, size.shared_weights, size.formats.ffn, self.job.devices)
+        return self.both("experts", routed, arithmetic) | shared
 
     def sequences(self) -> dict[str, Quantity]:
         """Work of a decode step that grows with its sequences, outside the layers."""

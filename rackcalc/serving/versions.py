@@ -3,7 +3,10 @@
 from dataclasses import replace
 from functools import cache
 
+from rackcalc.quantity import constant
 from rackcalc.spec.runtimes import Runtime
+
+NOT_EAGER = constant(0.0, "1", "eager launches", "published", note="a compiled engine")
 
 
 def number_of(version: str) -> tuple[int, ...]:
@@ -30,4 +33,12 @@ def dated(runtime: Runtime, version: str) -> Runtime:
     age = engine.releases.get(version)
     if age is None and wanted and ages:
         age = ages[max((name for name in ages if name <= wanted), default=min(ages))]
-    return runtime if age is None else replace(runtime, engine=replace(engine, age=age))
+    found = runtime if age is None else replace(runtime, engine=replace(engine, age=age))
+    return compiled(found) if wanted and wanted < number_of(engine.compiled_before) else found
+
+
+def compiled(runtime: Runtime) -> Runtime:
+    """The runtime in versions that ran a compiled engine: prefills are one launch, requests are handled in C++."""
+    assert runtime.engine is not None and runtime.engine.compiled_host is not None
+    engine = replace(runtime.engine, eager_prefill=NOT_EAGER)
+    return replace(runtime, request_host=runtime.engine.compiled_host, engine=engine)

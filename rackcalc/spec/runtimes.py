@@ -202,10 +202,20 @@ class Engine:
     attention_prefill_share: Quantity = number(
         "1", "share of dense 16-bit peak of attention in prefill", above=0, at_most=1
     )
-    prefill_layers: Quantity = number(
-        "1", "fixed layer time of a prefill, in units of that of a decode step", at_least=0
+    eager_layers: Quantity = number(
+        "1", "host time to launch a layer's kernels one by one, over its fixed time in a captured step", at_least=0
+    )
+    eager_prefill: Quantity = number(
+        "1", "share of a prefill's launches that are not captured or compiled into few", at_least=0, at_most=1
     )
     wait_steps: Quantity = number("1", "steps a request waits before its prefill starts", at_least=0)
+    poll_steps: Quantity = number("1", "steps from one look at new requests to the next", at_least=1, default="1")
+    hold_steps: Quantity = number("1", "steps a prefill is held back for others to join it", at_least=0, default="0")
+    stream_interval: Quantity = number("1", "tokens sent to a client at a time", at_least=1, default="1")
+    compiled_host: Quantity | None = number(
+        "s", "request_host of versions that run a compiled engine, prefill included", at_least=0, default=None
+    )
+    compiled_before: str = text("the first version that does not", default="")
     burst: Quantity = number(
         "1",
         "share of the other requests that arrive at the same moment (start of a run, chance)",

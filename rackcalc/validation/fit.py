@@ -13,11 +13,12 @@ from functools import partial
 from math import exp, inf
 from typing import Any, NamedTuple
 
+from rackcalc.formulas.concurrency import Loop, at_rate, one_engine
 from rackcalc.load import PACKAGE, load_part
 from rackcalc.quantity import Quantity
 from rackcalc.units import resolve
 from rackcalc.validation import runs, serving
-from rackcalc.validation.read import Row, bundled, read
+from rackcalc.validation.read import Row, Unanswerable, bundled, read
 
 PROGRAMS = ("vllm", "sglang", "tensorrt-llm")
 
@@ -47,23 +48,31 @@ SHARED = {
     "prefill_share.fp4": Prior(0.45, 0.2, 0.8),
     "expert_tile": Prior(128.0, 0.5),
     "attention_prefill_share": Prior(0.4, 0.3, 0.8),
+    "eager_layers": Prior(8.0, 0.4),
     "wait_steps": Prior(1.0, 0.3),
     "burst": Prior(0.15, 0.5, 1.0),
-    "lockstep": Prior(1.0, 0.5),
+    "lockstep": Prior(1.5, 0.4),
     "memory_use": Prior(0.85, 0.2, 0.95),
-    "output_reserve": Prior(1.0, 0.2),
     "improvement": Prior(0.4 / 31557600, 0.5),
 }
 OWN = {
     "layer_overhead": Prior(50e-6, 0.3),
     "sequence_time": Prior(8e-6, 1.0),
-    "prefill_layers": Prior(1.0, 1.0),
     "token_time": Prior(60e-6, 0.5),
-    "request_host": Prior(60e-3, 0.4),
+    "request_host": Prior(35e-3, 0.5),
+}
+# What differs between runtimes before any run is seen: the compiled engine of old versions; how KV cache is handed out.
+SINGLE = {
+    "tensorrt-llm:compiled_host": Prior(6e-3, 0.5),
+    "tensorrt-llm:output_reserve": Prior(1.0, 0.05),
+    "vllm:output_reserve": Prior(0.75, 0.1),
+    "sglang:output_reserve": Prior(0.75, 0.1),
 }
 POWER = ("power_floor", "memory_energy", "compute_power")  # of a family; one value for all
 STRENGTH = 0.007  # of the priors against a unit of log error, mean over groups
 TTFT_WEIGHT, STEP_WEIGHT = 0.5, 0.6
+LEAST = 0.05  # of a value: a parameter is not known better than this
+TOGETHER = 0.5  # of the spread over fits: they trade one parameter for another, and a range stands for it alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,7 @@ def parameter(name: str, program: str) -> Quantity:
 
 def names() -> list[str]:
     """Every fitted parameter: shared ones by field, the others by program and field."""
-    return [*SHARED, *(f"{program}:{field}" for field in OWN for program in PROGRAMS)]
+    return [*SHARED, *(f"{program}:{field}" for field in OWN for program in PROGRAMS), *SINGLE]
 
 
 def start(name: str) -> Quantity:
@@ -105,6 +114,7 @@ def leaves() -> dict[int, str]:
     """id of a catalog leaf -> fitted parameter."""
     found = {id(parameter(field, program)): field for field in SHARED for program in PROGRAMS if field != "lockstep"}
     found |= {id(parameter("lockstep", program)): "lockstep" for program in PROGRAMS if program != "sglang"}
+    found |= {id(parameter(*reversed(name.split(":")))): name for name in SINGLE}
     return found | {id(parameter(f, program)): f"{program}:{f}" for f in OWN for program in PROGRAMS}
 
 
@@ -123,16 +133,27 @@ def stack(quantities: Sequence[Quantity]) -> Quantity:
 
 def gathered(kinds: Iterable[str], report: Callable[[Any], None]) -> Iterator[tuple[runs.Run, str, list[Row]]]:
     """Rows of one Run and metric, those that can be fitted."""
-    rows: dict[tuple[runs.Run, str], list[Row]] = defaultdict(list)
+    rows: dict[tuple[runs.Run, str, bool], list[Row]] = defaultdict(list)
     for kind in kinds:
         for row in read(bundled()[kind], report):
             fitted = row.metric in ("tpot_mean", "ttft_mean") if kind == "serving" else row.metric == "tpot_p50"
-            loaded = row.concurrency and row.mode == "agg" and row.scenario not in ("image-chat", "video-chat")
+            loaded = row.mode == "agg" and row.scenario not in ("image-chat", "video-chat") and answered(row)
             stalled = row.metric == "ttft_mean" and row.runtime == "sglang" and row.value > 5  # at the start of a run
             if row.quality != "C" and fitted and loaded and not stalled:
-                rows[runs.run_of(row), row.metric].append(row)
-    for (run, metric), found in rows.items():
+                rows[runs.run_of(row), row.metric, not row.concurrency].append(row)
+    for (run, metric, _), found in rows.items():
         yield run, metric, found
+
+
+def answered(row: Row) -> bool:
+    """Whether the row states a load that the engine keeps up with."""
+    if row.concurrency:
+        return True
+    try:
+        serving.serving(row)
+    except Unanswerable:
+        return False
+    return True
 
 
 def recorded() -> list[Part]:
@@ -148,12 +169,22 @@ def recorded() -> list[Part]:
             quantity = serving.median_step(run, numbers, stack([row.number("batch", "1") for row in rows]))
         else:
             numbers = arrays([runs.numbers_of(row) for row in rows])
-            loop = runs.loop(run, numbers, stack([row.number("concurrency", "1") for row in rows]))
+            loop = run_loop(run, numbers, rows)
             quantity = loop.tpot if metric == "tpot_mean" else loop.ttft
         group = f"{run.part}|{run.model}|{'steps' if run.sampled else run.program}"
         measured = np.array([row.value for row in rows])
         parts.append(Part(run.part, run.model, group, metric, quantity, measured, known))
     return parts
+
+
+def run_loop(run: runs.Run, numbers: runs.Numbers, rows: Sequence[Row]) -> Loop:
+    """The engine of rows of one Run under their loads."""
+    if rows[0].concurrency:
+        return runs.loop(run, numbers, stack([row.number("concurrency", "1") for row in rows]))
+    gpus = stack([row.number("parts", "1") for row in rows])
+    offered = stack([row.number("request_rate", "request/s") for row in rows])
+    rate = one_engine(rate=offered, gpus=gpus, devices=numbers.devices)
+    return at_rate(lambda number: runs.loop(run, numbers, number, rate), rate, runs.fits(run, numbers))
 
 
 class Tape:
@@ -214,7 +245,7 @@ def fit(tapes: Sequence[Tape]) -> dict[str, float]:
     import numpy as np
     from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
-    priors = {name: {**SHARED, **OWN}[name.rpartition(":")[2]] for name in names()}
+    priors = {name: SINGLE.get(name) or {**SHARED, **OWN}[name.rpartition(":")[2]] for name in names()}
     rows: dict[tuple[str, str], int] = defaultdict(int)
     for tape in tapes:
         rows[tape.part.group, tape.part.metric] += len(tape.part.measured)
@@ -270,6 +301,15 @@ def left_out(
     return [trials[getattr(tape.part, by)] for tape in tapes]
 
 
+def spread(trials: Iterable[Mapping[str, float]]) -> dict[str, tuple[float, float]]:
+    """Lowest and highest value of each parameter."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for trial in trials:
+        for name, value in trial.items():
+            found[name].append(value)
+    return {name: (min(values), max(values)) for name, values in found.items()}
+
+
 def show(title: str, found: Mapping[str, Mapping[str, tuple[float, float]]], whole: bool) -> None:
     """Print errors by metric, and by group when asked."""
     import statistics
@@ -282,21 +322,30 @@ def show(title: str, found: Mapping[str, Mapping[str, tuple[float, float]]], who
         print(f"{title:14} {metric:10} median over groups: mean {100 * mean:.1f} %, median {100 * median:.1f} %")
 
 
-def written(text: str, best: Mapping[str, float], program: str) -> str:
-    """The catalog file of a program with the fitted values in it, in the units it uses; ranges widened where needed."""
+def written(
+    text: str, best: Mapping[str, float], program: str, ranges: Mapping[str, tuple[float, float]] | None = None
+) -> str:
+    """The catalog file of a program with the fitted values in it, in the units it uses.
+
+    ranges: what other fits gave; without them the ranges stay, and are widened where needed.
+    """
     for name, value in best.items():
         owner, _, field = name.rpartition(":")
         if owner in ("", program) and not (field == "lockstep" and program == "sglang"):
             key = re.escape(field.rpartition(".")[2])
             line = rf"(?m)^(\s*{key}: {{value: )([\d.e+-]+)( ?[^,]*), low: ([\d.e+-]+)[^,]*, high: ([\d.e+-]+)[^,}}]*"
-            text = re.sub(line, partial(_numbers, value=value), text)
+            text = re.sub(line, partial(_numbers, value=value, ends=(ranges or {}).get(name)), text)
     return text
 
 
-def _numbers(found: "re.Match[str]", value: float) -> str:
+def _numbers(found: "re.Match[str]", value: float, ends: tuple[float, float] | None) -> str:
     head, _, unit, low, high = found.groups()
-    shown = value / resolve(unit)[1]
-    least, most = min(float(low), 0.9 * shown), max(float(high), 1.1 * shown)
+    scale = resolve(unit)[1]
+    shown = value / scale
+    known = (float(low), float(high))
+    if ends is not None:
+        known = (shown + TOGETHER * (ends[0] / scale - shown), shown + TOGETHER * (ends[1] / scale - shown))
+    least, most = min(known[0], (1 - LEAST) * shown), max(known[1], (1 + LEAST) * shown)
     if unit == "":
         most = min(most, max(1.0, shown)) if shown <= 1 and float(high) <= 1 else most
     return f"{head}{shown:.3g}{unit}, low: {least:.3g}{unit}, high: {most:.3g}{unit}"
@@ -358,7 +407,10 @@ def power(arguments: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Refit and say what moved. --left-out: also cross-validate. --write: put the values into the catalog."""
+    """Refit and say what moved. --left-out: also cross-validate. --write: put the values into the catalog.
+
+    With both, the range of a parameter is what the fits without each part and model give.
+    """
     power(arguments)
     tapes = [Tape(part) for part in recorded()]
     now = {name: float(start(name).value) for name in names()}
@@ -368,13 +420,15 @@ def main(arguments: Sequence[str]) -> None:
         old = now[name]
         print(f"  {name:34} {old:12.5g} -> {value:12.5g}  {100 * (value / old - 1) if old else 0:+6.1f} %")
     show("refitted", table(tapes, [best] * len(tapes)), True)
+    others = []
+    if "--left-out" in arguments:
+        for by in ("part", "model"):
+            others += (found := left_out(tapes, by))
+            show(f"{by} left out", table(tapes, found), True)
     if "--write" in arguments:
         for program in PROGRAMS:
             path = PACKAGE / "catalog" / "runtimes" / f"{program}.yaml"
-            path.write_text(written(path.read_text(), best, program))
-    if "--left-out" in arguments:
-        for by in ("part", "model"):
-            show(f"{by} left out", table(tapes, left_out(tapes, by)), True)
+            path.write_text(written(path.read_text(), best, program, spread(others)))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ from rackcalc.spec.links import Link
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Engine, Runtime
 from rackcalc.validation.kernels import gpu, runtime_named
+from rackcalc.validation.launch import Options, launched, options
 from rackcalc.validation.read import Row, Unanswerable
 
 ONE, NONE = count(1.0, "one"), count(0.0, "none")
@@ -44,8 +45,9 @@ UNSTATED = Source("assumed", note="not stated by the run")
 DRAFTED = Quantity(3.0, "1", "drafted tokens", source=UNSTATED, low=1.0, high=4.0)
 ACCEPTANCE = Quantity(0.6, "1", "acceptance of drafted tokens", source=UNSTATED, low=0.4, high=0.85)
 MIXED_LENGTHS = constant(0.9, "1", "length over the stated", "published", "aic-data", "80 to 100 % of it, uniform")
-CHUNKED = constant(0.0, "1", "fixed layer times of a prefill", "assumed", note="prompts ride on the steps of others")
+CHUNKED = constant(0.0, "1", "share of launches outside graphs", "assumed", note="prompts ride on the steps of others")
 YEAR = 31557600.0
+COMPILED = "0"  # NVIDIA NIM ran compiled engines
 PROGRAMS = {"trtllm": "trtllm", "nim": "trtllm", "vllm": "vllm", "sglang": "sglang"}
 
 
@@ -79,6 +81,7 @@ class Run(NamedTuple):
     equal_lengths: bool
     served: bool  # over HTTP; else a benchmark inside the process
     round: str = ""  # of MLPerf, whose submitters tune the engine to the data set
+    options: Options = ()  # of the server's start
 
 
 @record
@@ -121,17 +124,19 @@ def run_of(row: Row) -> Run:
         raise Unanswerable("a pipeline over GPUs: engines here share layers, not depth")
     version = next((word for word in words if word[0].isdigit()), "")
     nightly = any(word.startswith("nightly") for word in words)
+    version = "nightly" if nightly else COMPILED if program == "nim" else version
     return Run(
         part=row.part,
         model=row.model,
         precision=row.precision,
         program=PROGRAMS[program],
-        version="nightly" if nightly else "" if program == "nim" else version,
+        version=version,
         words=tuple(word for word in words if word in ("mtp", "kv-fp8")),
         grouped=row.data_parallel not in ("", "1"),
         sampled=row.kind == "step_power",
         equal_lengths=row.scenario == "nvidia-silicon-run",
         served=row.kind in ("serving", "step_power", "mlperf"),
+        options=options(row, PROGRAMS[program], version),
     )
 
 
@@ -143,9 +148,10 @@ def stand(run: Run) -> Stand:
         raise Unanswerable(f"{run.model} is an encoder; this kind is about generation")
     runtime = dated(runtime_named(run.program), run.version)
     assert runtime.engine is not None
-    engine = runtime.engine if run.served else replace(runtime.engine, token_time=LOOSE)
+    engine = launched(runtime.engine if run.served else replace(runtime.engine, token_time=LOOSE), run.options)
     if run.round:
-        engine = replace(engine, age=ROUNDS[run.round], prefill_layers=CHUNKED)
+        engine = replace(engine, age=ROUNDS[run.round], eager_prefill=CHUNKED)
+    runtime = replace(runtime, engine=engine)
     link = load_part("links", default_link(part.ports) or "pcie4")
     kv = "fp8" if FORMATS[run.precision] <= 1 or "kv-fp8" in run.words else "bf16"
     return Stand(part, model, runtime, engine, link, kv, model_size(model, run.precision, kv))

@@ -4,7 +4,8 @@ from dataclasses import replace
 from functools import lru_cache
 
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.concurrency import SHARPNESS, Loop, at_rate, one_engine, paced
+from rackcalc.formulas.concurrency import SHARPNESS, Loop, at_rate, one_engine, paced, parts_of
+from rackcalc.formulas.gpu import GpuPass
 from rackcalc.formulas.power import busy_gpu_power, energy_per_token, pool_power
 from rackcalc.formulas.token_rates import (
     all_engines,
@@ -156,9 +157,15 @@ def _level(metric: str) -> dict[str, Quantity]:
     }
 
 
+def added(prefill: GpuPass) -> Quantity:
+    """What a prefill adds to the step that it shares with decoding."""
+    work, fixed = parts_of(prefill)
+    return total(work=work, fixed=fixed)
+
+
 def median_step(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
     """Median time between two tokens of a sequence, `batch` of which decode."""
-    stall = typical_stall(prefill=prompts(run, numbers).time, decoding=batch, output=numbers.output)
+    stall = typical_stall(prefill=added(prompts(run, numbers)), decoding=batch, output=numbers.output)
     tpot = total(step=per_token(run, numbers, batch), stall=stall)
     return paced(tpot=tpot, decoding=batch, front_end=stand(run).engine.token_time, sharpness=SHARPNESS)
 
@@ -181,8 +188,8 @@ def step_power(row: Row) -> Quantity:
     if row.metric in QUANTILES:
         at = _level(row.metric)
         floor = least_prefills(**load, level=at.pop("level"))
-        return paced(tpot=itl_quantile(tpot=alone, **load, prefill=first.time, **at, floor=floor), **pace)
-    stall = mean_stall(prefill=first.time, **load)
+        return paced(tpot=itl_quantile(tpot=alone, **load, prefill=added(first), **at, floor=floor), **pace)
+    stall = mean_stall(prefill=added(first), **load)
     mean = paced(tpot=total(step=alone, stall=stall), **pace)
     rate = batch_rate(decoding=batch, tpot=mean)
     if row.metric == "tpot_mean":

@@ -1,0 +1,68 @@
+"""Options that published benchmark scripts set, and what they do to the first token."""
+
+import pytest
+
+from rackcalc.formulas.concurrency import held_back
+from rackcalc.load import load_part
+from rackcalc.serving.versions import dated
+from rackcalc.validation import runs, serving
+from rackcalc.validation.read import Row
+
+
+def row(**columns: str) -> Row:
+    plain = {
+        "part": "b200-sxm", "parts": "4", "tensor_parallel": "4", "model": "llama-3.1-70b", "precision": "fp8",
+        "runtime": "trtllm", "mode": "agg", "concurrency": "16", "input_tokens": "1024", "output_tokens": "1024",
+        "scenario": "inferencex",
+    }  # fmt: skip
+    return Row("case-1", "serving", metric="ttft_mean", value=1.0, unit="s", **{**plain, **columns})  # type: ignore[misc]
+
+
+def engine(**columns: str):  # type: ignore[no-untyped-def]
+    return runs.stand(runs.run_of(row(**columns))).engine
+
+
+def test_other_benchmarks_run_with_the_defaults_of_the_engine() -> None:
+    plain = engine(scenario="")
+    assert (plain.poll_steps.value, plain.hold_steps.value, plain.stream_interval.value) == (1, 0, 1)
+    assert not runs.run_of(row(scenario="")).options
+
+
+@pytest.mark.parametrize(
+    ("columns", "field", "value"),
+    [
+        ({}, "hold_steps", 20),
+        ({"tensor_parallel": "8", "parts": "8"}, "hold_steps", 0),
+        ({"output_tokens": "8192"}, "hold_steps", 0),
+        ({"model": "deepseek-r1"}, "hold_steps", 0),
+        ({"model": "deepseek-r1", "runtime": "trtllm 1.2.0rc6", "concurrency": "64"}, "hold_steps", 40),
+        ({"runtime": "sglang 0.5.9", "concurrency": "8"}, "poll_steps", 10),
+        ({"runtime": "sglang 0.5.9"}, "poll_steps", 30),
+        ({"runtime": "sglang 0.5.9", "part": "h200-sxm"}, "poll_steps", 1),
+        ({"runtime": "vllm"}, "eager_prefill", 1),
+        ({"runtime": "vllm 0.19.0"}, "eager_prefill", 0),
+        ({"runtime": "vllm", "part": "h100-sxm"}, "eager_prefill", 0),
+    ],
+)
+def test_options_are_those_of_the_scripts(columns: dict[str, str], field: str, value: float) -> None:
+    assert getattr(engine(**columns), field).value == value
+
+
+def test_holding_prefills_back_delays_the_first_token_by_about_that_many_steps() -> None:
+    """NVIDIA's runs on B200 that differ in nothing else: 192 ms against 58 ms at 4 requests, steps of 6.6 ms."""
+    held = serving.serving(row(concurrency="4")).value
+    free = serving.serving(row(concurrency="4", output_tokens="8192")).value
+    assert held - free == pytest.approx(0.134, rel=0.3)
+
+
+def test_held_back_is_the_whole_time_alone_and_half_of_it_in_a_crowd() -> None:
+    assert held_back(hold=20.0, held=0.0, output=1000.0) == 20
+    assert held_back(hold=20.0, held=1e6, output=1000.0) == pytest.approx(10, rel=0.01)
+
+
+def test_a_compiled_engine_handles_requests_faster_than_the_eager_one_that_followed() -> None:
+    runtime = load_part("runtimes", "tensorrt-llm")
+    old, new = dated(runtime, "0.14.0"), dated(runtime, "1.0.0rc3")
+    assert old.request_host.value < new.request_host.value
+    assert (old.engine.eager_prefill.value, new.engine.eager_prefill.value) == (0, 1)
+    assert dated(load_part("runtimes", "vllm"), "0.6.4").engine.eager_prefill.value == 0
