@@ -182,11 +182,12 @@ def _grouped(parts: Sequence[attribution.Part], changed: Sequence[Difference]) -
     """The parts by the input that was changed, where they are of one: a part of the catalog is many values."""
     found: dict[str, attribution.Part] = {}
     for part in parts:
-        whole = next((item.path for item in changed if part.name.startswith(f"{item.path}.")), part.name)
-        before = found.get(whole)
-        sum_ = part.contribution + (before.contribution if before is not None else 0.0)
-        alone = whole == part.name
-        found[whole] = attribution.Part(whole, sum_, part.old if alone else None, part.new if alone else None)
+        ends = [end for end in (part.old, part.new) if end is not None]
+        is_leaf = all(end.formula is None for end in ends)
+        whole = next((d.path for d in changed if is_leaf and part.name.startswith(f"{d.path}.")), part.name)
+        before, alone = found.get(whole), whole == part.name
+        moved = part.contribution + (before.contribution if before is not None else 0.0)
+        found[whole] = attribution.Part(whole, moved, part.old if alone else None, part.new if alone else None)
     return sorted(found.values(), key=lambda part: -abs(part.contribution))
 
 

@@ -10,6 +10,8 @@ BETTER: tuple[tuple[str, str], ...] = (
     ("stages.*.time", "lower"),
     ("link.*.size", ""),
     ("link.*.domain", "higher"),
+    ("link.*.nominal", "higher"),
+    ("link.*.per_link", "higher"),
     ("link.*bandwidth", "higher"),
     ("link.*efficiency", "higher"),
     ("link.*goodput", "higher"),

@@ -19,8 +19,8 @@ from rackcalc.record import record
 from rackcalc.show import is_temperature
 from rackcalc.tree import figures
 
-_PATH = r"[A-Za-z_](?:[\w.\- ]*[\w.\-])?"
-_GATE = re.compile(rf"\s*(?:(delta)\s*\(\s*({_PATH})\s*\)|({_PATH}))\s*(<=|>=|==|!=|<|>)\s*(\S.*?)\s*")
+PATH = r"[A-Za-z_](?:[\w.\- ]*[\w.\-])?"
+_GATE = re.compile(rf"\s*(?:(delta)\s*\(\s*({PATH})\s*\)|({PATH}))\s*(<=|>=|==|!=|<|>)\s*(\S.*?)\s*")
 _LONGEST = 200
 
 _HOLDS: dict[str, Callable[[float, float], bool]] = {

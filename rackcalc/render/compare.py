@@ -176,7 +176,9 @@ def _why(found: Comparison, explanation: Explanation) -> str:
 def _breakdowns(explanation: Explanation) -> Iterator[tuple[str, Sequence[Part]]]:
     """What to show: the terms, and the inputs where they say more."""
     yield "by term", explanation.terms
-    if explanation.inputs and [p.name for p in explanation.inputs] != [p.name for p in explanation.terms]:
+    if not explanation.inputs:
+        return
+    if [part.contribution for part in explanation.inputs] != [part.contribution for part in explanation.terms]:
         yield "by input", explanation.inputs
 
 
@@ -198,7 +200,8 @@ def _parts(explanation: Explanation, parts: Sequence[Part]) -> list[list[str]]:
 
 def aligned(table: Sequence[Sequence[str]]) -> list[str]:
     """Rows with their first columns padded to one width."""
-    widths = [max((len(row[place]) for row in table if len(row) > place), default=0) for place in range(5)]
+    most = max(map(len, table))
+    widths = [max(len(row[place]) for row in table if len(row) > place) for place in range(most)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=False)).rstrip() for row in table]
 
 
