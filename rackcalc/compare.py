@@ -119,7 +119,7 @@ def place_of(columns: Sequence[Column], wanted: str) -> int:
 
 
 def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> Comparison:
-    """Everything about the columns. paths: figures to explain; those of HEADLINES that moved without."""
+    """Everything about the columns. paths: figures to explain; without, those of HEADLINES that moved."""
     known = dict.fromkeys(path for column in columns for path in column.figures)
     for path in paths:
         if path not in known:
@@ -138,7 +138,7 @@ def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> C
         baseline=baseline,
         cells=cells,
         inputs=tuple(_inputs(base, column) for column in columns),
-        explanations=tuple(found for found in explained if found.change),
+        explanations=tuple(found for found in explained if found.change or paths),
     )
 
 

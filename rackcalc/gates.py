@@ -95,10 +95,17 @@ class Verdict:
         return self.ends[0] <= self.limit <= self.ends[1] and self.ends[0] < self.ends[1]
 
     @property
+    def certain(self) -> bool:
+        """Whether the interval is known and does not hold the limit."""
+        return not (self.straddles or math.isnan(self.ends[0]) or math.isnan(self.ends[1]))
+
+    @property
     def doubted(self) -> bool:
         """Whether the gate holds but counts as broken because that is not certain."""
-        kept = not _HOLDS[self.condition.operator](float(self.actual.value), self.limit)
-        return self.status != "pass" and self.straddles and kept
+        value = float(self.actual.value)
+        return (
+            self.status != "pass" and not math.isnan(value) and not _HOLDS[self.condition.operator](value, self.limit)
+        )
 
 
 def is_relative(condition: Condition) -> bool:
@@ -167,7 +174,7 @@ def evaluate(
 ) -> list[Verdict]:
     """Every condition against the figures of a result. InputError with all unknown paths, wrong units, no baseline.
 
-    former: what changes are reckoned from. confident: a limit within the interval counts as broken.
+    former: what changes are reckoned from. confident: what is not certain counts as broken.
     """
     from rackcalc.interval import Draws
 
@@ -250,6 +257,6 @@ def judge(
     value = float(actual.value)
     verdict = Verdict(condition, "pass", actual if figure is None else figure, actual, limit, ends, before)
     broken = math.isnan(value) or _HOLDS[condition.operator](value, limit)
-    if not broken and not (confident and verdict.straddles):
+    if not broken and (verdict.certain or not confident):
         return verdict
     return replace(verdict, status="fail" if condition.level == "error" else "warn")

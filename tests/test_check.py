@@ -18,6 +18,7 @@ from rackcalc import gates
 from rackcalc.baseline import formers, of_scenario
 from rackcalc.errors import InputError
 from rackcalc.estimate import estimate
+from rackcalc.interval import Draws
 from rackcalc.load import load_text
 from rackcalc.quantity import Quantity
 from rackcalc.render import checks
@@ -210,9 +211,16 @@ def test_who_wants_to_be_confident_fails_what_is_not_certain() -> None:
     assert judged(near, confident=True).status == "fail"
     assert judged(near, confident=True, level="warn").status == "warn"
     assert judged(far, confident=True).status == "pass" and not judged(far).straddles
-    assert "not certain: inside the 80 % interval" in checks.line(judged(near, confident=True))
+    assert "not certain, inside the 80 % interval" in checks.line(judged(near, confident=True))
     broken = judged(f"latency.p99 > {p99 * 0.99!r} s", confident=True)
     assert broken.status == "fail" and "not certain" not in checks.line(broken)
+
+
+def test_an_interval_that_is_not_known_is_not_certain() -> None:
+    condition = gates.parse_condition("x > 2")
+    assert gates.judge(condition, Quantity(1.0, "1"), 2.0).status == "pass"
+    assert gates.judge(condition, Quantity(1.0, "1"), 2.0, confident=True).status == "fail"
+    assert gates.judge(condition, Quantity(1.0, "1"), 2.0, (1.0, 1.0), confident=True).status == "pass"
 
 
 def test_every_gate_says_its_interval() -> None:
@@ -221,6 +229,90 @@ def test_every_gate_says_its_interval() -> None:
 
 
 # --- the command -------------------------------------------------------------------------------------
+
+
+def test_every_operator_from_the_command_line(tmp_path: Path) -> None:
+    p99 = f"{float(NOW.latency.p99.value)!r} s"
+    half, double = (f"{float(NOW.latency.p99.value) * factor!r} s" for factor in (0.5, 2.0))
+    broken = [f"< {double}", f"<= {p99}", f"> {half}", f">= {p99}", f"== {p99}", f"!= {half}"]
+    kept = [f"< {p99}", f"<= {half}", f"> {p99}", f">= {double}", f"== {half}", f"!= {p99}"]
+    options = [word for limit in broken + kept for word in ("--fail-if", f"latency.p99 {limit}")]
+    done = check(tmp_path, "--set", "gates=[]", *options, "--json")
+    assert done.returncode == 3
+    assert [gate["status"] for gate in json.loads(done.stdout)["gates"]] == ["fail"] * 6 + ["pass"] * 6
+    warned = check(tmp_path, "--set", "gates=[]", *[w for x in broken for w in ("--warn-if", f"latency.p99 {x}")])
+    assert warned.returncode == 0 and warned.stdout.count("WARN") == 6 and not warned.stderr
+
+
+def test_a_line_names_figure_limit_margin_reason_and_place(tmp_path: Path) -> None:
+    p99 = float(NOW.latency.p99.value)
+    (tmp_path / "rack.yaml").write_text(RACK)
+    text = RACK.replace("delta(latency.p99) > 5 %", f"latency.p99 > {p99 / 1.25 * 1e6!r} us").replace(
+        "  - {warn_if", "  # {"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "rackcalc", "check", "-"], input=text, capture_output=True, text=True, check=False
+    )
+    line = done.stdout.splitlines()[0]
+    assert done.returncode == 3 and line.startswith("FAIL latency.p99 = ") and "(25 % over)" in line
+    assert line.endswith("  no slower | than before  <stdin>:7")
+
+
+def test_malformed_input_never_exits_0(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("")
+    for arguments in (["empty.yaml"], ["rack.yaml", "--fail-if", "latency.p99"], ["rack.yaml", "--fail-if", ""]):
+        command = [sys.executable, "-m", "rackcalc", "check", *arguments, "--exit-zero"]
+        (tmp_path / "rack.yaml").write_text(RACK)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "") and done.stderr
+
+
+ALL = {
+    "check": ["check", "rack-of-god"],
+    "compare": ["compare", "rack-of-god", "--scenario", "eager"],
+    "claims": ["claims", "vendor-quote"],
+}
+
+
+@pytest.mark.parametrize("arguments", ALL.values(), ids=ALL)
+def test_the_same_input_gives_the_same_bytes(arguments: list[str]) -> None:
+    for options in ([], ["--json"], ["--format", "markdown"]):
+        runs = {
+            subprocess.run(
+                [sys.executable, "-m", "rackcalc", *arguments, *options],
+                capture_output=True, check=False, env=os.environ | {"PYTHONHASHSEED": seed},
+            ).stdout
+            for seed in ("1", "2")
+        }  # fmt: skip
+        assert len(runs) == 1 and runs != {b""}
+
+
+@pytest.mark.parametrize("arguments", ALL.values(), ids=ALL)
+def test_what_is_slow_to_import_is_not_imported(arguments: list[str]) -> None:
+    code = (
+        "import sys; from rackcalc.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "print(*(set(sys.modules) & {'numpy', 'rich', 'pint', 'pydantic', 'xml.etree'}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
+    assert done.stdout and done.stderr == "\n"
+
+
+@pytest.mark.parametrize("arguments", ALL.values(), ids=ALL)
+def test_a_closed_pipe_ends_quietly(arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "rackcalc", *arguments]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize("command", ALL)
+def test_help(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rackcalc", command, "-h"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and done.stdout.startswith(f"Usage: python -m rackcalc {command}")
 
 
 def test_exit_codes(tmp_path: Path) -> None:
@@ -377,8 +469,10 @@ def some_baseline(chance: random.Random) -> str:
     return text[: chance.randrange(len(text))] if chance.random() < 0.05 else text
 
 
-def test_ten_thousand_gates_and_baselines_pass_nothing_they_should_not() -> None:
+def test_ten_thousand_gates_and_baselines_pass_nothing_they_should_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """No text crashes; what passes has a number now, one in the baseline of the same unit, and is within the limit."""
+    draws = Draws()
+    monkeypatch.setattr("rackcalc.interval.Draws", lambda: draws)  # it is the same estimate ten thousand times
     chance, once = random.Random(1), cache(lambda text: formers(text, "old.json"))
     known = dict(figures(NOW))
     passed = 0

@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -324,3 +325,31 @@ def test_a_malformed_expectation_is_a_unit_error() -> None:
     for text in ("", "=", "a = ", "= 1", "a = 1\nb = 2", "a" * 300 + " = 1"):
         with pytest.raises(UnitError):
             parse_expectation(text)
+
+
+def test_any_expectation_is_refused_or_judged_as_it_reads() -> None:
+    """Hundreds of texts: no crash, and what holds is reached by the interval."""
+    chance = random.Random(2)
+    words = ["latency.p99", "power.it", "thermal.outlet", "delta(latency.p99)", "x", "", "delta("]
+    operators, limits = (
+        ["=", "==", "<=", ">=", "<", ">", "!=", ""],
+        ["1 ms", "5 %", "40 degC", "1 kW", "nan", "-3 s", ""],
+    )
+    seen = dict.fromkeys(VERDICTS, 0)
+    for _ in range(12):
+        claims = [f"{chance.choice(words)} {chance.choice(operators)} {chance.choice(limits)}" for _ in range(25)]
+        good = []
+        for claim in claims:
+            try:
+                judged(f'{{says: x, expect: "{claim}"}}')
+                good.append(claim)
+            except InputError as error:
+                assert all(str(problem).isprintable() for problem in error.problems)
+        for one in judged(*(f'{{says: x, expect: "{claim}"}}' for claim in good)) if good else []:
+            seen[one.verdict] += 1
+            assert one.actual is not None and one.expectation is not None
+            low, high = one.ends[0] - one.tolerance, one.ends[1] + one.tolerance
+            reaches = {"<": low <= one.expected, ">": high >= one.expected}
+            inside = reaches.get(one.expectation.operator[0], low <= one.expected <= high)
+            assert inside == (one.verdict == "holds"), one.claim.expect
+    assert seen["holds"] > 3 and seen["refuted"] > 3

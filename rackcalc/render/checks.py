@@ -28,9 +28,9 @@ def line(verdict: Verdict) -> str:
     condition = verdict.condition
     text = f"{condition.subject} = {actual(verdict)}, limit {limit(verdict)} ({distance(verdict)})"
     doubt = interval(verdict)
+    text += ", not certain" if verdict.doubted else ""
     if doubt:
-        words = "not certain: inside the " if verdict.doubted else "inside the " if verdict.straddles else ""
-        text += f", {words}80 % interval {doubt}"
+        text += f", {'inside the ' if verdict.straddles else ''}80 % interval {doubt}"
     if condition.delta:
         text += f", {show_value(verdict.figure)} after {show_value(like(verdict.figure, verdict.baseline))}"
     if condition.why:

@@ -162,20 +162,22 @@ def signed(like: Quantity, change: float) -> str:
 
 
 def _why(found: Comparison, explanation: Explanation) -> str:
-    share = explanation.change / abs(float(explanation.old.value)) if float(explanation.old.value) else float("nan")
-    relative = (
-        f" ({'+' if share > 0 else ''}{percent(share)})"
-        if share == share and not is_temperature(explanation.new)
-        else ""
-    )
+    name, old = heading(found, found.columns[explanation.column]), float(explanation.old.value)
+    if not explanation.change:
+        same = old == float(explanation.new.value)
+        words = "the same" if same else "not split, having no number on one side,"
+        return f"{explanation.path} is {words} in {name}: {cell(explanation.path, explanation.new)}"
     moved = f"{cell(explanation.path, explanation.old)} -> {cell(explanation.path, explanation.new)}"
-    name = heading(found, found.columns[explanation.column])
+    relative = ""
+    if old and not is_temperature(explanation.new):
+        relative = f" ({'+' if explanation.change > 0 else ''}{percent(explanation.change / abs(old))})"
     return f"Why {explanation.path} moved in {name}: {moved}, {signed(explanation.new, explanation.change)}{relative}"
 
 
 def _breakdowns(explanation: Explanation) -> Iterator[tuple[str, Sequence[Part]]]:
     """What to show: the terms, and the inputs where they say more."""
-    yield "by term", explanation.terms
+    if explanation.terms:
+        yield "by term", explanation.terms
     if not explanation.inputs:
         return
     if [part.contribution for part in explanation.inputs] != [part.contribution for part in explanation.terms]:
