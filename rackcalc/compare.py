@@ -1,6 +1,6 @@
 """Racks and scenarios side by side: what differs in them, what moved, and what moved it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from math import isfinite
@@ -10,7 +10,7 @@ from rackcalc import attribution
 from rackcalc.baseline import Former
 from rackcalc.differences import Difference, differences
 from rackcalc.directions import better
-from rackcalc.errors import failure
+from rackcalc.errors import InputError, Problem, failure
 from rackcalc.load import Loaded, suggest
 from rackcalc.quantity import Quantity
 from rackcalc.record import record
@@ -125,6 +125,7 @@ def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> C
         if path not in known:
             raise failure(f"no such figure{suggest(path, known)}", "--path", path=path)
     base = columns[baseline]
+    _check_units(columns, known)
     cells = {path: _cells([column.figures.get(path) for column in columns], baseline, path) for path in known}
     others = [place for place in range(len(columns)) if place != baseline]
     explained = [
@@ -140,6 +141,18 @@ def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> C
         inputs=tuple(_inputs(base, column) for column in columns),
         explanations=tuple(found for found in explained if found.change or paths),
     )
+
+
+def _check_units(columns: Sequence[Column], known: Iterable[str]) -> None:
+    """Refuse figures of one path and two units: a former estimate that somebody has edited."""
+    problems = []
+    for path in known:
+        units = {c.argument: c.figures[path].unit for c in columns if path in c.figures}
+        if len(set(units.values())) > 1:
+            words = ", ".join(f'"{unit}" in {argument}' for argument, unit in units.items())
+            problems.append(Problem("", 0, 0, path, f"cannot be compared: {words}"))
+    if problems:
+        raise InputError(problems)
 
 
 def _inputs(base: Column, column: Column) -> tuple[Difference, ...] | None:

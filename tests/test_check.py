@@ -333,6 +333,8 @@ def test_exit_codes(tmp_path: Path) -> None:
 def test_a_baseline_of_another_rack_is_named(tmp_path: Path) -> None:
     (tmp_path / "old.json").write_text(FORMER_TEXT.replace('"name": "rack"', '"name": "shelf"'))
     assert check(tmp_path, "--baseline", "old.json").stderr == "note: the baseline is of shelf\n"
+    (tmp_path / "old.json").write_text(former(lambda data: data.update(rackcalc="0.0.1")))
+    assert "by rackcalc 0.0.1, this is" in check(tmp_path, "--baseline", "old.json").stderr
 
 
 def test_standard_input_is_read_once(tmp_path: Path) -> None:

@@ -267,6 +267,15 @@ def test_a_figure_that_did_not_move_is_said_to_be_the_same() -> None:
     assert "roi.payback is not split, having no number on one side, in rack-of-god-corrected: inf" in endless
 
 
+def test_figures_of_two_units_are_not_compared(tmp_path: Path) -> None:
+    data = json.loads(estimate_json.render([estimate(load("rack-of-god"))]))
+    data["latency"]["p99"]["unit"] = "ms"
+    (tmp_path / "old.json").write_text(json.dumps(data))
+    done = run("old.json", "rack-of-god", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == 'latency.p99: cannot be compared: "ms" in old.json, "s" in rack-of-god\n'
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rackcalc import baseline, gates
+from rackcalc import __version__, baseline, gates
 from rackcalc.commands.options import (
     ErrorFormatOption,
     JsonOption,
@@ -19,7 +19,7 @@ from rackcalc.commands.options import (
 )
 from rackcalc.commands.reports import chosen, publish, targets
 from rackcalc.console import append, note, report_annotations, use_error_format
-from rackcalc.errors import failure
+from rackcalc.errors import failure, printable
 from rackcalc.render import checks
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -75,10 +75,14 @@ def failed(verdicts: Sequence[gates.Verdict]) -> bool:
 
 
 def former_of(report: Any, file: str) -> baseline.Former:
-    """The former estimate that a report is held against; says when it was of something else."""
+    """The former estimate that a report is held against; says when it is of something else or by another version."""
     former = baseline.of_scenario(baseline.read_formers(file), report.scenario)
     if former.title != report.title:
-        note(f"note: the baseline is of {former.title}")
+        note(f"note: the baseline is of {printable(former.title)}")
+    if former.version != __version__:
+        note(
+            f"note: the baseline is by rackcalc {printable(former.version)}, this is {__version__}: formulas may differ"
+        )
     return former
 
 

@@ -51,7 +51,7 @@ def as_text(found: Comparison, everything: bool = False) -> str:
 def as_markdown(found: Comparison, everything: bool = False) -> str:
     """The same as a comment on a pull request."""
     names = headings(found)
-    lines = [f"### rackcalc: {escape(' and '.join(heading(found, column) for column in found.columns))}", ""]
+    lines = [f"### {escape(_title(found))}", ""]
     lines += [f"| figure | {' | '.join(map(escape, names))} |", "| --- |" + " ---: |" * len(names)]
     for row in _table(found, everything):
         cells = [escape(printable(text.strip())) for text in row]
@@ -108,6 +108,13 @@ def heading(found: Comparison, column: Column) -> str:
     return f"{column.argument} [{column.scenario}]" if column.scenario else column.argument
 
 
+def _title(found: Comparison) -> str:
+    """What is compared, in a line."""
+    words = " and ".join(heading(found, column) for column in found.columns)
+    same = len({column.argument for column in found.columns}) == 1
+    return f"{found.base.title}: {words}" if same else f"rackcalc: {words}"
+
+
 def headings(found: Comparison) -> list[str]:
     """Headings of values and changes."""
     names = []
@@ -119,13 +126,14 @@ def headings(found: Comparison) -> list[str]:
 
 
 def _legend(found: Comparison, everything: bool) -> list[str]:
-    same = sum(1 for cells in found.cells.values() if not _differ(cells))
+    same = sum(1 for path, cells in found.cells.items() if not _differ(path, cells))
     said = [f"Changes are from {heading(found, found.base)}; * marks the best."]
-    return said + ([f"{same} figures are the same."] if same and not everything else [])
+    return said + ([f"{same} figures are the same in four digits."] if same and not everything else [])
 
 
-def _differ(cells: Sequence[Cell]) -> bool:
-    return len({None if c.quantity is None else repr(float(c.quantity.value)) for c in cells}) > 1
+def _differ(path: str, cells: Sequence[Cell]) -> bool:
+    """Whether a reader sees a difference."""
+    return len({cell(path, one.quantity) for one in cells}) > 1
 
 
 def _table(found: Comparison, everything: bool) -> Iterator[list[str]]:
@@ -133,7 +141,7 @@ def _table(found: Comparison, everything: bool) -> Iterator[list[str]]:
     section = ""
     for row in rows([column.figures for column in found.columns], everything):
         cells = found.cells[row.path]
-        if not everything and not _differ(cells):
+        if not everything and not _differ(row.path, cells):
             continue
         if row.section != section:
             section = row.section
