@@ -188,9 +188,12 @@ def _moved(expectation: Expectation, now: float, before: float) -> float:
 
 def _change_interval(expectation: Expectation, now: Any, before: Any, value: float) -> tuple[float, float]:
     """Of two racks drawn together: what both doubt in the same way does not count."""
-    from rackcalc.interval import LEVELS, ends
+    from rackcalc.interval import ends
 
-    columns = [column if isinstance(column, list) else [column] * len(LEVELS) for column in (now, before)]
+    draws = max((len(column) for column in (now, before) if isinstance(column, list)), default=0)
+    if not draws:
+        return value, value
+    columns = [column if isinstance(column, list) else [column] * draws for column in (now, before)]
     return ends([_moved(expectation, *pair) for pair in zip(*columns, strict=True)], value)
 
 
