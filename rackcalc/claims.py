@@ -77,7 +77,7 @@ def parse_expectation(text: str) -> Expectation:
     return Expectation(changed or path, "=" if operator == "==" else operator, value, bool(delta))
 
 
-def written_problems(where: Mapping[str, Node]) -> list[Problem]:
+def malformed_claims(where: Mapping[str, Node]) -> list[Problem]:
     """What is wrong with the form of the claims of a file. where: dotted path -> Node, as the builder left it."""
     found = []
     for path, node in where.items():
