@@ -83,8 +83,8 @@ def test_power_and_heat_and_money_add_up(name: str, scenario: str) -> None:
         assert report.roi.value.value == pytest.approx(sum(term.value for term in report.roi.value_terms.values()))
         assert report.roi.net.value == pytest.approx(report.roi.value.value - cost.opex.value)
     work = loaded.rack.workload
-    given = work.arrival_rate is not None or work.concurrency is not None
-    priced = 1.0 if given else loaded.rack.economics.utilization.value
+    stated = work.arrival_rate is not None or work.concurrency is not None
+    priced = 1.0 if stated else loaded.rack.economics.utilization.value
     sold = cost.per_million_requests.value * report.throughput.requests.value * priced
     assert sold == pytest.approx(cost.annualised.value, rel=1e-12), "what is sold pays for the rack"
 
