@@ -19,7 +19,9 @@ from rackcalc.errors import InputError
 
 COMMANDS = {
     "estimate": "Compute a rack: latency, throughput, memory, power, heat, cost, return. Several racks: side by side.",
+    "compare": "Racks, scenarios or former estimates side by side: what differs, what moved, and why.",
     "check": "Hold a rack against its gates, from the file and from --fail-if. Exit 3 when one fails.",
+    "claims": "Judge what is claimed of a rack: holds, understated, overstated, refuted. As a gate: --fail-if.",
     "explain": "Show why a figure is what it is: formula, values, inputs, sources, down to the data sheet.",
     "link": "How long one transfer takes over a link: direct, over a bounce buffer, through a network stack.",
     "validate": "Compare rackcalc with measurements, by kind and group. Exit 3 when a --fail-if holds.",

@@ -55,6 +55,12 @@ def write(file: str, text: str) -> None:
         raise OSError(error.errno, error.strerror, file) from None
 
 
+def append(file: str, text: str) -> None:
+    """Text at the end of a file that others write too."""
+    with open(file, "a", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.write(text)
+
+
 def replace_file(target: Path, text: str) -> None:
     """The file with this text, never half of it."""
     import tempfile
@@ -88,7 +94,14 @@ def report_problems(problems: Iterable[Problem]) -> None:
         note(f"{len(found)} problems")
 
 
-def github_annotation(problem: Problem) -> str:
+def report_annotations(found: Iterable[tuple[str, Problem]]) -> None:
+    """What a code host shall mark, by level, where its format was asked for. It reads standard error too."""
+    if _error_format == "github":
+        for level, problem in found:
+            note(github_annotation(problem, level))
+
+
+def github_annotation(problem: Problem, level: str = "error") -> str:
     """A problem as a workflow command, which marks its line in a pull request."""
     message, place = problem.text, ""
     if problem.file.startswith(("-", "<")):  # an option or standard input: no file that could be marked
@@ -98,7 +111,7 @@ def github_annotation(problem: Problem) -> str:
         for character, code in (("%", "%25"), (":", "%3A"), (",", "%2C")):
             name = name.replace(character, code)
         place = f" file={name}" + (f",line={problem.line},col={problem.column}" if problem.line else "")
-    return f"::error{place}::{printable(message).replace('%', '%25')}"
+    return f"::{level}{place}::{printable(message).replace('%', '%25')}"
 
 
 def leave(code: int) -> NoReturn:

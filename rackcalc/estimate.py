@@ -10,7 +10,7 @@ from rackcalc import feasible
 from rackcalc.account import gain_of, money, port_penalty
 from rackcalc.formulas import service as formulas
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.link import Transfer, transfer
+from rackcalc.formulas.link import Transfer, bandwidth_per_link, transfer
 from rackcalc.formulas.queueing import LEVELS, Load, load, sojourn_time
 from rackcalc.formulas.reliability import link_reliability
 from rackcalc.formulas.sharing import Shared, shared_load, slowed_time
@@ -22,6 +22,7 @@ from rackcalc.remarks import notes
 from rackcalc.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.serving import serve
 from rackcalc.serving.pools import ONE, Service, on_path
+from rackcalc.spec.links import Link
 from rackcalc.spec.rack import Rack
 
 REFERENCE = Quantity(
@@ -127,8 +128,16 @@ def link_reports(rack: Rack, served: Service, heat: Thermal) -> dict[str, LinkRe
             transfer=moved,
             temperature=warm,
             reliability=link_reliability(use.part, size, warm, REFERENCE),
+            nominal=use.part.bandwidth,
+            per_link=per_link(use.part),
+            domain=use.part.domain,
         )
     return reports
+
+
+def per_link(link: Link) -> Quantity | None:
+    """Rate of one of the links that a chip bundles, where it says how many."""
+    return None if link.bundle is None else bandwidth_per_link(bandwidth=link.bandwidth, bundle=link.bundle)
 
 
 def subject(rack: Rack) -> str:

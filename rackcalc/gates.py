@@ -1,11 +1,17 @@
-"""Gates: limits on figures. One grammar for files and flags, no eval; a nan or an unknown path never passes."""
+"""Gates: limits on figures and on their change since a baseline. One grammar for files and flags, no eval.
+
+Nothing passes that is not known: a figure without a number fails; an unknown path, a wrong unit, a missing or unusable
+baseline are errors.
+"""
 
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from rackcalc import units
+from rackcalc import baseline, units
+from rackcalc.baseline import Former
 from rackcalc.document import Node
 from rackcalc.errors import InputError, Problem, shortened
 from rackcalc.quantity import Quantity
@@ -13,7 +19,8 @@ from rackcalc.record import record
 from rackcalc.show import is_temperature
 from rackcalc.tree import figures
 
-_GATE = re.compile(r"\s*([A-Za-z_][\w.\-]*)\s*(<=|>=|==|!=|<|>)\s*(\S.*?)\s*")
+PATH = r"[A-Za-z_](?:[\w.\- ]*[\w.\-])?"
+_GATE = re.compile(rf"\s*(?:(delta)\s*\(\s*({PATH})\s*\)|({PATH}))\s*(<=|>=|==|!=|<|>)\s*(\S.*?)\s*")
 _LONGEST = 200
 
 _HOLDS: dict[str, Callable[[float, float], bool]] = {
@@ -28,7 +35,7 @@ _HOLDS: dict[str, Callable[[float, float], bool]] = {
 
 @record
 class Condition:
-    """PATH OP VALUE UNIT, as written. file, line: where; 0 for a flag."""
+    """PATH OP VALUE UNIT, as written. delta: of the change since a baseline. file, line: where; 0 for a flag."""
 
     path: str
     operator: str
@@ -39,16 +46,33 @@ class Condition:
     file: str = ""
     line: int = 0
     column: int = 0
+    delta: bool = False
+
+    @property
+    def subject(self) -> str:
+        """What is held against the limit, in the words of the gate."""
+        return f"delta({self.path})" if self.delta else self.path
+
+    def problem(self, message: str) -> Problem:
+        """A Problem with this gate, at its place."""
+        return Problem(self.file, self.line, self.column, self.text, message)
 
 
 @record
 class Verdict:
-    """What became of one gate. actual and limit in the same canonical unit."""
+    """What became of one gate.
+
+    status: pass, warn or fail. figure: as computed now. actual: what is compared, the figure or its change; limit in
+    its unit. ends: its 80 % interval. baseline: the former figure, nan without.
+    """
 
     condition: Condition
-    status: str  # pass | warn | fail
+    status: str
+    figure: Quantity
     actual: Quantity
     limit: float
+    ends: tuple[float, float]
+    baseline: float = math.nan
 
     @property
     def difference(self) -> float:
@@ -61,25 +85,47 @@ class Verdict:
         return self.difference / abs(self.limit) if self.limit else math.nan
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """The 80 % interval of the figure; a verdict is on the figure alone."""
-        from rackcalc.interval import Draws
+    def relative(self) -> bool:
+        """Whether a change as a share of the baseline is compared."""
+        return is_relative(self.condition)
 
-        return Draws().interval(self.actual)
+    @property
+    def straddles(self) -> bool:
+        """Whether the limit lies within the interval, so that the verdict is not certain."""
+        return self.ends[0] <= self.limit <= self.ends[1] and self.ends[0] < self.ends[1]
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval is known and does not hold the limit."""
+        return not (self.straddles or math.isnan(self.ends[0]) or math.isnan(self.ends[1]))
+
+    @property
+    def doubted(self) -> bool:
+        """Whether the gate holds but counts as broken because that is not certain."""
+        value = float(self.actual.value)
+        return (
+            self.status != "pass" and not math.isnan(value) and not _HOLDS[self.condition.operator](value, self.limit)
+        )
+
+
+def is_relative(condition: Condition) -> bool:
+    """delta(PATH) > 5 %: a share of the baseline, whatever the figure's unit."""
+    return condition.delta and re.search(r"(%|percent)$", condition.limit) is not None
 
 
 def parse_condition(
     text: str, level: str = "error", why: str = "", file: str = "", line: int = 0, column: int = 0
 ) -> Condition:
-    """`latency.p99 > 2 ms` -> Condition. InputError with what was expected."""
-    match = _GATE.fullmatch(text)
-    if match is None or len(text) > _LONGEST:
+    """`latency.p99 > 2 ms` or `delta(latency.p99) > 5 %` -> Condition. InputError with what was expected."""
+    match = _GATE.fullmatch(text) if len(text) <= _LONGEST else None
+    if match is None:
         message = (
-            f'expected PATH OP VALUE UNIT such as "latency.p99 > 2 ms" (OP one of {" ".join(_HOLDS)}), '
-            f'got "{shortened(text)}"'
+            f'expected PATH OP VALUE UNIT such as "latency.p99 > 2 ms" or "delta(latency.p99) > 5 %" '
+            f'(OP one of {" ".join(_HOLDS)}), got "{shortened(text)}"'
         )
         raise InputError([Problem(file, line, column, "", message)])
-    return Condition(match[1], match[2], match[3], text.strip(), level, why, file, line, column)
+    delta, changed, path, operator, limit = match.groups()
+    return Condition(changed or path, operator, limit, text.strip(), level, why, file, line, column, bool(delta))
 
 
 def written_problems(where: Mapping[str, Node]) -> list[Problem]:
@@ -123,30 +169,94 @@ def conditions(loaded: Any, fail_if: Sequence[str], warn_if: Sequence[str]) -> l
     return parsed
 
 
-def evaluate(gates: Sequence[Condition], result: Any) -> list[Verdict]:
-    """Every condition against the figures of a result. InputError with all unknown paths and wrong units."""
-    from rackcalc.load import suggest
+def evaluate(
+    gates: Sequence[Condition], result: Any, former: Former | None = None, confident: bool = False
+) -> list[Verdict]:
+    """Every condition against the figures of a result. InputError with all unknown paths, wrong units, no baseline.
 
-    known = dict(figures(result))
+    former: what changes are reckoned from. confident: what is not certain counts as broken.
+    """
+    from rackcalc.interval import Draws
+
+    known, draws = dict(figures(result)), Draws()
     problems, verdicts = [], []
     for condition in gates:
-        quantity = known.get(condition.path)
         try:
-            if quantity is None:
-                raise units.UnitError(f'no figure "{condition.path}"{suggest(condition.path, known)}')
-            limit = units.parse(condition.limit, quantity.unit, absolute=is_temperature(quantity))
+            verdicts.append(_evaluated(condition, known, draws, former, confident))
         except units.UnitError as error:
-            problems.append(Problem(condition.file, condition.line, condition.column, condition.text, str(error)))
-            continue
-        verdicts.append(judge(condition, quantity, limit))
+            problems.append(condition.problem(str(error)))
+        except InputError as error:
+            problems += [condition.problem(problem.message) for problem in error.problems]
     if problems:
         raise InputError(problems)
     return verdicts
 
 
-def judge(condition: Condition, quantity: Quantity, limit: float) -> Verdict:
-    """One verdict; limit in the figure's canonical unit. The condition describes what must NOT happen."""
-    actual = float(quantity.value)
-    broken = math.isnan(actual) or _HOLDS[condition.operator](actual, limit)
-    status = "pass" if not broken else "fail" if condition.level == "error" else "warn"
-    return Verdict(condition, status, quantity, limit)
+def _evaluated(
+    condition: Condition, known: Mapping[str, Quantity], draws: Any, former: Former | None, confident: bool
+) -> Verdict:
+    from rackcalc.load import suggest
+
+    figure = known.get(condition.path)
+    if figure is None:
+        raise units.UnitError(f'no figure "{condition.path}"{suggest(condition.path, known)}')
+    if not condition.delta:
+        limit = units.parse(condition.limit, figure.unit, absolute=is_temperature(figure))
+        return judge(condition, figure, limit, draws.interval(figure), confident)
+    if former is None:
+        raise units.UnitError("delta(...) needs --baseline FILE, a former `rackcalc estimate RACK --json`")
+    before = baseline.known(former, condition.path, figure.unit)
+    limit = change_limit(condition, figure, before)
+    ends = change_interval(condition, figure, before, draws.interval(figure))
+    return judge(condition, change(condition, figure, before), limit, ends, confident, figure, before)
+
+
+def change_limit(condition: Condition, figure: Quantity, before: float) -> float:
+    """The limit of a change: a share of the baseline, or a difference in the figure's unit."""
+    if not is_relative(condition):
+        return units.parse(condition.limit, figure.unit, absolute=False)
+    if is_temperature(figure):
+        raise units.UnitError("a percentage of a temperature means nothing; write a limit in K")
+    if before == 0:
+        raise units.UnitError("the baseline is 0, and no change is a percentage of 0; write a limit with a unit")
+    return units.parse(condition.limit, "1")
+
+
+def change(condition: Condition, figure: Quantity, before: float) -> Quantity:
+    """The change of a figure since the baseline, absolute or as a share of the baseline."""
+    difference = float(figure.value) - before
+    if is_relative(condition):
+        return Quantity(difference / abs(before), "1", condition.subject, weakest=figure.rank)
+    return Quantity(difference, figure.unit, condition.subject, weakest=figure.rank)
+
+
+def change_interval(
+    condition: Condition, figure: Quantity, before: float, ends: tuple[float, float]
+) -> tuple[float, float]:
+    """80 % interval of a change, on the assumption that what is doubtful acts on both estimates as the same factor.
+
+    A share of the baseline is then certain, and so is a difference of temperatures, to which doubts add.
+    """
+    moved, now = float(change(condition, figure, before).value), float(figure.value)
+    if is_relative(condition) or is_temperature(figure) or not now:
+        return moved, moved
+    low, high = sorted(moved * end / now for end in ends)
+    return low, high
+
+
+def judge(
+    condition: Condition,
+    actual: Quantity,
+    limit: float,
+    ends: tuple[float, float] = (math.nan, math.nan),
+    confident: bool = False,
+    figure: Quantity | None = None,
+    before: float = math.nan,
+) -> Verdict:
+    """One verdict; limit in the canonical unit of what is compared. The condition describes what must NOT happen."""
+    value = float(actual.value)
+    verdict = Verdict(condition, "pass", actual if figure is None else figure, actual, limit, ends, before)
+    broken = math.isnan(value) or _HOLDS[condition.operator](value, limit)
+    if not broken and (verdict.certain or not confident):
+        return verdict
+    return replace(verdict, status="fail" if condition.level == "error" else "warn")

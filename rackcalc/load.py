@@ -443,6 +443,7 @@ def find_rack(name: str) -> tuple[str, str]:
 
 def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = ()) -> Loaded:
     """A rack from YAML text. sets: PATH=VALUE overrides, applied after the scenario. InputError with every problem."""
+    from rackcalc.claims import malformed_claims
     from rackcalc.gates import written_problems
     from rackcalc.overrides import apply_scenario, apply_set
     from rackcalc.spec.rack import Rack
@@ -458,7 +459,7 @@ def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = ()
     for assignment in sets:
         root = apply_set(root, assignment, builder)
     rack = builder.build(Rack, root)
-    builder.problems += written_problems(builder.where)
+    builder.problems += written_problems(builder.where) + malformed_claims(builder.where)
     if builder.problems:
         raise InputError(builder.problems)
     return Loaded(rack, file, builder.where, scenario)

@@ -44,7 +44,7 @@ class Quantity:
     unit: str
     name: str = ""
     formula: "Formula | None" = None
-    inputs: Mapping[str, "Quantity"] = field(default_factory=dict)
+    inputs: Mapping[str, "Quantity"] = field(default_factory=dict, repr=False)  # a graph, exponential as text
     source: Source | None = None
     low: float | None = None
     high: float | None = None

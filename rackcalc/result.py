@@ -48,7 +48,11 @@ class Throughput:
 
 @record
 class LinkReport:
-    """One crossing of a link: the four ways to make it, and what heat does to its errors."""
+    """One crossing of a link: the four ways to make it, and what heat does to its errors.
+
+    nominal: the data sheet's rate in one direction, of the chip; per_link: of one of the links it bundles. domain: most
+    chips that its switches join.
+    """
 
     time: Quantity
     bandwidth: Quantity
@@ -57,6 +61,9 @@ class LinkReport:
     transfer: Transfer
     temperature: Quantity
     reliability: LinkReliability
+    nominal: Quantity
+    per_link: Quantity | None = None
+    domain: Quantity | None = None
 
 
 @record

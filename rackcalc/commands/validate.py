@@ -67,7 +67,7 @@ def validate(
         emit(as_json(shown.as_data(tally, leave_out)) if json else shown.as_text(tally, leave_out))
     judged = verdicts(gates, tally)
     if judged:
-        note(checks.as_text(judged).rstrip())
+        note(checks.as_text(None, judged).rstrip())
     finish(problems)
     if any(verdict.status == "fail" for verdict in judged):
         raise typer.Exit(3)

@@ -38,6 +38,16 @@ def path_latency(latency: Seconds, hop_latency: Seconds, hops: Count) -> Seconds
     return latency + hop_latency * hops
 
 
+@formula(cite="definition: a chip's bandwidth is the sum of its links")
+def bandwidth_per_link(bandwidth: BytesPerSecond, bundle: Count) -> BytesPerSecond:
+    """Nominal rate of one of the links that a chip bundles, in one direction.
+
+    >>> bandwidth_per_link(bandwidth=900e9, bundle=18.0)
+    50000000000.0
+    """
+    return bandwidth / bundle
+
+
 @formula(cite="definition: sustained rate of large copies, times the share left by other traffic")
 def usable_bandwidth(bandwidth: BytesPerSecond, efficiency: Ratio, share: Ratio) -> BytesPerSecond:
     """Rate at which wire bytes of one flow move.

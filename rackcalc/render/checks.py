@@ -1,51 +1,113 @@
-"""Verdicts of gates, as lines for people and as JSON."""
+"""Verdicts of gates, as lines for people, as Markdown and as JSON. JUnit XML is in junit.py."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import isfinite, isnan
 from typing import Any
 
 from rackcalc import __version__
-from rackcalc.errors import printable
+from rackcalc.errors import Problem, printable
 from rackcalc.gates import Verdict
 from rackcalc.quantity import Quantity
+from rackcalc.render.markdown import escape
 from rackcalc.render.rows import between
 from rackcalc.show import is_temperature, show_value
 from rackcalc.units import show
 
+SCHEMA = "rackcalc.check/1"
+STATUSES = ("pass", "warn", "fail")
 
-def as_text(verdicts: Sequence[Verdict]) -> str:
-    """One line a gate: FAIL latency.p99 = 2.31 ms, limit 2 ms (15.5 % over)  rack.yaml:41"""
-    lines = []
-    for verdict in verdicts:
-        condition = verdict.condition
-        limit = Quantity(verdict.limit, verdict.actual.unit, absolute=is_temperature(verdict.actual))
-        line = f"{verdict.status.upper():4} {condition.path} = {show_value(verdict.actual)}, limit {show_value(limit)}"
-        line += f" ({distance(verdict)})"
-        low, high = verdict.interval
-        if low <= verdict.limit <= high and low < high:
-            line += f", inside the 80 % interval {between(condition.path, verdict.actual, (low, high))}"
-        if condition.why:
-            line += f"  {condition.why}"
-        if condition.line:
-            line += f"  {condition.file}:{condition.line}"
-        lines.append(printable(line))
-    counts = {status: sum(verdict.status == status for verdict in verdicts) for status in ("pass", "warn", "fail")}
+
+def as_text(report: Any, verdicts: Sequence[Verdict]) -> str:
+    """One line a gate, then a count: FAIL latency.p99 = 2.31 ms, limit 2 ms (15.5 % over)  the SLO  rack.yaml:41"""
+    return "".join(f"{verdict.status.upper():4} {line(verdict)}\n" for verdict in verdicts) + f"{count(verdicts)}\n"
+
+
+def line(verdict: Verdict) -> str:
+    """A gate in a line, without its status."""
+    condition = verdict.condition
+    text = f"{condition.subject} = {actual(verdict)}, limit {limit(verdict)} ({distance(verdict)})"
+    doubt = interval(verdict)
+    text += ", not certain" if verdict.doubted else ""
+    if doubt:
+        text += f", {'inside the ' if verdict.straddles else ''}80 % interval {doubt}"
+    if condition.delta:
+        text += f", {show_value(verdict.figure)} after {show_value(like(verdict.figure, verdict.baseline))}"
+    if condition.why:
+        text += f"  {condition.why}"
+    if condition.line:
+        text += f"  {condition.file}:{condition.line}"
+    return printable(text)
+
+
+def count(verdicts: Sequence[Verdict]) -> str:
+    """How many passed, warned and failed."""
+    counts = {status: sum(verdict.status == status for verdict in verdicts) for status in STATUSES}
     gates = "1 gate" if len(verdicts) == 1 else f"{len(verdicts)} gates"
-    lines.append(f"{gates}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))
-    return "\n".join(lines) + "\n"
+    return f"{gates}: " + ", ".join(f"{number} {status}" for status, number in counts.items())
+
+
+def like(quantity: Quantity, value: float) -> Quantity:
+    """A value of the same unit and on the same scale."""
+    return Quantity(value, quantity.unit, absolute=is_temperature(quantity))
+
+
+def actual(verdict: Verdict) -> str:
+    """What is compared, as people read it; a change with its sign."""
+    if not verdict.condition.delta:
+        return show_value(verdict.actual)
+    sign = "+" if float(verdict.actual.value) > 0 else ""
+    return sign + (percent(float(verdict.actual.value)) if verdict.relative else show_value(verdict.actual))
+
+
+def limit(verdict: Verdict) -> str:
+    """The limit, as people read it."""
+    return percent(verdict.limit) if verdict.relative else show_value(like(verdict.actual, verdict.limit))
+
+
+def percent(share: float) -> str:
+    """0.05 as 5 %."""
+    return f"{share * 100:.4g} %"
+
+
+def interval(verdict: Verdict) -> str:
+    """The 80 % interval of what is compared; "" where there is no doubt."""
+    if isnan(verdict.ends[0]) or isnan(float(verdict.actual.value)):
+        return ""
+    return between("" if verdict.condition.delta else verdict.condition.path, verdict.actual, verdict.ends)
 
 
 def distance(verdict: Verdict) -> str:
-    """How far the figure is from its limit, in words: a share of the limit, or kelvins on the temperature scale."""
+    """How far what is compared is from its limit: a share of it, kelvins for temperatures, points for percentages."""
     over = verdict.difference
     if not isfinite(over):
         return "no number" if isnan(over) else "unbounded"
     if not over:
         return "at the limit"
-    share = not isnan(verdict.margin) and not is_temperature(verdict.actual)
-    size = f"{abs(verdict.margin) * 100:.3g} %" if share else show(abs(over), verdict.actual.unit)
+    if verdict.relative:
+        size = f"{abs(over) * 100:.3g} points"
+    elif isnan(verdict.margin) or is_temperature(verdict.actual):
+        size = show(abs(over), verdict.actual.unit)
+    else:
+        size = f"{abs(verdict.margin) * 100:.3g} %"
     return f"{size} {'over' if over > 0 else 'under'}"
+
+
+def as_markdown(report: Any, verdicts: Sequence[Verdict]) -> str:
+    """A table for a pull request or a step summary."""
+    lines = [f"### {escape(report.title)}: {count(verdicts)}", ""]
+    lines += [
+        "| | gate | actual | limit | margin | 80 % interval | why |",
+        "| --- | --- | ---: | ---: | ---: | --- | --- |",
+    ]
+    for verdict in verdicts:
+        doubt = interval(verdict) + (" (holds the limit)" if verdict.straddles else "")
+        place = f" ({verdict.condition.file}:{verdict.condition.line})" if verdict.condition.line else ""
+        words = (verdict.condition.text, actual(verdict), limit(verdict), distance(verdict), doubt)
+        cells = [*words, verdict.condition.why + place]
+        status = verdict.status.upper() if verdict.status == "pass" else f"**{verdict.status.upper()}**"
+        lines.append(f"| {status} | {' | '.join(escape(printable(cell)) for cell in cells)} |")
+    return "\n".join(lines) + "\n"
 
 
 def number(value: float) -> float | None:
@@ -55,25 +117,59 @@ def number(value: float) -> float | None:
 
 def as_json(report: Any, verdicts: Sequence[Verdict]) -> str:
     """All verdicts with actual, limit and margin in canonical units."""
-    gates = [
-        {
-            "gate": verdict.condition.text,
-            "level": verdict.condition.level,
-            "status": verdict.status,
-            "path": verdict.condition.path,
-            "actual": number(float(verdict.actual.value)),
-            **dict(zip(("low", "high"), map(number, verdict.interval), strict=True)),
-            "limit": verdict.limit,
-            "unit": verdict.actual.unit,
-            "difference": number(verdict.difference),
-            "margin": number(verdict.margin),
-            "kind": verdict.actual.kind,
-            "why": verdict.condition.why,
-            "file": verdict.condition.file,
-            "line": verdict.condition.line,
-        }
-        for verdict in verdicts
-    ]
-    head = {"schema": "rackcalc.check/1", "rackcalc": __version__, "name": report.name, "scenario": report.scenario}
+    head = {"schema": SCHEMA, "rackcalc": __version__, "name": report.name, "scenario": report.scenario}
     failed = any(verdict.status == "fail" for verdict in verdicts)
-    return json.dumps(head | {"passed": not failed, "gates": gates}, indent=2) + "\n"
+    return json.dumps(head | {"passed": not failed, "gates": list(map(as_data, verdicts))}, indent=2) + "\n"
+
+
+def as_data(verdict: Verdict) -> dict[str, Any]:
+    """One verdict. For delta(...) actual, low, high and limit are of the change, figure and baseline what changed."""
+    condition = verdict.condition
+    return {
+        "gate": condition.text,
+        "level": condition.level,
+        "status": verdict.status,
+        "path": condition.path,
+        "compared": "figure" if not condition.delta else "share" if verdict.relative else "change",
+        "actual": number(float(verdict.actual.value)),
+        **dict(zip(("low", "high"), map(number, verdict.ends), strict=True)),
+        "limit": verdict.limit,
+        "unit": verdict.actual.unit,
+        "difference": number(verdict.difference),
+        "margin": number(verdict.margin),
+        "straddles": verdict.straddles,
+        "figure": number(float(verdict.figure.value)),
+        "baseline": number(verdict.baseline),
+        "kind": verdict.figure.kind,
+        "why": condition.why,
+        "file": condition.file,
+        "line": condition.line,
+    }
+
+
+def annotations(verdicts: Sequence[Verdict]) -> list[tuple[str, Problem]]:
+    """What is not passed, with its level for a code host: error or warning."""
+    levels = {"fail": "error", "warn": "warning"}
+    return [
+        (
+            levels[verdict.status],
+            Problem(verdict.condition.file, verdict.condition.line, verdict.condition.column, "", line(verdict)),
+        )
+        for verdict in verdicts
+        if verdict.status in levels
+    ]
+
+
+def _junit(report: Any, verdicts: Sequence[Verdict]) -> str:
+    from rackcalc.render.junit import as_junit
+
+    return as_junit(report, verdicts)
+
+
+# name -> (report and verdicts to text, file endings that select it)
+FORMATS: dict[str, tuple[Callable[[Any, Sequence[Verdict]], str], tuple[str, ...]]] = {
+    "table": (as_text, (".txt",)),
+    "json": (as_json, (".json",)),
+    "markdown": (as_markdown, (".md", ".markdown")),
+    "junit": (_junit, (".xml",)),
+}

@@ -14,6 +14,12 @@ class Link:
     ports: tuple[str, ...] = listing(TextField("port kind"), "kinds of chip port this link can attach to")
     medium: str = text("what the signal travels on", choices=("board", "copper", "optical"))
     bandwidth: Quantity = number("B/s", "nominal bandwidth, one direction, one device", above=0, example="900 GB/s")
+    bundle: Quantity | None = number(
+        "1", "links of this kind that a chip bundles into its bandwidth", above=0, whole=True, default=None
+    )
+    domain: Quantity | None = number(
+        "1", "most chips that its switches join into one domain", above=0, whole=True, default=None
+    )
     efficiency: Quantity = number(
         "1", "share of nominal that large copies reach, beyond packet headers", above=0, at_most=1
     )

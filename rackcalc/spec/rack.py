@@ -180,9 +180,31 @@ class Site:
 class Gate:
     """A limit that fails or warns."""
 
-    fail_if: str | None = text("condition that fails, such as latency.p99 > 2 ms", default=None)
+    fail_if: str | None = text(
+        "condition that fails, such as latency.p99 > 2 ms, or delta(cost.tco) > 5 % with check --baseline", default=None
+    )
     warn_if: str | None = text("condition that only warns", default=None)
     why: str = text("what the limit protects", default="")
+
+
+@record
+class Claim:
+    """What somebody says about the rack, to be held against what rackcalc computes."""
+
+    says: str = text("the claim in its own words", example="12 ms -> 1.8 ms")
+    expect: str | None = text(
+        "the claim as a figure, = or <= or >=, and a value: latency.p50 = 1.8 ms, or delta(latency.p50) = -85 % for a "
+        "change; without it the claim cannot be computed",
+        default=None,
+    )
+    within: str | None = text(
+        "how far off it may be: a share of the value or a value (default: 10 %, of temperatures 3 K, of <= and >= 0)",
+        default=None,
+    )
+    scenario: str | None = text("scenario of the file that it is about (default: the file as it is)", default=None)
+    against: str | None = text("scenario that delta(...) starts from (default: the file as it is)", default=None)
+    source: str | None = text("who says so, where", default=None)
+    note: str | None = text("what a reader should know; why it cannot be computed", default=None)
 
 
 @record
@@ -206,3 +228,4 @@ class Rack:
     economics: Economics = section(Economics, "money")
     latency_value: LatencyValue | None = section(LatencyValue, "what a millisecond is worth", optional=True)
     gates: tuple[Gate, ...] = listing(Gate, "limits")
+    claims: tuple[Claim, ...] = listing(Claim, "what somebody says about it")

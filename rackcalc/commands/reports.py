@@ -1,0 +1,37 @@
+"""Reports of check, compare and claims: one on standard output, and one in every file asked for with -o."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rackcalc.console import emit, write
+from rackcalc.errors import failure
+from rackcalc.load import suggest
+
+Formats = Mapping[str, tuple[Callable[..., str], tuple[str, ...]]]  # name -> (renderer, file endings that select it)
+
+
+def chosen(formats: Formats, name: str, json: bool) -> str:
+    """The name of a format that the command knows."""
+    name = "json" if json else name
+    if name not in formats:
+        raise failure(f'--format: no format "{name}"{suggest(name, formats)}')
+    return name
+
+
+def targets(formats: Formats, files: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Each file with the format that its ending names."""
+    found = []
+    for file in files or ():
+        name = next((name for name, (_, endings) in formats.items() if file.lower().endswith(endings)), None)
+        if name is None:
+            endings = ", ".join(ending for _, group in formats.values() for ending in group)
+            raise failure(f"-o: the ending names the format: {endings}", file)
+        found.append((file, name))
+    return found
+
+
+def publish(formats: Formats, name: str, files: Sequence[tuple[str, str]], *content: Any) -> None:
+    """The report on standard output, and in every file."""
+    emit(formats[name][0](*content))
+    for file, wanted in files:
+        write(file, formats[wanted][0](*content))

@@ -1,0 +1,168 @@
+"""Judged claims as aligned text, as Markdown and as JSON."""
+
+import json
+from collections.abc import Callable, Sequence
+from math import isnan
+from typing import Any
+
+from rackcalc import __version__
+from rackcalc.claims import VERDICTS, Judgement, decider
+from rackcalc.errors import printable
+from rackcalc.load import sources
+from rackcalc.render.checks import number, percent
+from rackcalc.render.compare import aligned
+from rackcalc.render.markdown import escape
+from rackcalc.render.rows import between, cell
+from rackcalc.show import show_value
+
+SCHEMA = "rackcalc.claims/1"
+HEAD = ("verdict", "claim", "claimed", "computed", "80 % interval", "figure", "decided by")
+
+
+def as_text(loaded: Any, judged: Sequence[Judgement]) -> str:
+    """A line a claim, then who stands behind what decides, and a count."""
+    table = [HEAD, *([word(one), one.claim.says, *figures(one)] for one in judged)]
+    lines = [loaded.rack.name, *aligned(table), "", *cites(judged), "", count(judged)]
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def as_markdown(loaded: Any, judged: Sequence[Judgement]) -> str:
+    """A table, with the citations below it."""
+    lines = [f"### {escape(loaded.rack.name)}: {count(judged)}", "", f"| {' | '.join(HEAD)} |"]
+    lines.append("| --- | --- | --- | ---: | --- | --- | --- |")
+    for one in judged:
+        notes = " ".join(
+            filter(None, (one.claim.says, f"({one.claim.note})" if one.claim.note and one.figure is not None else ""))
+        )
+        cells = [word(one), notes, *figures(one)]
+        lines.append(f"| {' | '.join(escape(printable(text)) for text in (*cells, '')[: len(HEAD)])} |")
+    lines += ["", *(f"- {escape(text)}" for text in cites(judged))]
+    return "\n".join(lines) + "\n"
+
+
+def as_json(loaded: Any, judged: Sequence[Judgement]) -> str:
+    """Every claim with its figure, in canonical units."""
+    head = {"schema": SCHEMA, "rackcalc": __version__, "name": loaded.rack.name}
+    counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in VERDICTS}
+    return json.dumps(head | {"counts": counts, "claims": list(map(as_data, judged))}, indent=2) + "\n"
+
+
+def word(one: Judgement) -> str:
+    """The verdict; in doubt where the figure is off and only its interval reaches the claim."""
+    return "holds, in doubt" if one.verdict == "holds" and not one.agrees else one.verdict
+
+
+def count(judged: Sequence[Judgement]) -> str:
+    """How many of each verdict."""
+    counts = [(sum(one.verdict == verdict for one in judged), verdict) for verdict in VERDICTS]
+    claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
+    return f"{claims}: " + ", ".join(f"{found} {verdict}" for found, verdict in counts if found)
+
+
+def figures(one: Judgement) -> list[str]:
+    """Claimed, computed, interval, the figure and what decides it; or why there is nothing of the kind."""
+    if one.expectation is None:
+        return ["", "-", "", one.reason]
+    operator = "" if one.expectation.operator == "=" else f"{one.expectation.operator} "
+    claimed = f"{operator}{one.expectation.value}"
+    if one.actual is None:
+        return [claimed, "-", "", subject(one), one.reason]
+    return [claimed, computed(one), interval(one), subject(one), decided(one)]
+
+
+def interval(one: Judgement) -> str:
+    """The 80 % interval of what is compared; "" where there is no doubt."""
+    assert one.expectation is not None and one.actual is not None
+    low, high = one.ends
+    if isnan(low) or low == high:
+        return ""
+    if one.expectation.relative:
+        return f"{low * 100:.3g} .. {high * 100:.3g} %"
+    return between("" if one.expectation.delta else one.expectation.path, one.actual, one.ends)
+
+
+def subject(one: Judgement) -> str:
+    """What the claim is about: the figure, or its change, and the scenario."""
+    assert one.expectation is not None
+    words = f"delta({one.expectation.path})" if one.expectation.delta else one.expectation.path
+    words += f" from {one.claim.against}" if one.claim.against else ""
+    return words + (f" [{one.claim.scenario}]" if one.claim.scenario else "")
+
+
+def computed(one: Judgement) -> str:
+    """The figure, or its change with a sign."""
+    assert one.expectation is not None and one.actual is not None
+    value = float(one.actual.value)
+    if not one.expectation.delta:
+        return cell(one.expectation.path, one.actual)
+    return ("+" if value > 0 else "") + (percent(value) if one.expectation.relative else show_value(one.actual))
+
+
+def decided(one: Judgement) -> str:
+    """The formula that decides, or the name of a value that is no formula's."""
+    found = decider(one)
+    if found is None:
+        return ""
+    return found.name if found.formula is None else f"{found.formula.module}.{found.formula.name}"
+
+
+def cite(one: Judgement) -> str:
+    """Who stands behind what decides."""
+    found = decider(one)
+    if found is not None and found.formula is not None:
+        return found.formula.cite
+    source = None if found is None else found.source
+    if source is None:
+        return ""
+    title = sources().get(source.reference, {}).get("title", "")
+    place = f"{source.file}:{source.line}" if source.line else source.file
+    return "; ".join(filter(None, (source.kind, place, title, source.note)))
+
+
+def cites(judged: Sequence[Judgement]) -> list[str]:
+    """Each decider once, with who stands behind it."""
+    found = {decided(one): cite(one) for one in judged if one.figure is not None}
+    return [f"{name}: {text}" for name, text in found.items()]
+
+
+def as_data(one: Judgement) -> dict[str, Any]:
+    """One claim. actual, low, high, expected and tolerance are of the change where delta(...) is claimed."""
+    actual, figure, claim = one.actual, one.figure, one.claim
+    return {
+        "says": claim.says,
+        "verdict": one.verdict,
+        "agrees": one.agrees,
+        "expect": claim.expect,
+        "scenario": claim.scenario,
+        "against": claim.against,
+        "path": one.expectation.path if one.expectation else None,
+        "actual": number(float(actual.value)) if actual is not None else None,
+        **dict(zip(("low", "high"), map(number, one.ends), strict=True)),
+        "expected": number(one.expected),
+        "tolerance": one.tolerance if actual is not None else None,
+        "unit": actual.unit if actual is not None else None,
+        "kind": figure.kind if figure is not None else None,
+        "formula": decided(one) or None,
+        "cite": cite(one) or None,
+        "reason": one.reason,
+        "source": claim.source,
+        "note": claim.note,
+        "file": one.place.file,
+        "line": one.place.line,
+    }
+
+
+def line(one: Judgement) -> str:
+    """A claim in a line, for an annotation."""
+    if one.actual is None or one.expectation is None:
+        return printable(f"{word(one)}: {one.claim.says}: {one.reason}")
+    claimed = f"{subject(one)} {one.expectation.operator} {one.expectation.value}"
+    return printable(f"{word(one)}: {one.claim.says}: {claimed}, computed {computed(one)}")
+
+
+# name -> (renderer, file endings that select it)
+FORMATS: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
+    "table": (as_text, (".txt",)),
+    "markdown": (as_markdown, (".md", ".markdown")),
+    "json": (as_json, (".json",)),
+}

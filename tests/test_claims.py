@@ -1,0 +1,355 @@
+"""rackcalc claims: verdicts by hand, what is refused, and the claims of the bundled racks."""
+
+import json
+import math
+import random
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rackcalc.claims import VERDICTS, Judgement, failing, judge_claims, parse_expectation, verdict_of
+from rackcalc.errors import InputError
+from rackcalc.estimate import estimate
+from rackcalc.load import bundled_racks, load, load_text
+from rackcalc.tree import figure
+from rackcalc.units import UnitError
+
+RACK = """\
+name: rack
+accelerators: {gpu: {part: h100-sxm, count: 8}}
+model: bert-large
+workload: {input: 128 token, precision: fp16}
+serving: {split: gpu, runtime: tensorrt}
+scenarios:
+  long: {workload.input: 384 token}
+  too-large: {model: llama-3.1-405b, workload.output: 8 token}
+claims:
+"""
+P99 = float(estimate(load_text(RACK + "  []", "rack.yaml")).latency.p99.value)
+
+
+def judged(*claims: str) -> list[Judgement]:
+    return judge_claims(RACK + "".join(f"  - {claim}\n" for claim in claims), "rack.yaml")[1]
+
+
+def verdict(expect: str, extra: str = "") -> str:
+    return judged(f'{{says: x, expect: "{expect}"{extra}}}')[0].verdict
+
+
+def run(*arguments: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rackcalc", "claims", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+# --- verdicts ----------------------------------------------------------------------------------------
+
+LATENCY, RATE, SIZE = "latency.p99", "throughput.capacity", "link.x.size"  # lower, higher, neither is better
+
+
+@pytest.mark.parametrize(
+    ("path", "operator", "expected", "verdict"),
+    [
+        # the figure is 100, its interval 80 .. 150, the tolerance 5
+        (LATENCY, "=", 100, "holds"),
+        (LATENCY, "=", 155, "holds"),
+        (LATENCY, "=", 75, "holds"),
+        (LATENCY, "=", 156, "understated"),
+        (LATENCY, "=", 1000, "understated"),  # promised worse than it is, however far
+        (LATENCY, "=", 74, "overstated"),
+        (LATENCY, "=", 38, "overstated"),  # 75 over 2 is 37.5
+        (LATENCY, "=", 37, "refuted"),
+        (LATENCY, "=", 0, "refuted"),
+        (LATENCY, "=", -100, "refuted"),
+        (RATE, "=", 74, "understated"),
+        (RATE, "=", 156, "overstated"),
+        (RATE, "=", 309, "overstated"),
+        (RATE, "=", 311, "refuted"),
+        (SIZE, "=", 74, "understated"),
+        (SIZE, "=", 156, "overstated"),
+        (SIZE, "=", 37, "refuted"),
+        (SIZE, "=", 311, "refuted"),
+        (LATENCY, "<=", 1000, "holds"),
+        (LATENCY, "<=", 75, "holds"),
+        (LATENCY, "<", 74, "overstated"),
+        (LATENCY, "<=", 37, "refuted"),
+        (LATENCY, ">=", 1, "holds"),
+        (LATENCY, ">=", 156, "overstated"),  # the claim says which side it means
+        (RATE, ">", 311, "refuted"),
+    ],
+)
+def test_verdicts(path: str, operator: str, expected: float, verdict: str) -> None:
+    expectation = parse_expectation(f"{path} {operator} 1")
+    assert verdict_of(expectation, 100.0, expected, 5.0, (80.0, 150.0), False) == verdict
+
+
+def test_verdicts_where_there_is_no_number_or_no_end() -> None:
+    expectation = parse_expectation("latency.p99 = 1 s")
+    assert verdict_of(expectation, math.nan, 1.0, 0.1, (math.nan, math.nan), False) == "cannot be computed"
+    assert verdict_of(expectation, math.inf, 1.0, 0.1, (math.inf, math.inf), False) == "refuted"
+    assert verdict_of(expectation, math.inf, 1.0, 0.1, (0.5, math.inf), False) == "holds"
+    assert verdict_of(expectation, 0.0, 1.0, 0.1, (0.0, 0.0), False) == "understated"
+
+
+def test_no_factor_on_the_temperature_scale() -> None:
+    """27 degC against 300 degC is 'too good', but 300 K over 573 K is no factor to refute it by."""
+    expectation = parse_expectation("thermal.outlet = 1 degC")
+    assert verdict_of(expectation, 573.0, 100.0, 3.0, (560.0, 580.0), True) == "overstated"
+
+
+def test_default_tolerance_is_a_tenth_and_none_for_inequalities() -> None:
+    (one,) = judged(f'{{says: x, expect: "latency.p99 = {P99 * 1e3} ms"}}')
+    assert one.tolerance == pytest.approx(P99 / 10) and one.verdict == "holds" and one.agrees
+    (one,) = judged(f'{{says: x, expect: "latency.p99 <= {P99 * 1e3} ms"}}')
+    assert one.tolerance == 0
+    (one,) = judged('{says: x, expect: "thermal.outlet = 40 degC"}')
+    assert one.tolerance == 3
+    (one,) = judged('{says: x, expect: "latency.p99 = 1 ms", within: 0.2 ms}')
+    assert one.tolerance == pytest.approx(0.2e-3)
+    (one,) = judged('{says: x, expect: "latency.p99 = 1 ms", within: 3 percent}')
+    assert one.tolerance == pytest.approx(0.03e-3)
+
+
+def test_a_claim_that_only_the_interval_reaches_is_in_doubt() -> None:
+    low, high = judged('{says: x, expect: "latency.p99 = 1 ms"}')[0].ends
+    assert low < P99 < high
+    (one,) = judged(f'{{says: x, expect: "latency.p99 = {high * 1e3:.12g} ms", within: 0.1 %}}')
+    assert one.verdict == "holds" and not one.agrees
+
+
+def test_scenarios_and_changes() -> None:
+    long = figure(estimate(load_text(RACK + "  []", "rack.yaml", "long")), "latency.p99").value
+    (one,) = judged(f'{{says: x, expect: "latency.p99 = {long * 1e3} ms", scenario: long}}')
+    assert one.agrees and one.actual is not None and one.actual.value == long
+    share = float(long) / P99 - 1
+    (one,) = judged(f'{{says: x, expect: "delta(latency.p99) = {share * 100} %", scenario: long}}')
+    assert one.agrees and one.actual is not None and one.actual.value == pytest.approx(share)
+    (back,) = judged('{says: x, expect: "delta(latency.p99) = -1 ms", against: long}')
+    assert back.actual is not None and back.actual.value == pytest.approx(P99 - float(long))
+    assert back.ends[0] <= back.actual.value <= back.ends[1]
+
+
+def test_a_change_is_surer_than_what_it_compares() -> None:
+    """Both racks doubt the same leaves: the interval of their ratio is narrower than that of either."""
+    (one,) = judged('{says: x, expect: "delta(latency.p99) = 10 %", scenario: long}')
+    (alone,) = judged('{says: x, expect: "latency.p99 = 1 ms", scenario: long}')
+    assert one.actual is not None and alone.actual is not None
+    width = (one.ends[1] - one.ends[0]) / (1 + float(one.actual.value))
+    assert width < (alone.ends[1] - alone.ends[0]) / float(alone.actual.value)
+
+
+def test_what_is_impossible_is_refuted_with_the_reason() -> None:
+    (one,) = judged('{says: x, expect: "memory.gpu.free >= 1 GB", scenario: too-large}')
+    assert one.verdict == "refuted" and one.reason.startswith("impossible: ")
+
+
+def test_the_file_itself_must_be_possible() -> None:
+    text = RACK.replace("bert-large", "llama-3.1-405b").replace("128 token,", "128 token, output: 8 token,")
+    with pytest.raises(InputError):
+        judge_claims(text + '  - {says: x, expect: "latency.p99 = 1 s"}\n', "rack.yaml")
+
+
+def test_a_claim_without_a_figure_cannot_be_computed() -> None:
+    silent, noted = judged("{says: x}", "{says: y, note: nobody knows}")
+    assert (silent.verdict, silent.reason) == ("cannot be computed", "it names no figure")
+    assert (noted.verdict, noted.reason) == ("cannot be computed", "nobody knows")
+
+
+@pytest.mark.parametrize(
+    ("claim", "words"),
+    [
+        ('{says: x, expect: "latency.p98 = 1 ms"}', "did you mean latency.p9"),
+        ('{says: x, expect: "latency.p99 = 1 W"}', "expected a time"),
+        ('{says: x, expect: "latency.p99 = 1"}', "the bare number 1"),
+        ('{says: x, expect: "latency.p99 = nan s"}', "expected a time"),
+        ('{says: x, expect: "latency.p99 1 ms"}', "expected PATH OP VALUE UNIT"),
+        ('{says: x, expect: "latency.p99 != 1 ms"}', "expected PATH OP VALUE UNIT"),
+        ('{says: x, expect: "latency.p99 => 1 ms"}', "expected PATH OP VALUE UNIT"),
+        ('{says: x, expect: "delta(latency.p99) = 1 W"}', "expected a time"),
+        ('{says: x, expect: "delta(thermal.outlet) = 1 %"}', "percentage of a temperature"),
+        ('{says: x, expect: "thermal.outlet = 40 degC", within: 5 %}', "percentage of a temperature"),
+        ('{says: x, expect: "latency.p99 = 1 ms", within: 5 W}', "expected a time"),
+        ('{says: x, expect: "latency.p99 = 1 ms", within: -5 %}', "at least 0"),
+        ('{says: x, expect: "latency.p99 = 1 ms", scenario: lng}', "did you mean long"),
+        ('{says: x, expect: "latency.p99 = 1 ms", against: long}', "against is for delta"),
+        ('{says: x, expect: "delta(latency.p99) = 1 ms", against: too-large}', "against: "),
+        ('{expect: "latency.p99 = 1 ms"}', "says: is missing"),
+        ('{says: x, expct: "latency.p99 = 1 ms"}', "did you mean expect"),
+    ],
+)
+def test_refused_at_its_line(claim: str, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        judged("{says: fine}", claim)
+    assert words in str(caught.value)
+    assert all(problem.file == "rack.yaml" and problem.line == 11 for problem in caught.value.problems)
+
+
+def test_all_problems_at_once() -> None:
+    with pytest.raises(InputError) as caught:
+        judged('{says: x, expect: "latency.p98 = 1 ms"}', '{says: x, expect: "latency.p99 = 1 W"}')
+    assert len(caught.value.problems) == 2
+
+
+def test_who_minds_an_overstatement_minds_a_refutation() -> None:
+    assert failing(["overstated"]) == {"overstated", "refuted"}
+    assert failing(["refuted"]) == {"refuted"} and failing(["understated"]) == {"understated"}
+    assert not failing([])
+
+
+# --- the bundled racks -------------------------------------------------------------------------------
+
+
+def bundled(name: str) -> dict[str, Judgement]:
+    text = bundled_racks()[name].read_text(encoding="utf-8")
+    return {one.claim.says: one for one in judge_claims(text, f"{name}.yaml")[1]}
+
+
+@pytest.fixture(scope="module")
+def article() -> dict[str, Judgement]:
+    return bundled("rack-of-god")
+
+
+@pytest.mark.parametrize(
+    ("says", "verdict"),
+    [
+        # Each rests on a published value or on arithmetic, not on our own fits.
+        ("one NVLink 5 link moves 900 GB/s", "refuted"),  # 18 links make 900 GB/s one way
+        ("NVLink 5 joins 256 GPUs", "understated"),  # 576
+        ("NVLink 6 doubles the bandwidth", "holds"),  # 900 to 1800 GB/s
+        ("faster than the matching engine of NYSE", "refuted"),  # no rack answers in 40 us over 24 layers
+        ("LPUs answer in nanoseconds", "refuted"),
+        ("the SRAM of four LPUs holds BERT-Large", "holds"),  # 670 MB in 920
+        ("... and models of a hundred billion", "refuted"),  # 120 GB over 230 MB
+        ("... whatever the aisles", "refuted"),  # contained air does 20 to 30 kW
+        ("eight Blackwells cost $700k", "understated"),  # 515,000 USD
+        ("the gain is $70M a year", "holds"),  # 0.7 % x 10.2 x 1e9
+        ("it is paid back in three weeks", "understated"),  # 950 / 71,400 years is 4.9 days
+        ("... in a race for the first place", "refuted"),
+        ("renting costs $100k a month", "understated"),  # 48.24 USD an hour
+        ("GPU and LPU share coherent memory", "cannot be computed"),
+    ],
+)
+def test_the_article(says: str, verdict: str, article: dict[str, Judgement]) -> None:
+    assert article[says].verdict == verdict
+
+
+def test_the_articles_claims_by_hand(article: dict[str, Judgement]) -> None:
+    known = {says: float(one.actual.value) for says, one in article.items() if one.actual is not None}
+    assert known["one NVLink 5 link moves 900 GB/s"] == 50e9
+    assert known["NVLink 6 doubles the bandwidth"] == 1.0
+    assert known["eight Blackwells cost $700k"] == 515000
+    # skin effect: loss goes with the root of resistivity, 0.386 %/K; 85 % of 28 dB is conductor loss
+    ratio = (1 + 0.00386 * 30) ** 0.5
+    assert known["heat attenuates the copper"] == pytest.approx(0.85 * ratio + 0.15 * 1.03 - 1, rel=0.02)
+    assert known["renting costs $500k a year"] * 8760 * 3600 == pytest.approx(48.24 * 8760, rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["rack-of-god", "vendor-quote"])
+def test_every_computed_claim_has_a_formula_an_interval_and_a_line(name: str) -> None:
+    data = json.loads(run(name, "--json").stdout, parse_constant=pytest.fail)
+    assert data["schema"] == "rackcalc.claims/1" and sum(data["counts"].values()) == len(data["claims"])
+    assert list(data["counts"]) == list(VERDICTS)
+    lines = bundled_racks()[name].read_text(encoding="utf-8").splitlines()
+    for claim in data["claims"]:
+        assert claim["says"] in lines[claim["line"] - 1] and claim["file"] == f"{name}.yaml"
+        if claim["verdict"] != "cannot be computed":
+            assert claim["formula"] and claim["cite"] and claim["low"] <= claim["actual"] <= claim["high"]
+        else:
+            assert claim["reason"]
+
+
+# --- the command -------------------------------------------------------------------------------------
+
+
+def test_a_quote_is_a_gate(tmp_path: Path) -> None:
+    assert run("vendor-quote").returncode == 0, "without --fail-if it only reports"
+    assert run("vendor-quote", "--fail-if", "refuted").returncode == 3
+    assert run("vendor-quote", "--fail-if", "overstated", "--exit-zero").returncode == 0
+    assert run("vendor-quote", "--fail-if", "understated").returncode == 0
+    assert run("vendor-quote", "--fail-if", "cannot be computed").returncode == 3
+    wrong = run("vendor-quote", "--fail-if", "refutd")
+    assert wrong.returncode == 2 and "did you mean refuted" in wrong.stderr
+
+
+def test_reports_and_annotations(tmp_path: Path) -> None:
+    (tmp_path / "rack.yaml").write_text(RACK + '  - {says: "a | b", expect: latency.p99 <= 1 us}\n')
+    options = ["-o", "c.md", "-o", "c.json", "-o", "c.txt", "--fail-if", "refuted", "--error-format", "github"]
+    done = run("rack.yaml", *options, cwd=tmp_path)
+    assert done.returncode == 3 and done.stdout == (tmp_path / "c.txt").read_text()
+    assert done.stderr.startswith(
+        "::error file=rack.yaml,line=10,col=5::refuted: a | b: latency.p99 <= 1 us, computed "
+    )
+    page = (tmp_path / "c.md").read_text()
+    assert "| refuted | a \\| b | \\<= 1 us |" in page
+    assert {row.replace("\\|", "").count("|") for row in page.splitlines() if row.startswith("|")} == {8}
+    assert json.loads((tmp_path / "c.json").read_text())["claims"][0]["verdict"] == "refuted"
+    assert run("rack.yaml", "--markdown", cwd=tmp_path).stdout == page
+    assert (
+        run("-", "--markdown", stdin=(tmp_path / "rack.yaml").read_text()).stdout.replace("<stdin>", "rack.yaml")
+        == page
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["bert-8xb200"], "no claims: add"),
+        (["rack-of-cod"], "did you mean rack-of-god"),
+        (["rack-of-god", "--format", "junit"], 'no format "junit"'),
+        (["rack-of-god", "--json", "--markdown"], "exclude each other"),
+        (["rack-of-god", "-o", "x.xml"], "the ending names the format"),
+        (["rack-of-god", "--set", "workload.batch=0"], "workload.batch"),
+    ],
+)
+def test_refusals(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "") and words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_set_applies_to_every_scenario() -> None:
+    def second(*options: str) -> Any:
+        return json.loads(run("rack-of-god", "--json", *options).stdout)["claims"][1]["actual"]
+
+    assert second("--set", "workload.input=64 token") != second()
+
+
+def test_an_estimate_does_not_judge_but_checks_the_form() -> None:
+    with pytest.raises(InputError, match="expected PATH OP VALUE UNIT"):
+        load_text(RACK + '  - {says: x, expect: "latency"}\n', "rack.yaml")
+    assert load("rack-of-god").rack.claims
+
+
+def test_a_malformed_expectation_is_a_unit_error() -> None:
+    for text in ("", "=", "a = ", "= 1", "a = 1\nb = 2", "a" * 300 + " = 1"):
+        with pytest.raises(UnitError):
+            parse_expectation(text)
+
+
+def test_any_expectation_is_refused_or_judged_as_it_reads() -> None:
+    """Hundreds of texts: no crash, and what holds is reached by the interval."""
+    chance = random.Random(2)
+    words = ["latency.p99", "power.it", "thermal.outlet", "delta(latency.p99)", "x", "", "delta("]
+    operators, limits = (
+        ["=", "==", "<=", ">=", "<", ">", "!=", ""],
+        ["1 ms", "5 %", "40 degC", "1 kW", "nan", "-3 s", ""],
+    )
+    seen = dict.fromkeys(VERDICTS, 0)
+    for _ in range(12):
+        claims = [f"{chance.choice(words)} {chance.choice(operators)} {chance.choice(limits)}" for _ in range(25)]
+        good = []
+        for claim in claims:
+            try:
+                judged(f'{{says: x, expect: "{claim}"}}')
+                good.append(claim)
+            except InputError as error:
+                assert all(str(problem).isprintable() for problem in error.problems)
+        for one in judged(*(f'{{says: x, expect: "{claim}"}}' for claim in good)) if good else []:
+            seen[one.verdict] += 1
+            assert one.actual is not None and one.expectation is not None
+            low, high = one.ends[0] - one.tolerance, one.ends[1] + one.tolerance
+            reaches = {"<": low <= one.expected, ">": high >= one.expected}
+            inside = reaches.get(one.expectation.operator[0], low <= one.expected <= high)
+            assert inside == (one.verdict == "holds"), one.claim.expect
+    assert seen["holds"] > 3 and seen["refuted"] > 3

@@ -1,0 +1,302 @@
+"""rackcalc compare: changes, the best, inputs that differ, and break-downs that add up."""
+
+import json
+import math
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rackcalc import attribution
+from rackcalc.baseline import formers
+from rackcalc.compare import HEADLINES, Comparison, column_of, compare, former_column, place_of
+from rackcalc.differences import differences
+from rackcalc.directions import BETTER, better
+from rackcalc.errors import InputError
+from rackcalc.estimate import estimate
+from rackcalc.formulas.combine import total
+from rackcalc.load import bundled_racks, load, scenario_names
+from rackcalc.quantity import FORMULAS, Quantity, formula
+from rackcalc.render import compare as shown
+from rackcalc.render import json as estimate_json
+from rackcalc.tree import figures
+from rackcalc.units import Ratio
+
+
+def column(name: str, scenario: str = "", *sets: str) -> Any:
+    loaded = load(name, scenario, sets)
+    return column_of(name, loaded, estimate(loaded))
+
+
+def pair(name: str, *sets: str, scenario: str = "", paths: tuple[str, ...] = ()) -> Comparison:
+    return compare([column(name), column(name, scenario, *sets)], 0, paths)
+
+
+def run(*arguments: str, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rackcalc", "compare", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, cwd=cwd)
+
+
+# --- break-downs -------------------------------------------------------------------------------------
+
+
+@formula(cite="test: a product")
+def product_for_test(a: Ratio, b: Ratio, c: Ratio) -> Ratio:
+    """Product.
+
+    >>> product_for_test(1.0, 2.0, 3.0)
+    6.0
+    """
+    return a * b * c
+
+
+@formula(cite="test: no number between 1 and 3")
+def gap_for_test(a: Ratio, b: Ratio) -> Ratio:
+    """A quotient.
+
+    >>> gap_for_test(1.0, 4.0)
+    0.25
+    """
+    return a / b if b != 2 or a == 2 else 1 / 0
+
+
+for name in ("product_for_test", "gap_for_test"):
+    FORMULAS.pop(f"test_compare.{name}")  # those of the program are counted elsewhere
+
+
+def leaf(value: float, name: str) -> Quantity:
+    return Quantity(value, "1", name)
+
+
+def split(old: Quantity, new: Quantity) -> dict[str, float]:
+    return {part.name: part.contribution for part in attribution.by_inputs(old, new, {id(new): "x"})}
+
+
+def test_a_product_is_split_by_hand() -> None:
+    """2 x 3 x 5 = 30 becomes 4 x 3 x 7 = 84: b gives nothing; a 2 x 3 x mean(5, 7) = 36, c 3 x mean(2, 4) x 2 = 18."""
+    old = product_for_test(a=leaf(2, "r.a"), b=leaf(3, "r.b"), c=leaf(5, "r.c"))
+    new = product_for_test(a=leaf(4, "r.a"), b=leaf(3, "r.b"), c=leaf(7, "r.c"))
+    assert split(old, new) == {"r.a": pytest.approx(36), "r.c": pytest.approx(18)}
+
+
+def test_a_sum_is_split_by_its_terms_and_what_only_one_has_counts_whole() -> None:
+    old = total(a=leaf(1, "r.a"), gone=total(x=leaf(2, "x"), y=leaf(3, "y")))
+    new = total(a=leaf(5, "r.a"), come=leaf(7, "come"))
+    assert split(old, new) == {"r.a": 4, "x.come": 7, "x.gone.x": -2, "x.gone.y": -3}
+
+
+def test_an_input_used_twice_counts_once_with_all_it_moves() -> None:
+    a, b = leaf(1, "r.a"), leaf(3, "r.a")
+    old = total(one=a, two=product_for_test(a=a, b=leaf(2, "r.b"), c=leaf(1, "r.c")))
+    new = total(one=b, two=product_for_test(a=b, b=leaf(2, "r.b"), c=leaf(1, "r.c")))
+    assert split(old, new) == {"r.a": pytest.approx(6)}
+
+
+def test_where_no_number_lies_between_the_formula_is_the_part() -> None:
+    inner = [gap_for_test(a=leaf(a, "r.a"), b=leaf(b, "r.b")) for a, b in ((1, 1), (2, 2))]
+    assert inner[0].value == inner[1].value == 1
+    other = [gap_for_test(a=leaf(a, "r.a"), b=leaf(b, "r.b")) for a, b in ((1, 1), (2, 2.5))]
+    assert split(*other) == {"r.a": pytest.approx(0.7), "r.b": pytest.approx(-0.9)}
+    torn = [gap_for_test(a=leaf(a, "r.a"), b=leaf(b, "r.b")) for a, b in ((1, 1), (2, 2.0))]
+    old, new = total(t=torn[0], u=leaf(1, "r.u")), total(t=torn[1], u=leaf(2, "r.u"))
+    assert split(old, new) == {"r.u": 1}
+
+
+RACKS = bundled_racks()
+CASES = [
+    (name, scenario)
+    for name, path in RACKS.items()
+    for scenario in scenario_names(path.read_text(encoding="utf-8"), path.name)
+]
+
+
+@pytest.mark.parametrize(("name", "scenario"), CASES, ids=["-".join(case) for case in CASES])
+def test_break_downs_add_up_for_every_bundled_scenario(name: str, scenario: str) -> None:
+    old, new = column(name), column(name, scenario)
+    found = compare([old, new], 0, tuple(path for path in old.figures if path in new.figures))
+    moved_ones = [explanation for explanation in found.explanations if explanation.change]
+    assert len(moved_ones) >= 5
+    for explanation in moved_ones:
+        assert explanation.change == float(explanation.new.value) - float(explanation.old.value)
+        for parts in (explanation.terms, explanation.inputs):
+            moved = [part.contribution for part in parts]
+            slack = 1e-9 * max(map(abs, moved), default=0) + 1e-12 * abs(float(explanation.old.value))
+            assert sum(moved) == pytest.approx(explanation.change, rel=1e-6, abs=slack), explanation.path
+
+
+@pytest.mark.parametrize(("name", "scenario"), CASES, ids=["-".join(case) for case in CASES])
+def test_break_downs_of_former_estimates_add_up(name: str, scenario: str) -> None:
+    old = former_column("old.json", formers(estimate_json.render([estimate(load(name))]), "old.json")[0])
+    found = compare([old, column(name, scenario)], 0, ())
+    for explanation in found.explanations:
+        assert not explanation.inputs and explanation.terms
+        assert sum(part.contribution for part in explanation.terms) == pytest.approx(explanation.change, rel=1e-9)
+    assert found.inputs == ((), None), "inputs of a former estimate are not known, which is not: none differ"
+
+
+def test_one_changed_input_explains_the_whole_change() -> None:
+    found = pair("llama70b-8xh100", "economics.electricity=0.30 USD/kWh", paths=("cost.tco",))
+    (explanation,) = found.explanations
+    assert [part.name for part in explanation.inputs] == ["economics.electricity"] or {
+        part.name for part in explanation.inputs
+    } <= {"economics.electricity", "economics.prices.electricity"}
+    assert explanation.change > 0
+
+
+def test_two_independent_inputs_explain_what_each_moves_alone() -> None:
+    price, staff = "economics.price={gpu: 300000 USD}", "economics.staff=10000 USD/year"
+    both = pair("llama70b-8xh100", price, staff, paths=("cost.opex",)).explanations[0]
+    alone = pair("llama70b-8xh100", staff, paths=("cost.opex",)).explanations[0]
+    known = {part.name: part.contribution for part in both.inputs}
+    assert known["economics.staff"] == pytest.approx(alone.change, rel=1e-9)
+
+
+# --- inputs, directions, columns ---------------------------------------------------------------------
+
+
+def test_inputs_that_differ() -> None:
+    old, new = load("rack-of-god").rack, load("rack-of-god", "gpu-only").rack
+    assert not differences(old, old) and not differences(old, load("rack-of-god").rack)
+    found = {item.path: (item.old, item.new) for item in differences(old, new)}
+    assert found["serving.split"] == ("encoder-pipeline", "gpu")
+    assert found["accelerators.lpu"] == ("4 x Groq LPU v1 (GroqChip 1, TSP)", "-")
+    assert found["economics.price.lpu"] == ("250,000 USD", "-")
+    assert set(found) == {"serving.split", "accelerators.lpu", "economics.price.lpu", "links.gpu-lpu"}
+
+
+def test_an_exchanged_part_is_one_difference_and_an_overridden_value_another() -> None:
+    old = load("llama70b-8xh100").rack
+    sets = ["accelerators.gpu.part=h200-sxm", "accelerators.gpu.system=dgx-h200"]
+    assert [item.path for item in differences(old, load("llama70b-8xh100", "", sets).rack)] == [
+        "accelerators.gpu.part",
+        "accelerators.gpu.system",
+    ]
+    (one,) = differences(old, load("llama70b-8xh100", "", ["accelerators.gpu.part.tdp=600 W"]).rack)
+    assert (one.path, one.old, one.new) == ("accelerators.gpu.part.tdp", "700 W", "600 W")
+
+
+@pytest.mark.parametrize("name", sorted(RACKS))
+def test_every_direction_is_a_side_and_the_headlines_have_one(name: str) -> None:
+    known = dict(figures(estimate(load(name))))
+    assert {better(path) for path in known} <= {"lower", "higher", ""}
+    assert all(better(path) for path in HEADLINES)
+
+
+def test_no_direction_is_hidden_by_one_before_it() -> None:
+    for (early, _), (late, side) in combinations(BETTER, 2):
+        path = late.replace("*", "x")
+        if better(path) != side:
+            assert early != late and side != better(path)
+            pytest.fail(f"{late} is never reached: {early}")
+
+
+def test_the_best_is_marked_where_one_side_is_better() -> None:
+    cells = compare([column("rack-of-god"), column("rack-of-god", "gpu-only")], 0, ()).cells
+    assert [cell.best for cell in cells["latency.p99"]] == [False, True]
+    assert [cell.best for cell in cells["throughput.capacity"]] == [False, True]
+    assert [cell.best for cell in cells["throughput.utilization"]] == [False, False]
+    assert [cell.best for cell in cells["memory.lpu.free"]] == [False, False], "one alone is not the best"
+    assert [cell.best for cell in cells["memory.gpu.capacity"]] == [False, False], "both are the same"
+    assert math.isnan(cells["thermal.outlet"][1].share), "no percentage of a temperature"
+
+
+def test_the_baseline_is_found_by_name_scenario_or_title() -> None:
+    columns = [column("rack-of-god"), column("rack-of-god", "eager"), column("bert-8xb200")]
+    assert place_of(columns, "") == 0
+    assert place_of(columns, "eager") == 1
+    assert place_of(columns, "bert-8xb200") == 2
+    assert place_of(columns, "Rack of God, as the article tells it [eager]") == 1
+    for wrong in ("rack-of-god", "nonsense"):
+        with pytest.raises(InputError):
+            place_of(columns, wrong)
+
+
+# --- the command -------------------------------------------------------------------------------------
+
+
+def test_a_file_and_its_scenario() -> None:
+    done = run("rack-of-god", "--scenario", "gpu-only")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["as", "described", "gpu-only", "change"]
+    (p99,) = [line for line in lines if line.startswith("  latency.p99 ")]
+    assert p99.endswith("%") and "*" in p99
+    assert any(line.startswith("Why latency.p99 moved in gpu-only: ") for line in lines)
+    assert "gpu-only: inputs that differ" in lines
+
+
+def test_two_racks_three_columns_and_json(tmp_path: Path) -> None:
+    racks = ("rack-of-god", "bert-8xb200", "rack-of-god-corrected")
+    done = run(*racks, "--baseline", "bert-8xb200", "--json", "-o", "x.md", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    data = json.loads(done.stdout, parse_constant=pytest.fail)
+    assert data["schema"] == "rackcalc.compare/1" and data["baseline"] == 1
+    assert [c["argument"] for c in data["columns"]] == ["rack-of-god", "bert-8xb200", "rack-of-god-corrected"]
+    p99 = next(figure for figure in data["figures"] if figure["path"] == "latency.p99")
+    assert p99["best"] == [p99["values"].index(min(p99["values"]))] and p99["shares"][1] == 0
+    assert p99["changes"][0] == pytest.approx(p99["values"][0] - p99["values"][1])
+    assert data["inputs"][1] == [] and data["inputs"][0]
+    assert {explanation["column"] for explanation in data["explanations"]} == {0, 2}
+    assert (tmp_path / "x.md").read_text().startswith("### rackcalc: rack-of-god and bert-8xb200 and ")
+
+
+def test_old_json_and_new_yaml_for_a_pull_request(tmp_path: Path) -> None:
+    (tmp_path / "old.json").write_text(estimate_json.render([estimate(load("rack-of-god"))]))
+    new = RACKS["rack-of-god"].read_text(encoding="utf-8").replace("batch: 1,", "batch: 2,")
+    (tmp_path / "new.yaml").write_text(new)
+    done = run("old.json", "new.yaml", "--format", "markdown", "--path", "latency.p99", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "unknown: a former estimate holds results, not inputs" in done.stdout
+    rows = [line for line in done.stdout.splitlines() if line.startswith("|")]
+    widths = {
+        line.replace("\\|", "").count("|") for line in rows[: rows.index("| by term | change | share | was and is |")]
+    }
+    assert widths == {5}, "every row has a cell for a name, two values, two changes"
+    assert "<details><summary>Why latency.p99 moved in new.yaml: " in done.stdout
+    piped = run("-", "new.yaml", "--json", stdin=(tmp_path / "old.json").read_text(), cwd=tmp_path)
+    assert piped.returncode == 0 and json.loads(piped.stdout)["inputs"] == [[], None]
+
+
+def test_a_figure_that_did_not_move_is_said_to_be_the_same() -> None:
+    text = run("rack-of-god", "--scenario", "nvlink6", "--path", "power.peak.it").stdout
+    assert "power.peak.it is the same in nvlink6: 15.08 kW" in text and "Why" not in text
+    endless = run("rack-of-god", "rack-of-god-corrected", "--path", "roi.payback").stdout
+    assert "roi.payback is not split, having no number on one side, in rack-of-god-corrected: inf" in endless
+
+
+def test_figures_of_two_units_are_not_compared(tmp_path: Path) -> None:
+    data = json.loads(estimate_json.render([estimate(load("rack-of-god"))]))
+    data["latency"]["p99"]["unit"] = "ms"
+    (tmp_path / "old.json").write_text(json.dumps(data))
+    done = run("old.json", "rack-of-god", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == 'latency.p99: cannot be compared: "ms" in old.json, "s" in rack-of-god\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["rack-of-god"], "nothing to compare with"),
+        (["rack-of-god", "rack-of-cod"], "did you mean"),
+        (["rack-of-god", "none.json"], "no such file"),
+        (["-", "-"], "read once only"),
+        (["rack-of-god", "--scenario", "gpu-onl"], 'no scenario "gpu-onl"'),
+        (["rack-of-god", "--scenario", "eager", "--path", "latency.p98"], "did you mean latency.p9"),
+        (["rack-of-god", "--scenario", "eager", "--baseline", "egaer"], "did you mean eager"),
+        (["rack-of-god", "--scenario", "eager", "--format", "xml"], 'no format "xml"'),
+        (["rack-of-god", "--scenario", "eager", "-o", "x.xml"], "the ending names the format"),
+    ],
+)
+def test_refusals(arguments: list[str], words: str, tmp_path: Path) -> None:
+    done = run(*arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "") and words in done.stderr and "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    both = [column("rack-of-god"), column("rack-of-god", "eager")]
+    for render in (shown.as_text, shown.as_markdown, shown.as_json):
+        assert render(compare(both, 0, ())) == render(compare([column("rack-of-god"), both[1]], 0, ()))
