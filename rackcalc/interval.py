@@ -19,14 +19,18 @@ cancellation come out as they are, because every formula is computed again; the 
 in the middle and up to 30 %. The figure itself always lies inside.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial, reduce
 from itertools import repeat
 from math import exp, isfinite, log, nan
+from operator import add
 from typing import Any
 from zlib import crc32
 
+from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.quantity import Formula, Quantity
 from rackcalc.tree import figures
+from rackcalc.xp import maximum, minimum
 
 # Quantiles of the normal law at the middles of 45 equal slices, upper half, in units of its 90 % quantile. With 45
 # slices (55 or 65 would do as well) one middle is exactly on that quantile. More draws: less noise, more time.
@@ -135,7 +139,8 @@ class Draws:
 
     def __init__(self) -> None:
         self.calls = 0
-        self._columns: dict[tuple[int, bool], Column | float] = {}
+        self._columns: tuple[dict[int, Column | float], ...] = ({}, {})  # by id: with the errors of formulas, without
+        self._families = Families()
         self._kept: list[Quantity] = []  # ids are good only while the object lives
         self._names: dict[str, int] = {}
         self._orders: dict[str, list[int]] = {}
@@ -151,12 +156,10 @@ class Draws:
         """The figure in every draw, or one number where it is certain. bare: without errors of formulas."""
         for quantity, plain in self._missing(figure, bare):
             if quantity.formula is None:
-                found = self._leaf(quantity)
-                self._columns[id(quantity), not plain] = found
+                self._columns[True][id(quantity)] = self._columns[False][id(quantity)] = self._leaf(quantity)
             else:
-                found = self._computed(quantity, quantity.formula, plain)
-            self._columns[id(quantity), plain] = found
-        return self._columns[id(figure), bare]
+                self._columns[plain][id(quantity)] = self._computed(quantity, quantity.formula, plain)
+        return self._columns[bare][id(figure)]
 
     def _missing(self, figure: Quantity, bare: bool) -> Iterator[tuple[Quantity, bool]]:
         """What the figure needs and is not known yet, inputs first."""
@@ -164,12 +167,13 @@ class Draws:
         while stack:
             quantity, plain = stack[-1]
             below = plain or (quantity.formula is not None and quantity.formula.error > 0)
-            waiting = [(x, below) for x in quantity.inputs.values() if (id(x), below) not in self._columns]
+            known = self._columns[below]
+            waiting = [(x, below) for x in quantity.inputs.values() if id(x) not in known]
             if waiting:
                 stack.extend(waiting)
                 continue
             stack.pop()
-            if (id(quantity), plain) not in self._columns:
+            if id(quantity) not in self._columns[plain]:
                 self._kept.append(quantity)
                 yield quantity, plain
 
@@ -202,8 +206,8 @@ class Draws:
         return [ord(letter) - (65 if letter <= "Z" else 71) for letter in ORDERS[slot]]
 
     def _computed(self, quantity: Quantity, formula: Formula, bare: bool) -> Column | float:
-        below = bare or formula.error > 0
-        inputs = {name: self._columns[id(x), below] for name, x in quantity.inputs.items()}
+        known = self._columns[bare or formula.error > 0]
+        inputs = {name: known[id(x)] for name, x in quantity.inputs.items()}
         columns = [x for x in inputs.values() if isinstance(x, list)]
         result: Column | float = float(quantity.value)
         if columns:
@@ -211,29 +215,36 @@ class Draws:
             if result.count(result[0]) == len(result):
                 result = result[0]
         if formula.error and not bare:
-            width = WIDTH * formula.error * widened(quantity)
+            width = WIDTH * formula.error * self._families.widening(quantity)
             factors = self._placed([exp(z * width) for z in LEVELS], repr(formula))
             drawn = result if isinstance(result, list) else repeat(result)
             result = [x * factor for x, factor in zip(drawn, factors, strict=False)]
         return result
 
     def _evaluated(self, formula: Formula, inputs: dict[str, Column | float]) -> Column:
-        same = (id(formula), *[(name, id(x) if isinstance(x, list) else x) for name, x in inputs.items()])
+        same = (id(formula), *inputs, *[id(x) if isinstance(x, list) else x for x in inputs.values()])
         if same not in self._done:
-            self._done[same] = self._drawn(formula, inputs)
+            self.calls += len(LEVELS)
+            self._done[same] = _drawn(formula, inputs)
         return self._done[same]
 
-    def _drawn(self, formula: Formula, inputs: dict[str, Column | float]) -> Column:
-        self.calls += len(LEVELS)
-        columns = {name: x if isinstance(x, list) else [x] * len(LEVELS) for name, x in inputs.items()}
-        if formula.name == "total":
-            return [sum(draw) for draw in zip(*columns.values(), strict=True)]
-        try:
-            if formula.positional and len(inputs) == len(formula.parameters):
-                return list(map(formula.function, *[columns[name] for name in formula.parameters]))
-        except (ArithmeticError, ValueError):
-            pass  # outside its domain in some draw: one by one
-        return [_number(formula, dict(zip(columns, draw, strict=True))) for draw in zip(*columns.values(), strict=True)]
+
+FOLDS: dict[Formula, Callable[[float, float], float]] = {total: add, largest: maximum, smallest: minimum}
+
+
+def _drawn(formula: Formula, inputs: dict[str, Column | float]) -> Column:
+    """The formula in every draw. At least one of the inputs is a column."""
+    columns: dict[str, Iterable[float]] = {}
+    for name, x in inputs.items():
+        columns[name] = x if isinstance(x, list) else repeat(x)
+    if formula in FOLDS:
+        return list(reduce(partial(map, FOLDS[formula]), columns.values()))
+    try:
+        if formula.positional and len(inputs) == len(formula.parameters):
+            return list(map(formula.function, *[columns[name] for name in formula.parameters]))
+    except (ArithmeticError, ValueError):
+        pass  # outside its domain in some draw: one by one
+    return [_number(formula, dict(zip(columns, draw, strict=True))) for draw in zip(*columns.values(), strict=False)]
 
 
 def _number(formula: Formula, values: dict[str, float]) -> float:
@@ -243,8 +254,38 @@ def _number(formula: Formula, values: dict[str, float]) -> float:
         return nan
 
 
-def widened(quantity: Quantity) -> float:
-    """1, or up to INHERITED by the share of the family's parameters below that were not fitted to the family."""
-    kinds = [x.source.kind for x in quantity.leaves if x.source is not None and x.source.file.startswith(FAMILIES)]
-    guessed = sum(kind in GUESSED for kind in kinds)
-    return 1 + (INHERITED - 1) * guessed / len(kinds) if kinds else 1.0
+class Families:
+    """How far a figure rests on parameters of chip families that were carried over instead of fitted."""
+
+    def __init__(self) -> None:
+        self._below: dict[int, int] = {}  # id of a quantity -> one bit for each parameter it rests on
+        self._guessed = 0
+        self._next = 1
+
+    def widening(self, quantity: Quantity) -> float:
+        """1, or up to INHERITED by the share of the family's parameters below that were not fitted to the family."""
+        mask = self._mask(quantity)
+        return 1 + (INHERITED - 1) * (mask & self._guessed).bit_count() / mask.bit_count() if mask else 1.0
+
+    def _mask(self, quantity: Quantity) -> int:
+        known, stack = self._below, [quantity]
+        while stack:
+            inputs = stack[-1].inputs.values()
+            waiting = [x for x in inputs if id(x) not in known]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            top = stack.pop()
+            mask = self._bit(top)
+            for x in inputs:
+                mask |= known[id(x)]
+            known[id(top)] = mask
+        return known[id(quantity)]
+
+    def _bit(self, quantity: Quantity) -> int:
+        source = quantity.source
+        if quantity.formula is not None or source is None or not source.file.startswith(FAMILIES):
+            return 0
+        bit, self._next = self._next, self._next << 1
+        self._guessed |= bit if source.kind in GUESSED else 0
+        return bit

@@ -12,7 +12,7 @@ import pytest
 from rackcalc import interval, xp
 from rackcalc.estimate import estimate
 from rackcalc.formulas.combine import largest, total
-from rackcalc.interval import LEVELS, ORDERS, Draws, intervals, leaf_range, widened
+from rackcalc.interval import LEVELS, ORDERS, Draws, Families, intervals, leaf_range
 from rackcalc.load import load
 from rackcalc.quantity import FORMULAS, Quantity, Source, constant, formula
 from rackcalc.tree import figures
@@ -250,8 +250,10 @@ def test_parameters_from_other_families_widen_the_error(forms):
         forms["model"](x=Quantity(1.0, "s", "x", source=Source(kind, file="catalog/families/ada.yaml", line=1)))
         for kind in ("measured", "estimate")
     )
-    assert widened(fitted) == 1
-    assert widened(carried) == interval.INHERITED
+    assert Families().widening(fitted) == 1
+    assert Families().widening(carried) == interval.INHERITED
+    half = total(a=fitted, b=carried, again=fitted)
+    assert Families().widening(half) == pytest.approx((1 + interval.INHERITED) / 2)
 
 
 # --- whole racks -----------------------------------------------------------------------------------------------------
@@ -263,7 +265,7 @@ CHECKED = r"latency\.(service|ttft|tpot)|throughput\.capacity|power\.(chips|it|f
 def brute_force(result, count):
     """Every figure in `count` random draws of all leaves and errors: the same rules, by numpy and by chance."""
     random = numpy.random.default_rng(1)
-    scores, known = {}, {}
+    scores, known, families = {}, {}, Families()
 
     def score(key):
         return scores.setdefault(key, random.standard_normal(count) / NormalDist().inv_cdf(0.9))
@@ -292,7 +294,7 @@ def brute_force(result, count):
                     known[key] = form.function(**inputs)
                     if form.error and not bare:
                         known[key] = known[key] * numpy.exp(
-                            score(form) * interval.WIDTH * form.error * widened(quantity)
+                            score(form) * interval.WIDTH * form.error * families.widening(quantity)
                         )
         return known[key]
 
