@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from rackcalc.errors import Problem, failure, printable
 
+PROBLEM_KEYS = {"file": str, "line": int, "column": int, "path": str, "message": str}
 _error_format = "text"
 
 
@@ -105,7 +106,7 @@ def report_problems(problems: Iterable[Problem]) -> None:
 
 def as_data(problem: Problem) -> dict[str, Any]:
     """A problem as plain data."""
-    return {key: getattr(problem, key) for key in ("file", "line", "column", "path", "message")}
+    return {key: getattr(problem, key) for key in PROBLEM_KEYS}
 
 
 def github_annotation(problem: Problem) -> str:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rackcalc.commands import complete
 from rackcalc.commands.options import (
     ErrorFormatOption,
     JsonOption,
@@ -29,12 +30,17 @@ BY_PATH = ("json", "jsonl", "csv", "env")  # formats that can be narrowed by --g
 
 def estimate(
     racks: RacksArgument,
-    format_: Annotated[str, typer.Option("--format", metavar="|".join(FORMATS))] = "table",
+    format_: Annotated[
+        str, typer.Option("--format", metavar="|".join(FORMATS), autocompletion=complete.one_of(*FORMATS))
+    ] = "table",
     json: JsonOption = False,
     get: Annotated[
         list[str] | None,
         typer.Option(
-            "--get", metavar="PATH", help="Print one bare number; in json, jsonl, csv, env only this. Repeatable."
+            "--get",
+            metavar="PATH",
+            help="Print one bare number; in json, jsonl, csv, env only this. Repeatable.",
+            autocompletion=complete.paths,
         ),
     ] = None,
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Unit for --get, such as ms.")] = None,

@@ -1,7 +1,7 @@
 """Estimates as JSON: canonical units with the unit in the data, a schema version, never NaN."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -30,18 +30,19 @@ def document(estimate: Any, interval: bool = True, paths: Sequence[str] = ()) ->
     """
     wanted = selected(estimate, paths)
     known = intervals_of(wanted) if interval else {}
+    leaves = {path: leaf(quantity, known.get(path)) for path, quantity in wanted.items()}
+    return {"schema": SCHEMA, "rackcalc": __version__} | placed(nested(estimate), leaves) | {"notes": [*estimate.notes]}
 
-    def convert(node: Any, path: str = "") -> Any:
-        if isinstance(node, Quantity):
-            return leaf(node, known.get(path)) if path in wanted else None
-        if isinstance(node, dict):
-            items = {name: convert(value, f"{path}.{name}" if path else name) for name, value in node.items()}
-            kept = {name: value for name, value in items.items() if value is not None}
-            return kept if not path or any(isinstance(value, dict) for value in kept.values()) else None
+
+def placed(node: Any, leaves: Mapping[str, Any], path: str = "") -> Any:
+    """Nested groups with the leaves at their paths; groups that have none are left out."""
+    if isinstance(node, Quantity):
+        return leaves.get(path)
+    if not isinstance(node, dict):
         return node
-
-    head = {"schema": SCHEMA, "rackcalc": __version__}
-    return head | convert(nested(estimate)) | {"notes": list(estimate.notes)}
+    items = {name: placed(value, leaves, f"{path}.{name}" if path else name) for name, value in node.items()}
+    kept = {name: value for name, value in items.items() if value is not None}
+    return kept if not path or any(isinstance(value, dict) for value in kept.values()) else None
 
 
 def intervals_of(figures: Any) -> dict[str, tuple[float, float]]:
