@@ -19,7 +19,7 @@ cancellation come out as they are, because every formula is computed again; the 
 in the middle and up to 30 %. The figure itself always lies inside.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, reduce
 from itertools import repeat
 from math import exp, isfinite, log, nan
@@ -84,10 +84,13 @@ WIDE = 1.2  # high over low, from which on a leaf gets one of them; the others a
 Column = list[float]  # one value per draw
 
 
-def intervals(result: Any) -> dict[str, tuple[float, float]]:
-    """The 80 % interval of every figure of a result (not of a sweep), by dotted path, in canonical units."""
-    draws = Draws()
-    return {path: draws.interval(quantity) for path, quantity in figures(result)}
+def intervals(result: Any, wanted: Mapping[str, Quantity] | None = None) -> dict[str, tuple[float, float]]:
+    """The 80 % intervals of a result's figures (not of a sweep), by dotted path, in canonical units.
+
+    wanted: some of the figures; their intervals are the same as among all.
+    """
+    draws = Draws() if wanted is None else Draws(result)
+    return {path: draws.interval(quantity) for path, quantity in (wanted or dict(figures(result))).items()}
 
 
 def leaf_range(leaf: Quantity) -> tuple[float, float]:
@@ -135,9 +138,13 @@ def shuffled(name: str) -> list[int]:
 
 
 class Draws:
-    """Every figure in all draws; what figures share is computed once. calls: formulas evaluated so far."""
+    """Every figure in all draws; what figures share is computed once. calls: formulas evaluated so far.
 
-    def __init__(self) -> None:
+    result: what the figures are from. The leaves of all of it get their orders first, so that the interval of a figure
+    does not depend on which others are asked for; without, in the order of asking.
+    """
+
+    def __init__(self, result: Any = ()) -> None:
         self.calls = 0
         self._columns: tuple[dict[int, Column | float], ...] = ({}, {})  # by id: with the errors of formulas, without
         self._families = Families()
@@ -146,6 +153,7 @@ class Draws:
         self._orders: dict[str, list[int]] = {}
         self._taken: set[int] = set()
         self._done: dict[Any, Column] = {}  # a rack is cooled three times, much of it from the same inputs
+        self._place_all(result)
 
     def interval(self, figure: Quantity) -> tuple[float, float]:
         """The 80 % interval of a figure; its value twice when there is no doubt."""
@@ -154,26 +162,40 @@ class Draws:
 
     def column(self, figure: Quantity, bare: bool = False) -> Column | float:
         """The figure in every draw, or one number where it is certain. bare: without errors of formulas."""
-        for quantity, plain in self._missing(figure, bare):
+        for quantity, plain in self._missing(figure, bare, self._columns):
             if quantity.formula is None:
                 self._columns[True][id(quantity)] = self._columns[False][id(quantity)] = self._leaf(quantity)
             else:
                 self._columns[plain][id(quantity)] = self._computed(quantity, quantity.formula, plain)
         return self._columns[bare][id(figure)]
 
-    def _missing(self, figure: Quantity, bare: bool) -> Iterator[tuple[Quantity, bool]]:
-        """What the figure needs and is not known yet, inputs first."""
+    def _place_all(self, result: Any) -> None:
+        """Leaves and errors of formulas in their orders, met in the order in which all figures would be computed."""
+        met: tuple[dict[int, Column | float], ...] = ({}, {})
+        for _, figure in figures(result):
+            for quantity, plain in self._missing(figure, False, met):
+                met[plain][id(quantity)] = 0.0
+                if quantity.formula is None:
+                    met[not plain][id(quantity)] = 0.0
+                    self._columns[True][id(quantity)] = self._columns[False][id(quantity)] = self._leaf(quantity)
+                elif quantity.formula.error and not plain:
+                    self._factors(quantity, quantity.formula)
+
+    def _missing(
+        self, figure: Quantity, bare: bool, columns: tuple[dict[int, Column | float], ...]
+    ) -> Iterator[tuple[Quantity, bool]]:
+        """What the figure needs and is not in the columns yet, inputs first."""
         stack = [(figure, bare)]
         while stack:
             quantity, plain = stack[-1]
             below = plain or (quantity.formula is not None and quantity.formula.error > 0)
-            known = self._columns[below]
+            known = columns[below]
             waiting = [(x, below) for x in quantity.inputs.values() if id(x) not in known]
             if waiting:
                 stack.extend(waiting)
                 continue
             stack.pop()
-            if id(quantity) not in self._columns[plain]:
+            if id(quantity) not in columns[plain]:
                 self._kept.append(quantity)
                 yield quantity, plain
 
@@ -215,11 +237,14 @@ class Draws:
             if result.count(result[0]) == len(result):
                 result = result[0]
         if formula.error and not bare:
-            width = WIDTH * formula.error * self._families.widening(quantity)
-            factors = self._placed([exp(z * width) for z in LEVELS], repr(formula))
             drawn = result if isinstance(result, list) else repeat(result)
-            result = [x * factor for x, factor in zip(drawn, factors, strict=False)]
+            result = [x * factor for x, factor in zip(drawn, self._factors(quantity, formula), strict=False)]
         return result
+
+    def _factors(self, quantity: Quantity, formula: Formula) -> Column:
+        """What the error of the formula multiplies the figure by."""
+        width = WIDTH * formula.error * self._families.widening(quantity)
+        return self._placed([exp(z * width) for z in LEVELS], repr(formula))
 
     def _evaluated(self, formula: Formula, inputs: dict[str, Column | float]) -> Column:
         same = (id(formula), *inputs, *[id(x) if isinstance(x, list) else x for x in inputs.values()])

@@ -20,7 +20,7 @@ Source = tuple[str, Callable[[], tuple[str, str, int]]]
 STDIN = "<stdin>"
 _BOM = b"\xef\xbb\xbf"
 _MARKER = re.compile(rb"(---|\.\.\.)(\s|$)")
-_YAML = re.compile(rb"---(\s|$)|[%\[!&]|[\"']?[\w.-]+[\"']?\s*:(\s|$)|\{.*[^}\s]\s*$")
+_YAML = re.compile(rb"---(\s|$)|[%\[!&]|[\"']?[\w.-]+[\"']?\s*:(\s|$)|\{(.*[^}\s])?\s*$")
 
 
 @record
@@ -96,7 +96,7 @@ def _significant(line: bytes) -> bool:
 def _each_line(stream: BinaryIO, line: bytes, above: int) -> Iterator[Entry]:
     for number, found in enumerate(chain([line], _lines(stream)), above):
         if _significant(found) and not _MARKER.match(found):
-            yield Entry(found, number, named=not found.removeprefix(_BOM).lstrip().startswith(b"{"))
+            yield Entry(found.rstrip(), number, named=not found.removeprefix(_BOM).lstrip().startswith(b"{"))
 
 
 def _documents(stream: BinaryIO, begun: list[bytes]) -> Iterator[Entry]:

@@ -354,6 +354,13 @@ def _below(figure):
     return seen.values()
 
 
+def test_a_figure_has_the_same_interval_whichever_others_are_asked_for(rack):
+    result, found = rack
+    for path, figure in list(figures(result))[::7]:
+        assert intervals(result, {path: figure}) == {path: pytest.approx(found[path], rel=1e-12, nan_ok=True)}
+        assert Draws(result).interval(figure) == pytest.approx(found[path], rel=1e-12, nan_ok=True)
+
+
 def test_the_same_rack_has_the_same_intervals_again():
     one, two = (intervals(estimate(load(str(CONFIGS / "air-limit.yaml")))) for _ in range(2))
     assert one == two

@@ -62,7 +62,7 @@ def estimate(
     """Run `rackcalc estimate`."""
     use_error_format(error_format)
     name = chosen_format("json" if json else format_)
-    targets = [(file, format_of_file(file)) for file in output or ()]
+    targets = [(file, format_of_file(file)) for file in output or () if file != "-"]  # standard output has it anyway
     refuse_unused(name, get, unit, prefix)
     asked = once(racks), scenario or [""], set_ or ()
     view: dict[str, Any] = {"paths": get or (), "interval": interval}

@@ -16,7 +16,7 @@ def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] =
     writer.writerow(["rack", "scenario", "path", "value", "unit", "kind", *(["low", "high"] if interval else [])])
     for report in reports:
         wanted = selected(report, paths)
-        known = intervals_of(wanted) if interval else {}
+        known = intervals_of(report, wanted if paths else None) if interval else {}
         for path, quantity in wanted.items():
             writer.writerow(
                 [report.name, report.scenario, path, repr(float(quantity.value)), quantity.unit, quantity.kind]

@@ -32,7 +32,7 @@ def render(
         raise failure(f'expected letters, digits and _ such as {PREFIX}, got "{prefix}"', "--prefix")
     (report,) = reports
     wanted = selected(report, paths)
-    known = intervals_of(wanted) if interval else {}
+    known = intervals_of(report, wanted if paths else None) if interval else {}
     lines = [] if paths else [f"{prefix}NAME={quote(report.name)}", f"{prefix}SCENARIO={quote(report.scenario)}"]
     taken: dict[str, str] = {}
     for path, quantity in wanted.items():

@@ -29,7 +29,7 @@ def document(estimate: Any, interval: bool = True, paths: Sequence[str] = ()) ->
     interval: with low and high, the 80 % interval. paths: of the figures wanted; all without any.
     """
     wanted = selected(estimate, paths)
-    known = intervals_of(wanted) if interval else {}
+    known = intervals_of(estimate, wanted if paths else None) if interval else {}
     leaves = {path: leaf(quantity, known.get(path)) for path, quantity in wanted.items()}
     return {"schema": SCHEMA, "rackcalc": __version__} | placed(nested(estimate), leaves) | {"notes": [*estimate.notes]}
 
@@ -45,11 +45,11 @@ def placed(node: Any, leaves: Mapping[str, Any], path: str = "") -> Any:
     return kept if not path or any(isinstance(value, dict) for value in kept.values()) else None
 
 
-def intervals_of(figures: Any) -> dict[str, tuple[float, float]]:
-    """80 % intervals by path; the module is read only when somebody asks."""
+def intervals_of(estimate: Any, wanted: Mapping[str, Quantity] | None) -> dict[str, tuple[float, float]]:
+    """80 % intervals by path, of all figures or those wanted; the module is read only when somebody asks."""
     from rackcalc.interval import intervals
 
-    return intervals(figures)
+    return intervals(estimate, wanted)
 
 
 def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] = ()) -> str:
