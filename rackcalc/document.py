@@ -138,6 +138,9 @@ def _malformed(error: Any, text: str, file: str, above: int) -> InputError:
         mark, message = opened, f"what is opened here is not closed: {message} up to line {above + mark.line + 1}"
     elif error.context:
         message = f"{error.context}: {message}"
+    written = text.rstrip().split("\n")
+    if mark.line >= len(written):  # after the end: where something was still to come
+        return failure(f"not valid YAML: {message}", file, above + len(written), len(written[-1]) + 1)
     return failure(f"not valid YAML: {message}", file, *_place(mark, above))
 
 
