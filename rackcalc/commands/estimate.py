@@ -65,7 +65,9 @@ def estimate(
     targets = [(file, format_of_file(file)) for file in output or () if file != "-"]  # standard output has it anyway
     refuse_unused(name, get, unit, prefix)
     asked = once(racks), scenario or [""], set_ or ()
-    view: dict[str, Any] = {"paths": get or (), "interval": interval}
+    view: dict[str, Any] = {"interval": interval}
+    if get and name in BY_PATH:
+        view["paths"] = get
     if name == "env":
         view |= {"unit": unit, "prefix": prefix}
     if name == "jsonl":
@@ -153,8 +155,6 @@ def rendered(
         from rackcalc.render import table  # rich takes as long as all the rest
 
         return table.render(reports, colour, everything, view["interval"])
-    if name == "markdown":
-        view.pop("paths", None)
     return renderer(name)(reports, **view)
 
 
