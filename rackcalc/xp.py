@@ -165,19 +165,6 @@ def pure(x: Any) -> Any:
     return x.m_as("dimensionless") if hasattr(x, "m_as") else x
 
 
-def settled(step: Callable[[Any], Any], start: Any, most: int) -> Any:
-    """start after `most` steps, or after so many that one more would change nothing: an iteration that has converged.
-
-    >>> round(settled(lambda x: (x + 2 / x) / 2, 1.0, 12) ** 2, 9)
-    2.0
-    """
-    for _ in range(most):
-        last, start = start, step(start)
-        if isinstance(start, _SCALARS) and start == last:
-            break
-    return start
-
-
 def vectorized(function: Callable[..., Any]) -> Callable[..., Any]:
     """Map a scalar algorithm (a loop that must stop at a value-dependent point) over broadcast arrays.
 

@@ -1,7 +1,5 @@
 """How heat is carried off: air and coolant flows, fans and pumps, heat exchangers, chillers. Flows are in m^3/s."""
 
-from typing import Any
-
 from rackcalc import xp
 from rackcalc.quantity import formula
 from rackcalc.units import (
@@ -176,18 +174,12 @@ def airflow_with_fans(
     0.5504
     """
     bare = volume_flow(heat=air_share * load, density=density, heat_capacity=heat_capacity, rise=rise)
-
-    def own_and_slope(flow: Any) -> tuple[Any, Any]:
+    flow, slope = bare, 0.0
+    for _ in range(12):  # from below, where the curve is convex: every step stays below the root and doubles the digits
         fans = _affinity(rated_fans, flow, rated_flow, density, rated_density, exponent)
         own = volume_flow(heat=air_share * fans, density=density, heat_capacity=heat_capacity, rise=rise)
-        return own, xp.where(own > 0 * own, exponent * xp.pure(xp.divide(own, flow)), 0.0)
-
-    def closer(flow: Any) -> Any:  # from below, where the curve is convex: every step stays below the root
-        own, slope = own_and_slope(flow)
-        return xp.where(slope < 1, flow + xp.divide(bare + own - flow, 1 - slope), flow)  # past the bend: no root
-
-    flow = xp.settled(closer, bare, 12)
-    slope = own_and_slope(flow)[1]
+        slope = xp.where(own > 0 * own, exponent * xp.pure(xp.divide(own, flow)), 0.0)
+        flow = xp.where(slope < 1, flow + xp.divide(bare + own - flow, 1 - slope), flow)  # past the bend: no root
     return xp.where(slope < 1, flow, xp.inf * (METRE**3 / SECOND))
 
 

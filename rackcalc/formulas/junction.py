@@ -162,11 +162,9 @@ def throttled_clock(
 
     still, full = power_at(0.0), power_at(1.0)
     share = xp.clip(xp.pure(xp.divide(budget - still, full - still)), 0.0, 1.0)
-
-    def closer(clock: Any) -> Any:  # from above, where the curve is convex: the steps never pass the root
+    clock: Any = 1.0
+    for _ in range(24):  # from above, where the curve is convex: the steps never pass the root
         voltage = voltage_floor + (1 - voltage_floor) * clock
         slope = voltage**2 + 2 * clock * voltage * (1 - voltage_floor)
-        return clock - xp.divide(clock * voltage**2 - share, slope)
-
-    clock = xp.settled(closer, 1.0, 24)
+        clock = clock - xp.divide(clock * voltage**2 - share, slope)
     return xp.where(full <= budget, 1.0, xp.where(share > 0, clock, 0.0))
