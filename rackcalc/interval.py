@@ -25,21 +25,12 @@ from itertools import repeat
 from math import exp, isfinite, log, nan
 from operator import add
 from typing import Any
-from zlib import crc32
 
 from rackcalc.formulas.combine import largest, smallest, total
+from rackcalc.orders import LEVELS, Column, Orders
 from rackcalc.quantity import Formula, Quantity
 from rackcalc.tree import figures
 from rackcalc.xp import maximum, minimum
-
-# Quantiles of the normal law at the middles of 45 equal slices, upper half, in units of its 90 % quantile. With 45
-# slices (55 or 65 would do as well) one middle is exactly on that quantile. More draws: less noise, more time.
-UPPER = (
-    0.043488, 0.087111, 0.131008, 0.175325, 0.220214, 0.265846, 0.312405, 0.360105, 0.409192, 0.459955, 0.512745,
-    0.567994, 0.62625, 0.688227, 0.754883, 0.827561, 0.908235, 1.0, 1.108172, 1.243195, 1.431011, 1.784203,
-)  # fmt: skip
-LEVELS = (*(-x for x in reversed(UPPER)), 0.0, *UPPER)
-TAIL = 4  # levels beyond the 10 % quantile
 
 # Spread of a leaf that states no range, by kind: 0.05 means from value / 1.05 to value x 1.05.
 SPREAD = {
@@ -51,37 +42,6 @@ WIDTH = 1.2816 / 0.7979  # 90 % quantile of the normal law over its mean absolut
 INHERITED = 1.5  # error of kernel forms on a family left out of the fit, over the error within: 1.3 to 2.5
 FAMILIES = "catalog/families/"
 GUESSED = ("estimate", "assumed")
-
-# Orders of the levels that hardly correlate (0.006 root mean square, 0.021 at most), a letter a level: for the leaves
-# in most doubt, whose chance correlation would distort a width most. Made by swapping levels as long as that helped.
-_LETTERS = """
-FqAYKdNCabhOoUcRQjXmMPGEJfSpelTIHsDWBgVkLinZr aEDWFmkTIULHSfOXhRqNoBAiZrdlgGjseYcCKVnQMbPpJ
-HoWEdmqjJlZBFcfSiabeXnrRGkIVgQTYLPhDNMpOUACKs JBnPbrMQeCNsEjZThFgOqpiIGYmkSLaXKcAdRDVUHWlfo
-mNkJIrFQVBWGUZaApnMsEhlOqeDLcfjdKXPHTRgiboYSC FGQDcCLEAZaYUsePnXoMHSdTgipJRqrOfkNmhjKlbIBWV
-LiMGZPVDpXNYbChraFfcASqkoenQdETHlWJIgBmUOjKsR hpKGsgNiXTAUCrJjBkmoRbPdOHfFnEWcYqZaIVLlMSeQD
-fMRisNTkZKBbWIlHcCOLYAXEnUJQghFmepSaVPqodjDGr RjEobSBfGTPQFHCXeIYaVngsqUKiJdklpLDhAWOMrNcZm
-FLMTPREkVqacjQSDXOUCgrodHBJInbZipsWAemfNGlYhK PrpUqJcIiAeRohmHSElQVkGdNLCsYOXjZTWFbgBafKDnM
-iLRkFPIESrTOVbgNKDHqWsGcYMjfJAQoChZmnalpeXBUd oprUYFdZNQRGTPSIWbqOMaEjVJlDHnLgCeAcfksBKXimh
-CPZkqLYOgpfQDBTWisnaVmJGXbEUHhRrdISlcFMoAeNjK qGLlTMiQaXUpehsYrnKdEbFRNJCBWDfZogPVHOSIcAjmk
-TjFqGIDsABieSWrlcfpmoVYdKRJPgNOCLQXbkHaZMnEhU nPXYNUWKleGapRDQZrbMiIosEgHckfTdCqJmhAFLjOBSV
-NlbkHZgJihOsDYfXTIaeMWQSqKULrnojBRpVEcGAFmCPd nkQKMpSUboOGLjWerYcBXiCDNAfalmJIhFPZTERdsqHgV
-aFMQmPHXlkfRBscAIiTNLOYneoGhVKCDUJjdbgSEWqZrp JXKBYPrmFZTqlGNAgneaVkEisHjpoCMIdQOfhLWSRUcDb
-fHdKXibMALEIpacsRgDFPnjVkTGmoYChUNSrJqWOBeQlZ JoWPMLTOINVcFkGQnRAXdEYifBUhZlSjHeramCgpKDqsb
-VhCIiYEkUcOHpKqFXNMZgTeLPlrDnWasGBQdmRAJbSojf MUiqZQHfhrAKpobNsCljIOXkJYRngcTESDWdPVeaBLmFG
-XaHWTIjEgNGFPmsldiQDpkbrqOURCYcZMVSBeKLfJonAh rcKlskVCDqmoOQNaiTMdpLeZjXWUgYJFEIBAhnSfRHPbG
-DcFkOsiSRfUanrZTGPpjXImHqEJQAdBlhbNgoMVCeLWYK irUPOofpcYhaMQgKsNEJSLbkRjnTAIGWeqVmFlCZBdDXH
-AURMNZQVrOBXCJqfgmDloTHiSbWdhkKPcaGensjIpFLYE PsarTMgEJWUOFfYHVcKBXQnCRmNdoApZhbGqkSlIeijLD
-FSdVgsiWBfHhOEceaQbNAILqCRDPKMoXGYZTrmJjnplUk dVTmXoAHbFfIMERclZrCJjLSnhgWkPDOQqsYpaNKUBiGe
-TEmhojSJGdqBLIsPKeOlWCbnMArpgafXkiZcHFUDRYVNQ UmcgQqAakRMineWOFsNDPGTYdHlbKJrXfBSLZhojEICVp
-qhZHAPXBSWQkDJgIOTrjbGpfEMRYiaCmsFVcdnNoLUeKl EdqoWfcHQMaGglBYbSDphZCjVieAnTIRsXKOmNFUJkLPr
-qXMlWLbgGTAcKSOVRjHmEkYDJiosFpeUnhdBrPICNaQZf iFAoSfskrDgBJVHPTIaULbhZXCYWldqKRQGmpnNjEMOec
-pgiBRjIZVqQJUHhYGDWbrSFOofAXPcsClkTmnKNMELaed MRprHboVKdAJXGiCFfhNmcjPnZlIUTSBQegODaEqkLYsW
-QPrWCIMscokKHiXpVeYUFDZJqTRnlGOmLjAEfaBhbNdSg SQbLhHPKdTJIfOCgsikpqFnDYBWZGAjRNalXVrMEcmUeo
-"""
-ORDERS = _LETTERS.split()
-WIDE = 1.2  # high over low, from which on a leaf gets one of them; the others are shuffled
-
-Column = list[float]  # one value per draw
 
 
 def intervals(result: Any, wanted: Mapping[str, Quantity] | None = None) -> dict[str, tuple[float, float]]:
@@ -127,16 +87,6 @@ def ends(column: Column, value: float) -> tuple[float, float]:
     return min(known[tail], value), max(known[-1 - tail], value)
 
 
-def shuffled(name: str) -> list[int]:
-    """An order of the levels that depends on the name alone."""
-    state, places = crc32(name.encode()), list(range(len(LEVELS)))
-    for i in range(len(places) - 1, 0, -1):
-        state = (state * 6364136223846793005 + 1442695040888963407) & 0xFFFFFFFFFFFFFFFF
-        j = (state >> 33) % (i + 1)
-        places[i], places[j] = places[j], places[i]
-    return places
-
-
 class Draws:
     """Every figure in all draws; what figures share is computed once. calls: formulas evaluated so far.
 
@@ -150,8 +100,7 @@ class Draws:
         self._families = Families()
         self._kept: list[Quantity] = []  # ids are good only while the object lives
         self._names: dict[str, int] = {}
-        self._orders: dict[str, list[int]] = {}
-        self._taken: set[int] = set()
+        self._orders = Orders()
         self._done: dict[Any, Column] = {}  # a rack is cooled three times, much of it from the same inputs
         self._place_all(result)
 
@@ -205,27 +154,12 @@ class Draws:
             return value
         source = leaf.source
         name = f"{source.file}:{source.line}:{source.column}" if source is not None and source.line else ""
-        return self._placed(leaf_levels(leaf), name or self._numbered(leaf.name))
+        return self._orders.placed(leaf_levels(leaf), name or self._numbered(leaf.name))
 
     def _numbered(self, name: str) -> str:
         """The name made unique: leaves without a place are different leaves, even of one name."""
         count = self._names[name] = self._names.get(name, 0) + 1
         return f"{name}#{count}"
-
-    def _placed(self, levels: Column, name: str) -> Column:
-        """The levels in the leaf's own order."""
-        if name not in self._orders:
-            wide = levels[TAIL] <= 0 or levels[-1 - TAIL] > WIDE * levels[TAIL]
-            self._orders[name] = self._apart(name) if wide and len(self._taken) < len(ORDERS) else shuffled(name)
-        return [levels[i] for i in self._orders[name]]
-
-    def _apart(self, name: str) -> list[int]:
-        """One of ORDERS that no other leaf has: the name's own, or the next that is free."""
-        slot = crc32(name.encode()) % len(ORDERS)
-        while slot in self._taken:
-            slot = (slot + 1) % len(ORDERS)
-        self._taken.add(slot)
-        return [ord(letter) - (65 if letter <= "Z" else 71) for letter in ORDERS[slot]]
 
     def _computed(self, quantity: Quantity, formula: Formula, bare: bool) -> Column | float:
         known = self._columns[bare or formula.error > 0]
@@ -244,7 +178,7 @@ class Draws:
     def _factors(self, quantity: Quantity, formula: Formula) -> Column:
         """What the error of the formula multiplies the figure by."""
         width = WIDTH * formula.error * self._families.widening(quantity)
-        return self._placed([exp(z * width) for z in LEVELS], repr(formula))
+        return self._orders.placed([exp(z * width) for z in LEVELS], repr(formula))
 
     def _evaluated(self, formula: Formula, inputs: dict[str, Column | float]) -> Column:
         same = (id(formula), *inputs, *[id(x) if isinstance(x, list) else x for x in inputs.values()])

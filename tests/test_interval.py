@@ -9,11 +9,12 @@ from statistics import NormalDist
 import numpy
 import pytest
 
-from rackcalc import interval, xp
+from rackcalc import interval, orders, xp
 from rackcalc.estimate import estimate
 from rackcalc.formulas.combine import largest, total
-from rackcalc.interval import LEVELS, ORDERS, Draws, Families, intervals, leaf_range
+from rackcalc.interval import Draws, Families, intervals, leaf_range
 from rackcalc.load import load
+from rackcalc.orders import LEVELS, ORDERS
 from rackcalc.quantity import FORMULAS, Quantity, Source, constant, formula
 from rackcalc.tree import figures
 
@@ -142,8 +143,8 @@ def test_shares_and_amounts_stay_in_their_domain():
 def test_levels_are_normal_quantiles_and_hold_both_ends():
     law = NormalDist()
     assert pytest.approx([law.inv_cdf((i + 0.5) / 45) / law.inv_cdf(0.9) for i in range(45)], abs=2e-6) == LEVELS
-    assert LEVELS[interval.TAIL] == -1
-    assert LEVELS[-1 - interval.TAIL] == 1
+    assert LEVELS[orders.TAIL] == -1
+    assert LEVELS[-1 - orders.TAIL] == 1
 
 
 def test_prepared_orders_are_whole_and_hardly_correlate():
