@@ -8,7 +8,7 @@ PLOT    := $(VENV)/.plot
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check docs accuracy fix units clean
+.PHONY: help setup run test check docs accuracy fix units schemas fit clean
 
 help:  ## print the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -52,6 +52,9 @@ fix: $(TOOLS)  ## format and mend what lint can mend
 
 units: $(PROGRAM)  ## regenerate the table of unit spellings from units.txt
 	$(BIN)/python -m rackcalc.units > rackcalc/units_table.py.new && mv rackcalc/units_table.py.new rackcalc/units_table.py
+
+schemas: $(PROGRAM)  ## write the JSON Schemas in rackcalc/schemas/ anew
+	$(BIN)/python -m rackcalc.schemas
 
 fit: $(TOOLS)  ## refit the serving engines from the bundled measurements and show what moved
 	$(BIN)/python -m rackcalc.validation.fit

@@ -3,6 +3,7 @@
 Exit codes: 0 fine, 1 unexpected failure, 2 usage or input error, 3 a gate failed, 130 Ctrl-C, 141 closed pipe.
 """
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from typer.main import get_command
 
 from rackcalc import __version__
 from rackcalc.console import emit, leave, note, report_problems
-from rackcalc.errors import InputError
+from rackcalc.errors import InputError, failure
 
 COMMANDS = {
     "estimate": "Compute a rack: latency, throughput, memory, power, heat, cost, return. Several racks: side by side.",
@@ -26,7 +27,7 @@ COMMANDS = {
     "link": "How long one transfer takes over a link: direct, over a bounce buffer, through a network stack.",
     "validate": "Compare rackcalc with measurements, by kind and group. Exit 3 when a --fail-if holds.",
     "parts": "List the catalog, one kind of part, or one part with every value's source.",
-    "schema": "Print the JSON Schema of rack files, for editors.",
+    "schema": "Print the JSON Schema of rack files, for editors, or of an output, for programs.",
     "init": "Write a first rack file, commented, to change from there.",
 }
 STYLE: dict[str, Any] = {
@@ -68,6 +69,7 @@ app = typer.Typer(
     help="How fast, how hot, how much, and why: racks of GPUs and LPUs in closed form.",
     cls=Commands,
     no_args_is_help=True,
+    add_completion=False,  # its options would guess the shell; ours is told
     **STYLE,
 )
 
@@ -75,8 +77,18 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def options(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    show_completion: Annotated[
+        str, typer.Option("--show-completion", metavar="bash|zsh|fish", help="Print what makes a shell complete.")
+    ] = "",
 ) -> None:
     """Options of the program itself."""
+    if show_completion:
+        from rackcalc.commands import complete
+
+        if show_completion not in complete.SHELLS:
+            raise failure(f'--show-completion: expected one of {", ".join(complete.SHELLS)}, got "{show_completion}"')
+        emit(complete.script(show_completion))
+        raise typer.Exit
     if version:
         emit(f"rackcalc {__version__}\n")
         raise typer.Exit
@@ -84,6 +96,11 @@ def options(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    if "_RACKCALC_COMPLETE" in os.environ:  # a shell asks what may follow
+        from typer._completion_classes import completion_init
+
+        completion_init()
+    gc.set_threshold(100_000)  # an estimate keeps what it makes: searching it for garbage takes a tenth of the time
     if sys.stdout is None:  # closed by the caller
         note("output: standard output is closed")
         sys.exit(1)

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from rackcalc.errors import Problem, failure, printable
 
+PROBLEM_KEYS = {"file": str, "line": int, "column": int, "path": str, "message": str}
 _error_format = "text"
 
 
@@ -78,20 +79,40 @@ def replace_file(target: Path, text: str) -> None:
         raise
 
 
+class Report:
+    """Problems on standard error, in the chosen format, as they come; JSON, which is one array, at the end."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._kept: list[Problem] = []
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Say some more."""
+        for problem in problems:
+            self.count += 1
+            if _error_format == "json":
+                self._kept.append(problem)
+            else:
+                note(github_annotation(problem) if _error_format == "github" else str(problem))
+
+    def close(self) -> None:
+        """The array, or a count line."""
+        if _error_format == "json":
+            note(as_json([as_data(problem) for problem in self._kept]).rstrip())
+        elif self.count > 1:
+            note(f"{self.count} problems")
+
+
 def report_problems(problems: Iterable[Problem]) -> None:
     """Every problem on standard error, in the chosen format, with a count line."""
-    found = list(problems)
-    if _error_format == "json":
-        keys = ("file", "line", "column", "path", "message")
-        note(as_json([{key: getattr(problem, key) for key in keys} for problem in found]).rstrip())
-        return
-    for problem in found:
-        if _error_format == "github":
-            note(github_annotation(problem))
-        else:
-            note(str(problem))
-    if len(found) > 1:
-        note(f"{len(found)} problems")
+    report = Report()
+    report.add(problems)
+    report.close()
+
+
+def as_data(problem: Problem) -> dict[str, Any]:
+    """A problem as plain data."""
+    return {key: getattr(problem, key) for key in PROBLEM_KEYS}
 
 
 def report_annotations(found: Iterable[tuple[str, Problem]]) -> None:

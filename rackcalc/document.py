@@ -68,39 +68,46 @@ def read_text(path: str) -> str:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise failure(f"cannot be read: {reason.lower()}", name) from None
+    return decoded(data, name)
+
+
+def decoded(data: bytes, name: str, above: int = 0) -> str:
+    """Bytes as text. InputError where they are none. above: lines before them in the file of that name."""
     if len(data) > MAX_BYTES:
-        raise failure(f"is over {MAX_BYTES / 1e6:.0f} MB; a rack file is a few kB", name)
+        raise failure(f"is over {MAX_BYTES / 1e6:.0f} MB; a rack file is a few kB", name, above and above + 1, 1)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        line = above + data.count(b"\n", 0, error.start) + 1
         message = f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8"
         raise failure(message, name, line, 1) from None
     if "\0" in text:
-        raise failure("is a binary file or UTF-16, not YAML in UTF-8", name)
+        raise failure("is a binary file or UTF-16, not YAML in UTF-8", name, above and above + 1, 1)
     return text
 
 
-def parse(text: str, file: str, problems: list[Problem] | None = None) -> Node:
+def parse(text: str, file: str, problems: list[Problem] | None = None, above: int = 0) -> Node:
     """The one YAML document in the text, as a Node tree. InputError with place for anything malformed.
 
     problems: where what does not hide the rest of the document (a key written twice, say) is added, for the caller to
-    report with its own findings; None raises it.
+    report with its own findings; None raises it. above: lines of the file before the text.
     """
     import yaml
 
     found: list[Problem] = []
     try:
-        root = _Composer(file, found).document(yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        root = _Composer(file, found, above).document(
+            yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        )
     except yaml.MarkedYAMLError as error:
-        raise _malformed(error, text, file) from None
+        raise _malformed(error, text, file, above) from None
     except yaml.reader.ReaderError as error:
-        line = text.encode().count(b"\n", 0, error.position) + 1
+        line = above + text.encode().count(b"\n", 0, error.position) + 1
         raise failure(f"holds a control character (0x{int(error.character):02x})", file, line, 1) from None
     except UnicodeEncodeError:
         raise failure("is not UTF-8 text; save it as UTF-8", file) from None
     if root is None:
-        raise failure("is empty; `rackcalc init` writes a first rack file", file)
+        raise failure("is empty; `rackcalc init` writes a first rack file", file, above and above + 1, 1)
     if problems is not None:
         problems += found
     elif found:
@@ -108,7 +115,7 @@ def parse(text: str, file: str, problems: list[Problem] | None = None) -> Node:
     return root
 
 
-def _malformed(error: Any, text: str, file: str) -> InputError:
+def _malformed(error: Any, text: str, file: str, above: int) -> InputError:
     """What is wrong with the YAML, in words that say the mend, where it should be mended."""
     mark, opened, message = error.problem_mark, error.context_mark, error.problem or "malformed"
     mark = mark or opened
@@ -128,10 +135,13 @@ def _malformed(error: Any, text: str, file: str) -> InputError:
     elif "expected ':'" in message:
         mark, message = opened, 'a line without "key: value"'
     elif opened and opened.line != mark.line and re.search("flow|quoted", error.context or ""):
-        mark, message = opened, f"what is opened here is not closed: {message} up to line {mark.line + 1}"
+        mark, message = opened, f"what is opened here is not closed: {message} up to line {above + mark.line + 1}"
     elif error.context:
         message = f"{error.context}: {message}"
-    return failure(f"not valid YAML: {message}", file, *_place(mark))
+    written = text.rstrip().split("\n")
+    if mark.line >= len(written):  # after the end: where something was still to come
+        return failure(f"not valid YAML: {message}", file, above + len(written), len(written[-1]) + 1)
+    return failure(f"not valid YAML: {message}", file, *_place(mark, above))
 
 
 _TAGS = ("str", "int", "float", "bool", "map", "seq")  # they say what a value is, which its field knows anyway
@@ -144,8 +154,9 @@ class _Composer:
     An alias is the very Node of its anchor; sizes count it each time it is used, so that a bomb of aliases is refused.
     """
 
-    def __init__(self, file: str, problems: list[Problem]) -> None:
+    def __init__(self, file: str, problems: list[Problem], above: int) -> None:
         self.file = file
+        self.above = above
         self.problems = problems
         self.open: list[tuple[Any, list[Node]]] = []  # collections that have begun: the event, and the nodes in it
         self.anchors: dict[str, Node | None] = {}  # None: not complete yet
@@ -183,14 +194,14 @@ class _Composer:
         if tag is not None and tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
             shown = tag.replace("tag:yaml.org,2002:", "!!")
             self.problems.append(
-                Problem(self.file, *_place(mark), "", f"the tag {shown} means nothing here; remove it")
+                Problem(self.file, *_place(mark, self.above), "", f"the tag {shown} means nothing here; remove it")
             )
         if name == "ScalarEvent":
             empty = event.implicit[0] and not event.style and event.value in _NULLS
             value: Any = None if empty else event.value
         else:
             value = self.mapping(children) if name == "MappingEndEvent" else tuple(children)
-        node = Node(value, self.file, *_place(mark), getattr(event, "style", None) in ("'", '"'))
+        node = Node(value, self.file, *_place(mark, self.above), getattr(event, "style", None) in ("'", '"'))
         self.sizes[id(node)] = 1 + sum(self.sizes[id(child)] for child in children)
         if max(self.sizes[id(node)], len(self.sizes)) > MAX_NODES:
             raise self.failure(start, f"holds more than {MAX_NODES} values (each use of an alias counts)")
@@ -227,11 +238,11 @@ class _Composer:
         return merged | own
 
     def failure(self, event: Any, message: str) -> InputError:
-        return failure(message, self.file, *_place(event.start_mark))
+        return failure(message, self.file, *_place(event.start_mark, self.above))
 
 
-def _place(mark: Any) -> tuple[int, int]:
-    return mark.line + 1, mark.column + 1
+def _place(mark: Any, above: int) -> tuple[int, int]:
+    return above + mark.line + 1, mark.column + 1
 
 
 def plain(value: Any, like: Node) -> Node:

@@ -19,23 +19,18 @@ cancellation come out as they are, because every formula is computed again; the 
 in the middle and up to 30 %. The figure itself always lies inside.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial, reduce
 from itertools import repeat
 from math import exp, isfinite, log, nan
+from operator import add
 from typing import Any
-from zlib import crc32
 
+from rackcalc.formulas.combine import largest, smallest, total
+from rackcalc.orders import LEVELS, Column, Orders
 from rackcalc.quantity import Formula, Quantity
 from rackcalc.tree import figures
-
-# Quantiles of the normal law at the middles of 45 equal slices, upper half, in units of its 90 % quantile. With 45
-# slices (55 or 65 would do as well) one middle is exactly on that quantile. More draws: less noise, more time.
-UPPER = (
-    0.043488, 0.087111, 0.131008, 0.175325, 0.220214, 0.265846, 0.312405, 0.360105, 0.409192, 0.459955, 0.512745,
-    0.567994, 0.62625, 0.688227, 0.754883, 0.827561, 0.908235, 1.0, 1.108172, 1.243195, 1.431011, 1.784203,
-)  # fmt: skip
-LEVELS = (*(-x for x in reversed(UPPER)), 0.0, *UPPER)
-TAIL = 4  # levels beyond the 10 % quantile
+from rackcalc.xp import maximum, minimum
 
 # Spread of a leaf that states no range, by kind: 0.05 means from value / 1.05 to value x 1.05.
 SPREAD = {
@@ -48,42 +43,14 @@ INHERITED = 1.5  # error of kernel forms on a family left out of the fit, over t
 FAMILIES = "catalog/families/"
 GUESSED = ("estimate", "assumed")
 
-# Orders of the levels that hardly correlate (0.006 root mean square, 0.021 at most), a letter a level: for the leaves
-# in most doubt, whose chance correlation would distort a width most. Made by swapping levels as long as that helped.
-_LETTERS = """
-FqAYKdNCabhOoUcRQjXmMPGEJfSpelTIHsDWBgVkLinZr aEDWFmkTIULHSfOXhRqNoBAiZrdlgGjseYcCKVnQMbPpJ
-HoWEdmqjJlZBFcfSiabeXnrRGkIVgQTYLPhDNMpOUACKs JBnPbrMQeCNsEjZThFgOqpiIGYmkSLaXKcAdRDVUHWlfo
-mNkJIrFQVBWGUZaApnMsEhlOqeDLcfjdKXPHTRgiboYSC FGQDcCLEAZaYUsePnXoMHSdTgipJRqrOfkNmhjKlbIBWV
-LiMGZPVDpXNYbChraFfcASqkoenQdETHlWJIgBmUOjKsR hpKGsgNiXTAUCrJjBkmoRbPdOHfFnEWcYqZaIVLlMSeQD
-fMRisNTkZKBbWIlHcCOLYAXEnUJQghFmepSaVPqodjDGr RjEobSBfGTPQFHCXeIYaVngsqUKiJdklpLDhAWOMrNcZm
-FLMTPREkVqacjQSDXOUCgrodHBJInbZipsWAemfNGlYhK PrpUqJcIiAeRohmHSElQVkGdNLCsYOXjZTWFbgBafKDnM
-iLRkFPIESrTOVbgNKDHqWsGcYMjfJAQoChZmnalpeXBUd oprUYFdZNQRGTPSIWbqOMaEjVJlDHnLgCeAcfksBKXimh
-CPZkqLYOgpfQDBTWisnaVmJGXbEUHhRrdISlcFMoAeNjK qGLlTMiQaXUpehsYrnKdEbFRNJCBWDfZogPVHOSIcAjmk
-TjFqGIDsABieSWrlcfpmoVYdKRJPgNOCLQXbkHaZMnEhU nPXYNUWKleGapRDQZrbMiIosEgHckfTdCqJmhAFLjOBSV
-NlbkHZgJihOsDYfXTIaeMWQSqKULrnojBRpVEcGAFmCPd nkQKMpSUboOGLjWerYcBXiCDNAfalmJIhFPZTERdsqHgV
-aFMQmPHXlkfRBscAIiTNLOYneoGhVKCDUJjdbgSEWqZrp JXKBYPrmFZTqlGNAgneaVkEisHjpoCMIdQOfhLWSRUcDb
-fHdKXibMALEIpacsRgDFPnjVkTGmoYChUNSrJqWOBeQlZ JoWPMLTOINVcFkGQnRAXdEYifBUhZlSjHeramCgpKDqsb
-VhCIiYEkUcOHpKqFXNMZgTeLPlrDnWasGBQdmRAJbSojf MUiqZQHfhrAKpobNsCljIOXkJYRngcTESDWdPVeaBLmFG
-XaHWTIjEgNGFPmsldiQDpkbrqOURCYcZMVSBeKLfJonAh rcKlskVCDqmoOQNaiTMdpLeZjXWUgYJFEIBAhnSfRHPbG
-DcFkOsiSRfUanrZTGPpjXImHqEJQAdBlhbNgoMVCeLWYK irUPOofpcYhaMQgKsNEJSLbkRjnTAIGWeqVmFlCZBdDXH
-AURMNZQVrOBXCJqfgmDloTHiSbWdhkKPcaGensjIpFLYE PsarTMgEJWUOFfYHVcKBXQnCRmNdoApZhbGqkSlIeijLD
-FSdVgsiWBfHhOEceaQbNAILqCRDPKMoXGYZTrmJjnplUk dVTmXoAHbFfIMERclZrCJjLSnhgWkPDOQqsYpaNKUBiGe
-TEmhojSJGdqBLIsPKeOlWCbnMArpgafXkiZcHFUDRYVNQ UmcgQqAakRMineWOFsNDPGTYdHlbKJrXfBSLZhojEICVp
-qhZHAPXBSWQkDJgIOTrjbGpfEMRYiaCmsFVcdnNoLUeKl EdqoWfcHQMaGglBYbSDphZCjVieAnTIRsXKOmNFUJkLPr
-qXMlWLbgGTAcKSOVRjHmEkYDJiosFpeUnhdBrPICNaQZf iFAoSfskrDgBJVHPTIaULbhZXCYWldqKRQGmpnNjEMOec
-pgiBRjIZVqQJUHhYGDWbrSFOofAXPcsClkTmnKNMELaed MRprHboVKdAJXGiCFfhNmcjPnZlIUTSBQegODaEqkLYsW
-QPrWCIMscokKHiXpVeYUFDZJqTRnlGOmLjAEfaBhbNdSg SQbLhHPKdTJIfOCgsikpqFnDYBWZGAjRNalXVrMEcmUeo
-"""
-ORDERS = _LETTERS.split()
-WIDE = 1.2  # high over low, from which on a leaf gets one of them; the others are shuffled
 
-Column = list[float]  # one value per draw
+def intervals(result: Any, wanted: Mapping[str, Quantity] | None = None) -> dict[str, tuple[float, float]]:
+    """The 80 % intervals of a result's figures (not of a sweep), by dotted path, in canonical units.
 
-
-def intervals(result: Any) -> dict[str, tuple[float, float]]:
-    """The 80 % interval of every figure of a result (not of a sweep), by dotted path, in canonical units."""
-    draws = Draws()
-    return {path: draws.interval(quantity) for path, quantity in figures(result)}
+    wanted: some of the figures; their intervals are the same as among all.
+    """
+    draws = Draws() if wanted is None else Draws(result)
+    return {path: draws.interval(quantity) for path, quantity in (wanted or dict(figures(result))).items()}
 
 
 def leaf_range(leaf: Quantity) -> tuple[float, float]:
@@ -120,27 +87,22 @@ def ends(column: Column, value: float) -> tuple[float, float]:
     return min(known[tail], value), max(known[-1 - tail], value)
 
 
-def shuffled(name: str) -> list[int]:
-    """An order of the levels that depends on the name alone."""
-    state, places = crc32(name.encode()), list(range(len(LEVELS)))
-    for i in range(len(places) - 1, 0, -1):
-        state = (state * 6364136223846793005 + 1442695040888963407) & 0xFFFFFFFFFFFFFFFF
-        j = (state >> 33) % (i + 1)
-        places[i], places[j] = places[j], places[i]
-    return places
-
-
 class Draws:
-    """Every figure in all draws; what figures share is computed once. calls: formulas evaluated so far."""
+    """Every figure in all draws; what figures share is computed once. calls: formulas evaluated so far.
 
-    def __init__(self) -> None:
+    result: what the figures are from. The leaves of all of it get their orders first, so that the interval of a figure
+    does not depend on which others are asked for; without, in the order of asking.
+    """
+
+    def __init__(self, result: Any = ()) -> None:
         self.calls = 0
-        self._columns: dict[tuple[int, bool], Column | float] = {}
+        self._columns: tuple[dict[int, Column | float], ...] = ({}, {})  # by id: with the errors of formulas, without
+        self._families = Families()
         self._kept: list[Quantity] = []  # ids are good only while the object lives
         self._names: dict[str, int] = {}
-        self._orders: dict[str, list[int]] = {}
-        self._taken: set[int] = set()
+        self._orders = Orders()
         self._done: dict[Any, Column] = {}  # a rack is cooled three times, much of it from the same inputs
+        self._place_all(result)
 
     def interval(self, figure: Quantity) -> tuple[float, float]:
         """The 80 % interval of a figure; its value twice when there is no doubt."""
@@ -149,27 +111,40 @@ class Draws:
 
     def column(self, figure: Quantity, bare: bool = False) -> Column | float:
         """The figure in every draw, or one number where it is certain. bare: without errors of formulas."""
-        for quantity, plain in self._missing(figure, bare):
+        for quantity, plain in self._missing(figure, bare, self._columns):
             if quantity.formula is None:
-                found = self._leaf(quantity)
-                self._columns[id(quantity), not plain] = found
+                self._columns[True][id(quantity)] = self._columns[False][id(quantity)] = self._leaf(quantity)
             else:
-                found = self._computed(quantity, quantity.formula, plain)
-            self._columns[id(quantity), plain] = found
-        return self._columns[id(figure), bare]
+                self._columns[plain][id(quantity)] = self._computed(quantity, quantity.formula, plain)
+        return self._columns[bare][id(figure)]
 
-    def _missing(self, figure: Quantity, bare: bool) -> Iterator[tuple[Quantity, bool]]:
-        """What the figure needs and is not known yet, inputs first."""
+    def _place_all(self, result: Any) -> None:
+        """Leaves and errors of formulas in their orders, met in the order in which all figures would be computed."""
+        met: tuple[dict[int, Column | float], ...] = ({}, {})
+        for _, figure in figures(result):
+            for quantity, plain in self._missing(figure, False, met):
+                met[plain][id(quantity)] = 0.0
+                if quantity.formula is None:
+                    met[not plain][id(quantity)] = 0.0
+                    self._columns[True][id(quantity)] = self._columns[False][id(quantity)] = self._leaf(quantity)
+                elif quantity.formula.error and not plain:
+                    self._factors(quantity, quantity.formula)
+
+    def _missing(
+        self, figure: Quantity, bare: bool, columns: tuple[dict[int, Column | float], ...]
+    ) -> Iterator[tuple[Quantity, bool]]:
+        """What the figure needs and is not in the columns yet, inputs first."""
         stack = [(figure, bare)]
         while stack:
             quantity, plain = stack[-1]
             below = plain or (quantity.formula is not None and quantity.formula.error > 0)
-            waiting = [(x, below) for x in quantity.inputs.values() if (id(x), below) not in self._columns]
+            known = columns[below]
+            waiting = [(x, below) for x in quantity.inputs.values() if id(x) not in known]
             if waiting:
                 stack.extend(waiting)
                 continue
             stack.pop()
-            if (id(quantity), plain) not in self._columns:
+            if id(quantity) not in columns[plain]:
                 self._kept.append(quantity)
                 yield quantity, plain
 
@@ -179,31 +154,16 @@ class Draws:
             return value
         source = leaf.source
         name = f"{source.file}:{source.line}:{source.column}" if source is not None and source.line else ""
-        return self._placed(leaf_levels(leaf), name or self._numbered(leaf.name))
+        return self._orders.placed(leaf_levels(leaf), name or self._numbered(leaf.name))
 
     def _numbered(self, name: str) -> str:
         """The name made unique: leaves without a place are different leaves, even of one name."""
         count = self._names[name] = self._names.get(name, 0) + 1
         return f"{name}#{count}"
 
-    def _placed(self, levels: Column, name: str) -> Column:
-        """The levels in the leaf's own order."""
-        if name not in self._orders:
-            wide = levels[TAIL] <= 0 or levels[-1 - TAIL] > WIDE * levels[TAIL]
-            self._orders[name] = self._apart(name) if wide and len(self._taken) < len(ORDERS) else shuffled(name)
-        return [levels[i] for i in self._orders[name]]
-
-    def _apart(self, name: str) -> list[int]:
-        """One of ORDERS that no other leaf has: the name's own, or the next that is free."""
-        slot = crc32(name.encode()) % len(ORDERS)
-        while slot in self._taken:
-            slot = (slot + 1) % len(ORDERS)
-        self._taken.add(slot)
-        return [ord(letter) - (65 if letter <= "Z" else 71) for letter in ORDERS[slot]]
-
     def _computed(self, quantity: Quantity, formula: Formula, bare: bool) -> Column | float:
-        below = bare or formula.error > 0
-        inputs = {name: self._columns[id(x), below] for name, x in quantity.inputs.items()}
+        known = self._columns[bare or formula.error > 0]
+        inputs = {name: known[id(x)] for name, x in quantity.inputs.items()}
         columns = [x for x in inputs.values() if isinstance(x, list)]
         result: Column | float = float(quantity.value)
         if columns:
@@ -211,29 +171,39 @@ class Draws:
             if result.count(result[0]) == len(result):
                 result = result[0]
         if formula.error and not bare:
-            width = WIDTH * formula.error * widened(quantity)
-            factors = self._placed([exp(z * width) for z in LEVELS], repr(formula))
             drawn = result if isinstance(result, list) else repeat(result)
-            result = [x * factor for x, factor in zip(drawn, factors, strict=False)]
+            result = [x * factor for x, factor in zip(drawn, self._factors(quantity, formula), strict=False)]
         return result
 
+    def _factors(self, quantity: Quantity, formula: Formula) -> Column:
+        """What the error of the formula multiplies the figure by."""
+        width = WIDTH * formula.error * self._families.widening(quantity)
+        return self._orders.placed([exp(z * width) for z in LEVELS], repr(formula))
+
     def _evaluated(self, formula: Formula, inputs: dict[str, Column | float]) -> Column:
-        same = (id(formula), *[(name, id(x) if isinstance(x, list) else x) for name, x in inputs.items()])
+        same = (id(formula), *inputs, *[id(x) if isinstance(x, list) else x for x in inputs.values()])
         if same not in self._done:
-            self._done[same] = self._drawn(formula, inputs)
+            self.calls += len(LEVELS)
+            self._done[same] = _drawn(formula, inputs)
         return self._done[same]
 
-    def _drawn(self, formula: Formula, inputs: dict[str, Column | float]) -> Column:
-        self.calls += len(LEVELS)
-        columns = {name: x if isinstance(x, list) else [x] * len(LEVELS) for name, x in inputs.items()}
-        if formula.name == "total":
-            return [sum(draw) for draw in zip(*columns.values(), strict=True)]
-        try:
-            if formula.positional and len(inputs) == len(formula.parameters):
-                return list(map(formula.function, *[columns[name] for name in formula.parameters]))
-        except (ArithmeticError, ValueError):
-            pass  # outside its domain in some draw: one by one
-        return [_number(formula, dict(zip(columns, draw, strict=True))) for draw in zip(*columns.values(), strict=True)]
+
+FOLDS: dict[Formula, Callable[[float, float], float]] = {total: add, largest: maximum, smallest: minimum}
+
+
+def _drawn(formula: Formula, inputs: dict[str, Column | float]) -> Column:
+    """The formula in every draw. At least one of the inputs is a column."""
+    columns: dict[str, Iterable[float]] = {}
+    for name, x in inputs.items():
+        columns[name] = x if isinstance(x, list) else repeat(x)
+    if formula in FOLDS:
+        return list(reduce(partial(map, FOLDS[formula]), columns.values()))
+    try:
+        if formula.positional and len(inputs) == len(formula.parameters):
+            return list(map(formula.function, *[columns[name] for name in formula.parameters]))
+    except (ArithmeticError, ValueError):
+        pass  # outside its domain in some draw: one by one
+    return [_number(formula, dict(zip(columns, draw, strict=True))) for draw in zip(*columns.values(), strict=False)]
 
 
 def _number(formula: Formula, values: dict[str, float]) -> float:
@@ -243,8 +213,38 @@ def _number(formula: Formula, values: dict[str, float]) -> float:
         return nan
 
 
-def widened(quantity: Quantity) -> float:
-    """1, or up to INHERITED by the share of the family's parameters below that were not fitted to the family."""
-    kinds = [x.source.kind for x in quantity.leaves if x.source is not None and x.source.file.startswith(FAMILIES)]
-    guessed = sum(kind in GUESSED for kind in kinds)
-    return 1 + (INHERITED - 1) * guessed / len(kinds) if kinds else 1.0
+class Families:
+    """How far a figure rests on parameters of chip families that were carried over instead of fitted."""
+
+    def __init__(self) -> None:
+        self._below: dict[int, int] = {}  # id of a quantity -> one bit for each parameter it rests on
+        self._guessed = 0
+        self._next = 1
+
+    def widening(self, quantity: Quantity) -> float:
+        """1, or up to INHERITED by the share of the family's parameters below that were not fitted to the family."""
+        mask = self._mask(quantity)
+        return 1 + (INHERITED - 1) * (mask & self._guessed).bit_count() / mask.bit_count() if mask else 1.0
+
+    def _mask(self, quantity: Quantity) -> int:
+        known, stack = self._below, [quantity]
+        while stack:
+            inputs = stack[-1].inputs.values()
+            waiting = [x for x in inputs if id(x) not in known]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            top = stack.pop()
+            mask = self._bit(top)
+            for x in inputs:
+                mask |= known[id(x)]
+            known[id(top)] = mask
+        return known[id(quantity)]
+
+    def _bit(self, quantity: Quantity) -> int:
+        source = quantity.source
+        if quantity.formula is not None or source is None or not source.file.startswith(FAMILIES):
+            return 0
+        bit, self._next = self._next, self._next << 1
+        self._guessed |= bit if source.kind in GUESSED else 0
+        return bit

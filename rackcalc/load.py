@@ -441,15 +441,18 @@ def find_rack(name: str) -> tuple[str, str]:
     return read_text(name), name
 
 
-def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = ()) -> Loaded:
-    """A rack from YAML text. sets: PATH=VALUE overrides, applied after the scenario. InputError with every problem."""
+def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = (), above: int = 0) -> Loaded:
+    """A rack from YAML text. sets: PATH=VALUE overrides, applied after the scenario. InputError with every problem.
+
+    above: lines of the file before the text.
+    """
     from rackcalc.claims import malformed_claims
     from rackcalc.gates import written_problems
     from rackcalc.overrides import apply_scenario, apply_set
     from rackcalc.spec.rack import Rack
 
     builder = Builder()
-    root = parse(text, file, builder.problems)
+    root = parse(text, file, builder.problems, above)
     if not isinstance(root.value, dict):
         builder.fail(root, "", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")
         raise InputError(builder.problems)

@@ -8,6 +8,8 @@ from rackcalc.load import part_names
 from rackcalc.quantity import KINDS
 from rackcalc.spec.catalog import CATALOG
 
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
 
 def rack_schema() -> dict[str, Any]:
     """The schema (draft 2020-12) of a rack file. Dimensions of values are checked by rackcalc itself, not here."""
@@ -22,7 +24,7 @@ def rack_schema() -> dict[str, Any]:
         "additionalProperties": overrides,
     }
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$schema": DRAFT,
         "title": "rackcalc rack file",
         **root,
         "$defs": definitions,
@@ -65,7 +67,7 @@ def _reference(cls: type, definitions: dict[str, Any], all_optional: bool = Fals
 def _schema(declared: Declared, definitions: dict[str, Any]) -> dict[str, Any]:
     match declared:
         case Number():
-            return _number(declared)
+            return _number(declared, definitions)
         case Text():
             names = declared.choices or (part_names(declared.catalog) if declared.catalog else ())
             return {"description": declared.doc} | ({"enum": list(names)} if names else {"type": "string"})
@@ -92,9 +94,18 @@ def _schema(declared: Declared, definitions: dict[str, Any]) -> dict[str, Any]:
             return {"type": "array", "description": declared.doc, "items": items}
 
 
-def _number(declared: Number) -> dict[str, Any]:
+def _number(declared: Number, definitions: dict[str, Any]) -> dict[str, Any]:
     example = declared.example or units.DIMENSIONS.get(declared.unit, ("", f"1 {declared.unit}"))[1]
-    plain: dict[str, Any] = {"type": ["string", "number"] if declared.unit == "1" else "string"}
+    name = "Number" if declared.unit == "1" else "Value"
+    definitions.setdefault(name, _ranged({"type": ["string", "number"] if name == "Number" else "string"}))
+    schema: dict[str, Any] = {"description": declared.doc, "examples": [example], "$ref": f"#/$defs/{name}"}
+    if declared.default is not None and declared.default != REQUIRED:
+        schema["default"] = declared.default
+    return schema
+
+
+def _ranged(plain: dict[str, Any]) -> dict[str, Any]:
+    """A number as it is, or with its range and source."""
     text = {"type": "string"}
     ranged = {
         "type": "object",
@@ -109,7 +120,4 @@ def _number(declared: Number) -> dict[str, Any]:
         "required": ["value"],
         "additionalProperties": False,
     }
-    schema: dict[str, Any] = {"description": declared.doc, "examples": [example], "anyOf": [plain, ranged]}
-    if declared.default is not None and declared.default != REQUIRED:
-        schema["default"] = declared.default
-    return schema
+    return {"anyOf": [plain, ranged]}

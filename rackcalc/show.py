@@ -1,7 +1,8 @@
 """Quantities as people read them."""
 
+from rackcalc.errors import failure
 from rackcalc.quantity import Quantity
-from rackcalc.units import show
+from rackcalc.units import UnitError, convert, show
 
 
 def show_value(quantity: Quantity, digits: int = 4) -> str:
@@ -10,6 +11,16 @@ def show_value(quantity: Quantity, digits: int = 4) -> str:
         low, high = float(quantity.value.min()), float(quantity.value.max())
         return f"{show(low, quantity.unit)} .. {show(high, quantity.unit)}"
     return show(float(quantity.value), quantity.unit, absolute=is_temperature(quantity), digits=digits)
+
+
+def in_unit(quantity: Quantity, value: float, unit: str | None) -> float:
+    """A value of the quantity, given in its canonical unit, in the unit asked for. InputError when that cannot be."""
+    if not unit:
+        return value
+    try:
+        return convert(value, quantity.unit, unit, absolute=is_temperature(quantity))
+    except UnitError as error:
+        raise failure(str(error), "--unit") from None
 
 
 def is_temperature(quantity: Quantity) -> bool:

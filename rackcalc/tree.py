@@ -1,10 +1,10 @@
 """Walking a result: dotted paths to the Quantities in nested records and dicts. Every output is such a walk."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from rackcalc.errors import failure
+from rackcalc.errors import InputError, Problem, failure
 from rackcalc.quantity import Quantity
 
 
@@ -32,6 +32,22 @@ def figure(result: Any, path: str) -> Quantity:
 
     near = suggest(path, known)
     raise failure(f"no such figure{near or '; `rackcalc estimate RACK --json` lists them all'}", path=path)
+
+
+def selected(result: Any, paths: Sequence[str]) -> dict[str, Quantity]:
+    """The figures at the paths, or all without any. InputError naming every path that is none."""
+    if not paths:
+        return dict(figures(result))
+    found: dict[str, Quantity] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            found[path] = figure(result, path)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return found
 
 
 def nested(result: Any) -> Any:

@@ -3,7 +3,6 @@
 import csv
 import importlib.metadata
 import io
-import json
 import os
 import pty
 import signal
@@ -11,40 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from program import CLEAN, RACK, out, run, strict
 
+from rackcalc.cli import COMMANDS
 from rackcalc.load import bundled_racks, sources
 
-RACK = bundled_racks()["rack-of-god"]
-SPOILERS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")
-CLEAN = {name: value for name, value in os.environ.items() if name not in SPOILERS}
 ESCAPE = b"\x1b"
-
-
-def run(
-    *arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environment: str
-) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-m", "rackcalc", *arguments]
-    return subprocess.run(
-        command, input=stdin, capture_output=True, timeout=60, check=False, cwd=cwd, env=CLEAN | environment
-    )
-
-
-@cache
-def out(*arguments: str, stdin: bytes = b"", cwd: Path | None = None, **environment: str) -> str:
-    """Standard output of a run that must be fine and have nothing to say beside it. The same run is not run again."""
-    done = run(*arguments, stdin=stdin, cwd=cwd, **environment)
-    assert (done.returncode, done.stderr) == (0, b""), done.stderr.decode()
-    return done.stdout.decode()
-
-
-def strict(text: str) -> Any:
-    """JSON as the standard has it: without NaN and Infinity."""
-    return json.loads(text, parse_constant=lambda word: pytest.fail(f"{word} in JSON"))
+MODELINE = "# yaml-language-server: $schema=rack.schema.json\n"
 
 
 # --- the commands ------------------------------------------------------------------------------------
@@ -98,11 +74,23 @@ def test_schema() -> None:
 def test_init_writes_a_rack_that_works_and_never_over_another(tmp_path: Path) -> None:
     done = run("init", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, b"") and b"rackcalc estimate rack.yaml" in done.stderr
-    assert (tmp_path / "rack.yaml").read_bytes() == RACK.read_bytes()
+    assert (tmp_path / "rack.yaml").read_bytes() == MODELINE.encode() + RACK.read_bytes()
+    assert strict((tmp_path / "rack.schema.json").read_text()) == strict(out("schema"))
     assert out("estimate", "rack.yaml", "--get", "latency.p99", cwd=tmp_path)
     assert run("init", cwd=tmp_path).returncode == 2
-    other = out("init", "-", "--from", "llama70b-8xh100")
-    assert other == bundled_racks()["llama70b-8xh100"].read_text(encoding="utf-8")
+    other = out("init", "-", "--from", "llama70b-8xh100", cwd=tmp_path)
+    assert other == MODELINE + bundled_racks()["llama70b-8xh100"].read_text(encoding="utf-8")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["rack.schema.json", "rack.yaml"]
+
+
+def test_init_without_a_schema_and_beside_one_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "rack.schema.json").write_text("mine")
+    assert run("init", "a.yaml", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "rack.schema.json").read_text() == "mine"
+    (tmp_path / "b").mkdir()
+    assert run("init", "b/rack.yaml", "--no-schema", cwd=tmp_path).returncode == 0
+    assert (tmp_path / "b" / "rack.yaml").read_bytes() == RACK.read_bytes()
+    assert [path.name for path in (tmp_path / "b").iterdir()] == ["rack.yaml"]
 
 
 def test_version_is_that_of_the_installed_package() -> None:
@@ -110,9 +98,7 @@ def test_version_is_that_of_the_installed_package() -> None:
 
 
 def commands() -> list[str]:
-    import rackcalc.cli
-
-    return [command.name or command.callback.__name__ for command in rackcalc.cli.app.registered_commands]  # type: ignore[union-attr]
+    return list(COMMANDS)
 
 
 @pytest.mark.parametrize("command", commands())
@@ -125,11 +111,6 @@ def test_help_of_every_command(command: str) -> None:
 def test_help_names_every_command() -> None:
     text = out("--help")
     assert all(f"  {command} " in text for command in commands())
-
-
-def test_completion_prints_a_script() -> None:
-    done = run("--show-completion", "bash")
-    assert done.returncode == 0 and b"complete" in done.stdout and b"COMPREPLY" in done.stdout
 
 
 # --- exit codes --------------------------------------------------------------------------------------

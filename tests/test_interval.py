@@ -9,11 +9,12 @@ from statistics import NormalDist
 import numpy
 import pytest
 
-from rackcalc import interval, xp
+from rackcalc import interval, orders, xp
 from rackcalc.estimate import estimate
 from rackcalc.formulas.combine import largest, total
-from rackcalc.interval import LEVELS, ORDERS, Draws, intervals, leaf_range, widened
+from rackcalc.interval import Draws, Families, intervals, leaf_range
 from rackcalc.load import load
+from rackcalc.orders import LEVELS, ORDERS
 from rackcalc.quantity import FORMULAS, Quantity, Source, constant, formula
 from rackcalc.tree import figures
 
@@ -142,8 +143,8 @@ def test_shares_and_amounts_stay_in_their_domain():
 def test_levels_are_normal_quantiles_and_hold_both_ends():
     law = NormalDist()
     assert pytest.approx([law.inv_cdf((i + 0.5) / 45) / law.inv_cdf(0.9) for i in range(45)], abs=2e-6) == LEVELS
-    assert LEVELS[interval.TAIL] == -1
-    assert LEVELS[-1 - interval.TAIL] == 1
+    assert LEVELS[orders.TAIL] == -1
+    assert LEVELS[-1 - orders.TAIL] == 1
 
 
 def test_prepared_orders_are_whole_and_hardly_correlate():
@@ -250,8 +251,10 @@ def test_parameters_from_other_families_widen_the_error(forms):
         forms["model"](x=Quantity(1.0, "s", "x", source=Source(kind, file="catalog/families/ada.yaml", line=1)))
         for kind in ("measured", "estimate")
     )
-    assert widened(fitted) == 1
-    assert widened(carried) == interval.INHERITED
+    assert Families().widening(fitted) == 1
+    assert Families().widening(carried) == interval.INHERITED
+    half = total(a=fitted, b=carried, again=fitted)
+    assert Families().widening(half) == pytest.approx((1 + interval.INHERITED) / 2)
 
 
 # --- whole racks -----------------------------------------------------------------------------------------------------
@@ -263,7 +266,7 @@ CHECKED = r"latency\.(service|ttft|tpot)|throughput\.capacity|power\.(chips|it|f
 def brute_force(result, count):
     """Every figure in `count` random draws of all leaves and errors: the same rules, by numpy and by chance."""
     random = numpy.random.default_rng(1)
-    scores, known = {}, {}
+    scores, known, families = {}, {}, Families()
 
     def score(key):
         return scores.setdefault(key, random.standard_normal(count) / NormalDist().inv_cdf(0.9))
@@ -292,7 +295,7 @@ def brute_force(result, count):
                     known[key] = form.function(**inputs)
                     if form.error and not bare:
                         known[key] = known[key] * numpy.exp(
-                            score(form) * interval.WIDTH * form.error * widened(quantity)
+                            score(form) * interval.WIDTH * form.error * families.widening(quantity)
                         )
         return known[key]
 
@@ -350,6 +353,13 @@ def _below(figure):
             seen[id(quantity)] = quantity
             stack.extend(quantity.inputs.values())
     return seen.values()
+
+
+def test_a_figure_has_the_same_interval_whichever_others_are_asked_for(rack):
+    result, found = rack
+    for path, figure in list(figures(result))[::7]:
+        assert intervals(result, {path: figure}) == {path: pytest.approx(found[path], rel=1e-12, nan_ok=True)}
+        assert Draws(result).interval(figure) == pytest.approx(found[path], rel=1e-12, nan_ok=True)
 
 
 def test_the_same_rack_has_the_same_intervals_again():

@@ -1,4 +1,4 @@
-"""The JSON Schema of rack files, and the declarations it is made from."""
+"""The JSON Schemas of rack files and outputs, and the declarations they are made from."""
 
 import dataclasses
 import importlib
@@ -6,15 +6,18 @@ import json
 import pkgutil
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from program import out, run, strict
 
 import rackcalc.spec
 from rackcalc.fields import declarations
+from rackcalc.schemas import SCHEMAS, schema_of
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 MODULES = [
@@ -129,7 +132,86 @@ def test_every_word_of_the_schema_is_described(schema: Any) -> None:
     silent = [
         f"{name}.{key}"
         for name, item in objects.items()
-        for key, value in item["properties"].items()
+        for key, value in item.get("properties", {}).items()
         if not value.get("description")
     ]
     assert len(objects) > 20 and not silent
+
+
+# --- outputs -----------------------------------------------------------------------------------------
+
+OUTPUTS = [name for name in SCHEMAS if name != "rack"]
+
+
+def judge(name: str) -> jsonschema.Draft202012Validator:
+    """The published schema of that name, ready to judge."""
+    text = (files("rackcalc.schemas") / f"{name}.json").read_text(encoding="utf-8")
+    return jsonschema.Draft202012Validator(json.loads(text))
+
+
+def complaints(name: str, document: Any) -> list[str]:
+    return [f"{error.json_path}: {error.message}" for error in judge(name).iter_errors(document)]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_published_schema_is_that_of_today(name: str) -> None:
+    assert judge(name).schema == schema_of(name) == strict(out("schema", name)), "`make schemas` brings it up to date"
+    jsonschema.Draft202012Validator.check_schema(schema_of(name))
+
+
+def test_schemas_are_published_and_no_others() -> None:
+    published = {path.name for path in Path(str(files("rackcalc.schemas"))).glob("*.json")}
+    assert published == {f"{name}.json" for name in SCHEMAS}
+    refused = run("schema", "racks")
+    assert refused.returncode == 2 and b"did you mean rack?" in refused.stderr
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("options", [[], ["--no-interval"], ["--get", "latency.p99"]], ids=["whole", "bare", "one"])
+def test_report_is_as_its_schema_says(path: Path, options: list[str]) -> None:
+    report = strict(out("estimate", str(path), "--json", *options))
+    assert complaints("estimate", report) == [] and complaints("line", report) == []
+    assert complaints("estimate", [report, report]) == []
+
+
+def test_what_never_ends_is_as_the_schema_says() -> None:
+    report = strict(out("estimate", "rack-of-god", "--json", "--set", "latency_value.baseline=1 us"))
+    assert report["roi"]["payback"]["value"] is None and complaints("estimate", report) == []
+    del report["roi"]["payback"]["reason"]
+    assert complaints("estimate", report)
+
+
+def test_lines_and_problems_are_as_their_schemas_say() -> None:
+    done = run("estimate", "-", "--format", "jsonl", "--error-format", "json", stdin=b"nowhere\nbert-a100\n{}\n")
+    lines = [strict(line) for line in done.stdout.decode().splitlines()]
+    assert len(lines) == 3 and [complaints("line", line) for line in lines] == [[], [], []]
+    assert complaints("estimate", lines[0]) and complaints("problems", strict(done.stderr.decode())) == []
+
+
+SPOILT: dict[str, Any] = {
+    "another version": lambda report: report.update(schema="rackcalc.estimate/2"),
+    "no version": lambda report: report.pop("schema"),
+    "a section that does not exist": lambda report: report.update(latncy=report["latency"]),
+    "a figure that does not exist": lambda report: report["latency"].update(p42=report["latency"]["p99"]),
+    "a bare number": lambda report: report["latency"].update(p99=1.0),
+    "a number as text": lambda report: report["latency"]["p99"].update(value="1.0"),
+    "no unit": lambda report: report["latency"]["p99"].pop("unit"),
+    "a kind that does not exist": lambda report: report["latency"]["p99"].update(kind="rumour"),
+    "half an interval": lambda report: report["latency"]["p99"].pop("low"),
+    "notes that are no list": lambda report: report.update(notes="none"),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT.values(), ids=SPOILT)
+def test_a_spoilt_report_is_not_as_its_schema_says(spoil: Any) -> None:
+    report = strict(out("estimate", "bert-a100", "--json"))
+    assert complaints("estimate", report) == []
+    spoil(report)
+    assert complaints("estimate", report)
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_every_reference_of_an_output_leads_somewhere(name: str) -> None:
+    schema = schema_of(name)
+    used = {part.partition('"')[0] for part in json.dumps(schema).split("#/$defs/")[1:]}
+    assert used == set(schema.get("$defs", {}))

@@ -1,11 +1,11 @@
 """rackcalc estimate: compute racks and show every figure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from rackcalc import units
+from rackcalc.commands import complete
 from rackcalc.commands.options import (
     ErrorFormatOption,
     JsonOption,
@@ -14,31 +14,46 @@ from rackcalc.commands.options import (
     ScenarioOption,
     SetOption,
 )
-from rackcalc.console import emit, use_error_format, write
+from rackcalc.console import Report, emit, leave, use_error_format, write
 from rackcalc.errors import InputError, Problem, failure
 from rackcalc.estimate import estimate as computed
-from rackcalc.load import find_rack, load_text, suggest
+from rackcalc.load import load_text, suggest
+from rackcalc.many import STDIN, Source, from_file, many
 from rackcalc.render import FORMATS, format_of, renderer
-from rackcalc.show import is_temperature
+from rackcalc.render.env import PREFIX
+from rackcalc.show import in_unit
 from rackcalc.tree import figure
+
+Attempt = tuple[str, str, Any]  # what the rack is called, the scenario, and the estimate or an InputError
+BY_PATH = ("json", "jsonl", "csv", "env")  # formats that can be narrowed by --get
 
 
 def estimate(
     racks: RacksArgument,
-    format_: Annotated[str, typer.Option("--format", metavar="table|json|jsonl|csv|markdown")] = "table",
+    format_: Annotated[
+        str, typer.Option("--format", metavar="|".join(FORMATS), autocompletion=complete.one_of(*FORMATS))
+    ] = "table",
     json: JsonOption = False,
     get: Annotated[
-        list[str] | None, typer.Option("--get", metavar="PATH", help="Print one bare number. Repeatable: one a line.")
+        list[str] | None,
+        typer.Option(
+            "--get",
+            metavar="PATH",
+            help="Print one bare number; in json, jsonl, csv, env only this. Repeatable.",
+            autocompletion=complete.paths,
+        ),
     ] = None,
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Unit for --get, such as ms.")] = None,
+    prefix: Annotated[
+        str, typer.Option("--prefix", metavar="NAME", help="How the names of --format env begin.")
+    ] = PREFIX,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     output: OutputOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
     interval: Annotated[
-        bool | None,
-        typer.Option("--interval/--no-interval", help="80 % intervals; the table of one rack shows them unasked."),
-    ] = None,
+        bool, typer.Option("--interval/--no-interval", help="80 % intervals; in tables, of a single rack.")
+    ] = True,
     colour: Annotated[
         bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")
     ] = None,
@@ -47,46 +62,100 @@ def estimate(
     """Run `rackcalc estimate`."""
     use_error_format(error_format)
     name = chosen_format("json" if json else format_)
-    targets = [(file, format_of_file(file)) for file in output or ()]
-    if unit and not get:
-        raise failure("--unit goes with --get")
-    reports = estimates_of(once(racks), scenario or [""], set_ or ())
-    if get:
-        emit(bare_numbers(reports, get, unit))
+    targets = [(file, format_of_file(file)) for file in output or () if file != "-"]  # standard output has it anyway
+    refuse_unused(name, get, unit, prefix)
+    asked = once(racks), scenario or [""], set_ or ()
+    view: dict[str, Any] = {"interval": interval}
+    if get and name in BY_PATH:
+        view["paths"] = get
+    if name == "env":
+        view |= {"unit": unit, "prefix": prefix}
+    if name == "jsonl":
+        reports = streamed(*asked, keep=bool(targets), **view)
     else:
-        emit(rendered(reports, name, colour, everything, interval))
+        reports = estimates_of(*asked)
+        if get and name == "table":
+            emit(bare_numbers(reports, get, unit))
+        else:
+            emit(rendered(reports, name, colour, everything, **view))
     for file, file_format in targets:
-        write(file, rendered(reports, file_format, False, everything, interval))
+        write(file, rendered(reports, file_format, False, everything, interval=interval))
 
 
-def estimates_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]) -> list[Any]:
-    """Every rack in every scenario, each file read once. InputError with the problems of all of them."""
-    reports: list[Any] = []
-    problems: list[Problem] = []
-    for rack in racks:
+def refuse_unused(name: str, get: Sequence[str] | None, unit: str | None, prefix: str) -> None:
+    """InputError for options that the format could only ignore."""
+    if get and name not in ("table", *BY_PATH):
+        raise failure(f"--get goes with {', '.join(BY_PATH)}, and without --format prints bare numbers")
+    if unit and not (get and name in ("table", "env")):
+        raise failure("--unit goes with --get, for bare numbers and env; other formats have canonical units")
+    if prefix != PREFIX and name != "env":
+        raise failure("--prefix goes with --format env")
+
+
+def attempts(sources: Iterable[Source], scenarios: Sequence[str], sets: Sequence[str]) -> Iterator[Attempt]:
+    """Every rack in every scenario, one after the other, each read once: its estimate, or why there is none."""
+    for shown, read in sources:
         try:
-            text, shown = find_rack(rack)
+            text, file, above = read()
         except InputError as error:
-            problems += error.problems
+            yield from ((shown, scenario, error) for scenario in scenarios)
             continue
         for scenario in scenarios:
             try:
-                reports.append(computed(load_text(text, shown, scenario, sets)))
+                yield shown, scenario, computed(load_text(text, file, scenario, sets, above))
             except InputError as error:
-                problems += error.problems
+                yield shown, scenario, error
+
+
+def estimates_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]) -> list[Any]:
+    """Every rack in every scenario. InputError with the problems of all of them."""
+    reports: list[Any] = []
+    problems: list[Problem] = []
+    for _, _, made in attempts(map(from_file, racks), scenarios, sets):
+        if isinstance(made, InputError):
+            problems += made.problems
+        else:
+            reports.append(made)
     if problems:
         raise InputError(problems)
     return reports
 
 
-def rendered(reports: Sequence[Any], name: str, colour: bool | None, everything: bool, interval: bool | None) -> str:
-    """Estimates in the named format."""
+def streamed(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str], keep: bool, **view: Any) -> list[Any]:
+    """A line for every rack in every scenario as soon as it is computed, on standard output; the estimates, if kept.
+
+    A rack that cannot be computed has a line that says why, and the others go on; then exit code 2, after the last.
+    """
+    from rackcalc.render import jsonl
+
+    said, kept, empty = Report(), [], True
+    for rack, scenario, made in attempts(many(racks), scenarios, sets):
+        empty = False
+        try:
+            if isinstance(made, InputError):
+                raise made
+            emit(jsonl.render([made], **view))
+            kept += [made] if keep else []
+        except InputError as error:
+            emit(jsonl.refused(rack, scenario, error.problems))
+            said.add(error.problems)
+    if empty:
+        raise failure("is empty: no rack, and no name of one", STDIN)
+    if said.count:
+        said.close()
+        leave(2)
+    return kept
+
+
+def rendered(
+    reports: Sequence[Any], name: str, colour: bool | None = None, everything: bool = False, **view: Any
+) -> str:
+    """Estimates in the named format. view: what of them, as the format's render takes it."""
     if name == "table":
         from rackcalc.render import table  # rich takes as long as all the rest
 
-        return table.render(reports, colour, everything, interval is not False)
-    render = renderer(name)
-    return render(reports, interval=True) if interval else render(reports)
+        return table.render(reports, colour, everything, view["interval"])
+    return renderer(name)(reports, **view)
 
 
 def bare_numbers(reports: Sequence[Any], paths: Sequence[str], unit: str | None) -> str:
@@ -97,14 +166,9 @@ def bare_numbers(reports: Sequence[Any], paths: Sequence[str], unit: str | None)
         for path in paths:
             try:
                 found = figure(report, path)
-                value = float(found.value)
-                if unit:
-                    value = units.convert(value, found.unit, unit, absolute=is_temperature(found))
-                lines.append(f"{value:.12g}\n")
+                lines.append(f"{in_unit(found, float(found.value), unit):.12g}\n")
             except InputError as error:
                 problems += error.problems
-            except units.UnitError as error:
-                problems.append(Problem("--unit", 0, 0, path, str(error)))
     if problems:
         raise InputError(problems)
     return "".join(lines)

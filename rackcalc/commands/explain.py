@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from rackcalc import explain as explanation
+from rackcalc.commands import complete
 from rackcalc.commands.options import (
     ErrorFormatOption,
     JsonOption,
@@ -19,7 +20,9 @@ from rackcalc.console import as_json, emit, use_error_format
 
 def explain(
     rack: RackArgument,
-    path: Annotated[str, typer.Argument(metavar="PATH", help="A figure, such as latency.p99.")],
+    path: Annotated[
+        str, typer.Argument(metavar="PATH", help="A figure, such as latency.p99.", autocompletion=complete.paths)
+    ],
     depth: Annotated[int, typer.Option("--depth", min=0, help="Levels of inputs to follow.")] = 99,
     json: JsonOption = False,
     set_: SetOption = None,

@@ -1,29 +1,43 @@
-"""rackcalc init: a first rack file."""
+"""rackcalc init: a first rack file, and what an editor needs to check it."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rackcalc.console import emit, note, write
+from rackcalc.commands import complete
+from rackcalc.console import as_json, emit, note, write
 from rackcalc.errors import failure
 from rackcalc.load import bundled_racks, suggest
+from rackcalc.schema import rack_schema
+
+SCHEMA = "rack.schema.json"
+MODELINE = f"# yaml-language-server: $schema={SCHEMA}\n"
 
 
 def init(
     file: Annotated[str, typer.Argument(metavar="[FILE]", help="Where to write it; - for stdout.")] = "rack.yaml",
-    example: Annotated[str, typer.Option("--from", metavar="RACK", help="Bundled rack to start from.")] = "rack-of-god",
+    example: Annotated[
+        str,
+        typer.Option("--from", metavar="RACK", help="Bundled rack to start from.", autocompletion=complete.bundled),
+    ] = "rack-of-god",
+    schema: Annotated[
+        bool, typer.Option("--schema/--no-schema", help=f"Also {SCHEMA}, and the line that leads an editor to it.")
+    ] = True,
 ) -> None:
     """Run `rackcalc init`."""
-
     racks = bundled_racks()
     if example not in racks:
         raise failure(f'no bundled rack "{example}"{suggest(example, racks)}')
-    text = racks[example].read_text(encoding="utf-8")
+    text = (MODELINE if schema else "") + racks[example].read_text(encoding="utf-8")
     if file == "-":
         emit(text)
         return
     if Path(file).exists():
         raise failure("exists already; name another file", file)
     write(file, text)
+    beside = Path(file).parent / SCHEMA
+    if schema and not beside.exists():
+        write(str(beside), as_json(rack_schema()))
+        note(f"wrote {beside}, for editors")
     note(f"wrote {file}; next: rackcalc estimate {file}")

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from rackcalc import explain as explanation
+from rackcalc.commands import complete
 from rackcalc.commands.options import JsonOption
 from rackcalc.console import as_json, emit
 from rackcalc.errors import InputError, Problem
@@ -14,7 +15,10 @@ from rackcalc.render import figures
 
 
 def link(
-    link_name: Annotated[str, typer.Argument(metavar="LINK", help="A link of the catalog, such as nvlink5.")],
+    link_name: Annotated[
+        str,
+        typer.Argument(metavar="LINK", help="A link of the catalog, such as nvlink5.", autocompletion=complete.links),
+    ],
     size: Annotated[str, typer.Argument(metavar="SIZE", help='Bytes to move, such as "64 MiB".')],
     other_load: Annotated[
         str, typer.Option("--other-load", metavar="SHARE", help="Share of the link that is taken.")

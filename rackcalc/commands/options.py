@@ -5,23 +5,41 @@ from typing import Annotated, Any
 
 import typer
 
+from rackcalc.commands import complete
 from rackcalc.errors import failure
 
 RackArgument = Annotated[
-    str, typer.Argument(metavar="RACK", help="A rack file, a bundled rack's name, or - for stdin.")
+    str,
+    typer.Argument(
+        metavar="RACK", help="A rack file, a bundled rack's name, or - for stdin.", autocompletion=complete.racks
+    ),
 ]
-RacksArgument = Annotated[list[str], typer.Argument(metavar="RACK...", help="Rack files, bundled racks' names, or -.")]
+RacksArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="RACK...", help="Rack files, bundled racks' names, or -.", autocompletion=complete.racks),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PATH=VALUE", help='Override a value: --set "workload.batch=8". Repeatable.'),
 ]
 ScenarioOption = Annotated[
     list[str] | None,
-    typer.Option("--scenario", metavar="NAME", help="Apply a scenario of the file. Repeatable: side by side."),
+    typer.Option(
+        "--scenario",
+        metavar="NAME",
+        help="Apply a scenario of the file. Repeatable: side by side.",
+        autocompletion=complete.scenarios,
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 ErrorFormatOption = Annotated[
-    str, typer.Option("--error-format", metavar="text|json|github", help="How problems with the input are written.")
+    str,
+    typer.Option(
+        "--error-format",
+        metavar="text|json|github",
+        help="How problems with the input are written.",
+        autocompletion=complete.one_of("text", "json", "github"),
+    ),
 ]
 OutputOption = Annotated[
     list[str] | None,

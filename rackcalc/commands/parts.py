@@ -4,15 +4,22 @@ from typing import Annotated
 
 import typer
 
+from rackcalc.commands import complete
 from rackcalc.commands.options import JsonOption
 from rackcalc.console import as_json, emit
 from rackcalc.render import catalog
 
 
 def parts(
-    kind: Annotated[str | None, typer.Argument(metavar="[KIND]", help="gpus, lpus, links, models, ...")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="[KIND]", help="gpus, lpus, links, models, ...", autocompletion=complete.kinds),
+    ] = None,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One part, with all its values and sources.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="One part, with all its values and sources.", autocompletion=complete.parts
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from importlib import import_module
 
-# name -> (module with a render(reports, interval=False) -> str function, file endings that select it)
+# name -> (module with a render(reports, interval=True) -> str function, file endings that select it)
 FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "table": ("rackcalc.render.table", (".txt",)),
     "json": ("rackcalc.render.json", (".json",)),
     "jsonl": ("rackcalc.render.jsonl", (".jsonl", ".ndjson")),
     "csv": ("rackcalc.render.csv", (".csv",)),
+    "env": ("rackcalc.render.env", (".env",)),
     "markdown": ("rackcalc.render.markdown", (".md", ".markdown")),
 }
 

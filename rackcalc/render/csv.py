@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from rackcalc.render.json import intervals_of
-from rackcalc.tree import figures
+from rackcalc.tree import selected
 
 
-def render(reports: Sequence[Any], interval: bool = False) -> str:
-    """Columns rack, scenario, path, value, unit, kind; with interval also low, high (80 %)."""
+def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] = ()) -> str:
+    """Columns rack, scenario, path, value, unit, kind; with interval also low, high (80 %). paths: figures wanted."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["rack", "scenario", "path", "value", "unit", "kind", *(["low", "high"] if interval else [])])
     for report in reports:
-        known = intervals_of(report) if interval else {}
-        for path, quantity in figures(report):
+        wanted = selected(report, paths)
+        known = intervals_of(report, wanted if paths else None) if interval else {}
+        for path, quantity in wanted.items():
             writer.writerow(
                 [report.name, report.scenario, path, repr(float(quantity.value)), quantity.unit, quantity.kind]
                 + [repr(end) for end in known.get(path, ())]

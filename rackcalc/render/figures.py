@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from rackcalc.quantity import Quantity
-from rackcalc.render.json import leaf
+from rackcalc.render.json import leaf, placed
 from rackcalc.show import show_value
 from rackcalc.tree import figures, nested
 
@@ -17,10 +16,4 @@ def as_text(result: Any, title: str) -> str:
 
 def as_data(result: Any) -> Any:
     """The result as nested mappings of {value, unit, kind}."""
-
-    def convert(node: Any) -> Any:
-        if isinstance(node, Quantity):
-            return leaf(node)
-        return {name: convert(value) for name, value in node.items()} if isinstance(node, dict) else node
-
-    return convert(nested(result))
+    return placed(nested(result), {path: leaf(quantity) for path, quantity in figures(result)})

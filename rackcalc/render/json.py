@@ -1,13 +1,13 @@
 """Estimates as JSON: canonical units with the unit in the data, a schema version, never NaN."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
 from rackcalc import __version__
 from rackcalc.quantity import Quantity
-from rackcalc.tree import nested
+from rackcalc.tree import nested, selected
 
 SCHEMA = "rackcalc.estimate/1"
 
@@ -23,29 +23,36 @@ def leaf(quantity: Quantity, ends: tuple[float, float] | None = None) -> dict[st
     return data
 
 
-def document(estimate: Any, interval: bool = False) -> dict[str, Any]:
-    """One estimate as plain data, figures under their dotted paths as nested mappings. interval: with low and high."""
-    known = intervals_of(estimate) if interval else {}
+def document(estimate: Any, interval: bool = True, paths: Sequence[str] = ()) -> dict[str, Any]:
+    """One estimate as plain data, figures under their dotted paths as nested mappings.
 
-    def convert(node: Any, path: str = "") -> Any:
-        if isinstance(node, Quantity):
-            return leaf(node, known.get(path))
-        if isinstance(node, dict):
-            return {name: convert(value, f"{path}.{name}" if path else name) for name, value in node.items()}
+    interval: with low and high, the 80 % interval. paths: of the figures wanted; all without any.
+    """
+    wanted = selected(estimate, paths)
+    known = intervals_of(estimate, wanted if paths else None) if interval else {}
+    leaves = {path: leaf(quantity, known.get(path)) for path, quantity in wanted.items()}
+    return {"schema": SCHEMA, "rackcalc": __version__} | placed(nested(estimate), leaves) | {"notes": [*estimate.notes]}
+
+
+def placed(node: Any, leaves: Mapping[str, Any], path: str = "") -> Any:
+    """Nested groups with the leaves at their paths; groups that have none are left out."""
+    if isinstance(node, Quantity):
+        return leaves.get(path)
+    if not isinstance(node, dict):
         return node
+    items = {name: placed(value, leaves, f"{path}.{name}" if path else name) for name, value in node.items()}
+    kept = {name: value for name, value in items.items() if value is not None}
+    return kept if not path or any(isinstance(value, dict) for value in kept.values()) else None
 
-    head = {"schema": SCHEMA, "rackcalc": __version__}
-    return head | convert(nested(estimate)) | {"notes": list(estimate.notes)}
 
-
-def intervals_of(estimate: Any) -> dict[str, tuple[float, float]]:
-    """80 % intervals by path; the module is read only when somebody asks."""
+def intervals_of(estimate: Any, wanted: Mapping[str, Quantity] | None) -> dict[str, tuple[float, float]]:
+    """80 % intervals by path, of all figures or those wanted; the module is read only when somebody asks."""
     from rackcalc.interval import intervals
 
-    return intervals(estimate)
+    return intervals(estimate, wanted)
 
 
-def render(reports: Sequence[Any], interval: bool = False) -> str:
+def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] = ()) -> str:
     """One object for one estimate, an array for several."""
-    documents = [document(report, interval) for report in reports]
+    documents = [document(report, interval, paths) for report in reports]
     return json.dumps(documents[0] if len(documents) == 1 else documents, indent=2) + "\n"

@@ -4,9 +4,20 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from rackcalc import __version__
+from rackcalc.console import as_data
+from rackcalc.errors import Problem
 from rackcalc.render.json import document
 
+REFUSED = "rackcalc.refused/1"
 
-def render(reports: Sequence[Any], interval: bool = False) -> str:
+
+def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] = ()) -> str:
     """One line per estimate."""
-    return "".join(json.dumps(document(report, interval)) + "\n" for report in reports)
+    return "".join(json.dumps(document(report, interval, paths)) + "\n" for report in reports)
+
+
+def refused(rack: str, scenario: str, problems: Sequence[Problem]) -> str:
+    """The line of a rack that cannot be computed, so that there is a line for every rack asked for."""
+    head = {"schema": REFUSED, "rackcalc": __version__, "rack": rack, "scenario": scenario}
+    return json.dumps(head | {"problems": [as_data(problem) for problem in problems]}) + "\n"

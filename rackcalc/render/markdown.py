@@ -13,7 +13,7 @@ def escape(text: str) -> str:
     return text.replace("\n", " ")
 
 
-def render(reports: Sequence[Any], interval: bool = False) -> str:
+def render(reports: Sequence[Any], interval: bool = True) -> str:
     """One table per section, one column per estimate. interval: of a single one, with its 80 % intervals."""
     lines: list[str] = []
     section = ""

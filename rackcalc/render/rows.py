@@ -103,7 +103,7 @@ def with_intervals(lines: Sequence[Row], report: Any) -> list[Row]:
     """The rows of one estimate with a second cell, the 80 % interval."""
     from rackcalc.interval import Draws
 
-    draws, table = Draws(), dict(figures(report))
+    draws, table = Draws(report), dict(figures(report))
     return [
         replace(row, cells=(*row.cells, between(row.path, table[row.path], draws.interval(table[row.path]))))
         for row in lines

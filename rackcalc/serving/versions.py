@@ -1,7 +1,7 @@
 """Versions of serving engines: fixed times shrink from release to release."""
 
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 
 from rackcalc.quantity import constant
 from rackcalc.spec.runtimes import Runtime
@@ -22,7 +22,7 @@ def number_of(version: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-@cache
+@lru_cache(maxsize=64)  # a stream of racks brings a new runtime each
 def dated(runtime: Runtime, version: str) -> Runtime:
     """The runtime at a version: as old as the latest listed release that is not newer; unlisted: the reference."""
     engine = runtime.engine

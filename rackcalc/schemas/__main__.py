@@ -1,0 +1,5 @@
+"""`make schemas`."""
+
+from rackcalc.schemas import write_all
+
+write_all()

@@ -1,0 +1,173 @@
+"""docs/ci and the README's block: each is run as far as it goes without the service, in a repository with a change."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from documents import ROOT, blocks
+from program import CLEAN, RACK, out
+
+CI = ROOT / "docs" / "ci"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DEARER = ("lpu: 250000 USD", "lpu: 650000 USD")
+needs_baseline = pytest.mark.skipif(
+    "--baseline" not in out("check", "--help"), reason="check has no --baseline, -o and --summary yet"
+)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A clone on a branch of its own, with the rack on main behind it, `rackcalc` and a `pip` that does nothing."""
+    origin, clone, programs = tmp_path / "origin", tmp_path / "clone", tmp_path / "programs"
+    for folder in (origin, programs):
+        folder.mkdir()
+    (programs / "rackcalc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rackcalc "$@"\n')
+    (programs / "pip").write_text('#!/bin/sh\n[ "$*" = "install rackcalc" ]\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    (origin / "rack.yaml").write_bytes(RACK.read_bytes())
+    git = "git -c user.name=a -c user.email=a@example.com -c init.defaultBranch=main"
+    done = run(f"{git} init -q && {git} add . && {git} commit -qm rack", origin)
+    assert done.returncode == 0, done.stderr
+    assert run(f"git clone -q {origin} {clone} && cd {clone} && git checkout -qb change", tmp_path).returncode == 0
+    return clone
+
+
+def run(script: str, folder: Path, shell: str = "bash -e -c", **environment: str) -> subprocess.CompletedProcess[str]:
+    path = {"PATH": f"{folder.parent / 'programs'}{os.pathsep}{CLEAN['PATH']}"}
+    return subprocess.run(
+        [*shlex.split(shell), script],
+        cwd=folder, env=CLEAN | path | environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def change(folder: Path, old: str, new: str) -> None:
+    text = (folder / "rack.yaml").read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    (folder / "rack.yaml").write_text(text.replace(old, new), encoding="utf-8")
+
+
+def steps(workflow: Any) -> Iterator[str]:
+    """The scripts of a GitHub workflow; the other steps must be actions with a version."""
+    assert set(workflow) == {True, "jobs"} | ({"name"} & set(workflow)), "YAML 1.1 reads `on` as true"
+    for job in workflow["jobs"].values():
+        assert job["runs-on"]
+        for step in job["steps"]:
+            assert ("run" in step) != bool(re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", ""))), step
+            if "run" in step:
+                yield step["run"]
+
+
+def outcome(scripts: Iterator[str] | list[str], folder: Path, **environment: str) -> tuple[int, str]:
+    """Code of the first step that fails, or 0, and what was said."""
+    said = ""
+    for script in scripts:
+        done = run(script, folder, **environment)
+        said += done.stdout + done.stderr
+        if done.returncode:
+            return done.returncode, said
+    return 0, said
+
+
+def github(folder: Path) -> tuple[int, str]:
+    page = folder.parent / "summary.md"
+    workflow = yaml.safe_load((CI / "github.yml").read_text(encoding="utf-8"))
+    assert workflow[True] == ["pull_request"]
+    return outcome(steps(workflow), folder, GITHUB_BASE_REF="main", GITHUB_STEP_SUMMARY=str(page))
+
+
+def gitlab(folder: Path) -> tuple[int, str]:
+    (job,) = yaml.safe_load((CI / "gitlab.yml").read_text(encoding="utf-8")).values()
+    assert set(job) == {"image", "rules", "script", "artifacts"}
+    return outcome(job["script"], folder, CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main")
+
+
+def script(folder: Path) -> tuple[int, str]:
+    done = run(str(CI / "gates.sh") + " rack.yaml", folder, "sh -c")
+    assert not list(folder.glob(".base*"))
+    return done.returncode, done.stdout + done.stderr
+
+
+@needs_baseline
+@pytest.mark.parametrize("service", [github, gitlab, script])
+def test_a_job_passes_then_fails_with_reports(service: Any, checkout: Path) -> None:
+    code, said = service(checkout)
+    assert code == 0, said
+    assert {"gates.xml", "gates.md"} <= {path.name for path in checkout.iterdir()}
+    change(checkout, *DEARER)
+    code, said = service(checkout)
+    assert code == 3 and "delta(cost.tco)" in said, said
+    assert "delta(cost.tco)" in (checkout / "gates.md").read_text(encoding="utf-8")
+    assert "<failure" in (checkout / "gates.xml").read_text(encoding="utf-8")
+    change(checkout, "batch: 1", "batch: -1")
+    assert service(checkout)[0] == 2
+
+
+@needs_baseline
+@pytest.mark.parametrize("service", [github, gitlab, script])
+def test_a_rack_that_is_new_is_its_own_baseline(service: Any, checkout: Path) -> None:
+    gone = "git rm -q --cached rack.yaml && git -c user.name=a -c user.email=a@example.com commit -qm gone"
+    moved = "git push -qf origin HEAD:other && git -C ../origin checkout -q other && git -C ../origin branch -f main"
+    done = run(f"{gone} && {moved} && git fetch -q", checkout)
+    assert done.returncode == 0, done.stderr
+    code, said = service(checkout)
+    assert code == 0, said
+
+
+@needs_baseline
+def test_the_summary_page_shows_the_gates(checkout: Path) -> None:
+    assert github(checkout)[0] == 0
+    assert "latency.p99" in (checkout.parent / "summary.md").read_text(encoding="utf-8")
+
+
+def test_the_block_of_the_readme_is_a_gate(checkout: Path) -> None:
+    (block,) = (lines for _, lines in blocks(README, "yaml") if lines[0].startswith("# .github/workflows/"))
+    scripts = list(steps(yaml.safe_load("\n".join(block))))
+    assert outcome(scripts, checkout)[0] == 0
+    change(checkout, *DEARER)
+    code, said = outcome(scripts, checkout)
+    assert code == 3 and "FAIL cost.capex" in said, said
+    change(checkout, "batch: 1", "batch: -1")
+    code, said = outcome(scripts, checkout)
+    assert code == 2 and re.search(r"^::error file=rack.yaml,line=\d+,col=\d+::workload.batch", said, re.MULTILINE), (
+        said
+    )
+
+
+# --- pre-commit --------------------------------------------------------------------------------------
+
+HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
+
+
+def hook(name: str, folder: Path, *files: str) -> subprocess.CompletedProcess[str]:
+    """A hook as pre-commit runs it: its entry, split as a shell would, and the files."""
+    return run(shlex.join([*shlex.split(HOOKS[name]["entry"]), *files]), folder)
+
+
+def test_hooks_are_whole_and_the_example_names_them() -> None:
+    for found in HOOKS.values():
+        assert {"id", "name", "entry", "language", "files"} <= set(found) and found["language"] == "python"
+        assert re.search(found["files"], "racks/rack-a.yaml") and not re.search(found["files"], "racks/notes.yaml")
+    (repository,) = yaml.safe_load((CI / "pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
+    assert {"repo", "rev", "hooks"} == set(repository)
+    assert {used["id"] for used in repository["hooks"]} == set(HOOKS)
+
+
+def test_hooks_judge_every_file(checkout: Path) -> None:
+    (checkout / "rack-b.yaml").write_bytes(RACK.read_bytes())
+    for name in HOOKS:
+        assert hook(name, checkout, "rack.yaml", "rack-b.yaml").returncode == 0
+    change(checkout, "latency.p99 > 2 ms", "latency.p99 > 1 ms")
+    assert hook("rackcalc-estimate", checkout, "rack.yaml", "rack-b.yaml").returncode == 0
+    done = hook("rackcalc-check", checkout, "rack.yaml", "rack-b.yaml")
+    assert done.returncode == 3 and done.stdout.count("FAIL latency.p99") == 1
+    change(checkout, "batch: 1", "batch: -1")
+    for name in HOOKS:
+        assert hook(name, checkout, "rack.yaml", "rack-b.yaml").returncode == 2
