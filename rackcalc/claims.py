@@ -105,7 +105,8 @@ class _Racks:
         if scenario not in self.known:
             loaded = load_text(self.text, self.file, scenario, self.sets)
             try:
-                self.known[scenario] = dict(figures(estimate(loaded))), Draws()
+                result = estimate(loaded)
+                self.known[scenario] = dict(figures(result)), Draws(result)
             except InputError as error:
                 if not scenario:
                     raise

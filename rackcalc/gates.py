@@ -178,7 +178,7 @@ def evaluate(
     """
     from rackcalc.interval import Draws
 
-    known, draws = dict(figures(result)), Draws()
+    known, draws = dict(figures(result)), Draws(result)
     problems, verdicts = [], []
     for condition in gates:
         try:
