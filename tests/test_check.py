@@ -474,7 +474,7 @@ def some_baseline(chance: random.Random) -> str:
 def test_ten_thousand_gates_and_baselines_pass_nothing_they_should_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """No text crashes; what passes has a number now, one in the baseline of the same unit, and is within the limit."""
     draws = Draws()
-    monkeypatch.setattr("rackcalc.interval.Draws", lambda: draws)  # it is the same estimate ten thousand times
+    monkeypatch.setattr("rackcalc.interval.Draws", lambda result: draws)  # it is the same estimate ten thousand times
     chance, once = random.Random(1), cache(lambda text: formers(text, "old.json"))
     known = dict(figures(NOW))
     passed = 0
