@@ -13,6 +13,7 @@ nan = math.nan
 pi = math.pi
 
 _SCALARS = (float, int, bool)
+_WORDS = (*_SCALARS, str)
 
 
 def _numpy() -> Any:
@@ -46,8 +47,8 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """a where the condition holds, else b; both are always evaluated."""
-    if isinstance(condition, bool) and isinstance(a, _SCALARS) and isinstance(b, _SCALARS):
+    """a where the condition holds, else b; both are always evaluated. Numbers or words."""
+    if isinstance(condition, bool) and isinstance(a, _WORDS) and isinstance(b, _WORDS):
         return a if condition else b
     return _numpy().where(condition, a, b)
 
