@@ -71,6 +71,12 @@ def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
 
 def unknown_step(path: str) -> str:
     """Why a dotted path names nothing in a rack file; "" when it does name something."""
+    found = declared_at(path)
+    return found if isinstance(found, str) else ""
+
+
+def declared_at(path: str) -> Any:
+    """What a dotted path of a rack file declares: a Number, Text, Part, Section, ...; a str says why it names nothing."""
     from rackcalc.spec.rack import Rack
 
     current: Any = Section(Rack, "a rack")
@@ -100,4 +106,4 @@ def unknown_step(path: str) -> str:
         else:
             return f'nothing can be set below "{before}" in {path!r}'
         before = step
-    return ""
+    return current

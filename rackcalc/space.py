@@ -1,0 +1,282 @@
+"""A rack with some of its values varied: every point of that space has the figures that its estimate would have.
+
+The varied numbers are arrays, each axis on its own dimension. Where the calculation has to decide by a value or a word
+(a part, a split, a count that decides what is built), that axis cannot be an array: one Program is recorded for each of
+its values. Which axes these are shows itself while recording, because an array has no single truth value.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rackcalc.errors import InputError, failure
+from rackcalc.estimate import compute
+from rackcalc.feasible import Chain, is_number
+from rackcalc.load import Loaded, load_text, suggest
+from rackcalc.program import Program, Run
+from rackcalc.quantity import Quantity
+from rackcalc.ranges import Axis
+from rackcalc.tree import figures
+
+Fixed = tuple[tuple[int, int], ...]  # dimension, place on it
+Box = Sequence[tuple[int, int]]  # of every dimension, the first place and the one after the last
+KEPT_RUNS = 32  # whose arrays stay in memory
+Rule = tuple[str, str, Callable[..., Any]]  # reason, path, what must hold of it
+
+
+class Question(NamedTuple):
+    """What is asked of which rack. dimensions: the axes, those that go together in one tuple. sets: PATH=VALUE."""
+
+    text: str
+    file: str
+    scenario: str
+    sets: tuple[str, ...]
+    dimensions: tuple[tuple[Axis, ...], ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Values of every dimension."""
+        return tuple(len(axes[0].values) for axes in self.dimensions)
+
+    @property
+    def axes(self) -> list[Axis]:
+        """All axes, in the order they were given."""
+        return [axis for axes in self.dimensions for axis in axes]
+
+
+class Recording(NamedTuple):
+    """One program and what its targets are. figures: path -> target; rules: reason, test, targets."""
+
+    run: Run | None
+    figures: Mapping[str, int]
+    rules: Sequence[tuple[str, Callable[..., Any], tuple[int, ...]]]
+    refusal: str = ""
+
+
+class Block(NamedTuple):
+    """A box of points. good: which can work; columns: by path; both broadcast to the box. refused: points by reason."""
+
+    good: Any
+    columns: Mapping[str, Any]
+    refused: Counter[str]
+
+
+class Branch(Exception):
+    """The calculation decides by the values of a dimension."""
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+
+
+class Space:
+    """The points of a question. paths: figures and axes that will be asked for. rules: what else must hold of them."""
+
+    def __init__(self, question: Question, paths: Sequence[str]) -> None:
+        self.question = question
+        self.paths = tuple(dict.fromkeys(paths))
+        self.units: dict[str, Quantity] = {}  # path -> a figure as recorded first, for its unit
+        self._known: dict[Fixed, Recording | int] = {}
+        self._values: list[list[Any]] = [
+            [None if axis.unit is None else np.array(axis.values, dtype=float) for axis in axes]
+            for axes in question.dimensions
+        ]
+
+    def recording(self, fixed: Fixed = ()) -> Recording | int:
+        """The recording with these dimensions fixed, or the dimension that must be fixed next."""
+        if fixed not in self._known:
+            if len(self._known) >= 4 * KEPT_RUNS:
+                for key in [key for key, kept in self._known.items() if isinstance(kept, Recording)][:KEPT_RUNS]:
+                    del self._known[key]
+            try:
+                self._known[fixed] = self._recorded(dict(fixed))
+            except Branch as branch:
+                self._known[fixed] = branch.dimension
+        return self._known[fixed]
+
+    def _recorded(self, fixed: Mapping[int, int]) -> Recording:
+        free = [number for number in range(len(self.question.dimensions)) if number not in fixed]
+        for number in free:
+            if any(axis.unit is None for axis in self.question.dimensions[number]):
+                raise Branch(number)
+        try:
+            values, found, chains = self._computed(self.loaded(fixed), free)
+        except InputError as error:
+            return Recording(None, {}, (), str(error.problems[0].text))
+        return self._programmed(values, found, chains)
+
+    def loaded(self, places: Mapping[int, int]) -> Loaded:
+        """The rack at these places of the dimensions; at the first of all others."""
+        question = self.question
+        scenario, sets = question.scenario, list(question.sets)
+        varied = [(axis, places.get(n, 0)) for n, axes in enumerate(question.dimensions) for axis in axes]
+        for axis, place in sorted(varied, key=lambda entry: entry[0].path.count(".")):
+            if axis.scenario:
+                scenario = axis.text(place)
+            else:
+                sets.append(f"{axis.path}={axis.text(place)}")
+        return load_text(question.text, question.file, scenario, sets)
+
+    def _computed(
+        self, loaded: Loaded, arrays: Sequence[int]
+    ) -> tuple[list[Any], dict[str, Quantity], list[Chain]]:
+        """What was put into the leaves, by axis, with figures and conditions. arrays: the dimensions put in as arrays."""
+        values: list[Any] = []
+        rack = loaded.rack
+        for dimension, axes in enumerate(self.question.dimensions):
+            for axis in axes:
+                values.append(None if axis.unit is None else np.array([axis.values[0], axis.values[-1]]))
+                if dimension in arrays:
+                    rack = with_value(rack, axis.path, values[-1])
+        chains: list[Chain] = []
+
+        def collect(found: Sequence[Chain], problems: Sequence[Any]) -> None:
+            chains.extend(found)
+            if problems:
+                raise InputError(list(problems))
+
+        try:
+            with np.errstate(all="ignore"):
+                result = compute(replace(loaded, rack=rack), collect)
+        except (TypeError, ValueError):
+            if not arrays:
+                raise
+            raise Branch(self._decides(loaded, arrays)) from None
+        return values, dict(figures(result)), chains
+
+    def _decides(self, loaded: Loaded, arrays: Sequence[int]) -> int:
+        """The first dimension by whose values alone the calculation decides; else the first of all."""
+        if len(arrays) == 1:
+            return arrays[0]
+        for dimension in arrays:
+            try:
+                self._computed(loaded, [dimension])
+            except Branch:
+                return dimension
+        return arrays[0]
+
+    def _programmed(self, values: list[Any], found: Mapping[str, Quantity], chains: Sequence[Chain]) -> Recording:
+        wanted = {path: found[path] for path in self.paths if path in found}
+        for path, quantity in wanted.items():
+            self.units.setdefault(path, quantity)
+        targets = list(wanted.values())
+        rules: list[tuple[str, Callable[..., Any], tuple[int, ...]]] = []
+        for chain in chains:
+            for condition in chain:
+                places = tuple(range(len(targets), len(targets) + len(condition.quantities)))
+                targets += condition.quantities
+                rules.append((condition.reason, condition.holds, places))
+        for place, path in enumerate(wanted):
+            rules.append((f"{path} is no number", lambda value, path=path: is_number(path, value), (place,)))
+        axes = {axis.path for axis in self.question.axes}
+        for path in self.paths:
+            if path not in wanted and path not in axes:
+                return Recording(None, {}, (), f"has no {path}")
+        # each axis is an array of its own; a path that no formula reads is simply in no program
+        program = Program(targets, values)
+        return Recording(program.start(), {path: place for place, path in enumerate(wanted)}, rules)
+
+    def check_paths(self) -> None:
+        """InputError when a path is a figure nowhere, or when no point can be computed at all."""
+        refusal = ""
+        for fixed in self._fixings(()):
+            recording = self.recording(fixed)
+            assert isinstance(recording, Recording)
+            if not recording.refusal:
+                return
+            refusal = refusal or recording.refusal
+            if recording.refusal.startswith("has no "):
+                path = recording.refusal.removeprefix("has no ")
+                raise failure(f"no such figure{suggest(path, self._figures(fixed))}", path=path)
+        raise failure(f"no point can be computed: {refusal}", self.question.file)
+
+    def _figures(self, fixed: Fixed) -> list[str]:
+        return list(self._computed(self.loaded(dict(fixed)), ())[1])
+
+    def _fixings(self, fixed: Fixed) -> Any:
+        """All ways to fix the dimensions that must be fixed."""
+        found = self.recording(fixed)
+        if isinstance(found, Recording):
+            yield fixed
+            return
+        for place in range(self.question.shape[found]):
+            yield from self._fixings((*fixed, (found, place)))
+
+    def fixed_dimensions(self) -> list[int]:
+        """The dimensions that are fixed one value at a time, as far as the first values show."""
+        fixed: Fixed = ()
+        while not isinstance(found := self.recording(fixed), Recording):
+            fixed = (*fixed, (found, 0))
+        return [dimension for dimension, _ in fixed]
+
+    def block(self, box: Box, fixed: Fixed = ()) -> Block:
+        """All points of a box."""
+        found = self.recording(fixed)
+        if isinstance(found, Recording):
+            return self._evaluated(found, box)
+        start, stop = box[found]
+        blocks = []
+        for place in range(start, stop):
+            inner = [(place, place + 1) if number == found else ends for number, ends in enumerate(box)]
+            blocks.append(self.block(inner, (*fixed, (found, place))))
+        return blocks[0] if len(blocks) == 1 else self._joined(blocks, box, found)
+
+    def _joined(self, blocks: Sequence[Block], box: Box, dimension: int) -> Block:
+        shape = [1 if number == dimension else stop - start for number, (start, stop) in enumerate(box)]
+
+        def join(arrays: Sequence[Any]) -> Any:
+            return np.concatenate([np.broadcast_to(array, shape) for array in arrays], axis=dimension)
+
+        columns = {path: join([block.columns[path] for block in blocks]) for path in self.paths}
+        return Block(
+            join([block.good for block in blocks]),
+            columns,
+            sum((block.refused for block in blocks), Counter()),
+        )
+
+    def _evaluated(self, recording: Recording, box: Box) -> Block:
+        shape = tuple(stop - start for start, stop in box)
+        inputs, keys = self._inputs(box)
+        by_path = {axis.path: value for axis, value in zip(self.question.axes, inputs, strict=True)}
+        size = int(np.prod(shape))
+        if recording.run is None:
+            columns = {path: np.nan for path in self.paths}
+            return Block(np.zeros([1] * len(shape), dtype=bool), columns, Counter({recording.refusal: size}))
+        with np.errstate(all="ignore"):
+            targets = recording.run(inputs, keys)
+            good: Any = np.ones([1] * len(shape), dtype=bool)
+            refused: Counter[str] = Counter()
+            for reason, holds, places in recording.rules:
+                held = np.asarray(holds(*[targets[place] for place in places]))
+                if not held.all():
+                    failed = good & ~held
+                    refused[reason] += int(np.count_nonzero(failed)) * (size // failed.size)
+                    good = good & held
+        columns = {
+            path: targets[recording.figures[path]] if path in recording.figures else by_path[path]
+            for path in self.paths
+        }
+        return Block(good, columns, +refused)
+
+    def _inputs(self, box: Box) -> tuple[list[Any], list[Hashable]]:
+        """Values of every axis in a box, each on its own dimension, and what tells them from those of other boxes."""
+        inputs: list[Any] = []
+        keys: list[Hashable] = []
+        for number, (start, stop) in enumerate(box):
+            for values in self._values[number]:
+                part = np.arange(start, stop, dtype=float) if values is None else values[start:stop]
+                inputs.append(part.reshape([-1 if i == number else 1 for i in range(len(box))]))
+                keys.append((start, stop))
+        return inputs, keys
+
+
+def with_value(obj: Any, path: str, value: Any) -> Any:
+    """A record with another value in the Quantity at a dotted path."""
+    if isinstance(obj, Quantity):
+        return replace(obj, value=value)
+    name, _, rest = path.partition(".")
+    if isinstance(obj, Mapping):
+        return {**obj, name: with_value(obj[name], rest, value)}
+    return replace(obj, **{name: with_value(getattr(obj, name), rest, value)})
