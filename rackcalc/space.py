@@ -8,11 +8,12 @@ its values. Which axes these are shows itself while recording, because an array 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from rackcalc.errors import InputError, failure
+from rackcalc.errors import InputError, Problem
 from rackcalc.estimate import compute
 from rackcalc.feasible import Chain, is_number
 from rackcalc.load import Loaded, load_text, suggest
@@ -24,7 +25,7 @@ from rackcalc.tree import figures
 Fixed = tuple[tuple[int, int], ...]  # dimension, place on it
 Box = Sequence[tuple[int, int]]  # of every dimension, the first place and the one after the last
 KEPT_RUNS = 32  # whose arrays stay in memory
-Rule = tuple[str, str, Callable[..., Any]]  # reason, path, what must hold of it
+MOST_TRIED = 300  # ways to fix dimensions that are looked at before it is said that a figure exists nowhere
 
 
 class Question(NamedTuple):
@@ -54,6 +55,7 @@ class Recording(NamedTuple):
     figures: Mapping[str, int]
     rules: Sequence[tuple[str, Callable[..., Any], tuple[int, ...]]]
     refusal: str = ""
+    missing: tuple[str, ...] = ()
 
 
 class Block(NamedTuple):
@@ -72,11 +74,15 @@ class Branch(Exception):
 
 
 class Space:
-    """The points of a question. paths: figures and axes that will be asked for. rules: what else must hold of them."""
+    """The points of a question. paths: figures and axes that are asked for; where one has none it is refused.
 
-    def __init__(self, question: Question, paths: Sequence[str]) -> None:
+    shown: more of them, nan where there is none.
+    """
+
+    def __init__(self, question: Question, paths: Sequence[str], shown: Sequence[str] = ()) -> None:
         self.question = question
-        self.paths = tuple(dict.fromkeys(paths))
+        self.needed = tuple(dict.fromkeys(paths))
+        self.paths = tuple(dict.fromkeys([*paths, *shown]))
         self.units: dict[str, Quantity] = {}  # path -> a figure as recorded first, for its unit
         self._known: dict[Fixed, Recording | int] = {}
         self._values: list[list[Any]] = [
@@ -171,29 +177,31 @@ class Space:
         for place, path in enumerate(wanted):
             rules.append((f"{path} is no number", lambda value, path=path: is_number(path, value), (place,)))
         axes = {axis.path for axis in self.question.axes}
-        for path in self.paths:
-            if path not in wanted and path not in axes:
-                return Recording(None, {}, (), f"has no {path}")
-        # each axis is an array of its own; a path that no formula reads is simply in no program
+        missing = tuple(path for path in self.paths if path not in wanted and path not in axes)
+        for path in self.needed:
+            if path in missing:
+                return Recording(None, {}, (), f"has no {path}", missing)
         program = Program(targets, values)
-        return Recording(program.start(), {path: place for place, path in enumerate(wanted)}, rules)
+        return Recording(program.start(), {path: place for place, path in enumerate(wanted)}, rules, "", missing)
 
-    def check_paths(self) -> None:
-        """InputError when a path is a figure nowhere, or when no point can be computed at all."""
+    def check(self) -> list[Problem]:
+        """What is wrong with every point: paths that are no figure anywhere, or that nothing can be computed."""
         refusal = ""
-        for fixed in self._fixings(()):
+        missing: set[str] | None = None
+        known: list[str] = []
+        for fixed in islice(self._fixings(()), MOST_TRIED):
             recording = self.recording(fixed)
             assert isinstance(recording, Recording)
-            if not recording.refusal:
-                return
-            refusal = refusal or recording.refusal
-            if recording.refusal.startswith("has no "):
-                path = recording.refusal.removeprefix("has no ")
-                raise failure(f"no such figure{suggest(path, self._figures(fixed))}", path=path)
-        raise failure(f"no point can be computed: {refusal}", self.question.file)
-
-    def _figures(self, fixed: Fixed) -> list[str]:
-        return list(self._computed(self.loaded(dict(fixed)), ())[1])
+            if recording.run is None and not recording.missing:
+                refusal = refusal or recording.refusal
+                continue
+            missing = set(recording.missing) if missing is None else missing & set(recording.missing)
+            if not missing:
+                return []
+            known = known or [path for path, _ in figures(self._computed(self.loaded(dict(fixed)), ())[1])]
+        if missing is None:
+            return [Problem(self.question.file, 0, 0, "", f"no point can be computed: {refusal}")]
+        return [Problem("", 0, 0, path, f"no such figure{suggest(path, known)}") for path in self.paths if path in missing]
 
     def _fixings(self, fixed: Fixed) -> Any:
         """All ways to fix the dimensions that must be fixed."""
@@ -255,7 +263,7 @@ class Space:
                     refused[reason] += int(np.count_nonzero(failed)) * (size // failed.size)
                     good = good & held
         columns = {
-            path: targets[recording.figures[path]] if path in recording.figures else by_path[path]
+            path: targets[recording.figures[path]] if path in recording.figures else by_path.get(path, np.nan)
             for path in self.paths
         }
         return Block(good, columns, +refused)
