@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from rackcalc import xp
-
 from rackcalc.errors import InputError, Problem
 from rackcalc.formulas.kernels import COMPUTE
 from rackcalc.formulas.latency_value import missing

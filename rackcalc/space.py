@@ -20,6 +20,7 @@ from rackcalc.load import Loaded, load_text, suggest
 from rackcalc.program import Program, Run
 from rackcalc.quantity import Quantity
 from rackcalc.ranges import Axis
+from rackcalc.show import is_temperature
 from rackcalc.tree import figures
 
 Fixed = tuple[tuple[int, int], ...]  # dimension, place on it
@@ -83,8 +84,9 @@ class Space:
         self.question = question
         self.needed = tuple(dict.fromkeys(paths))
         self.paths = tuple(dict.fromkeys([*paths, *shown]))
-        self.units: dict[str, Quantity] = {}  # path -> a figure as recorded first, for its unit
-        self._known: dict[Fixed, Recording | int] = {}
+        self.known: dict[str, tuple[str, bool]] = {}  # figures of what was recorded: unit, whether a temperature
+        self.weights = [0] * len(question.dimensions)  # formula calls that depend on a dimension, as recorded first
+        self._recordings: dict[Fixed, Recording | int] = {}
         self._values: list[list[Any]] = [
             [None if axis.unit is None else np.array(axis.values, dtype=float) for axis in axes]
             for axes in question.dimensions
@@ -92,15 +94,15 @@ class Space:
 
     def recording(self, fixed: Fixed = ()) -> Recording | int:
         """The recording with these dimensions fixed, or the dimension that must be fixed next."""
-        if fixed not in self._known:
-            if len(self._known) >= 4 * KEPT_RUNS:
-                for key in [key for key, kept in self._known.items() if isinstance(kept, Recording)][:KEPT_RUNS]:
-                    del self._known[key]
+        if fixed not in self._recordings:
+            if len(self._recordings) >= 4 * KEPT_RUNS:
+                for key in [key for key, kept in self._recordings.items() if isinstance(kept, Recording)][:KEPT_RUNS]:
+                    del self._recordings[key]
             try:
-                self._known[fixed] = self._recorded(dict(fixed))
+                self._recordings[fixed] = self._recorded(dict(fixed))
             except Branch as branch:
-                self._known[fixed] = branch.dimension
-        return self._known[fixed]
+                self._recordings[fixed] = branch.dimension
+        return self._recordings[fixed]
 
     def _recorded(self, fixed: Mapping[int, int]) -> Recording:
         free = [number for number in range(len(self.question.dimensions)) if number not in fixed]
@@ -125,9 +127,7 @@ class Space:
                 sets.append(f"{axis.path}={axis.text(place)}")
         return load_text(question.text, question.file, scenario, sets)
 
-    def _computed(
-        self, loaded: Loaded, arrays: Sequence[int]
-    ) -> tuple[list[Any], dict[str, Quantity], list[Chain]]:
+    def _computed(self, loaded: Loaded, arrays: Sequence[int]) -> tuple[list[Any], dict[str, Quantity], list[Chain]]:
         """What was put into the leaves, by axis, with figures and conditions. arrays: the dimensions put in as arrays."""
         values: list[Any] = []
         rack = loaded.rack
@@ -165,8 +165,9 @@ class Space:
 
     def _programmed(self, values: list[Any], found: Mapping[str, Quantity], chains: Sequence[Chain]) -> Recording:
         wanted = {path: found[path] for path in self.paths if path in found}
-        for path, quantity in wanted.items():
-            self.units.setdefault(path, quantity)
+        for path, quantity in found.items():
+            if path not in self.known:
+                self.known[path] = quantity.unit, is_temperature(quantity)
         targets = list(wanted.values())
         rules: list[tuple[str, Callable[..., Any], tuple[int, ...]]] = []
         for chain in chains:
@@ -182,13 +183,30 @@ class Space:
             if path in missing:
                 return Recording(None, {}, (), f"has no {path}", missing)
         program = Program(targets, values)
+        if not any(self.weights):
+            self._weigh(program)
         return Recording(program.start(), {path: place for place, path in enumerate(wanted)}, rules, "", missing)
+
+    def _weigh(self, program: Program) -> None:
+        axis = 0
+        for number, axes in enumerate(self.question.dimensions):
+            mask = sum(1 << i for i in range(axis, axis + len(axes)))
+            self.weights[number] = sum(len(calls) for depends, calls in program.groups if depends & mask)
+            axis += len(axes)
+
+    def order(self) -> tuple[int, ...]:
+        """The dimensions from the slowest to the fastest: what is recorded value by value, then by how much depends."""
+        fixed: Fixed = ()
+        while not isinstance(found := self.recording(fixed), Recording):
+            fixed = (*fixed, (found, 0))
+        first = [dimension for dimension, _ in fixed]
+        free = [number for number in range(len(self.weights)) if number not in first]
+        return (*first, *sorted(free, key=lambda number: -self.weights[number]))
 
     def check(self) -> list[Problem]:
         """What is wrong with every point: paths that are no figure anywhere, or that nothing can be computed."""
         refusal = ""
         missing: set[str] | None = None
-        known: list[str] = []
         for fixed in islice(self._fixings(()), MOST_TRIED):
             recording = self.recording(fixed)
             assert isinstance(recording, Recording)
@@ -198,10 +216,13 @@ class Space:
             missing = set(recording.missing) if missing is None else missing & set(recording.missing)
             if not missing:
                 return []
-            known = known or [path for path, _ in figures(self._computed(self.loaded(dict(fixed)), ())[1])]
         if missing is None:
             return [Problem(self.question.file, 0, 0, "", f"no point can be computed: {refusal}")]
-        return [Problem("", 0, 0, path, f"no such figure{suggest(path, known)}") for path in self.paths if path in missing]
+        return [
+            Problem("", 0, 0, path, f"no such figure{suggest(path, self.known)}")
+            for path in self.paths
+            if path in missing
+        ]
 
     def _fixings(self, fixed: Fixed) -> Any:
         """All ways to fix the dimensions that must be fixed."""
@@ -211,13 +232,6 @@ class Space:
             return
         for place in range(self.question.shape[found]):
             yield from self._fixings((*fixed, (found, place)))
-
-    def fixed_dimensions(self) -> list[int]:
-        """The dimensions that are fixed one value at a time, as far as the first values show."""
-        fixed: Fixed = ()
-        while not isinstance(found := self.recording(fixed), Recording):
-            fixed = (*fixed, (found, 0))
-        return [dimension for dimension, _ in fixed]
 
     def block(self, box: Box, fixed: Fixed = ()) -> Block:
         """All points of a box."""
@@ -250,7 +264,7 @@ class Space:
         by_path = {axis.path: value for axis, value in zip(self.question.axes, inputs, strict=True)}
         size = int(np.prod(shape))
         if recording.run is None:
-            columns = {path: np.nan for path in self.paths}
+            columns = dict.fromkeys(self.paths, np.nan)
             return Block(np.zeros([1] * len(shape), dtype=bool), columns, Counter({recording.refusal: size}))
         with np.errstate(all="ignore"):
             targets = recording.run(inputs, keys)

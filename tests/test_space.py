@@ -61,7 +61,9 @@ def axes_of(rack: str) -> list[Axis]:
 
 def at(asked: Question, places: tuple[int, ...]) -> dict[str, float] | None:
     """The figures of `rackcalc estimate --set ...` at a point; None where it is refused."""
-    sets = [f"{axis.path}={axis.text(place)}" for axes, place in zip(asked.dimensions, places, strict=True) for axis in axes]
+    sets = [
+        f"{axis.path}={axis.text(place)}" for axes, place in zip(asked.dimensions, places, strict=True) for axis in axes
+    ]
     try:
         return {path: float(x.value) for path, x in figures(estimate(load_text(asked.text, asked.file, "", sets)))}
     except InputError:

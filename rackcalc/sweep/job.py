@@ -32,11 +32,12 @@ class Where(NamedTuple):
 
 
 class Job(NamedTuple):
-    """paths: the columns. top: how many, by which column, sign; pareto: columns and signs; dump: every point that counts."""
+    """paths: the columns, of which a point must have the first `needed`. top: how many, by which column, sign; pareto: columns and signs; dump: every point that counts."""
 
     question: Question
     plan: Plan
     paths: tuple[str, ...]
+    needed: int
     where: tuple[Where, ...] = ()
     top: tuple[int, int, float] | None = None
     pareto: tuple[tuple[int, ...], tuple[float, ...]] | None = None
@@ -72,14 +73,14 @@ class Part:
 
 
 @lru_cache(maxsize=2)
-def space_of(question: Question, paths: tuple[str, ...]) -> Space:
+def space_of(question: Question, paths: tuple[str, ...], needed: int) -> Space:
     """The space of a question, with all its recordings, kept from one part of the work to the next."""
-    return Space(question, paths)
+    return Space(question, paths[:needed], paths[needed:])
 
 
 def work(job: Job, first: int, stop: int) -> Part:
     """The boxes from `first` up to `stop`."""
-    space, part = space_of(job.question, job.paths), Part(job)
+    space, part = space_of(job.question, job.paths, job.needed), Part(job)
     for number in range(first, stop):
         box = job.plan.box(number)
         block = space.block(box)
