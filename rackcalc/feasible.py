@@ -34,8 +34,11 @@ ASSUMED_IDLE = Quantity(
 
 @record
 class Condition:
-    """What must hold of a rack's values. holds: on the values of the quantities, numbers or arrays. problem: the refusal
-    of the rack at hand, with its numbers. reason: the same for many racks at once."""
+    """What must hold of a rack's values.
+
+    holds: on the values of the quantities, numbers or arrays. problem: the refusal of the rack at hand, with its
+    numbers. reason: the same for many racks at once.
+    """
 
     reason: str
     quantities: tuple[Quantity, ...]
@@ -80,7 +83,7 @@ def idle_power(pool: GpuPool | LpuPool) -> Quantity:
 
 
 def structure(loaded: Loaded) -> tuple[list[Chain], list[Problem]]:
-    """Do parts, split and workload go together? Conditions on the values given, and problems; nothing is computed yet."""
+    """Do parts, split and workload go together? Conditions on the values given, and problems, before any computing."""
     rack = loaded.rack
     checks = (_pools, _systems, _workload, _formats, _speculation, _cooling, _money)
     found = [problem for check in checks for problem in check(loaded, rack)]

@@ -89,7 +89,7 @@ def unknown_step(path: str) -> str:
 
 
 def declared_at(path: str) -> Any:
-    """What a dotted path of a rack file declares: a Number, Text, Part, Section, ...; a str says why it names nothing."""
+    """What a dotted path of a rack file declares: a Number, Text, Part, Section, ...; a str: why it names nothing."""
     from rackcalc.spec.rack import Rack
 
     current: Any = Section(Rack, "a rack")

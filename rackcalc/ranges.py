@@ -13,6 +13,7 @@ A unit holds for the values before it that have none. Parts, formats and scenari
 import math
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from rackcalc import units
@@ -199,13 +200,13 @@ def _continued(before: Sequence[float], end: float, declared: Number) -> list[fl
         if not declared.whole:
             raise RangeError('say the step, as in "0.1..0.9:0.1", or how many, as in "lin(0.1, 0.9, 9)"')
         return _stepped(before[0], end, 1.0)
-    steps = [b - a for a, b in zip(before, before[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(before)]
     if all(math.isclose(step, steps[0], rel_tol=1e-9) for step in steps):
         if not steps[0] > 0:
             raise RangeError("the values before .. must rise")
         return _stepped(before[-1], end, steps[0])
     if min(before) > 0:
-        ratios = [b / a for a, b in zip(before, before[1:], strict=False)]
+        ratios = [b / a for a, b in pairwise(before)]
         if all(math.isclose(ratio, ratios[0], rel_tol=1e-9) for ratio in ratios) and ratios[0] > 1:
             count = math.floor(math.log(end / before[-1]) / math.log(ratios[0]) + 1e-9)
             return [_neat(before[-1] * ratios[0] ** i, declared) for i in range(1, count + 1)]

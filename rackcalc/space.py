@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from rackcalc.errors import InputError, Problem
 from rackcalc.estimate import compute
 from rackcalc.feasible import Chain, is_number
+from rackcalc.formulas.curves import for_points
 from rackcalc.load import Loaded, load_text, suggest
 from rackcalc.program import Program, Run
 from rackcalc.quantity import Quantity
@@ -67,7 +69,7 @@ class Block(NamedTuple):
     refused: Counter[str]
 
 
-class Branch(Exception):
+class BranchError(Exception):
     """The calculation decides by the values of a dimension."""
 
     def __init__(self, dimension: int) -> None:
@@ -100,7 +102,7 @@ class Space:
                     del self._recordings[key]
             try:
                 self._recordings[fixed] = self._recorded(dict(fixed))
-            except Branch as branch:
+            except BranchError as branch:
                 self._recordings[fixed] = branch.dimension
         return self._recordings[fixed]
 
@@ -108,7 +110,7 @@ class Space:
         free = [number for number in range(len(self.question.dimensions)) if number not in fixed]
         for number in free:
             if any(axis.unit is None for axis in self.question.dimensions[number]):
-                raise Branch(number)
+                raise BranchError(number)
         try:
             values, found, chains = self._computed(self.loaded(fixed), free)
         except InputError as error:
@@ -128,7 +130,7 @@ class Space:
         return load_text(question.text, question.file, scenario, sets)
 
     def _computed(self, loaded: Loaded, arrays: Sequence[int]) -> tuple[list[Any], dict[str, Quantity], list[Chain]]:
-        """What was put into the leaves, by axis, with figures and conditions. arrays: the dimensions put in as arrays."""
+        """What was put into the leaves, by axis, with figures and conditions. arrays: dimensions put in as arrays."""
         values: list[Any] = []
         rack = loaded.rack
         for dimension, axes in enumerate(self.question.dimensions):
@@ -149,7 +151,7 @@ class Space:
         except (TypeError, ValueError):
             if not arrays:
                 raise
-            raise Branch(self._decides(loaded, arrays)) from None
+            raise BranchError(self._decides(loaded, arrays)) from None
         return values, dict(figures(result)), chains
 
     def _decides(self, loaded: Loaded, arrays: Sequence[int]) -> int:
@@ -159,7 +161,7 @@ class Space:
         for dimension in arrays:
             try:
                 self._computed(loaded, [dimension])
-            except Branch:
+            except BranchError:
                 return dimension
         return arrays[0]
 
@@ -266,7 +268,7 @@ class Space:
         if recording.run is None:
             columns = dict.fromkeys(self.paths, np.nan)
             return Block(np.zeros([1] * len(shape), dtype=bool), columns, Counter({recording.refusal: size}))
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), for_points(prod(self.question.shape)):
             targets = recording.run(inputs, keys)
             good: Any = np.ones([1] * len(shape), dtype=bool)
             refused: Counter[str] = Counter()

@@ -11,7 +11,7 @@ from rackcalc.errors import InputError
 from rackcalc.estimate import estimate
 from rackcalc.load import bundled_racks, find_rack, load, load_text
 from rackcalc.quantity import Quantity
-from rackcalc.ranges import Axis, parse_axes
+from rackcalc.ranges import Axis
 from rackcalc.space import Question, Space
 from rackcalc.tree import figures
 

@@ -1,1 +1,1 @@
-"""rackcalc sweep: every point of a design space, streamed: index -> box -> filter -> reduce. The grid is never built."""
+"""rackcalc sweep: every point of a design space, as a stream: number -> box -> filter -> reduce. No grid is built."""

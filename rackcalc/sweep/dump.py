@@ -100,7 +100,8 @@ def _check_room(dump: Dump, job: Job) -> None:
     needed = 2 * expected_rows(job) * BYTES[dump.file.suffix] * len(dump.columns)
     free = shutil.disk_usage(dump.file.parent).free
     if needed > free:
-        message = f"--dump: about {needed / 2e9:,.1f} GB, twice while it is written, do not fit: {free / 1e9:,.1f} GB are free"
+        sizes = f"about {needed / 2e9:,.1f} GB, twice while it is written"
+        message = f"--dump: {sizes}, do not fit: {free / 1e9:,.1f} GB are free"
         mend = "narrow it with --where, or keep less with --top, --pareto or --stats"
         raise InputError([Problem(str(dump.file), 0, 0, "", f"{message}; {mend}")])
 

@@ -32,7 +32,10 @@ class Where(NamedTuple):
 
 
 class Job(NamedTuple):
-    """paths: the columns, of which a point must have the first `needed`. top: how many, by which column, sign; pareto: columns and signs; dump: every point that counts."""
+    """paths: the columns, of which a point must have the first `needed`.
+
+    top: how many, by which column, sign; pareto: columns and signs; dump: every point that counts.
+    """
 
     question: Question
     plan: Plan

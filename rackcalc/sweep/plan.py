@@ -8,7 +8,7 @@ Box = tuple[tuple[int, int], ...]  # of every dimension, the first place and the
 
 
 class Plan(NamedTuple):
-    """shape: values of every dimension. order: dimensions from the slowest to the fastest. spans: of a box, in order."""
+    """shape: values of every dimension. order: dimensions, the slowest first. spans: of a box, in that order."""
 
     shape: tuple[int, ...]
     order: tuple[int, ...]
@@ -52,7 +52,7 @@ class Plan(NamedTuple):
 
 
 def plan(shape: Sequence[int], order: Sequence[int], size: int) -> Plan:
-    """Boxes of about so many points: whole along the fastest dimensions, then a part of one, single along the others."""
+    """Boxes of at most so many points: whole along the fastest dimensions, a part of one, single along the others."""
     spans = []
     for dimension in reversed(order):
         span = max(1, min(shape[dimension], size))
