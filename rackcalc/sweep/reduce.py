@@ -35,17 +35,11 @@ class View:
     def rows(self, positions: Any) -> Any:
         """Values of all columns at positions of the box, a row for each."""
         places = np.unravel_index(positions, self.shape)
-        return np.stack([_at(column, places) for column in self.columns], axis=-1)
+        return np.stack([np.broadcast_to(column, self.shape)[places] for column in self.columns], axis=-1)
 
     def flat(self, column: int) -> Any:
         """A column in every point of the box that counts."""
         return np.broadcast_to(self.columns[column], self.shape)[self.good]
-
-
-def _at(column: Any, places: Sequence[Any]) -> Any:
-    if column.ndim == 0:
-        return np.full(len(places[0]), float(column))
-    return column[tuple(place if length > 1 else 0 for place, length in zip(places, column.shape, strict=True))]
 
 
 class Rows(NamedTuple):
