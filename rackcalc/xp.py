@@ -166,6 +166,22 @@ def pure(x: Any) -> Any:
     return x.m_as("dimensionless") if hasattr(x, "m_as") else x
 
 
+def iterate(step: Callable[[Any], Any], start: Any, most: int) -> Any:
+    """x = step(x), at most so many times, until it moves no element by more than rounding.
+
+    An element that has settled stays as it is, so its value does not depend on the others.
+    """
+    x = start
+    for _ in range(most):
+        following = step(x)
+        same = abs(following - x) <= 4e-16 * abs(x)
+        still = same | (following == x) | ((following != following) & (x != x))
+        if still.all() if hasattr(still, "all") else still:
+            return x
+        x = where(still, x, following)
+    return x
+
+
 def vectorized(function: Callable[..., Any]) -> Callable[..., Any]:
     """Map a scalar algorithm (a loop that must stop at a value-dependent point) over broadcast arrays.
 
