@@ -3,6 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from rackcalc.space import Space
 from rackcalc.sweep.job import Job, Part
 from rackcalc.sweep.reduce import Rows
 
@@ -31,7 +34,7 @@ class Answer(NamedTuple):
 
     def records(self, rows: Rows) -> list[list[Any]]:
         """Points as lists of numbers and words, in the order of the columns."""
-        places = [self.job.paths.index(column.path) for column in self.columns]
+        rows, places = self._completed(rows), range(len(self.columns))
         return [
             [
                 column.words[int(row[place])] if column.words else row[place]
@@ -39,6 +42,18 @@ class Answer(NamedTuple):
             ]
             for row in rows.values.tolist()
         ]
+
+    def _completed(self, rows: Rows) -> Rows:
+        """The points with all columns: what was not needed to choose them is computed now."""
+        paths = [column.path for column in self.columns]
+        if set(paths) <= set(self.job.paths):
+            return rows._replace(values=rows.values[:, [self.job.paths.index(path) for path in paths]])
+        space = Space(self.job.question, (), paths)
+        values = np.empty((len(rows.index), len(paths)))
+        for number, index in enumerate(rows.index.tolist()):
+            block = space.block([(place, place + 1) for place in self.job.plan.places(index)])
+            values[number] = [np.asarray(block.columns[path]).item() for path in paths]
+        return rows._replace(values=values)
 
     def named(self) -> Iterator[tuple[str, list[list[Any]]]]:
         """The lists of points that were asked for, by name."""
@@ -67,5 +82,5 @@ class Answer(NamedTuple):
     def statistics(self) -> Iterator[tuple[Column, dict[str, float]]]:
         """Statistics of every figure."""
         for column in self.columns:
-            if self.part.stats is not None and not column.words:
+            if self.part.stats is not None and column.path not in {axis.path for axis in self.job.question.axes}:
                 yield column, self.part.stats.figures(self.job.paths.index(column.path))

@@ -11,7 +11,7 @@ from rackcalc.load import find_rack, scenario_names
 from rackcalc.ranges import Axis, parse_axes
 from rackcalc.space import Question, Space
 from rackcalc.sweep.answer import Column
-from rackcalc.sweep.job import Job, Where
+from rackcalc.sweep.job import Job, Where, space_of
 from rackcalc.sweep.plan import plan
 
 BOX = 1 << 17  # points computed together: enough to make light of the calls, few enough for a cache
@@ -140,12 +140,16 @@ def _job(
     by, sign = signed(wish.by) if wish.by else ([*wish.get, *headlines][0], 1.0)
     ranked = bool(wish.top or wish.by or nothing) and not listed
     needed = list(dict.fromkeys([*needed, by] if ranked else needed))
-    paths = tuple(dict.fromkeys([*needed, *wish.get, *headlines, *(axis.path for axis in question.axes)]))
+    axes = [axis.path for axis in question.axes]
+    shown = list(dict.fromkeys([*axes, *needed, *wish.get, *headlines]))
     pareto = [signed(path) for path in wish.pareto.split(",")] if wish.pareto else []
     in_order = wish.dump or listed
+    # what is only shown is computed at the end, for the few points that are left
+    paths = tuple(dict.fromkeys([*needed, *(shown if in_order or wish.stats else ())]))
+    order = tuple(range(len(question.shape))) if in_order else space_of(question, paths, len(needed)).order()
     job = Job(
         question,
-        plan(question.shape, tuple(range(len(question.shape))) if in_order else space.order(), BOX),
+        plan(question.shape, order, BOX),
         paths,
         len(needed),
         tuple(Where(paths.index(c.path), c.operator, limit, c.text) for c, limit in where),
@@ -154,8 +158,6 @@ def _job(
         wish.stats,
         in_order,
     )
-    axes = [axis.path for axis in question.axes]
-    shown = [*axes, *[path for path in paths if path not in axes]]
     return job, [_column(path, question, space) for path in shown]
 
 
