@@ -57,7 +57,7 @@ class Recording(NamedTuple):
     run: Run | None
     figures: Mapping[str, int]
     rules: Sequence[tuple[str, Callable[..., Any], tuple[int, ...]]]
-    refusal: str = ""
+    problems: tuple[Problem, ...] = ()
     missing: tuple[str, ...] = ()
 
 
@@ -114,7 +114,7 @@ class Space:
         try:
             values, found, chains = self._computed(self.loaded(fixed), free)
         except InputError as error:
-            return Recording(None, {}, (), str(error.problems[0].text))
+            return Recording(None, {}, (), error.problems)
         return self._programmed(values, found, chains)
 
     def loaded(self, places: Mapping[int, int]) -> Loaded:
@@ -183,11 +183,11 @@ class Space:
         missing = tuple(path for path in self.paths if path not in wanted and path not in axes)
         for path in self.needed:
             if path in missing:
-                return Recording(None, {}, (), f"has no {path}", missing)
+                return Recording(None, {}, (), (Problem("", 0, 0, path, "is no figure of these"),), missing)
         program = Program(targets, values)
         if not any(self.weights):
             self._weigh(program)
-        return Recording(program.start(), {path: place for place, path in enumerate(wanted)}, rules, "", missing)
+        return Recording(program.start(), {path: place for place, path in enumerate(wanted)}, rules, (), missing)
 
     def _weigh(self, program: Program) -> None:
         axis = 0
@@ -207,19 +207,19 @@ class Space:
 
     def check(self) -> list[Problem]:
         """What is wrong with every point: paths that are no figure anywhere, or that nothing can be computed."""
-        refusal = ""
+        problems: tuple[Problem, ...] = ()
         missing: set[str] | None = None
         for fixed in islice(self._fixings(()), MOST_TRIED):
             recording = self.recording(fixed)
             assert isinstance(recording, Recording)
             if recording.run is None and not recording.missing:
-                refusal = refusal or recording.refusal
+                problems = problems or recording.problems
                 continue
             missing = set(recording.missing) if missing is None else missing & set(recording.missing)
             if not missing:
                 return []
         if missing is None:
-            return [Problem(self.question.file, 0, 0, "", f"no point can be computed: {refusal}")]
+            return list(problems)
         return [
             Problem("", 0, 0, path, f"no such figure{suggest(path, self.known)}")
             for path in self.paths
@@ -267,7 +267,7 @@ class Space:
         size = int(np.prod(shape))
         if recording.run is None:
             columns = dict.fromkeys(self.paths, np.nan)
-            return Block(np.zeros([1] * len(shape), dtype=bool), columns, Counter({recording.refusal: size}))
+            return Block(np.zeros([1] * len(shape), dtype=bool), columns, Counter({recording.problems[0].text: size}))
         with np.errstate(all="ignore"), for_points(prod(self.question.shape)):
             targets = recording.run(inputs, keys)
             good: Any = np.ones([1] * len(shape), dtype=bool)

@@ -113,7 +113,7 @@ def answered(wish: Any, file: str | None, resume: bool, workers: int, address: s
                 there = dumping.interrupted(target)
                 note(f"stopped; {there} holds what was done; the same command with --resume goes on")
             raise
-        if not part.matches and job.where:
+        if not part.matches:
             if target is not None:
                 dumping.dropped(target)
             raise InputError(never(job, columns, part, crew))
@@ -127,13 +127,13 @@ def never(job: Any, columns: Any, part: Any, crew: Any) -> list[Problem]:
     from rackcalc import units
     from rackcalc.sweep.run import closest
 
+    if not part.outside:
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in part.refused.most_common())
+        return [Problem(job.question.file, 0, 0, "", f"none of {part.points:,} points can be computed: {reasons}")]
     known = {column.path: column for column in columns}
     problems = []
     for where, rows in closest(job, crew):
         path = job.paths[where.column]
-        if not len(rows.index):
-            reasons = "; ".join(part.refused)
-            return [Problem("--where", 0, 0, where.text, f"never holds: no point can be computed ({reasons})")]
         column = known[path]
         best = units.show(float(rows.values[0, where.column]), column.unit, absolute=column.absolute)
         extreme = "smallest" if where.operator in ("<", "<=") else "largest"

@@ -53,8 +53,6 @@ def asked(wish: Wish) -> tuple[Job, list[Column]]:
     question = Question(text, shown, wish.scenario, wish.sets, _dimensions(axes, wish.zipped))
     conditions = _conditions(wish.where, problems)
     needed = _needed(wish, conditions, problems)
-    if not axes and problems:
-        raise InputError(problems)
     space = Space(question, needed, wish.get)
     problems += space.check()
     where = _limits(conditions, space, problems)

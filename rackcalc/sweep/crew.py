@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 from rackcalc.errors import failure
@@ -66,7 +67,8 @@ def dask(address: str) -> Iterator[Crew]:
                 return future
 
             todo = iter(tasks)
-            pending = as_completed([give(task) for _, task in zip(range(most), todo, strict=False)])
+            first = [give(task) for task in islice(todo, most)]
+            pending = as_completed(first, loop=client.loop)
             for future in pending:
                 part = future.result()
                 following = next(todo, None)

@@ -142,7 +142,7 @@ class Pareto:
 
 def undominated(scores: Any) -> Any:
     """Positions of the rows that no other row is at most equal to in all columns; rows distinct, in ascending order."""
-    if scores.shape[1] == 2:
+    if len(scores) and scores.shape[1] == 2:
         best = np.minimum.accumulate(scores[:, 1])
         return np.flatnonzero(np.concatenate([[True], scores[1:, 1] < best[:-1]]))
     left = np.arange(len(scores))
