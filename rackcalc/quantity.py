@@ -37,7 +37,8 @@ class Quantity:
     value: float, or a numpy array in a sweep. unit: canonical unit text ("s", "B/s", "USD/token", ...).
     name: what a leaf is called in its file. formula and inputs: how a computed value was made.
     source, low, high: for a leaf, where it was read and the range it is known to lie in.
-    absolute: a leaf in K that is a point on the temperature scale, not a difference. weakest: place of its kind in KINDS.
+    absolute: a leaf in K that is a point on the temperature scale, not a difference.
+    weakest: its kind, by its place in KINDS.
     exact: a count or definition: without doubt even when assumed, unless it has a range.
     """
 
@@ -129,10 +130,10 @@ class Formula:
         values = {}
         rank = -1
         bare = ""
-        for name, value in inputs.items():  # the one loop that every number of a result goes through
+        for name, value in inputs.items():
             if isinstance(value, Quantity):
                 values[name] = value.value
-                if value.weakest > rank:
+                if value.weakest > rank:  # noqa: PLR1730 - max() takes longer, and every number comes by
                     rank = value.weakest
             else:
                 values[name] = value
@@ -144,7 +145,7 @@ class Formula:
         units = self.units
         for name, value in inputs.items():
             wanted = units.get(name)
-            if wanted and wanted != value.unit and wanted != SAME:
+            if wanted and wanted not in (value.unit, SAME):
                 raise TypeError(f"{self.name}({name}=...): expected {wanted}, got {value.unit} ({value.name})")
         unit = self.unit
         if unit == SAME:
