@@ -163,9 +163,9 @@ def closed_loop(loaded: Loaded) -> Loaded:
     return replace(loaded, rack=replace(rack, workload=workload, economics=economics))
 
 
-def estimate(loaded: Loaded) -> Estimate:
-    """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
-    feasible.check_structure(loaded)
+def compute(loaded: Loaded, require: feasible.Require) -> Estimate:
+    """Every figure of one rack, without words. require: what to do about conditions; values may be arrays."""
+    require(*feasible.structure(loaded))
     loaded = closed_loop(loaded)
     rack = loaded.rack
     ideal = serve(rack)
@@ -174,7 +174,9 @@ def estimate(loaded: Loaded) -> Estimate:
     queue, shared = under_load(rack, served)
     if shared is not None:
         served = beside_other_work(rack, served, shared)
-    feasible.check_values(loaded, served, queue, heat)
+    require(feasible.works(loaded, served, heat), ())
+    if queue is not None:
+        require(feasible.keeps_up(loaded, served, queue), ())
     links = link_reports(rack, served, heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)
@@ -185,7 +187,7 @@ def estimate(loaded: Loaded) -> Estimate:
     result = Estimate(
         name=rack.name,
         scenario=loaded.scenario,
-        subject=subject(rack),
+        subject="",
         latency=latency,
         throughput=done,
         stages=served.stages,
@@ -199,10 +201,18 @@ def estimate(loaded: Loaded) -> Estimate:
         cost=account.cost,
         value=gain,
         roi=account.roi,
-        notes=notes(loaded, served, queue, heat, account, gain),
+        notes=(),
     )
-    feasible.check_result(loaded, result)
+    require(feasible.ends(loaded, result), ())
     return result
+
+
+def estimate(loaded: Loaded) -> Estimate:
+    """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
+    result = compute(loaded, feasible.refuse)
+    feasible.check_figures(loaded, result)
+    loaded = closed_loop(loaded)
+    return replace(result, subject=subject(loaded.rack), notes=notes(loaded, result))
 
 
 def transfer_over(link: str, size: Quantity, other_load: Quantity, hops: Quantity | None = None) -> Transfer:

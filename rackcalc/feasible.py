@@ -1,9 +1,15 @@
-"""What cannot be answered. A refusal names its place in the file and a mend; the merely doubtful is in remarks.py."""
+"""What cannot be answered. A refusal names its place in the file and a mend; the merely doubtful is in remarks.py.
 
-from collections.abc import Iterable
-from math import isfinite, isnan
+What depends on words (parts, splits, formats) is looked at once. What depends on values is a Condition: one estimate is
+refused where it does not hold, a sweep leaves those points out and counts them.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from math import prod
 from typing import Any
 
+from rackcalc import xp
 from rackcalc.errors import InputError, Problem
 from rackcalc.formulas.kernels import COMPUTE
 from rackcalc.formulas.latency_value import missing
@@ -11,6 +17,7 @@ from rackcalc.formulas.queueing import Load
 from rackcalc.formulas.thermal import ON_LIQUID, Thermal
 from rackcalc.load import Loaded
 from rackcalc.quantity import Quantity, Source
+from rackcalc.record import record
 from rackcalc.serving import SPLITS
 from rackcalc.serving.pools import Service, default_link, kv_format
 from rackcalc.show import show_value
@@ -26,6 +33,46 @@ ASSUMED_IDLE = Quantity(
 )
 
 
+@record
+class Condition:
+    """What must hold of a rack's values.
+
+    holds: on the values of the quantities, numbers or arrays. problem: the refusal of the rack at hand, with its
+    numbers. reason: the same for many racks at once.
+    """
+
+    reason: str
+    quantities: tuple[Quantity, ...]
+    holds: Callable[..., Any]
+    problem: Callable[[], Problem]
+
+
+Chain = Sequence[Condition]  # one thing after the other: once a condition fails, the rest of its chain means nothing
+Require = Callable[[Sequence[Chain], Sequence[Problem]], None]
+
+
+def refuse(chains: Sequence[Chain], problems: Sequence[Problem] = ()) -> None:
+    """InputError with the given problems and, of every chain, the first condition that fails."""
+    found = list(problems)
+    for chain in chains:
+        for condition in chain:
+            if not condition.holds(*[quantity.value for quantity in condition.quantities]):
+                found.append(condition.problem())
+                break
+    if found:
+        raise InputError(found)
+
+
+def at_most(reason: str, value: Quantity, limit: Quantity, problem: Callable[[], Problem]) -> Condition:
+    """A value that must not exceed another."""
+    return Condition(reason, (value, limit), lambda x, most: x <= most, problem)
+
+
+def finite(reason: str, value: Quantity, problem: Callable[[], Problem]) -> Condition:
+    """A value that must have an end."""
+    return Condition(reason, (value,), xp.isfinite, problem)
+
+
 def tdp(pool: GpuPool | LpuPool) -> Quantity:
     """Thermal design power of one chip; a stated assumption where none is published."""
     return ASSUMED_TDP if pool.part.tdp is None else pool.part.tdp
@@ -36,15 +83,15 @@ def idle_power(pool: GpuPool | LpuPool) -> Quantity:
     return ASSUMED_IDLE if pool.part.idle_power is None else pool.part.idle_power
 
 
-def check_structure(loaded: Loaded) -> None:
-    """InputError when parts, split and workload do not go together; nothing is computed yet."""
+def structure(loaded: Loaded) -> tuple[list[Chain], list[Problem]]:
+    """Do parts, split and workload go together? Conditions on the values given, and problems, before any computing."""
     rack = loaded.rack
-    checks = (_pools, _systems, _workload, _model, _formats, _cooling, _money)
+    checks = (_pools, _systems, _workload, _formats, _speculation, _cooling, _money)
     found = [problem for check in checks for problem in check(loaded, rack)]
     if not found:
         found = _ports(loaded, rack)
-    if found:
-        raise InputError(found)
+    conditions = [*_work_values(loaded, rack), *_pool_sizes(loaded, rack), *_model_values(loaded, rack)]
+    return [[condition] for condition in conditions], found
 
 
 def _apart(rack: Rack) -> bool:
@@ -75,16 +122,13 @@ def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
         found.append(
             loaded.problem("links.gpu-lpu", f"is missing; split {split} crosses it: name the link between the pools")
         )
-    pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
-    if pool is not None and shared is not None and shared.value > pool.count.value:
-        found.append(loaded.problem("serving.tensor_parallel", f"is more than the {pool.count.value:g} GPUs there are"))
     return found + _two_pools(loaded, rack)
 
 
 def _two_pools(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """GPUs that prefill beside GPUs that decode: counts that leave one of the pools without an engine."""
-    path, asked, pool = "serving.prefill_gpus", rack.serving.prefill_gpus, rack.accelerators.gpu
-    if asked is None or pool is None:
+    """GPUs that prefill beside GPUs that decode: is that what the rack is?"""
+    path = "serving.prefill_gpus"
+    if rack.serving.prefill_gpus is None or rack.accelerators.gpu is None:
         return []
     if not _apart(rack):
         return [loaded.problem(path, f"is for split prefill-decode, not {rack.serving.split}; remove it")]
@@ -94,19 +138,40 @@ def _two_pools(loaded: Loaded, rack: Rack) -> list[Problem]:
         return [
             loaded.problem("links.prefill-decode", "is missing; KV caches cross it: name the link, such as nvlink4")
         ]
-    rest, width = pool.count.value - asked.value, _engine_width(rack)
-    if rest < 1:
-        return [loaded.problem(path, f"leaves none of the {pool.count.value:g} GPUs to decode; lower it")]
-    return [
-        loaded.problem(path, f"{count:g} GPUs that {what} are no engine of {width:g}; lower serving.tensor_parallel")
-        for count, what in ((asked.value, "prefill"), (rest, "decode"))
-        if count < width
-    ]
+    return []
 
 
-def _engine_width(rack: Rack) -> float:
-    width, groups = rack.serving.tensor_parallel, rack.serving.data_parallel
-    return 1.0 if width is None else float(width.value) * (1.0 if groups is None else float(groups.value))
+def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """GPUs that prefill beside GPUs that decode: either are enough for an engine."""
+    path, asked, pool = "serving.prefill_gpus", rack.serving.prefill_gpus, rack.accelerators.gpu
+    if asked is None or pool is None:
+        return
+    yield Condition(
+        "no GPUs are left to decode",
+        (asked, pool.count),
+        lambda here, all_: here < all_,
+        lambda: loaded.problem(path, f"leaves none of the {pool.count.value:g} GPUs to decode; lower it"),
+    )
+    serving = rack.serving
+    widths = [width for width in (serving.tensor_parallel, serving.data_parallel) if width is not None]
+
+    def too_few(count: float, what: str) -> Problem:
+        width = prod(float(each.value) for each in widths)
+        message = f"{count:g} GPUs that {what} are no engine of {width:g}; lower serving.tensor_parallel"
+        return loaded.problem(path, message)
+
+    yield Condition(
+        "fewer GPUs that prefill than an engine has",
+        (asked, *widths),
+        lambda here, *each: here >= prod(each),
+        lambda: too_few(asked.value, "prefill"),
+    )
+    yield Condition(
+        "fewer GPUs that decode than an engine has",
+        (pool.count, asked, *widths),
+        lambda all_, here, *each: (all_ - here >= prod(each)) | (all_ <= here),  # that there are some is said above
+        lambda: too_few(pool.count.value - asked.value, "decode"),
+    )
 
 
 def _systems(loaded: Loaded, rack: Rack) -> list[Problem]:
@@ -137,23 +202,8 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
         found.append(loaded.problem("workload.output", "is missing; a decoder generates: say how many tokens"))
     if not decoder and work.output is not None:
         found.append(loaded.problem("workload.output", "an encoder generates nothing; remove it"))
-    length = work.input.value + (work.output.value if work.output is not None else 0)
-    if length > rack.model.max_context.value:
-        limit = show(rack.model.max_context.value, "token")
-        found.append(
-            loaded.problem("workload.input", f"{show(length, 'token')} are more than {rack.model.name} takes ({limit})")
-        )
-    layers = rack.serving.gpu_layers
-    if layers is not None and layers.value >= rack.model.layers.value:
-        found.append(
-            loaded.problem("serving.gpu_layers", f"leaves none of the {rack.model.layers.value:g} layers to the LPUs")
-        )
     if split == "draft-verify" and rack.serving.speculation is None:
         found.append(loaded.problem("serving.speculation", "is missing; name the model that drafts"))
-    if rack.serving.microbatches.value > work.batch.value:
-        only = f"{work.batch.value:g} sequence(s) cannot be cut into {rack.serving.microbatches.value:g} microbatches"
-        if split == "attention-ffn":
-            found.append(loaded.problem("serving.microbatches", only))
     if work.concurrency is not None:
         found += _closed_loop(loaded, rack)
     if rack.sharing is not None and work.arrival_rate is None:
@@ -171,23 +221,83 @@ def _closed_loop(loaded: Loaded, rack: Rack) -> list[Problem]:
     return []
 
 
-def _model(loaded: Loaded, rack: Rack) -> list[Problem]:
+def _work_values(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """Sizes of the work and of the rack that must fit each other."""
+    work, model, serving, pool = rack.workload, rack.model, rack.serving, rack.accelerators.gpu
+    if pool is not None and serving.tensor_parallel is not None:
+        gpus = pool.count
+        yield at_most(
+            "more GPUs per copy than there are",
+            serving.tensor_parallel,
+            gpus,
+            lambda: loaded.problem("serving.tensor_parallel", f"is more than the {gpus.value:g} GPUs there are"),
+        )
+    yield Condition(
+        "longer than the model's context",
+        (model.max_context, work.input, *[tokens for tokens in [work.output] if tokens is not None]),
+        lambda most, *tokens: sum(tokens) <= most,
+        lambda: _too_long(loaded, rack),
+    )
+    layers, micro = serving.gpu_layers, serving.microbatches
+    if layers is not None:
+        yield Condition(
+            "no layer is left to the LPUs",
+            (layers, model.layers),
+            lambda here, all_: here < all_,
+            lambda: loaded.problem(
+                "serving.gpu_layers", f"leaves none of the {model.layers.value:g} layers to the LPUs"
+            ),
+        )
+    if serving.split == "attention-ffn":
+        yield at_most(
+            "more microbatches than sequences",
+            micro,
+            work.batch,
+            lambda: loaded.problem(
+                "serving.microbatches",
+                f"{work.batch.value:g} sequence(s) cannot be cut into {micro.value:g} microbatches",
+            ),
+        )
+
+
+def _too_long(loaded: Loaded, rack: Rack) -> Problem:
+    work = rack.workload
+    length = float(work.input.value) + (0.0 if work.output is None else float(work.output.value))
+    limit = show(float(rack.model.max_context.value), "token")
+    return loaded.problem("workload.input", f"{show(length, 'token')} are more than {rack.model.name} takes ({limit})")
+
+
+def _model_values(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     """Constants that contradict each other; catalog models never do, a model of one's own may."""
-    model, plan, found = rack.model, rack.serving.speculation, []
-    if model.heads.value % model.kv_heads.value:
-        message = f"{model.kv_heads.value:g} does not divide the {model.heads.value:g} heads"
-        found.append(loaded.problem("model.kv_heads", message))
-    full = model.full_attention_layers
-    if full is not None and full.value > model.layers.value:
-        found.append(loaded.problem("model.full_attention_layers", f"is more than the {model.layers.value:g} layers"))
-    if model.experts is not None and model.experts.active.value > model.experts.experts.value:
-        message = f"is more than the {model.experts.experts.value:g} experts there are"
-        found.append(loaded.problem("model.experts.active", message))
-    if model.experts is not None and model.experts.layers.value > model.layers.value:
-        found.append(loaded.problem("model.experts.layers", f"is more than the {model.layers.value:g} layers"))
-    if plan is not None and plan.model.family != "decoder":
-        found.append(loaded.problem("serving.speculation.model", f"{plan.model.name} is no decoder: it cannot draft"))
-    return found
+    model = rack.model
+    yield Condition(
+        "heads that cannot be grouped",
+        (model.heads, model.kv_heads),
+        lambda heads, groups: heads % groups == 0,
+        lambda: loaded.problem(
+            "model.kv_heads", f"{model.kv_heads.value:g} does not divide the {model.heads.value:g} heads"
+        ),
+    )
+    parts = {"model.full_attention_layers": (model.full_attention_layers, model.layers, "layers")}
+    if model.experts is not None:
+        parts["model.experts.active"] = (model.experts.active, model.experts.experts, "experts there are")
+        parts["model.experts.layers"] = (model.experts.layers, model.layers, "layers")
+    for path, (part, whole, noun) in parts.items():
+        if part is not None:
+            message = f"is more than the {_plain(whole)} {noun}"
+            yield at_most(f"{path} beyond what there is", part, whole, partial(loaded.problem, path, message))
+
+
+def _plain(quantity: Quantity) -> str:
+    """A count as text."""
+    return f"{quantity.value:g}" if isinstance(quantity.value, float) else "given"
+
+
+def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
+    plan = rack.serving.speculation
+    if plan is None or plan.model.family == "decoder":
+        return []
+    return [loaded.problem("serving.speculation.model", f"{plan.model.name} is no decoder: it cannot draft")]
 
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
@@ -258,73 +368,93 @@ def _ports(loaded: Loaded, rack: Rack) -> list[Problem]:
     return found
 
 
-def check_values(loaded: Loaded, served: Service, queue: Load | None, heat: Thermal) -> None:
-    """InputError when the rack is computed but cannot work: no room in memory, more work than it can do, runaway."""
-    found = []
+def works(loaded: Loaded, served: Service, heat: Thermal) -> list[Chain]:
+    """A rack that is computed and can work: room in memory, cooling that holds, links that are not taken whole."""
+    chains: list[Chain] = []
     for name, memory in served.memory.items():
-        if float(memory.free.value) < 0:
-            found.append(_no_room(loaded, name, memory))
-    found += _too_hot(loaded, heat)
+        room = Condition(
+            f"{name.upper()} memory: does not fit",
+            (memory.free,),
+            lambda free: free >= 0,
+            partial(_no_room, loaded, name, memory),
+        )
+        chains.append([room])
+    chains.append(_stays_cool(loaded, heat))
     for name, moved in served.transfers.items():
-        if not isfinite(float(moved.contention_wait.value)):
-            message = "other traffic takes the whole link (with sharing.link_share); lower one of them"
-            found.append(loaded.problem(f"links.{name}.other_load", message))
-    if queue is not None and not found:  # a rack that stands still is no overload
-        found += _too_much(loaded, served, queue)
-    if found:
-        raise InputError(found)
+        message = "other traffic takes the whole link (with sharing.link_share); lower one of them"
+        taken = partial(loaded.problem, f"links.{name}.other_load", message)
+        chains.append([finite(f"{name} link: taken by other traffic", moved.contention_wait, taken)])
+    return chains
 
 
-def _too_much(loaded: Loaded, served: Service, queue: Load) -> list[Problem]:
-    """More work than the rack can do."""
-    if float(queue.utilization.value) >= 1:
+def keeps_up(loaded: Loaded, served: Service, queue: Load) -> list[Chain]:
+    """No more work than the rack can do."""
+
+    def too_much() -> Problem:
         offered, times = show_value(loaded.rack.workload.arrival_rate), float(queue.utilization.value)
         most = show(float(queue.capacity.value) * float(served.batch.value), "request/s")
         message = f"overload: {offered} is {times:.4g} times what the rack can do ({most}); lower it or add chips"
-        return [loaded.problem("workload.arrival_rate", message)]
-    return []
+        return loaded.problem("workload.arrival_rate", message)
+
+    return [[Condition("overload", (queue.utilization,), lambda used: used < 1, too_much)]]
 
 
-def _too_hot(loaded: Loaded, heat: Thermal) -> list[Problem]:
-    """Racks that this cooling cannot hold at any temperature."""
-    rack = loaded.rack
-    if not isfinite(float(heat.airflow.value)):
-        message = f"no fan moves the air this rack needs with {rack.site.cooling.name}"
+def _stays_cool(loaded: Loaded, heat: Thermal) -> Chain:
+    """Racks that this cooling can hold at some temperature."""
+    cooling = loaded.rack.site.cooling
+
+    def no_air() -> Problem:
+        message = f"no fan moves the air this rack needs with {cooling.name}"
         mend = "servers built for liquid need direct-liquid cooling; high up, denser cooling or less load"
-        return [loaded.problem("site.cooling", f"{message}: {mend}")]
-    melting = [name for name, junction in heat.junction.items() if not float(junction.value) < 1e6]
-    standing = [name for name, clock in heat.throttle.items() if not float(clock.value) > 0]
-    if melting:
-        message = f"thermal runaway ({', '.join(melting)}): no temperature holds; choose a stronger cooling"
-        return [loaded.problem("site.cooling", message)]
-    if standing:
-        message = f"at the temperature limit with the clock at zero ({', '.join(standing)}); lower it or cool better"
-        return [loaded.problem("site.inlet", message)]
-    return []
+        return loaded.problem("site.cooling", f"{message}: {mend}")
+
+    def melting() -> Problem:
+        names = ", ".join(name for name, junction in heat.junction.items() if not float(junction.value) < 1e6)
+        message = f"thermal runaway ({names}): no temperature holds; choose a stronger cooling"
+        return loaded.problem("site.cooling", message)
+
+    def standing() -> Problem:
+        names = ", ".join(name for name, clock in heat.throttle.items() if not float(clock.value) > 0)
+        message = f"at the temperature limit with the clock at zero ({names}); lower it or cool better"
+        return loaded.problem("site.inlet", message)
+
+    chain = [finite("no fan moves the air", heat.airflow, no_air)]
+    for junction in heat.junction.values():
+        chain.append(Condition("thermal runaway", (junction,), lambda kelvin: kelvin < 1e6, melting))
+    for clock in heat.throttle.values():
+        chain.append(Condition("throttled to a standstill", (clock,), lambda share: share > 0, standing))
+    return chain
 
 
-def check_result(loaded: Loaded, result: Any) -> None:
-    """InputError when a figure came out as no number, or as endless where only a broken rack has no end."""
-    found = []
+def ends(loaded: Loaded, result: Any) -> list[Chain]:
+    """Packets that get through."""
+    chains: list[Chain] = []
     for name, report in result.link.items():
-        if not isfinite(float(report.reliability.expected_delay.value)):
+
+        def lost(name: str = name, report: Any = report) -> Problem:
             warm = show_value(report.temperature)
             message = f"at {warm} no packet gets through {loaded.rack.links[name].part.name}; name another temperature"
-            found.append(loaded.problem(f"links.{name}.temperature", message))
-    broken = [path for path, quantity in figures(result) if _is_broken(path, float(quantity.value))]
-    if broken and not found:
-        names = ", ".join(broken[:4]) + (f" and {len(broken) - 4} more" if len(broken) > 4 else "")
-        message = f"cannot be computed: {names}; some value is far out of proportion"
-        found.append(Problem(loaded.file, 0, 0, "", message))
-    if found:
-        raise InputError(found)
+            return loaded.problem(f"links.{name}.temperature", message)
+
+        chains.append([finite(f"{name} link: no packet gets through", report.reliability.expected_delay, lost)])
+    return chains
 
 
-def _is_broken(path: str, value: float) -> bool:
+def is_number(path: str, value: Any) -> Any:
+    """Whether a figure came out as a number, and with an end where only a broken rack has none. Arrays too."""
     section = path.partition(".")[0]
     if section in ("latency", "power", "thermal", "memory"):
-        return not isfinite(value)
-    return section in ("throughput", "cost", "stages") and isnan(value)
+        return xp.isfinite(value)
+    return value == value if section in ("throughput", "cost", "stages") else True
+
+
+def check_figures(loaded: Loaded, result: Any) -> None:
+    """InputError when a figure came out as no number."""
+    broken = [path for path, quantity in figures(result) if not is_number(path, float(quantity.value))]
+    if broken:
+        names = ", ".join(broken[:4]) + (f" and {len(broken) - 4} more" if len(broken) > 4 else "")
+        message = f"cannot be computed: {names}; some value is far out of proportion"
+        raise InputError([Problem(loaded.file, 0, 0, "", message)])
 
 
 def _no_room(loaded: Loaded, name: str, memory: Any) -> Problem:

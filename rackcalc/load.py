@@ -240,7 +240,7 @@ class Builder:
         except units.UnitError as error:
             self.fail(node, path, str(error))
             return None
-        broken = _broken_bound(declared, value)
+        broken = broken_bound(declared, value)
         if broken:
             percent = declared.unit == "1" and declared.at_most is not None and 1 < value <= 100 * declared.at_most
             meant = f"; in percent: {value:g} percent" if percent and broken.startswith("at most") else ""
@@ -310,7 +310,7 @@ class Builder:
         return reference._replace(value=described.value | own)
 
 
-def _broken_bound(declared: Number, value: float) -> str:
+def broken_bound(declared: Number, value: float) -> str:
     """What the value must be and is not, in words; "" when all bounds hold."""
     unit = "" if declared.unit == "1" else f" {declared.unit}"
     if declared.above is not None and value <= declared.above:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rackcalc.document import Node, assign, parse
 from rackcalc.errors import InputError, Problem, shortened
-from rackcalc.fields import Number, Part, Section, Table, Text, declarations
+from rackcalc.fields import REQUIRED, Number, Part, Section, Table, Text, declarations
 from rackcalc.load import VALUE_KEYS, Builder, suggest
 from rackcalc.spec.catalog import CATALOG
 
@@ -44,10 +44,23 @@ def _known(word: str, words: Iterable[str]) -> str:
 def _assigned(root: Node, path: str, node: Node, builder: Builder) -> Node:
     """The tree with the node put at the path; unchanged, with a problem, where that cannot be."""
     try:
-        return assign(root, path, node)
+        return assign(with_defaults(root, path, node), path, node)
     except InputError as error:
         builder.problems += error.problems
         return root
+
+
+def with_defaults(root: Node, path: str, place: Node) -> Node:
+    """The tree with the names of the catalog parts that a path leads into and the file leaves to their defaults."""
+    steps = path.split(".")
+    for length in range(1, len(steps)):
+        before = ".".join(steps[:length])
+        declared, node = declared_at(before), root
+        for step in steps[:length]:
+            node = node.value.get(step, Node(None)) if isinstance(node.value, dict) else Node(None)
+        if isinstance(declared, Part) and node.value is None and declared.default not in (None, REQUIRED):
+            root = assign(root, before, place._replace(value=declared.default))
+    return root
 
 
 def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
@@ -71,6 +84,12 @@ def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
 
 def unknown_step(path: str) -> str:
     """Why a dotted path names nothing in a rack file; "" when it does name something."""
+    found = declared_at(path)
+    return found if isinstance(found, str) else ""
+
+
+def declared_at(path: str) -> Any:
+    """What a dotted path of a rack file declares: a Number, Text, Part, Section, ...; a str: why it names nothing."""
     from rackcalc.spec.rack import Rack
 
     current: Any = Section(Rack, "a rack")
@@ -100,4 +119,4 @@ def unknown_step(path: str) -> str:
         else:
             return f'nothing can be set below "{before}" in {path!r}'
         before = step
-    return ""
+    return current

@@ -1,24 +1,16 @@
 """What must be said beside an answer: everything a reader has to know before quoting a figure."""
 
-from rackcalc.formulas.economics import Money
 from rackcalc.formulas.latency_value import LatencyGain
-from rackcalc.formulas.queueing import Load
 from rackcalc.formulas.thermal import Thermal
 from rackcalc.load import Loaded
-from rackcalc.serving.pools import Service
+from rackcalc.quantity import Quantity
+from rackcalc.result import Estimate
 from rackcalc.show import show_value
 from rackcalc.spec.rack import Rack
 from rackcalc.units import show
 
 
-def notes(
-    loaded: Loaded,
-    served: Service,
-    queue: Load | None,
-    heat: Thermal,
-    account: Money,
-    gain: LatencyGain | None,
-) -> tuple[str, ...]:
+def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     """What a reader must know before quoting a figure."""
     rack, said = loaded.rack, []
     for name, use in rack.links.items():
@@ -26,31 +18,31 @@ def notes(
             said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
     if rack.workload.concurrency is not None:
         said.append("workload.concurrency: a closed loop of so many requests, whatever the arrival rate; it is priced")
-    elif queue is None:
-        whose = "an idle rack" if served.tpot is None else "a full batch"
+    elif result.latency.wait is None:
+        whose = "an idle rack" if result.latency.tpot is None else "a full batch"
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
-    said += _serving_notes(rack, served)
+    said += _serving_notes(rack, result.latency.service)
     if rack.serving.runtime is not None:
-        bound = {name: stage.bound_by for name, stage in served.stages.items()}
+        bound = {name: stage.bound_by for name, stage in result.stages.items()}
         hosts = [name for name, words in bound.items() if words == "host launches"]
         if hosts:
             said.append(f"{rack.serving.runtime.name}: host bound in {', '.join(hosts)}; the GPU waits for launches")
-    said += _thermal_notes(rack, heat)
-    if account.cost.unpriced:
-        said.append(f"no price known for {', '.join(account.cost.unpriced)}: costs are without; set economics.price")
-    if gain is not None:
-        said += _gain_notes(gain)
+    said += _thermal_notes(rack, result.thermal)
+    if result.cost.unpriced:
+        said.append(f"no price known for {', '.join(result.cost.unpriced)}: costs are without; set economics.price")
+    if result.value is not None:
+        said += _gain_notes(result.value)
     if rack.software is not None and rack.accelerators.lpu is not None:
         said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
     return tuple(said)
 
 
-def _serving_notes(rack: Rack, served: Service) -> list[str]:
+def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
     said = []
     limit = rack.workload.slo
-    if limit is not None and float(served.passage.value) > float(limit.value):
-        passage = show_value(served.passage)
-        said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {passage} on the idle rack")
+    if limit is not None and float(passage.value) > float(limit.value):
+        alone = show_value(passage)
+        said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
     pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
     if pool is not None and shared is not None:
         apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)

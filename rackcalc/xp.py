@@ -13,6 +13,7 @@ nan = math.nan
 pi = math.pi
 
 _SCALARS = (float, int, bool)
+_WORDS = (*_SCALARS, str)
 
 
 def _numpy() -> Any:
@@ -46,8 +47,8 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 
 def where(condition: Any, a: Any, b: Any) -> Any:
-    """a where the condition holds, else b; both are always evaluated."""
-    if isinstance(condition, bool) and isinstance(a, _SCALARS) and isinstance(b, _SCALARS):
+    """a where the condition holds, else b; both are always evaluated. Numbers or words."""
+    if isinstance(condition, bool) and isinstance(a, _WORDS) and isinstance(b, _WORDS):
         return a if condition else b
     return _numpy().where(condition, a, b)
 
@@ -163,6 +164,22 @@ def pure(x: Any) -> Any:
     Floats and arrays pass; a pint quantity (in the dimensional tests) is reduced or raises DimensionalityError.
     """
     return x.m_as("dimensionless") if hasattr(x, "m_as") else x
+
+
+def iterate(step: Callable[[Any], Any], start: Any, most: int) -> Any:
+    """x = step(x), at most so many times, until it moves no element by more than rounding.
+
+    An element that has settled stays as it is, so its value does not depend on the others.
+    """
+    x = start
+    for _ in range(most):
+        following = step(x)
+        same = abs(following - x) <= 4e-16 * abs(x)
+        still = same | (following == x) | ((following != following) & (x != x))
+        if still.all() if hasattr(still, "all") else still:
+            return x
+        x = where(still, x, following)
+    return x
 
 
 def vectorized(function: Callable[..., Any]) -> Callable[..., Any]:

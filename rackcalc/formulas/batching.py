@@ -3,7 +3,7 @@
 import math
 
 from rackcalc import xp
-from rackcalc.formulas.queueing_mdc import Backlog, backlog, excess_after, poisson_law, solve_quantile
+from rackcalc.formulas.mdc import Backlog, backlog, excess_after, poisson_law, solve_quantile
 from rackcalc.quantity import formula
 from rackcalc.units import REQUEST, TOKEN, Count, Ratio, RequestsPerSecond, Seconds, Tokens
 

@@ -1,5 +1,7 @@
 """How heat is carried off: air and coolant flows, fans and pumps, heat exchangers, chillers. Flows are in m^3/s."""
 
+from typing import Any
+
 from rackcalc import xp
 from rackcalc.quantity import formula
 from rackcalc.units import (
@@ -174,12 +176,19 @@ def airflow_with_fans(
     0.5504
     """
     bare = volume_flow(heat=air_share * load, density=density, heat_capacity=heat_capacity, rise=rise)
-    flow, slope = bare, 0.0
-    for _ in range(12):  # from below, where the curve is convex: every step stays below the root and doubles the digits
+
+    def own_flow(flow: Any) -> tuple[Any, Any]:
+        """Flow that the fans' own heat needs, and how fast that rises with the flow."""
         fans = _affinity(rated_fans, flow, rated_flow, density, rated_density, exponent)
         own = volume_flow(heat=air_share * fans, density=density, heat_capacity=heat_capacity, rise=rise)
-        slope = xp.where(own > 0 * own, exponent * xp.pure(xp.divide(own, flow)), 0.0)
-        flow = xp.where(slope < 1, flow + xp.divide(bare + own - flow, 1 - slope), flow)  # past the bend: no root
+        return own, xp.where(own > 0 * own, exponent * xp.pure(xp.divide(own, flow)), 0.0)
+
+    def closer(flow: Any) -> Any:  # from below, where the curve is convex: every step stays below the root
+        own, slope = own_flow(flow)
+        return xp.where(slope < 1, flow + xp.divide(bare + own - flow, 1 - slope), flow)  # past the bend: no root
+
+    flow = xp.iterate(closer, bare, 12)
+    slope = own_flow(flow)[1]
     return xp.where(slope < 1, flow, xp.inf * (METRE**3 / SECOND))
 
 

@@ -25,11 +25,13 @@ def _lambert_w(x: Any) -> Any:
     p = xp.sqrt(xp.maximum(2 * (math.e * x + 1), 0.0))
     series = -1 + p * (1 + p * (-1 / 3 + p * (11 / 72 + p * (-43 / 540 + p * 769 / 17280))))
     growth = xp.log1p(xp.maximum(x, 0.0))
-    w = xp.where(x < 0, series, growth * (1 - xp.log1p(growth) / (2 + growth)))
-    for _ in range(6):
+
+    def closer(w: Any) -> Any:
         power = xp.exp(w)
         error = w * power - x
-        w = w - xp.divide(error, power * (w + 1) - xp.divide((w + 2) * error, 2 * w + 2))
+        return w - xp.divide(error, power * (w + 1) - xp.divide((w + 2) * error, 2 * w + 2))
+
+    w = xp.iterate(closer, xp.where(x < 0, series, growth * (1 - xp.log1p(growth) / (2 + growth))), 6)
     return xp.where(x * math.e < -1 - 1e-12, xp.nan, xp.where(p < 0.01, series, w))
 
 
@@ -162,9 +164,11 @@ def throttled_clock(
 
     still, full = power_at(0.0), power_at(1.0)
     share = xp.clip(xp.pure(xp.divide(budget - still, full - still)), 0.0, 1.0)
-    clock: Any = 1.0
-    for _ in range(24):  # from above, where the curve is convex: the steps never pass the root
+
+    def closer(clock: Any) -> Any:  # from above, where the curve is convex: the steps never pass the root
         voltage = voltage_floor + (1 - voltage_floor) * clock
-        slope = voltage**2 + 2 * clock * voltage * (1 - voltage_floor)
-        clock = clock - xp.divide(clock * voltage**2 - share, slope)
+        slope = voltage * (voltage + 2 * clock * (1 - voltage_floor))
+        return clock - xp.divide(clock * voltage * voltage - share, slope)
+
+    clock = xp.iterate(closer, 1.0, 24)
     return xp.where(full <= budget, 1.0, xp.where(share > 0, clock, 0.0))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rackcalc import xp
-from rackcalc.formulas.queueing_mdc import decay
+from rackcalc.formulas.mdc import decay
 from rackcalc.quantity import formula
 from rackcalc.units import REQUEST, SECOND, Count, PerSecond, Ratio, RequestsPerSecond, Seconds
 

@@ -1,9 +1,7 @@
 """From passes to service: replicas, generation, capacity, what a busy chip means for its pool."""
 
-import math
-
 from rackcalc import xp
-from rackcalc.formulas.queueing_mdc import wait_in_service_times as solve
+from rackcalc.formulas.mdc_curves import within_of
 from rackcalc.quantity import formula
 from rackcalc.units import (
     REQUEST,
@@ -213,25 +211,6 @@ def throttled_time(time: Seconds, clock: Ratio) -> Seconds:
     return xp.divide(time, clock)
 
 
-def _rate_within(limit: float, service_time: float, servers: float, passage: float, probability: float) -> float:
-    if not (math.isfinite(service_time) and service_time > 0 and limit > passage):
-        return 0.0
-    room = (limit - passage) / service_time
-    low, high, at_low, at_high, side = 0.0, 1.0, 0.5, -0.5, 0
-    for _ in range(100):  # false position, Illinois rule, on a form of the wait that is finite up to full load
-        rho = (low * at_high - high * at_low) / (at_high - at_low)
-        here = room / (room + solve(probability, servers, rho)) - 0.5
-        if here >= 0:
-            low, at_low, at_high, side = rho, here, at_high / 2 if side > 0 else at_high, 1
-        else:
-            high, at_high, at_low, side = rho, here, at_low / 2 if side < 0 else at_low, -1
-        if abs(here) <= 1e-10:
-            return rho * servers / service_time
-        if high - low <= 1e-10:
-            break
-    return low * servers / service_time
-
-
 @formula(cite="G. J. Franx, Operations Research Letters 29 (2001) 221-229: M/D/c sojourn quantile, solved for the rate")
 def rate_within_limit(
     limit: Seconds, service_time: Seconds, servers: Count, passage_time: Seconds, probability: Ratio
@@ -241,9 +220,30 @@ def rate_within_limit(
     >>> round(rate_within_limit(limit=11.3559, service_time=1.0, servers=1.0, passage_time=1.0, probability=0.99), 4)
     0.8
     """
-    times = [xp.pure(time / SECOND) for time in (limit, service_time, passage_time)]
-    rate = xp.vectorized(_rate_within)(times[0], times[1], xp.pure(servers), times[2], xp.pure(probability))
-    return rate * REQUEST / SECOND
+    room = xp.pure(xp.divide(limit - passage_time, service_time))
+    works = xp.logical_and(xp.isfinite(xp.pure(service_time / SECOND)), room > 0)
+    load = within_of(xp.pure(probability), xp.pure(servers), xp.where(works, room, 0.0))
+    return xp.where(works, load * servers * REQUEST / service_time, 0.0 * REQUEST / SECOND)
+
+
+@formula(cite="definition: what is seen of a pass whose launches run beside it is the longer side")
+def device_time_seen(time: Seconds, device_time: Seconds, host_time: Seconds) -> Seconds:
+    """A part of the device time; 0 where the launches take longer than the whole of it.
+
+    >>> device_time_seen(time=1.0, device_time=3.0, host_time=2.0)
+    1.0
+    """
+    return xp.where(host_time > device_time, 0.0 * SECOND, time)
+
+
+@formula(cite="definition: what is seen of a pass whose launches run beside it is the longer side")
+def launches_seen(device_time: Seconds, host_time: Seconds) -> Seconds:
+    """The launches of a pass; 0 where the device takes longer.
+
+    >>> launches_seen(device_time=1.0, host_time=2.0)
+    2.0
+    """
+    return xp.where(host_time > device_time, host_time, 0.0 * SECOND)
 
 
 @formula(cite="assumption: the slowest case, every request meets a whole slice of other work")

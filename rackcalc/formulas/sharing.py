@@ -10,8 +10,9 @@ from typing import Any
 
 from rackcalc import xp
 from rackcalc.formulas.combine import total
+from rackcalc.formulas.mdc import backlog, mean_beyond, solve_quantile, survival
 from rackcalc.formulas.queueing import LEVELS, Load, loaded, sojourn_time, utilization
-from rackcalc.formulas.queueing_mdc import backlog, mdc_wait_mean, mean_beyond, solve_quantile, survival
+from rackcalc.formulas.queueing_mdc import mdc_wait_mean
 from rackcalc.quantity import Quantity, formula
 from rackcalc.record import record
 from rackcalc.spec.software import Sharing

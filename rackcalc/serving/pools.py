@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import field, replace
 
+from rackcalc import xp
 from rackcalc.formulas import gpu, lpu, service
-from rackcalc.formulas.combine import total
+from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.concurrency import gpus_of
 from rackcalc.formulas.link import Transfer, transfer
 from rackcalc.formulas.lpu_cycles import activation_size
@@ -122,7 +123,7 @@ def port(ports: Mapping[str, Quantity], use: LinkUse) -> Quantity:
     """Bandwidth of the port a link attaches to; the link's own, marked hypothetical, where the chip lacks it."""
     fitting = [quantity for name, quantity in ports.items() if name in use.part.ports]
     if fitting:
-        return max(fitting, key=lambda quantity: quantity.value)
+        return fitting[0] if len(fitting) == 1 else largest(**{f"port_{i}": rate for i, rate in enumerate(fitting)})
     source = Source("hypothetical", note=f"the chip has no port for {use.part.name}; computed as if it had")
     return replace(use.part.bandwidth, name="hypothetical port", source=source)
 
@@ -166,19 +167,19 @@ def chip_link(rack: Rack, pool: LpuPool) -> Link:
 
 def bound_by(passed: gpu.GpuPass) -> str:
     """What limits a pass: the host that launches it, memory, arithmetic, or fixed times and communication."""
-    if passed.host_time.value > passed.device_time.value:
-        return "host launches"
-    memory, compute = float(passed.memory_utilization.value), float(passed.utilization.value)
-    if max(memory, compute) < 0.3:
-        return "fixed times"
-    return "memory" if memory >= compute else "compute"
+    memory, compute = passed.memory_utilization.value, passed.utilization.value
+    busiest = xp.where(memory >= compute, "memory", "compute")
+    device = xp.where(xp.maximum(memory, compute) < 0.3, "fixed times", busiest)
+    words: str = xp.where(passed.host_time.value > passed.device_time.value, "host launches", device)
+    return words
 
 
 def gpu_stage(passed: gpu.GpuPass) -> Stage:
-    """A GPU pass as a stage; a host-bound one shows the device time it hides."""
-    bound = bound_by(passed)
-    terms = {"host_launches": passed.host_time} if bound == "host launches" else dict(passed.terms)
-    return Stage(passed.time, bound, terms | {"step_host": passed.step_host})
+    """A GPU pass as a stage; a host-bound one shows the launches instead of the device time that they hide."""
+    sides = {"device_time": passed.device_time, "host_time": passed.host_time}
+    terms = {name: service.device_time_seen(time=time, **sides) for name, time in passed.terms.items()}
+    terms["host_launches"] = service.launches_seen(**sides)
+    return Stage(passed.time, bound_by(passed), terms | {"step_host": passed.step_host})
 
 
 def gpu_activity(side: Side, memory: Quantity, compute: Quantity) -> Quantity:

@@ -300,10 +300,10 @@ def test_outside_the_domain_is_not_a_number(servers: float) -> None:
 def test_more_servers_than_the_exact_law_takes_are_bounded_from_above(
     rho: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rackcalc.formulas import queueing_mdc
+    from rackcalc.formulas import mdc as law
 
-    exact = queueing_mdc.wait_in_service_times(0.99, 80.0, rho)
-    mean = queueing_mdc.mdc_wait_mean(service_time=1.0, servers=80.0, arrival_rate=80 * rho)
-    monkeypatch.setattr(queueing_mdc, "MAX_SERVERS", 64)
-    assert exact <= queueing_mdc.wait_in_service_times(0.99, 80.0, rho) <= 1.2 * exact
-    assert mean <= queueing_mdc.mdc_wait_mean(service_time=1.0, servers=80.0, arrival_rate=80 * rho) <= 1.5 * mean
+    exact = law.wait_in_service_times(0.99, 80.0, rho)
+    mean = mdc.mdc_wait_mean(service_time=1.0, servers=80.0, arrival_rate=80 * rho)
+    monkeypatch.setattr(law, "MAX_SERVERS", 64)
+    assert exact <= law.wait_in_service_times(0.99, 80.0, rho) <= 1.2 * exact
+    assert mean <= mdc.mdc_wait_mean(service_time=1.0, servers=80.0, arrival_rate=80 * rho) <= 1.5 * mean

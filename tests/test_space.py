@@ -1,0 +1,90 @@
+"""A rack with arrays in its leaves: at every point the figures of its estimate, and refused where that is refused."""
+
+import math
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rackcalc.errors import InputError
+from rackcalc.estimate import estimate
+from rackcalc.load import bundled_racks, find_rack, load, load_text
+from rackcalc.quantity import Quantity
+from rackcalc.ranges import Axis
+from rackcalc.space import Question, Space
+from rackcalc.tree import figures
+
+# leaves that reach every part of the calculation, with the factors they are varied by
+FACTORS = {
+    "accelerators.gpu.count": (1.0, 2.0, 4.0),
+    "accelerators.gpu.part.memory_bandwidth": (0.6, 1.0, 1.3),
+    "accelerators.gpu.part.tdp": (0.7, 1.0, 2.5),
+    "accelerators.lpu.count": (1.0, 2.0, 3.0),
+    "accelerators.lpu.part.clock": (0.8, 1.0, 1.2),
+    "links.gpu-lpu.part.bandwidth": (0.01, 1.0, 2.0),
+    "workload.arrival_rate": (0.1, 0.9, 3.0),
+    "workload.concurrency": (1.0, 2.0, 8.0),
+    "workload.batch": (1.0, 2.0, 16.0),
+    "workload.input": (1.0, 2.0, 4.0),
+    "workload.output": (1.0, 2.0, 3.0),
+    "site.altitude": (1.0, 1.5, 2.0),
+    "site.cooling.air_supply": (0.97, 1.0, 1.06),
+    "economics.utilization": (0.5, 0.9, 1.0),
+    "economics.prices.electricity": (0.5, 1.0, 2.0),
+    "latency_value.rate": (0.5, 1.0, 2.0),
+}
+EXACT = 1e-12
+
+
+def question(rack: str, *dimensions: tuple[Axis, ...]) -> Question:
+    return Question(*find_rack(rack), "", (), dimensions)
+
+
+def leaf(rack: Any, path: str) -> Quantity | None:
+    """The number at a dotted path of a rack, if there is one."""
+    for name in path.split("."):
+        rack = rack.get(name) if isinstance(rack, dict) else getattr(rack, name, None)
+    return rack if isinstance(rack, Quantity) else None
+
+
+def axes_of(rack: str) -> list[Axis]:
+    """Three values of every leaf that the rack has."""
+    found = []
+    for path, factors in FACTORS.items():
+        quantity = leaf(load(rack).rack, path)
+        if quantity is not None:
+            values = tuple(quantity.value * factor for factor in factors)
+            found.append(Axis(path, values, quantity.unit, quantity.absolute))
+    return found
+
+
+def at(asked: Question, places: tuple[int, ...]) -> dict[str, float] | None:
+    """The figures of `rackcalc estimate --set ...` at a point; None where it is refused."""
+    sets = [
+        f"{axis.path}={axis.text(place)}" for axes, place in zip(asked.dimensions, places, strict=True) for axis in axes
+    ]
+    try:
+        return {path: float(x.value) for path, x in figures(estimate(load_text(asked.text, asked.file, "", sets)))}
+    except InputError:
+        return None
+
+
+@pytest.mark.parametrize("rack", bundled_racks())
+def test_a_point_has_the_figures_of_its_estimate(rack: str) -> None:
+    draw = random.Random(rack)
+    axes = axes_of(rack)
+    assert len(axes) >= 5
+    paths = [path for path, _ in figures(estimate(load(rack)))]
+    for _ in range(4):
+        asked = question(rack, *[(axis,) for axis in draw.sample(axes, 3)])
+        block = Space(asked, paths).block([(0, 3)] * 3)
+        good = np.broadcast_to(block.good, (3, 3, 3))
+        assert good.size - np.count_nonzero(good) == sum(block.refused.values())
+        for _ in range(5):
+            places = (draw.randrange(3), draw.randrange(3), draw.randrange(3))
+            wanted = at(asked, places)
+            assert (wanted is not None) == good[places], (asked.axes, places, block.refused)
+            for path, value in (wanted or {}).items():
+                found = float(np.broadcast_to(block.columns[path], good.shape)[places])
+                assert math.isclose(found, value, rel_tol=EXACT) or (found != found and value != value), (path, places)
