@@ -178,7 +178,7 @@ def _change(expectation: Expectation, figure: Quantity, before: Quantity) -> Qua
     if expectation.relative and is_temperature(figure):
         raise units.UnitError("a percentage of a temperature means nothing; write a value in K")
     value = _moved(expectation, float(figure.value), float(before.value))
-    return Quantity(value, "1" if expectation.relative else figure.unit, weakest=max(figure.rank, before.rank))
+    return Quantity(value, "1" if expectation.relative else figure.unit, weakest=max(figure.weakest, before.weakest))
 
 
 def _moved(expectation: Expectation, now: float, before: float) -> float:

@@ -226,8 +226,8 @@ def change(condition: Condition, figure: Quantity, before: float) -> Quantity:
     """The change of a figure since the baseline, absolute or as a share of the baseline."""
     difference = float(figure.value) - before
     if is_relative(condition):
-        return Quantity(difference / abs(before), "1", condition.subject, weakest=figure.rank)
-    return Quantity(difference, figure.unit, condition.subject, weakest=figure.rank)
+        return Quantity(difference / abs(before), "1", condition.subject, weakest=figure.weakest)
+    return Quantity(difference, figure.unit, condition.subject, weakest=figure.weakest)
 
 
 def change_interval(

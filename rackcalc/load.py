@@ -202,7 +202,7 @@ class Builder:
         if (low is not None and low > value) or (high is not None and high < value):
             self.fail(place, path, "the value lies outside its own low and high")
         words = {key: str(parts[key].value or "") for key in ("kind", "source", "note") if key in parts}
-        kind = words.get("kind") or self.default_kind
+        kind = words["kind"] if words.get("kind") in KINDS else self.default_kind
         reference, note = words.get("source", ""), words.get("note", "")
         source = Source(kind, reference, place.file, place.line, place.column, note)
         return Quantity(

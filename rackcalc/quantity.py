@@ -77,7 +77,7 @@ class Quantity:
         return KINDS[self.weakest]
 
     def __post_init__(self) -> None:
-        if self.formula is None:  # else the formula has found it among its inputs already
+        if self.weakest < 0:  # else the formula has found it among its inputs already
             rank = RANKS[self.source.kind] if self.source is not None else 0
             object.__setattr__(self, "weakest", rank)
 
