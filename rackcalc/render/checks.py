@@ -19,9 +19,10 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
     lines = []
     for verdict in verdicts:
         condition = verdict.condition
-        limit = Quantity(verdict.limit, verdict.actual.unit, absolute=is_temperature(verdict.actual))
+        absolute = is_temperature(verdict.actual)
+        limit = Quantity(verdict.limit, verdict.actual.unit, absolute=absolute)
         line = f"{verdict.status.upper():4} {condition.path} = {show_value(verdict.actual)}, limit {show_value(limit)}"
-        line += f" ({distance(verdict)})"
+        line += f" ({distance(float(verdict.actual.value), verdict.limit, verdict.actual.unit, absolute)})"
         low, high = verdict.interval
         if low <= verdict.limit <= high and low < high:
             line += f", inside the 80 % interval {between(condition.path, verdict.actual, (low, high))}"
@@ -36,15 +37,14 @@ def as_text(verdicts: Sequence[Verdict]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def distance(verdict: Verdict) -> str:
-    """How far the figure is from its limit, in words: a share of the limit, or kelvins on the temperature scale."""
-    over = verdict.difference
+def distance(actual: float, limit: float, unit: str, absolute: bool) -> str:
+    """How far a figure is from its limit, in words: a share of the limit, or kelvins on the temperature scale."""
+    over = actual - limit
     if not isfinite(over):
         return "no number" if isnan(over) else "unbounded"
     if not over:
         return "at the limit"
-    share = not isnan(verdict.margin) and not is_temperature(verdict.actual)
-    size = f"{abs(verdict.margin) * 100:.3g} %" if share else show(abs(over), verdict.actual.unit)
+    size = show(abs(over), unit) if absolute or not limit else f"{abs(over / limit) * 100:.3g} %"
     return f"{size} {'over' if over > 0 else 'under'}"
 
 
