@@ -23,6 +23,7 @@ COMMANDS = {
     "explain": "Show why a figure is what it is: formula, values, inputs, sources, down to the data sheet.",
     "sweep": "Vary values, parts, scenarios: the best points, the Pareto front, statistics, or every point in a file.",
     "solve": "Goal seek and break-even: the first or best point at which something holds. Exit 3 when there is none.",
+    "uncertainty": "How sure the figures are: intervals, odds of the gates, and which doubt matters most.",
     "link": "How long one transfer takes over a link: direct, over a bounce buffer, through a network stack.",
     "validate": "Compare rackcalc with measurements, by kind and group. Exit 3 when a --fail-if holds.",
     "parts": "List the catalog, one kind of part, or one part with every value's source.",
