@@ -1,6 +1,7 @@
 """The command line: which commands there are, and their exit codes. Each command is a file in commands/.
 
-Exit codes: 0 fine, 1 unexpected failure, 2 usage or input error, 3 a gate failed, 130 Ctrl-C, 141 closed pipe.
+Exit codes: 0 fine, 1 unexpected failure, 2 usage or input error, 3 a gate failed or solve found no answer, 130 Ctrl-C,
+141 closed pipe.
 """
 
 import os

@@ -90,6 +90,7 @@ def test_another_scenario_is_asked_the_same_question() -> None:
     assert answer.best.facts[0].limit == computed("rack-of-god", "latency.p99", *one, scenario="gpu-only")
     assert answer.refused == {"in gpu-only: overload": 1}
     assert not answer.neighbours[0][1].holds
+    assert answer.stretches[0].unknown == (False, True)
 
 
 def test_what_only_the_rack_asked_for_has_is_not_varied_in_the_other_scenario() -> None:
@@ -193,7 +194,7 @@ def test_json_has_the_answer_in_canonical_units() -> None:
     assert done.exit_code == 0
     assert data["answer"]["at"] == {"workload.batch": 1}
     assert data["just_fails"][0]["at"] == {"workload.batch": 2}
-    assert data["holds"] == [{"from": 1, "to": 1}]
+    assert data["holds"] == [{"from": 1, "to": 1, "unknown_before": False, "unknown_after": False}]
 
 
 def test_everything_wrong_is_said_at_once() -> None:

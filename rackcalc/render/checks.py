@@ -44,8 +44,13 @@ def distance(actual: float, limit: float, unit: str, absolute: bool) -> str:
         return "no number" if isnan(over) else "unbounded"
     if not over:
         return "at the limit"
-    size = show(abs(over), unit) if absolute or not limit else f"{abs(over / limit) * 100:.3g} %"
+    size = show(abs(over), unit) if absolute or not limit else share(abs(over / limit))
     return f"{size} {'over' if over > 0 else 'under'}"
+
+
+def share(part: float) -> str:
+    """A share in percent; nobody reads the digits of a tiny one."""
+    return f"{part * 100:.3g} %" if part >= 1e-5 else "less than 0.001 %"
 
 
 def number(value: float) -> float | None:

@@ -69,7 +69,9 @@ def place(point: Dimensions) -> str:
 def between(stretch: Stretch) -> str:
     """From where to where."""
     first, last = stretch.first.shown(0), stretch.last.shown(0)
-    return first if first == last else f"{first} .. {last}"
+    ends = first if first == last else f"{first} .. {last}"
+    sides = " and ".join(side for side, here in zip(("before", "beyond"), stretch.unknown, strict=True) if here)
+    return f"{ends} ({sides} it cannot be computed)" if sides else ends
 
 
 def margin(fact: Fact) -> str:
@@ -117,7 +119,14 @@ def as_json(answer: Answer) -> str:
         "figures": {path: leaf(best.figures[path]) for path in wanted}
     }
     data["just_fails"] = [{"variable": name} | facts(beside) for name, beside in answer.neighbours]
-    data["holds"] = [{"from": part.first.values[0], "to": part.last.values[0]} for part in answer.stretches]
+    data["holds"] = [
+        {
+            "from": part.first.values[0],
+            "to": part.last.values[0],
+            **dict(zip(("unknown_before", "unknown_after"), map(bool, part.unknown), strict=True)),
+        }
+        for part in answer.stretches
+    ]
     data |= {"points": answer.points, "computed": answer.able, "holding": answer.holding}
     data["refused"] = dict(answer.refused)
     return json.dumps(data, indent=2) + "\n"

@@ -26,10 +26,12 @@ EDGES = 12  # boundaries that are searched for; of more, the values given
 
 
 class Stretch(NamedTuple):
-    """Values of the first variable, from one to another, at which the criteria hold."""
+    """Values of the first variable, from one to another, at which the criteria hold. unknown: whether it cannot be
+    computed before the first, after the last (else they fail there, or the range ends)."""
 
     first: Axis
     last: Axis
+    unknown: tuple[bool, bool] = (False, False)
 
 
 class Answer(NamedTuple):
@@ -179,7 +181,7 @@ def rounded(axis: Axis, value: float, way: int) -> float:
 def stretches(task: Task, grid: Grid) -> tuple[Stretch, ...]:
     """Where along the first variable the criteria hold, with the others anywhere."""
     axis = grid.dimensions[0][0]
-    along = grid.holds.any(axis=tuple(range(1, grid.holds.ndim)))
+    along, able = (array.any(axis=tuple(range(1, array.ndim))) for array in (grid.holds, grid.able))
     turns = [place for place in range(1, len(along)) if along[place] != along[place - 1]]
     ends = [0, *turns, len(along)]
     runs = [(start, stop - 1) for start, stop in pairwise(ends) if along[start]]
@@ -191,7 +193,14 @@ def stretches(task: Task, grid: Grid) -> tuple[Stretch, ...]:
             brackets |= {last: (axis.values[last + 1], axis.values[last])} if last + 1 < len(along) else {}
         for place, (bad, good) in edges(task, axis, brackets).items():
             values[place] = rounded(axis, good, 1 if good > bad else -1)
-    return tuple(Stretch(*(axis._replace(values=(values[place],)) for place in run)) for run in runs)
+    return tuple(
+        Stretch(
+            axis._replace(values=(values[first],)),
+            axis._replace(values=(values[last],)),
+            (first > 0 and not able[first - 1], last + 1 < len(able) and not able[last + 1]),
+        )
+        for first, last in runs
+    )
 
 
 def edges(task: Task, axis: Axis, brackets: Mapping[int, tuple[float, float]]) -> Mapping[int, tuple[float, float]]:
