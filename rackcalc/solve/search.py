@@ -206,7 +206,9 @@ def stretches(task: Task, grid: Grid) -> tuple[Stretch, ...]:
 def edges(task: Task, axis: Axis, brackets: Mapping[int, tuple[float, float]]) -> Mapping[int, tuple[float, float]]:
     """Pairs of a value that fails and one that holds, brought together; all at once on one array."""
     parts, pairs = PARTS, dict(brackets)
-    while any(abs(good - bad) > CLOSE * abs(good) for bad, good in pairs.values()):
+    for _ in range(ROUNDS):
+        if not any(abs(good - bad) > CLOSE * abs(good) for bad, good in pairs.values()):
+            break
         values = [bad + (good - bad) * i / parts for bad, good in pairs.values() for i in range(parts)]
         holds = evaluated(task, ((axis._replace(values=(*values, axis.values[0])),),)).holds
         for number, (place, (_, good)) in enumerate(list(pairs.items())):
