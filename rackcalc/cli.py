@@ -1,6 +1,7 @@
 """The command line: which commands there are, and their exit codes. Each command is a file in commands/.
 
-Exit codes: 0 fine, 1 unexpected failure, 2 usage or input error, 3 a gate failed, 130 Ctrl-C, 141 closed pipe.
+Exit codes: 0 fine, 1 unexpected failure, 2 usage or input error, 3 a gate failed or solve found no answer, 130 Ctrl-C,
+141 closed pipe.
 """
 
 import gc
@@ -25,6 +26,8 @@ COMMANDS = {
     "claims": "Judge what is claimed of a rack: holds, understated, overstated, refuted. As a gate: --fail-if.",
     "explain": "Show why a figure is what it is: formula, values, inputs, sources, down to the data sheet.",
     "sweep": "Vary values, parts, scenarios: the best points, the Pareto front, statistics, or every point in a file.",
+    "solve": "Goal seek and break-even: the first or best point at which something holds. Exit 3 when there is none.",
+    "uncertainty": "How sure the figures are: intervals, odds of the gates, and which doubt matters most.",
     "link": "How long one transfer takes over a link: direct, over a bounce buffer, through a network stack.",
     "validate": "Compare rackcalc with measurements, by kind and group. Exit 3 when a --fail-if holds.",
     "parts": "List the catalog, one kind of part, or one part with every value's source.",

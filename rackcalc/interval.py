@@ -24,7 +24,7 @@ from functools import partial, reduce
 from itertools import repeat
 from math import exp, isfinite, log, nan
 from operator import add
-from typing import Any
+from typing import Any, NamedTuple
 
 from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.orders import LEVELS, Column, Orders
@@ -65,17 +65,50 @@ def leaf_range(leaf: Quantity) -> tuple[float, float]:
     return low, high
 
 
-def leaf_levels(leaf: Quantity) -> Column:
-    """The values of a leaf at LEVELS, from the lowest to the highest."""
+class Law(NamedTuple):
+    """How the value of something in doubt lies: `median`, with `down` below it and `up` above at the 10 % and 90 %
+    quantiles; differences of the logarithm where that is said. Limited to [least, most]."""
+
+    median: float
+    down: float
+    up: float
+    logarithmic: bool
+    least: float
+    most: float
+
+    def at(self, zs: Iterable[float]) -> Column:
+        """The values at numbers of a normal law whose 90 % quantile is 1."""
+        median, down, up, logarithmic, least, most = self
+        steps = [z * (up if z > 0 else down) for z in zs]
+        values = [median * exp(step) for step in steps] if logarithmic else [median + step for step in steps]
+        return [min(max(value, least), most) for value in values]
+
+
+def leaf_law(leaf: Quantity) -> Law:
+    """The law of a leaf."""
     value, (low, high) = float(leaf.value), leaf_range(leaf)
-    if low > 0 and not leaf.absolute:
-        down, up = log(value / low), log(high / value)
-        column = [value * exp(z * (up if z > 0 else down)) for z in LEVELS]
-    else:
-        column = [value + z * (high - value if z > 0 else value - low) for z in LEVELS]
-    least = 0.0 if low >= 0 else -float("inf")
+    logarithmic = low > 0 and not leaf.absolute
+    down, up = (log(value / low), log(high / value)) if logarithmic else (value - low, high - value)
     most = 1.0 if leaf.unit == "1" and low >= 0 and high <= 1 else 0.0 if high <= 0 else float("inf")
-    return [min(max(x, least), most) for x in column]
+    return Law(value, down, up, logarithmic, 0.0 if low >= 0 else -float("inf"), most)
+
+
+def error_law(error: float, widening: float) -> Law:
+    """The law of the factor by which a formula is off. widening: of its error, where parameters were carried over."""
+    width = WIDTH * error * widening
+    return Law(1.0, width, width, True, 0.0, float("inf"))
+
+
+def uncertain(leaf: Quantity) -> bool:
+    """Whether there is any doubt about a leaf."""
+    value, (low, high) = float(leaf.value), leaf_range(leaf)
+    return isfinite(value) and not low == value == high
+
+
+def place_of(leaf: Quantity) -> str:
+    """File, line and column of a leaf: leaves of one place are one. "" without a place: a leaf of its own."""
+    source = leaf.source
+    return f"{source.file}:{source.line}:{source.column}" if source is not None and source.line else ""
 
 
 def ends(column: Column, value: float) -> tuple[float, float]:
@@ -149,12 +182,9 @@ class Draws:
                 yield quantity, plain
 
     def _leaf(self, leaf: Quantity) -> Column | float:
-        value, (low, high) = float(leaf.value), leaf_range(leaf)
-        if not isfinite(value) or low == value == high:
-            return value
-        source = leaf.source
-        name = f"{source.file}:{source.line}:{source.column}" if source is not None and source.line else ""
-        return self._orders.placed(leaf_levels(leaf), name or self._numbered(leaf.name))
+        if not uncertain(leaf):
+            return float(leaf.value)
+        return self._orders.placed(leaf_law(leaf).at(LEVELS), place_of(leaf) or self._numbered(leaf.name))
 
     def _numbered(self, name: str) -> str:
         """The name made unique: leaves without a place are different leaves, even of one name."""
@@ -177,8 +207,8 @@ class Draws:
 
     def _factors(self, quantity: Quantity, formula: Formula) -> Column:
         """What the error of the formula multiplies the figure by."""
-        width = WIDTH * formula.error * self._families.widening(quantity)
-        return self._orders.placed([exp(z * width) for z in LEVELS], repr(formula))
+        law = error_law(formula.error, self._families.widening(quantity))
+        return self._orders.placed(law.at(LEVELS), repr(formula))
 
     def _evaluated(self, formula: Formula, inputs: dict[str, Column | float]) -> Column:
         same = (id(formula), *inputs, *[id(x) if isinstance(x, list) else x for x in inputs.values()])

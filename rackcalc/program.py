@@ -112,6 +112,12 @@ class Run:
         self.values = list(program.values)
         self._done: dict[int, Hashable] = {}
 
+    def fork(self) -> "Run":
+        """Another that goes on from here, and leaves this one as it is."""
+        other = Run(self.program)
+        other.values, other._done = list(self.values), dict(self._done)
+        return other
+
     def __call__(self, inputs: Sequence[Any], keys: Sequence[Hashable]) -> list[Any]:
         """The targets. inputs: value of every axis, by number; keys: something hashable that tells values apart.
 

@@ -2,7 +2,7 @@
 
 from rackcalc import xp
 from rackcalc.quantity import formula
-from rackcalc.units import Same
+from rackcalc.units import Ratio, Same
 
 
 @formula(cite="definition: a sum of its named terms")
@@ -45,3 +45,13 @@ def smallest(**terms: Same) -> Same:
     for value in values[1:]:
         result = xp.minimum(result, value)
     return result
+
+
+@formula(cite="definition: a computed value and by what factor it is off")
+def off_by(value: Same, factor: Ratio) -> Same:
+    """A value off by a factor, as formulas are against measurements.
+
+    >>> off_by(value=2.0, factor=1.5)
+    3.0
+    """
+    return value * factor

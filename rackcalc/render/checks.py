@@ -26,7 +26,7 @@ def as_text(report: Any, verdicts: Sequence[Verdict]) -> str:
 def line(verdict: Verdict) -> str:
     """A gate in a line, without its status."""
     condition = verdict.condition
-    text = f"{condition.subject} = {actual(verdict)}, limit {limit(verdict)} ({distance(verdict)})"
+    text = f"{condition.subject} = {actual(verdict)}, limit {limit(verdict)} ({margin(verdict)})"
     doubt = interval(verdict)
     text += ", not certain" if verdict.doubted else ""
     if doubt:
@@ -77,20 +77,28 @@ def interval(verdict: Verdict) -> str:
     return between("" if verdict.condition.delta else verdict.condition.path, verdict.actual, verdict.ends)
 
 
-def distance(verdict: Verdict) -> str:
-    """How far what is compared is from its limit: a share of it, kelvins for temperatures, points for percentages."""
-    over = verdict.difference
+def margin(verdict: Verdict) -> str:
+    """How far what is compared is from its limit, in words; percentages differ by points."""
+    if verdict.relative and isfinite(verdict.difference) and verdict.difference:
+        return f"{abs(verdict.difference) * 100:.3g} points {'over' if verdict.difference > 0 else 'under'}"
+    actual = verdict.actual
+    return distance(float(actual.value), verdict.limit, actual.unit, is_temperature(actual))
+
+
+def distance(actual: float, limit: float, unit: str, absolute: bool) -> str:
+    """How far a value is from its limit, in words: a share of the limit, or kelvins on the temperature scale."""
+    over = actual - limit
     if not isfinite(over):
         return "no number" if isnan(over) else "unbounded"
     if not over:
         return "at the limit"
-    if verdict.relative:
-        size = f"{abs(over) * 100:.3g} points"
-    elif isnan(verdict.margin) or is_temperature(verdict.actual):
-        size = show(abs(over), verdict.actual.unit)
-    else:
-        size = f"{abs(verdict.margin) * 100:.3g} %"
+    size = show(abs(over), unit) if absolute or not limit else share(abs(over / limit))
     return f"{size} {'over' if over > 0 else 'under'}"
+
+
+def share(part: float) -> str:
+    """A share in percent; nobody reads the digits of a tiny one."""
+    return f"{part * 100:.3g} %" if part >= 1e-5 else "less than 0.001 %"
 
 
 def as_markdown(report: Any, verdicts: Sequence[Verdict]) -> str:
@@ -103,7 +111,7 @@ def as_markdown(report: Any, verdicts: Sequence[Verdict]) -> str:
     for verdict in verdicts:
         doubt = interval(verdict) + (" (holds the limit)" if verdict.straddles else "")
         place = f" ({verdict.condition.file}:{verdict.condition.line})" if verdict.condition.line else ""
-        words = (verdict.condition.text, actual(verdict), limit(verdict), distance(verdict), doubt)
+        words = (verdict.condition.text, actual(verdict), limit(verdict), margin(verdict), doubt)
         cells = [*words, verdict.condition.why + place]
         status = verdict.status.upper() if verdict.status == "pass" else f"**{verdict.status.upper()}**"
         lines.append(f"| {status} | {' | '.join(escape(printable(cell)) for cell in cells)} |")

@@ -1,0 +1,71 @@
+"""rackcalc uncertainty: how sure the figures are, and what they hang on."""
+
+from typing import Annotated, Any
+
+import typer
+
+from rackcalc import gates
+from rackcalc.commands.options import (
+    ErrorFormatOption,
+    JsonOption,
+    RackArgument,
+    ScenarioOption,
+    SetOption,
+    only,
+)
+from rackcalc.console import emit, use_error_format
+from rackcalc.errors import InputError, Problem, failure
+
+FORMATS = ("table", "json", "csv")
+
+
+def uncertainty(
+    rack: RackArgument,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH...]", help="Figures to take apart; else four headlines.")
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", metavar="N", help="Draws: a power of two.")] = 1024,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same draws.")] = 1,
+    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="Doubts shown of each figure.")] = 8,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option("--fail-if", metavar="EXPR", help='A further gate: "latency.p99 > 2 ms". Repeatable.'),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
+    format_: Annotated[str, typer.Option("--format", metavar="table|json|csv")] = "table",
+    json: JsonOption = False,
+    set_: SetOption = None,
+    scenario: ScenarioOption = None,
+    error_format: ErrorFormatOption = "text",
+) -> None:
+    """Run `rackcalc uncertainty`."""
+    from rackcalc.load import load
+    from rackcalc.render.progress import progress
+    from rackcalc.render.uncertainty import render
+    from rackcalc.uncertainty import subject, work
+    from rackcalc.uncertainty import uncertainty as found
+
+    use_error_format(error_format)
+    name = "json" if json else format_
+    if name not in FORMATS:
+        raise failure(f'--format: expected one of {", ".join(FORMATS)}, got "{format_}"')
+    about = subject(load(rack, only(scenario, "--scenario"), set_ or ()))
+    verdicts = judged(about, paths or (), samples, seed, fail_if or ())
+    with progress(work(about, samples)) as watch:
+        report = found(about, paths or (), samples, seed, verdicts, watch)
+    emit(render(report, name, top, everything))
+
+
+def judged(about: Any, paths: Any, samples: int, seed: int, fail_if: Any) -> list[Any]:
+    """The gates of the file and of the command line. InputError with what is wrong with them or with the options."""
+    from rackcalc.uncertainty import wrong
+
+    problems: list[Problem] = wrong(about, paths, samples, seed)
+    verdicts: list[Any] = []
+    try:
+        verdicts = gates.evaluate(gates.conditions(about.loaded, fail_if, ()), about.result)
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return verdicts

@@ -1,0 +1,167 @@
+"""How sure the figures are: intervals, odds of the gates, and a tornado for every figure that is taken apart."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from math import isfinite
+from typing import Any
+
+from rackcalc import __version__
+from rackcalc.errors import printable
+from rackcalc.render.checks import number
+from rackcalc.render.rows import SECTIONS, cell
+from rackcalc.uncertainty import Effect, Report, Spread
+
+SCHEMA = "rackcalc.uncertainty/1"
+NAME = 36  # columns of a name in a tornado
+BAR = 10
+
+
+def render(report: Report, name: str, top: int, everything: bool) -> str:
+    """The report in the named format. top: doubts shown of each figure; everything: every figure (table only)."""
+    if name == "json":
+        return as_json(report)
+    return as_csv(report) if name == "csv" else as_text(report, top, everything)
+
+
+def as_text(report: Report, top: int, everything: bool) -> str:
+    """For people, 80 columns wide."""
+    lines = [
+        report.result.title,
+        f"{report.samples:,} draws of {report.doubts} things in doubt, seed {report.seed}",
+        *intervals(report, everything),
+        *odds(report),
+    ]
+    for path, effects in report.effects.items():
+        lines += tornado(path, report.spreads[path], effects[:top], len(effects))
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def intervals(report: Report, everything: bool) -> Iterator[str]:
+    """A line for every figure that is not certain."""
+    rows = [["", "as given", "10 %", "median", "90 %"]]
+    for path, found in report.spreads.items():
+        if (everything or path in report.effects or shown(path)) and found.low != found.high:
+            given = cell(path, found.figure, digits=3)
+            ends = [cell(path, replace(found.figure, value=x), digits=3) for x in (found.low, found.median, found.high)]
+            if len({text.partition(" ")[2] for text in (given, *ends)}) == 1:  # the unit once
+                ends = [text.partition(" ")[0] for text in ends]
+            rows.append([path, given, *ends])
+    yield from aligned(rows)
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Columns flush right, but the first."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        rest = (text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))
+        yield "  ".join([row[0].ljust(widths[0]), *rest]).rstrip()
+
+
+def shown(path: str) -> bool:
+    """Whether the table of an estimate shows such a figure, other than the terms of a sum."""
+    _, patterns = SECTIONS.get(path.partition(".")[0], ("", ()))
+    return "terms." not in path and any(fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def odds(report: Report) -> Iterator[str]:
+    """In how many draws the gates hold, and why the rack cannot work in some."""
+    for verdict, share in report.holds:
+        yield f"passes in {percent(share)} of the draws: {verdict.condition.level} if {verdict.condition.text}"
+    for reason, share in report.refused.items():
+        yield f"cannot work in {percent(share)} of the draws: {reason}"
+
+
+def percent(share: float) -> str:
+    """A share of the draws or of a variance; what is less than nothing is noise."""
+    if not isfinite(share):
+        return "-"
+    return f"{max(share, 0.0) * 100:.{1 if 0 < share < 0.1 or 0.9 < share < 1 else 0}f} %"
+
+
+def tornado(path: str, found: Spread, effects: Sequence[Effect], count: int) -> Iterator[str]:
+    """What moves a figure most: its value with one doubt at its 10 % and its 90 % quantile, the shares of variance."""
+    yield ""
+    yield f"{path} = {cell(path, found.figure)}: what moves it"
+    if not effects:
+        yield "  nothing: it is certain"
+        return
+    rows = [
+        (
+            short(effect.doubt.name),
+            *(cell(path, replace(found.figure, value=x), digits=3) for x in (effect.low, effect.high)),
+            percent(effect.first),
+            percent(effect.total),
+        )
+        for effect in effects
+    ]
+    most = max(effect.swing for effect in effects)
+    lines = aligned([("one doubt alone", "at its 10 %", "at its 90 %", "first", "total"), *rows])
+    yield next(lines)
+    yield from (f"{line}  {bar(effect.swing / most)}" for line, effect in zip(lines, effects, strict=True))
+    if count > len(effects):
+        yield f"and {count - len(effects)} more"
+
+
+def bar(share: float) -> str:
+    """A bar of that share of its full length; none for what is no number (two endless figures)."""
+    return "#" * max(round(share * BAR), 1) if isfinite(share) else ""
+
+
+def short(name: str) -> str:
+    """A dotted name that fits its column: without its first words where it is long."""
+    words = name.split(".")
+    while len(".".join(words)) > NAME and len(words) > 1:
+        words = words[1:]
+    return ".".join(words)[:NAME]
+
+
+def as_json(report: Report) -> str:
+    """Everything, in canonical units."""
+    data: dict[str, Any] = {"schema": SCHEMA, "rackcalc": __version__}
+    data |= {"name": report.result.name, "scenario": report.result.scenario}
+    data |= {"samples": report.samples, "seed": report.seed, "doubts": report.doubts}
+    data["figures"] = {
+        path: {
+            "value": number(float(found.figure.value)),
+            "unit": found.figure.unit,
+            "p10": number(found.low),
+            "p50": number(found.median),
+            "p90": number(found.high),
+            "no_number": found.lost,
+        }
+        for path, found in report.spreads.items()
+    }
+    data["gates"] = [
+        {"gate": verdict.condition.text, "level": verdict.condition.level, "status": verdict.status, "holds": share}
+        for verdict, share in report.holds
+    ]
+    data["cannot_work"] = dict(report.refused)
+    data["effects"] = {path: [effect_data(effect) for effect in effects] for path, effects in report.effects.items()}
+    return json.dumps(data, indent=2) + "\n"
+
+
+def effect_data(effect: Effect) -> dict[str, Any]:
+    """One doubt of one figure."""
+    return {
+        "doubt": effect.doubt.name,
+        "place": effect.doubt.place,
+        "at_p10": number(effect.low),
+        "at_p90": number(effect.high),
+        "first_order": number(effect.first),
+        "total": number(effect.total),
+    }
+
+
+def as_csv(report: Report) -> str:
+    """A row for every figure, in canonical units."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["path", "unit", "value", "p10", "p50", "p90"])
+    for path, found in report.spreads.items():
+        values = (float(found.figure.value), found.low, found.median, found.high)
+        writer.writerow([path, found.figure.unit, *map(repr, values)])
+    return stream.getvalue()
