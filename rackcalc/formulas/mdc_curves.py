@@ -107,7 +107,7 @@ def within_curve(probability: float, servers: float) -> Callable[[Any], Any]:
 
     def within(room: Any) -> Any:
         share = xp.where(xp.isfinite(room), xp.divide(room, 1 + room), 1.0)
-        return xp.where(room > 0, loads(xp.maximum(share, 0.0)), 0.0)
+        return xp.where(room > 0, xp.minimum(loads(xp.maximum(share, 0.0)), 1.0), 0.0)
 
     return within
 
