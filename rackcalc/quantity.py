@@ -78,7 +78,7 @@ class Quantity:
 
     def __post_init__(self) -> None:
         if self.formula is None:  # else the formula has found it among its inputs already
-            rank = RANKS[self.source.kind] if self.source is not None else 0
+            rank = RANKS.get(self.source.kind, 0) if self.source is not None else 0
             object.__setattr__(self, "weakest", rank)
 
 
