@@ -8,7 +8,7 @@ PLOT    := $(VENV)/.plot
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check docs accuracy fix units schemas fit clean
+.PHONY: help setup run test check bench docs accuracy fix units schemas fit clean
 
 help:  ## print the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,6 +39,9 @@ check: $(TOOLS)  ## lint, types, tests and docs: exactly what CI runs
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto
+
+bench: $(TOOLS)  ## measure start-up, sweeps, memory and other tools, into docs/performance.md
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench.py
 
 docs: $(TOOLS)  ## put the present output into README.md and docs/
 	$(BIN)/python tests/documents.py

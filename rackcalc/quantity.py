@@ -77,9 +77,10 @@ class Quantity:
         return KINDS[self.weakest]
 
     def __post_init__(self) -> None:
-        if self.weakest < 0:  # else the formula has found it among its inputs already
-            rank = RANKS[self.source.kind] if self.source is not None else 0
-            object.__setattr__(self, "weakest", rank)
+        if self.source is not None:  # a leaf; a formula has found the weakest among its inputs already
+            object.__setattr__(self, "weakest", RANKS[self.source.kind])
+        elif self.weakest < 0:
+            object.__setattr__(self, "weakest", 0)
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:

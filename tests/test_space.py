@@ -88,3 +88,26 @@ def test_a_point_has_the_figures_of_its_estimate(rack: str) -> None:
             for path, value in (wanted or {}).items():
                 found = float(np.broadcast_to(block.columns[path], good.shape)[places])
                 assert math.isclose(found, value, rel_tol=EXACT) or (found != found and value != value), (path, places)
+
+
+@pytest.mark.parametrize("rack", bundled_racks())
+def test_many_points_have_the_figures_of_their_estimates_too(rack: str) -> None:
+    """So many that exact waits come from curves. A wait near zero, and rates at a limit, are less exact relatively."""
+    draw = random.Random(f"{rack}, many")
+    axes = []
+    for axis in axes_of(rack):
+        if not axis.path.endswith(("count", "batch", "input", "output", "concurrency")):
+            low, _, high = axis.values
+            axes.append(axis._replace(values=tuple(low + (high - low) * i / 12 for i in range(13))))
+    asked = question(rack, *[(axis,) for axis in draw.sample(axes, 3)])
+    paths = [path for path, _ in figures(estimate(load(rack)))]
+    block = Space(asked, paths).block([(0, 13)] * 3)
+    good = np.broadcast_to(block.good, (13, 13, 13))
+    for _ in range(6):
+        places = (draw.randrange(13), draw.randrange(13), draw.randrange(13))
+        wanted = at(asked, places)
+        assert (wanted is not None) == good[places]
+        for path, value in (wanted or {}).items():
+            found = float(np.broadcast_to(block.columns[path], good.shape)[places])
+            exact = 1e-9 if "wait" in path or "at_slo" in path else 1e-11
+            assert math.isclose(found, value, rel_tol=exact, abs_tol=1e-25) or (found != found and value != value), path

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from rackcalc.load import load
 from rackcalc.sweep import ask, crew, dump, run
 from rackcalc.sweep.answer import Answer
 from rackcalc.sweep.ask import Wish, asked
-from rackcalc.sweep.job import Job
+from rackcalc.sweep.job import Job, work
 from rackcalc.sweep.plan import plan
 from rackcalc.sweep.reduce import Pareto, Stats, Top, View
 from rackcalc.tree import figure
@@ -112,6 +113,22 @@ def test_the_answer_depends_neither_on_boxes_nor_on_workers(monkeypatch: pytest.
     monkeypatch.setattr(run, "TASK", 1500)
     with crew.processes(2) as two:
         assert answer_of(job, columns, two) == wanted
+
+
+def test_threads_of_one_process_do_not_disturb_each_other() -> None:
+    job, columns = asked(Wish("rack-of-god", vary=(RATES, LINKS, MONEY), top=7, by="cost.per_hour"))
+    job = job._replace(plan=plan(job.plan.shape, job.plan.order, 100))
+
+    def threads(job: Job, tasks: Any) -> Iterator[Any]:
+        pieces = [(number, number + 1) for first, stop in tasks for number in range(first, stop)]
+        with ThreadPoolExecutor(4) as pool:
+            parts = list(pool.map(lambda ends: work(job, *ends), pieces))
+        whole = parts[0]
+        for part in parts[1:]:
+            whole.merge(part)
+        yield (0, job.plan.boxes), whole
+
+    assert answer_of(job, columns, threads) == answer_of(job, columns)
 
 
 def test_the_best_point_is_the_best_estimate() -> None:

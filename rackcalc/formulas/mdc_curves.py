@@ -84,6 +84,8 @@ def load_within(probability: float, servers: float, room: float, precision: floa
 
     False position, Illinois rule, on a form of the wait that is finite up to full load.
     """
+    if room == math.inf:
+        return 1.0
     low, high, at_low, at_high, side = 0.0, 1.0, 0.5, -0.5, 0
     for _ in range(100):
         rho = (low * at_high - high * at_low) / (at_high - at_low)
@@ -107,7 +109,7 @@ def within_curve(probability: float, servers: float) -> Callable[[Any], Any]:
 
     def within(room: Any) -> Any:
         share = xp.where(xp.isfinite(room), xp.divide(room, 1 + room), 1.0)
-        return xp.where(room > 0, loads(xp.maximum(share, 0.0)), 0.0)
+        return xp.where(room > 0, xp.minimum(loads(xp.maximum(share, 0.0)), 1.0), 0.0)
 
     return within
 

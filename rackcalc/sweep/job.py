@@ -4,6 +4,7 @@ import operator
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ HOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "==": lambda value, limit: np.isclose(value, limit, rtol=1e-9, atol=0.0),
     "!=": lambda value, limit: ~np.isclose(value, limit, rtol=1e-9, atol=0.0),
 }
+
+
+_TURNS = Lock()
 
 
 class Where(NamedTuple):
@@ -82,7 +86,12 @@ def space_of(question: Question, paths: tuple[str, ...], needed: int) -> Space:
 
 
 def work(job: Job, first: int, stop: int) -> Part:
-    """The boxes from `first` up to `stop`."""
+    """The boxes from `first` up to `stop`. Threads of one process take turns: a program keeps what it has computed."""
+    with _TURNS:
+        return _worked(job, first, stop)
+
+
+def _worked(job: Job, first: int, stop: int) -> Part:
     space, part = space_of(job.question, job.paths, job.needed), Part(job)
     for number in range(first, stop):
         box = job.plan.box(number)

@@ -1,0 +1,256 @@
+"""`make bench`: start-up, one estimate, sweeps, memory, scaling and other tools, in one run, into docs/performance.md.
+
+Other tools go into environments of their own under build/peers/; one that cannot be installed or run is named with the
+reason. Times are of this machine, now: only the ratios travel.
+"""
+
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy
+
+from rackcalc.estimate import estimate
+from rackcalc.load import load
+from rackcalc.sweep.ask import Wish, asked
+from rackcalc.sweep.crew import processes
+from rackcalc.sweep.run import run
+
+ROOT = Path(__file__).parent.parent
+PEERS = ROOT / "build" / "peers"
+REPORT = ROOT / "docs" / "performance.md"
+CORES = 2
+
+BANDWIDTH = "links.gpu-lpu.part.bandwidth=lin(400, 1800 GB/s, {})"
+RATE = "workload.arrival_rate=lin(100, 700 request/s, {})"
+PRICE = "economics.prices.electricity=lin(0.05, 0.3 USD/kWh, {})"
+HOP = "links.gpu-lpu.part.latency=lin(0.5, 3 us, {})"
+FRONT = "latency.p99,cost.per_hour"
+THREE = Wish("rack-of-god", vary=(BANDWIDTH.format(500), RATE.format(1000), PRICE.format(1000)))
+QUESTIONS = {  # name -> what is asked; every one with feasibility, p99 and cost of every point
+    "3 axes: link bandwidth, arrival rate, price of electricity; top 10 and Pareto front": THREE._replace(
+        top=10, by="latency.p99", pareto=FRONT
+    ),
+    "the worst 3 axes, which reach everything: link bandwidth, link latency, arrival rate; top 10": THREE._replace(
+        vary=(BANDWIDTH.format(100), HOP.format(100), RATE.format(1000)), top=10, by="latency.p99"
+    ),
+    "6 axes with the choice of GEMM tiles: batch, length, memory bandwidth, arrival rate, inlet, price": Wish(
+        "rack-of-god",
+        scenario="gpu-only",
+        vary=(
+            "workload.batch=1,2,4..64",
+            "workload.input=128..512 token:32",
+            "accelerators.gpu.part.memory_bandwidth=lin(4, 8 TB/s, 20)",
+            "workload.arrival_rate=lin(100, 5000 request/s, 40)",
+            "site.inlet=lin(18, 32 degC, 20)",
+            PRICE.format(40),
+        ),
+        top=10,
+        by="latency.p99",
+        pareto="latency.p99,cost.tco",
+    ),
+}
+BARS = {"3 axes": "10", "6 axes": "1"}
+SIZES = ((1, 10), (1, 100), (1, 1000), (10, 1000), (100, 1000), (1000, 1000))  # times 1000: 10^4 to 10^9 points
+
+
+class Peer(NamedTuple):
+    """Another tool. question: what one of its points answers. code: prints points a second."""
+
+    name: str
+    question: str
+    code: str
+
+
+LOOP = """
+import time
+def rate(point, least=2.0):
+    point(0)
+    count, begun = 0, time.perf_counter()
+    while (taken := time.perf_counter() - begun) < least:
+        count += 1
+        point(count)
+    print(count / taken)
+"""
+OTHERS = (
+    Peer(
+        "ridgepoint",
+        "memory and roofline of one configuration, no queue, heat or money",
+        "import ridgepoint\n"
+        "rate(lambda i: ridgepoint.fit('llama-3-70b', 'h100-80gb', count=8, prompt=1000 + i % 100, as_json=True))",
+    ),
+    Peer(
+        "vllm-sr-sim",
+        "p99 wait of one M/G/c queue with 64 places",
+        "from fleet_sim.optimizer.analytical import p99_wait\nrate(lambda i: p99_wait(64, 40.0 + i % 20, 1.0, 1.0))",
+    ),
+    Peer(
+        "llm-analysis",
+        "latency and memory of one inference",
+        "from llm_analysis.analysis import infer\n"
+        "rate(lambda i: infer(model_name='bert-large', gpu_name='h100-sxm-80gb', batch_size_per_gpu=1 + i % 64,\n"
+        "     seq_len=128, num_tokens_to_generate=1, log_level='ERROR'))",
+    ),
+    Peer(
+        "aiconfigurator",
+        "TTFT and TPOT of one configuration",
+        "import logging; logging.disable(logging.CRITICAL)\n"
+        "from aiconfigurator.cli.api import cli_estimate\n"
+        "rate(lambda i: cli_estimate(model_path='meta-llama/Meta-Llama-3.1-70B', system_name='h100_sxm',\n"
+        "     isl=1024 + i % 64, osl=256, batch_size=16, ctx_tokens=2048, tp_size=8), 5.0)",
+    ),
+)
+
+
+def timed(command: Sequence[str], times: int = 11) -> float:
+    """Median seconds of a command."""
+    found = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        found.append(time.perf_counter() - begun)
+    return statistics.median(found)
+
+
+def start_up() -> Iterator[str]:
+    """Whole processes against the interpreter alone."""
+    bare = timed([sys.executable, "-c", "pass"])
+    program = [sys.executable, "-m", "rackcalc"]
+    yield "| process | ms | times `python -c pass` | at most |\n| --- | --- | --- | --- |"
+    yield f"| `python -c pass` | {1e3 * bare:.0f} | 1.0 | |"
+    for arguments, bar in ((["estimate", "rack-of-god", "--json"], 5), (["--help"], 6)):
+        taken = timed([*program, *arguments])
+        yield f"| `rackcalc {' '.join(arguments)}` | {1e3 * taken:.0f} | {taken / bare:.1f} | {bar} |"
+
+
+def fastest(work: Callable[[], object], times: int = 15) -> float:
+    """Seconds of the fastest of some runs."""
+    found = []
+    for _ in range(times):
+        begun = time.perf_counter()
+        work()
+        found.append(time.perf_counter() - begun)
+    return min(found)
+
+
+def one_estimate() -> Iterator[str]:
+    """An estimate in process, with the record of every formula."""
+    yield "| rack | ms | at most |\n| --- | --- | --- |"
+    for rack, bar in (("rack-of-god", "5"), ("llama70b-8xh100", "")):
+        loaded = load(rack)
+        yield f"| `{rack}` | {1e3 * fastest(lambda loaded=loaded: estimate(loaded)):.1f} | {bar} |"
+
+
+def rates() -> Iterator[str]:
+    """Points a second on CORES processes, with their start."""
+    yield f"| question | points | M points/s, {CORES} processes | at least |\n| --- | --- | --- | --- |"
+    for name, wish in QUESTIONS.items():
+        job, _ = asked(wish)
+        begun = time.perf_counter()
+        with processes(CORES) as crew:
+            points = run(job, crew).points
+        taken, bar = time.perf_counter() - begun, BARS.get(name[:6], "")
+        yield f"| {name} | {points:,} | {points / taken / 1e6:.1f} | {bar} |"
+
+
+def scaling() -> Iterator[str]:
+    """Time and memory of whole commands, one process each."""
+    yield "| points | s of processor time | ns a point | MB resident at most |\n| --- | --- | --- | --- |"
+    for first, second in SIZES:
+        vary = [BANDWIDTH.format(first), RATE.format(second), PRICE.format(1000)]
+        if first == 1:
+            vary[0] = "links.gpu-lpu.part.bandwidth=900 GB/s"
+        options = [word for axis in vary for word in ("--vary", axis)]
+        command = [sys.executable, "-m", "rackcalc", "sweep", "rack-of-god", *options, "--top", "10"]
+        running = subprocess.Popen([*command, "--by", "latency.p99", "--pareto", FRONT], stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+        assert running.returncode == 0
+        points, spent = 1000 * first * second, usage.ru_utime + usage.ru_stime
+        yield f"| {points:,} | {spent:.2f} | {1e9 * spent / points:,.1f} | {usage.ru_maxrss / 1024:.0f} |"
+
+
+def peer_rate(peer: Peer) -> float | str:
+    """Points a second of another tool, or why there are none."""
+    home = PEERS / peer.name
+    python = home / "bin" / "python"
+    try:
+        if not python.exists():
+            subprocess.run([sys.executable, "-m", "venv", home], check=True, capture_output=True)
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--pre", peer.name]
+        subprocess.run(install, check=True, capture_output=True, timeout=900)
+        done = subprocess.run([python, "-c", LOOP + peer.code], check=True, capture_output=True, text=True, timeout=300)
+        return float(done.stdout.split()[-1])
+    except (subprocess.SubprocessError, OSError, ValueError) as error:
+        return f"not run: {type(error).__name__}"
+
+
+def peers() -> Iterator[str]:
+    """The three-axis question of rackcalc in one process against other tools' own questions, one after the other."""
+    job, _ = asked(QUESTIONS[next(iter(QUESTIONS))])
+    begun = time.perf_counter()
+    mine = run(job).points / (time.perf_counter() - begun)
+    yield "| tool | a point answers | points/s | rackcalc is faster by |\n| --- | --- | --- | --- |"
+    yield f"| rackcalc, one process | feasibility, p99 under load, power, heat, money of a rack | {mine:,.0f} | |"
+    for peer in OTHERS:
+        found = peer_rate(peer)
+        if isinstance(found, str):
+            yield f"| {peer.name} | {peer.question} | {found} | |"
+        else:
+            yield f"| {peer.name} | {peer.question} | {found:,.1f} | {mine / found:,.0f} times |"
+
+
+def machine() -> str:
+    """What it ran on, without a name."""
+    cpu = "unknown processor"
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        cpu = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), cpu)
+    version = f"Python {platform.python_version()}, NumPy {numpy.__version__}"
+    return f"{cpu}, {os.cpu_count()} cores, {platform.system()}, {version}; load {os.getloadavg()[0]:.1f} at the start."
+
+
+PARTS = (
+    ("Start-up", start_up),
+    ("One estimate, in process, with its full record", one_estimate),
+    ("Sweeps", rates),
+    ("Scaling and memory: three axes, `--top 10`, `--pareto`, one process", scaling),
+    ("Other tools", peers),
+)
+HEAD = """# Performance
+
+`make bench` wrote this page, all in one run. Times depend on the machine and on
+what else it does; the ratios are what counts.
+
+{machine}
+"""
+FOOT = """
+Why it is fast: the formulas recorded by one estimate are the program of a sweep. Only
+what depends on an axis is computed again, with arrays, each axis on a dimension of
+its own: what depends on one axis costs as many operations as that axis has values.
+The exact M/D/c quantiles are piecewise series through the exact algorithm, within
+1e-12 of it. A point has the figures that `rackcalc estimate --set ...` gives it.
+"""
+
+
+def main() -> None:
+    """Run everything and write the report."""
+    pieces = [HEAD.format(machine=machine())]
+    for title, part in PARTS:
+        print(title, flush=True)
+        lines = []
+        for line in part():
+            print(line, flush=True)
+            lines.append(line)
+        pieces.append(f"\n## {title}\n\n" + "\n".join(lines) + "\n")
+    REPORT.write_text("".join(pieces) + FOOT, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

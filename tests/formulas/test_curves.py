@@ -1,0 +1,95 @@
+"""Curves against the algorithms they are made from."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rackcalc.formulas import curves, mdc, mdc_curves
+from rackcalc.formulas.curves import Curve, for_points, mapped, worth
+from rackcalc.formulas.queueing_mdc import mdc_wait_quantile
+from rackcalc.formulas.service import rate_within_limit
+
+RANDOM = np.random.default_rng(5)
+LOADS = np.concatenate([[0.0, 1.0, 1.5, math.nan], RANDOM.uniform(0, 1, 400), 1 - np.logspace(-2, -9, 20)])
+# close to full load the algorithm itself loses digits: it takes the logarithm of a number close to 1
+LOST = 4e-16 / np.maximum(np.abs(1 - LOADS), 1e-16)
+
+
+def assert_close(found: Any, wanted: Any, relative: float, absolute: float) -> None:
+    number = np.isfinite(wanted)
+    np.testing.assert_array_equal(found[~number], wanted[~number])
+    allowed = (relative + LOST[number]) * np.abs(wanted[number]) + absolute
+    assert (np.abs(found[number] - wanted[number]) <= allowed).all()
+
+
+@pytest.mark.parametrize("servers", [1.0, 2.0, 8.0, 33.0])
+@pytest.mark.parametrize("probability", [0.5, 0.99, 0.999])
+def test_quantiles_of_arrays_are_those_of_the_algorithm(servers: float, probability: float) -> None:
+    found = mdc_curves.quantile_curve(probability, servers)(LOADS)
+    wanted = np.array([mdc.wait_in_service_times(probability, servers, rho) for rho in LOADS.tolist()])
+    assert_close(found, wanted, 2e-12, 1e-14)
+
+
+@pytest.mark.parametrize("servers", [1.0, 2.0, 8.0, 33.0])
+def test_means_of_arrays_are_those_of_the_algorithm(servers: float) -> None:
+    found = mdc_curves.mean_curve(servers)(LOADS)
+    wanted = np.array([mdc.mean_in_service_times(servers, rho) for rho in LOADS.tolist()])
+    assert_close(found, wanted, 1e-11, 2 * mdc_curves.FORGOTTEN)
+
+
+@pytest.mark.parametrize("servers", [1.0, 8.0])
+def test_the_load_within_a_limit_is_the_one_whose_quantile_is_the_limit(servers: float) -> None:
+    rooms = np.concatenate([[0.0, -1.0, math.inf], np.logspace(-2, 3, 200)])
+    loads = mdc_curves.within_curve(0.99, servers)(rooms)
+    assert loads[:3].tolist() == [0.0, 0.0, 1.0]
+    back = [mdc.wait_in_service_times(0.99, servers, rho) for rho in loads[3:].tolist()]
+    np.testing.assert_allclose(back, rooms[3:], rtol=1e-9)
+    inputs = {"limit": rooms + 1.0, "service_time": 1.0, "servers": servers, "passage_time": 1.0, "probability": 0.99}
+    with for_points(curves.MANY):
+        many = rate_within_limit(**inputs)
+    np.testing.assert_allclose(many, rate_within_limit(**inputs), rtol=1e-8)
+
+
+def test_servers_that_vary_have_curves_of_their_own() -> None:
+    queue = {"probability": 0.9, "service_time": 1.0, "servers": np.array([[1.0], [2.0], [1.5], [20.0]])}
+    rates = np.linspace(0.01, 0.99, 50) * queue["servers"]
+    few = mdc_wait_quantile(arrival_rate=rates, **queue)
+    with for_points(curves.MANY):
+        many = mdc_wait_quantile(arrival_rate=rates, **queue)
+    np.testing.assert_allclose(many, few, rtol=1e-11, atol=1e-14)
+    assert np.isnan(few[2]).all()
+
+
+def test_an_element_has_one_value_in_every_array() -> None:
+    curve = Curve(np.tanh, [-3.0, 0.5, 4.0])
+    x = np.random.default_rng(3).uniform(-3, 4, 500)
+    whole = curve(x)
+    np.testing.assert_allclose(whole, np.tanh(x), rtol=1e-12, atol=1e-14)
+    assert whole.tolist() == [curve(np.array([value]))[0] for value in x.tolist()]
+    assert curve(x.reshape(5, 100)).shape == (5, 100)
+
+
+def test_pieces_are_made_when_they_are_asked_for() -> None:
+    asked: list[float] = []
+
+    def square(x: float) -> float:
+        asked.append(x)
+        return x * x
+
+    curve = Curve(square, [0.0, 1.0, 2.0])
+    np.testing.assert_allclose(curve(np.array([0.2, 0.7])), [0.04, 0.49])
+    assert max(asked) < 1.0
+
+
+def test_few_points_are_not_worth_a_curve() -> None:
+    assert not worth(np.zeros(curves.MANY - 1)) and worth(np.zeros(curves.MANY))
+    with for_points(curves.MANY):
+        assert worth(np.zeros(3))
+
+
+def test_keys_that_are_no_numbers_are_keys_all_the_same() -> None:
+    keys = np.array([1.0, math.nan])
+    found = mapped(lambda key: lambda x: x * 0 + (-1.0 if key != key else key), keys, x=np.array([5.0, 6.0]))
+    assert found.tolist() == [1.0, -1.0]
