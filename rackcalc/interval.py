@@ -153,7 +153,7 @@ class Draws:
         if not isfinite(value) or low == value == high:
             return value
         source = leaf.source
-        name = f"{source.file}:{source.line}:{source.column}" if source is not None and source.line else ""
+        name = f"{source.file}:{source.path}" if source is not None and source.path else ""
         return self._orders.placed(leaf_levels(leaf), name or self._numbered(leaf.name))
 
     def _numbered(self, name: str) -> str:
