@@ -53,6 +53,17 @@ class Commands(TyperGroup):
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """What TAB offers directly after the program: names, without reading any command, or its own options."""
+        if incomplete.startswith("-"):
+            return super().shell_complete(ctx, incomplete)
+        from typer._click.shell_completion import CompletionItem
+        from typer._click.utils import make_default_short_help as short
+
+        return [
+            CompletionItem(name, help=short(said)) for name, said in COMMANDS.items() if name.startswith(incomplete)
+        ]
+
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name; None where there is none, and then all are known, to suggest the nearest."""
         for name in [cmd_name] if cmd_name in COMMANDS else COMMANDS:

@@ -20,7 +20,7 @@ MAX_DEPTH = 60
 class Node(NamedTuple):
     """One YAML node. value: dict of name -> Node, tuple of Nodes, text, or None for an empty or null scalar.
 
-    key: line and column of the key it stands under; (0, 0) where there is none.
+    key: line and column of the key it stands under; (0, 0) where there is none. path: dotted, within the file.
     """
 
     value: "dict[str, Node] | tuple[Node, ...] | str | None"
@@ -29,6 +29,7 @@ class Node(NamedTuple):
     column: int = 0
     quoted: bool = False
     key: tuple[int, int] = (0, 0)
+    path: str = ""
 
     @property
     def kind(self) -> str:
@@ -86,17 +87,17 @@ def decoded(data: bytes, name: str, above: int = 0) -> str:
     return text
 
 
-def parse(text: str, file: str, problems: list[Problem] | None = None, above: int = 0) -> Node:
+def parse(text: str, file: str, problems: list[Problem] | None = None, above: int = 0, under: str = "") -> Node:
     """The one YAML document in the text, as a Node tree. InputError with place for anything malformed.
 
     problems: where what does not hide the rest of the document (a key written twice, say) is added, for the caller to
-    report with its own findings; None raises it. above: lines of the file before the text.
+    report with its own findings; None raises it. above: lines of the file before the text. under: path of the root.
     """
     import yaml
 
     found: list[Problem] = []
     try:
-        root = _Composer(file, found, above).document(
+        root = _Composer(file, found, above, under).document(
             yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         )
     except yaml.MarkedYAMLError as error:
@@ -151,11 +152,13 @@ _NULLS = ("", "~", "null", "Null", "NULL")
 class _Composer:
     """YAML events -> Nodes, one after the other, so that no depth of nesting can exhaust the stack of a C library.
 
-    An alias is the very Node of its anchor; sizes count it each time it is used, so that a bomb of aliases is refused.
+    The path of a node is known from what is open around it. An alias is the very Node of its anchor; sizes count it
+    each time it is used, so that a bomb of aliases is refused.
     """
 
-    def __init__(self, file: str, problems: list[Problem], above: int) -> None:
+    def __init__(self, file: str, problems: list[Problem], above: int, under: str) -> None:
         self.file = file
+        self.under = under
         self.above = above
         self.problems = problems
         self.open: list[tuple[Any, list[Node]]] = []  # collections that have begun: the event, and the nodes in it
@@ -190,6 +193,7 @@ class _Composer:
         if name == "AliasEvent":
             return self.alias(event)
         start, children = self.open.pop() if name.endswith("EndEvent") else (event, [])
+        quoted = getattr(event, "style", None) in ("'", '"')
         mark, tag = start.start_mark, start.tag
         if tag is not None and tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
             shown = tag.replace("tag:yaml.org,2002:", "!!")
@@ -201,13 +205,24 @@ class _Composer:
             value: Any = None if empty else event.value
         else:
             value = self.mapping(children) if name == "MappingEndEvent" else tuple(children)
-        node = Node(value, self.file, *_place(mark, self.above), getattr(event, "style", None) in ("'", '"'))
+        node = Node(value, self.file, *_place(mark, self.above), quoted, path=self.path())
         self.sizes[id(node)] = 1 + sum(self.sizes[id(child)] for child in children)
         if max(self.sizes[id(node)], len(self.sizes)) > MAX_NODES:
             raise self.failure(start, f"holds more than {MAX_NODES} values (each use of an alias counts)")
         if start.anchor:
             self.anchors[start.anchor] = node
         return node
+
+    def path(self) -> str:
+        """Where the node that is completed now stands in the document."""
+        path = self.under
+        for start, children in self.open:
+            if type(start).__name__ == "SequenceStartEvent":
+                path += f"[{len(children)}]"
+            elif len(children) % 2:
+                step = shortened(children[-1].value) if isinstance(children[-1].value, str) else "?"
+                path += f".{step}" if path else step
+        return path
 
     def alias(self, event: Any) -> Node:
         if event.anchor not in self.anchors:
@@ -233,8 +248,7 @@ class _Composer:
             elif key.value in own:
                 self.problems.append(key.problem(key.value, f"written twice; first on line {own[key.value].key[0]}"))
             else:
-                place = key.line, key.column
-                own[key.value] = Node(value.value, value.file, value.line, value.column, value.quoted, place)
+                own[key.value] = value._replace(key=(key.line, key.column))
         return merged | own
 
     def failure(self, event: Any, message: str) -> InputError:

@@ -106,9 +106,9 @@ def uncertain(leaf: Quantity) -> bool:
 
 
 def place_of(leaf: Quantity) -> str:
-    """File, line and column of a leaf: leaves of one place are one. "" without a place: a leaf of its own."""
+    """File and dotted path of a leaf: leaves of one place are one. "" without a place: a leaf of its own."""
     source = leaf.source
-    return f"{source.file}:{source.line}:{source.column}" if source is not None and source.line else ""
+    return f"{source.file}:{source.path}" if source is not None and source.path else ""
 
 
 def ends(column: Column, value: float) -> tuple[float, float]:

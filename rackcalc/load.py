@@ -204,7 +204,7 @@ class Builder:
         words = {key: str(parts[key].value or "") for key in ("kind", "source", "note") if key in parts}
         kind = words["kind"] if words.get("kind") in KINDS else self.default_kind
         reference, note = words.get("source", ""), words.get("note", "")
-        source = Source(kind, reference, place.file, place.line, place.column, note)
+        source = Source(kind, reference, place.file, place.line, place.column, note, place.path)
         return Quantity(
             value,
             declared.unit,

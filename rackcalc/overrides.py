@@ -75,7 +75,8 @@ def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
         builder.problems.append(Problem("--set", 0, 0, path, unknown))
         return root
     try:
-        node = parse(value, "--set") if value[:1] in ("[", "{") else Node(value or None, "--set")
+        flow = value[:1] in ("[", "{")
+        node = parse(value, "--set", under=path) if flow else Node(value or None, "--set", path=path)
     except InputError as error:
         builder.problems += [Problem("--set", 0, 0, path, problem.message) for problem in error.problems]
         return root

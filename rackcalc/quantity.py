@@ -19,7 +19,8 @@ class Source:
     """Where a leaf value was read.
 
     kind: one of KINDS. reference: id in catalog/sources.yaml, or "" for a value from the user's own file.
-    file, line, column: the place of the value itself (1-based; line 0 when it came from a default).
+    file, line, column: the place of the value itself (1-based; line 0 when it came from a default). path: the same
+    place by dotted path within the file, which comments and another order of lines do not move.
     """
 
     kind: str
@@ -28,6 +29,7 @@ class Source:
     line: int = 0
     column: int = 0
     note: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, eq=False)

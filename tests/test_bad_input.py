@@ -749,7 +749,7 @@ REFUSALS = [
     ("gate unit", ["check", "rack.yaml", "--fail-if", "latency.p99 > 1 W"], HYBRID, "", ["expected a time", "a power"]),
     ("gate form", ["check", "rack.yaml", "--fail-if", "latency.p99"], HYBRID, "", ["expected PATH OP VALUE UNIT"]),
     ("no gates", ["check", "rack.yaml"], HYBRID, "", ["no gates: add"]),
-    ("two scenarios", ["check", "rack.yaml", "--scenario", "a", "--scenario", "b"], HYBRID, "", ["takes one"]),
+    ("two unknown scenarios", ["check", "rack.yaml", "--scenario", "a", "--scenario", "b"], HYBRID, "", ["2 problems"]),
     ("no such figure", ["explain", "rack.yaml", "latency.p98"], HYBRID, "", ["did you mean latency.p9"]),
     (
         "link",

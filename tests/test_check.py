@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import xmlschema
+from program import out, run
 
 from rackcalc import gates
 from rackcalc.baseline import formers, of_scenario
@@ -371,7 +372,7 @@ def test_junit_is_valid(why: str) -> None:
         gates.replace(condition, why=json.loads(f'"{why}"') if "\\0" not in why else "bell\a\0") for condition in found
     ]
     verdicts = gates.evaluate(known, NOW, FORMER)
-    report = checks.FORMATS["junit"][0](NOW, verdicts)
+    report = checks.FORMATS["junit"][0]([(NOW, verdicts)])
     xmlschema.XMLSchema(str(Path(__file__).with_name("junit.xsd"))).validate(report)
     suite = xmlschema.to_dict(report, str(Path(__file__).with_name("junit.xsd")))["testsuite"][0]
     assert (suite["@tests"], suite["@failures"]) == (4, 1)
@@ -473,8 +474,8 @@ def some_baseline(chance: random.Random) -> str:
 
 def test_ten_thousand_gates_and_baselines_pass_nothing_they_should_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """No text crashes; what passes has a number now, one in the baseline of the same unit, and is within the limit."""
-    draws = Draws()
-    monkeypatch.setattr("rackcalc.interval.Draws", lambda result: draws)  # it is the same estimate ten thousand times
+    draws = Draws(NOW)
+    monkeypatch.setattr("rackcalc.interval.Draws", lambda _: draws)  # it is the same estimate ten thousand times
     chance, once = random.Random(1), cache(lambda text: formers(text, "old.json"))
     known = dict(figures(NOW))
     passed = 0
@@ -503,3 +504,39 @@ def test_ten_thousand_gates_and_baselines_pass_nothing_they_should_not(monkeypat
                 value /= abs(before["value"])
         assert not math.isnan(value) and not HOLDS[condition.operator](value, verdict.limit), gate
     assert passed > 500, "the test must see gates that pass"
+
+
+# --- several racks -----------------------------------------------------------------------------------
+
+
+def several(*arguments: str, code: int) -> str:
+    done = run("check", "bert-a100", "bert-8xb200", *arguments)
+    assert done.returncode == code, done.stderr
+    return done.stdout.decode()
+
+
+def test_several_racks_are_one_run_with_the_worst_code(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("g.xml", "g.json", "g.md")]
+    told = several("--fail-if", "latency.p99 > 1 ms", *(word for file in files for word in ("-o", str(file))), code=3)
+    assert (told.count("FAIL latency.p99"), told.count("PASS latency.p99")) == (1, 2), (
+        "bert-8xb200 has a gate of its own"
+    )
+    both = json.loads(files[1].read_text())
+    assert [one["passed"] for one in both] == [False, True] and all(f"{one['name']}\n" in told for one in both)
+    assert files[0].read_text().count("<testsuite ") == files[2].read_text().count("\n### ") + 1 == 2
+    xmlschema.XMLSchema(str(Path(__file__).parent / "junit.xsd")).validate(str(files[0]))
+    assert several("--fail-if", "latency.p99 > 1 ms", "nowhere", code=2) == ""
+
+
+def test_several_racks_are_held_against_the_estimate_of_their_name(tmp_path: Path) -> None:
+    file = tmp_path / "old.json"
+    file.write_text(out("estimate", "bert-8xb200", "bert-a100", "--json"), encoding="utf-8")
+    arguments = ("--baseline", str(file), "--fail-if", "delta(cost.tco) != 0 %")
+    assert several(*arguments, code=0).count("PASS delta(cost.tco) = 0 %") == 2
+    file.write_text(out("estimate", "bert-8xb200", "--json"), encoding="utf-8")
+    several(*arguments, code=2)
+
+
+@pytest.mark.parametrize("command", [["check", "rack-of-god-corrected"], ["claims", "vendor-quote"]])
+def test_a_dash_is_standard_output_which_has_the_report_anyway(command: list[str]) -> None:
+    assert out(*command, "-o", "-") == out(*command)

@@ -12,14 +12,11 @@ from typing import Any
 import pytest
 import yaml
 from documents import ROOT, blocks
-from program import CLEAN, RACK, out
+from program import CLEAN, RACK
 
 CI = ROOT / "docs" / "ci"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 DEARER = ("lpu: 250000 USD", "lpu: 650000 USD")
-needs_baseline = pytest.mark.skipif(
-    "--baseline" not in out("check", "--help"), reason="check has no --baseline, -o and --summary yet"
-)
 
 
 @pytest.fixture
@@ -95,7 +92,6 @@ def script(folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@needs_baseline
 @pytest.mark.parametrize("service", [github, gitlab, script])
 def test_a_job_passes_then_fails_with_reports(service: Any, checkout: Path) -> None:
     code, said = service(checkout)
@@ -110,7 +106,6 @@ def test_a_job_passes_then_fails_with_reports(service: Any, checkout: Path) -> N
     assert service(checkout)[0] == 2
 
 
-@needs_baseline
 @pytest.mark.parametrize("service", [github, gitlab, script])
 def test_a_rack_that_is_new_is_its_own_baseline(service: Any, checkout: Path) -> None:
     gone = "git rm -q --cached rack.yaml && git -c user.name=a -c user.email=a@example.com commit -qm gone"
@@ -121,7 +116,6 @@ def test_a_rack_that_is_new_is_its_own_baseline(service: Any, checkout: Path) ->
     assert code == 0, said
 
 
-@needs_baseline
 def test_the_summary_page_shows_the_gates(checkout: Path) -> None:
     assert github(checkout)[0] == 0
     assert "latency.p99" in (checkout.parent / "summary.md").read_text(encoding="utf-8")

@@ -124,3 +124,12 @@ def test_the_script_is_for_the_shell_that_was_named() -> None:
     assert out("--show-completion", "fish").startswith("complete --command rackcalc")
     refused = run("--show-completion", "tcsh")
     assert refused.returncode == 2 and b"bash, zsh, fish" in refused.stderr
+
+
+def test_names_of_commands_are_offered_without_reading_any() -> None:
+    environment = HERE | {"_RACKCALC_COMPLETE": "complete_bash", "COMP_WORDS": "rackcalc c", "COMP_CWORD": "1"}
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", PROGRAM], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split() == [name for name in COMMANDS if name.startswith("c")]
+    assert "rackcalc.cli" in done.stderr and "rackcalc.commands" not in done.stderr

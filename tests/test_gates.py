@@ -191,7 +191,7 @@ def test_margins(found: Verdict, words: str) -> None:
     line, count = checks.as_text(RESULT, [found]).splitlines()
     assert words in line and line.endswith("the SLO  rack.yaml:41")
     assert count.startswith("1 gate: ")
-    data = json.loads(checks.as_json(RESULT, [found]), parse_constant=pytest.fail)["gates"][0]
+    data = json.loads(checks.all_as_json([(RESULT, [found])]), parse_constant=pytest.fail)["gates"][0]
     actual = float(found.actual.value)
     assert data["actual"] == (actual if math.isfinite(actual) else None)
     assert data["margin"] is None or data["margin"] == pytest.approx((actual - found.limit) / abs(found.limit))

@@ -13,7 +13,7 @@ from rackcalc import interval, orders, xp
 from rackcalc.estimate import estimate
 from rackcalc.formulas.combine import largest, total
 from rackcalc.interval import Draws, Families, intervals, leaf_range
-from rackcalc.load import load
+from rackcalc.load import find_rack, load, load_text
 from rackcalc.orders import LEVELS, ORDERS
 from rackcalc.quantity import FORMULAS, Quantity, Source, constant, formula
 from rackcalc.tree import figures
@@ -189,12 +189,12 @@ def test_what_is_shared_cancels(forms):
     assert high - low == pytest.approx(0.2 * math.sqrt(2), rel=0.2)
 
 
-def test_one_line_of_a_file_is_one_leaf_wherever_it_is_read(forms):
+def test_one_value_of_a_file_is_one_leaf_wherever_it_is_read(forms):
     first, again = (
-        Quantity(4.0, "s", name, source=Source("press", file="links/x.yaml", line=3, column=9), low=2.0, high=8.0)
+        Quantity(4.0, "s", name, source=Source("press", file="links/x.yaml", path="latency"), low=2.0, high=8.0)
         for name in ("link.latency", "hop.latency")
     )
-    other = Quantity(4.0, "s", "x", source=Source("press", file="links/x.yaml", line=4, column=9), low=2.0, high=8.0)
+    other = Quantity(4.0, "s", "x", source=Source("press", file="links/x.yaml", path="hop"), low=2.0, high=8.0)
     draws = Draws()
     assert draws.interval(forms["quotient"](over=first, under=again)) == (1.0, 1.0)
     assert draws.interval(forms["quotient"](over=first, under=other))[1] > 2
@@ -275,7 +275,7 @@ def brute_force(result, count):
         (low, high), value, place = leaf_range(quantity), quantity.value, quantity.source
         if low == value == high or not math.isfinite(value):
             return value
-        t = score((place.file, place.line, place.column) if place.line else id(quantity))
+        t = score((place.file, place.path) if place.path else id(quantity))
         if low > 0 and not quantity.absolute:
             x = value * numpy.where(t > 0, (high / value) ** t, (value / low) ** t)
         else:
@@ -365,3 +365,22 @@ def test_a_figure_has_the_same_interval_whichever_others_are_asked_for(rack):
 def test_the_same_rack_has_the_same_intervals_again():
     one, two = (intervals(estimate(load(str(CONFIGS / "air-limit.yaml")))) for _ in range(2))
     assert one == two
+
+
+def test_comments_and_the_order_of_sections_move_no_interval():
+    text = (CONFIGS / "air-limit.yaml").read_text(encoding="utf-8")
+    sections = [part for part in re.split(r"^(?=\w+:)", text, flags=re.MULTILINE) if re.match(r"\w+:", part)]
+    assert len(sections) > 5
+    shuffled = "# moved\n\n" + "\n# so\n".join(reversed(sections))
+    moved, plain = (intervals(estimate(load_text(given, "rack.yaml"))) for given in (shuffled, text))
+    assert moved == plain
+    assert sum(low < high for low, high in plain.values()) > 20
+
+
+def test_ranges_of_two_options_are_two_leaves():
+    sets = [f"economics.price.{pool}={{value: 100 USD, low: 50 USD, high: 200 USD}}" for pool in ("gpu", "lpu")]
+    text, file = find_rack("rack-of-god")
+    terms = dict(figures(estimate(load_text(text, file, sets=sets))))
+    draws = Draws()
+    gpu, lpu = (draws.column(terms[f"cost.capex_terms.{pool}"]) for pool in ("gpu", "lpu"))
+    assert [x / gpu[0] for x in gpu] != pytest.approx([x / lpu[0] for x in lpu])

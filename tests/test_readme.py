@@ -92,7 +92,10 @@ def test_paths_and_formulas_in_a_document_exist(document: Path) -> None:
     missing += [
         word
         for word in words
-        if word.partition(".")[0] in files and word.count(".") == 1 and word not in FORMULAS and not word.endswith(".csv")
+        if word.partition(".")[0] in files
+        and word.count(".") == 1
+        and word not in FORMULAS
+        and not word.endswith(".csv")
     ]
     assert not missing
 

@@ -188,6 +188,23 @@ def test_lines_and_problems_are_as_their_schemas_say() -> None:
     assert complaints("estimate", lines[0]) and complaints("problems", strict(done.stderr.decode())) == []
 
 
+REPORTS = {
+    "check": [["rack-of-god-corrected"], ["bert-8xb200", "air-limit", "--fail-if", "latency.p99 > 2 ms"]],
+    "compare": [["rack-of-god", "--scenario", "gpu-only", "--path", "latency.service"], ["bert-a100", "bert-8xb200"]],
+    "claims": [["rack-of-god"], ["vendor-quote"]],
+}
+
+
+@pytest.mark.parametrize(("name", "arguments"), [(name, one) for name, all_ in REPORTS.items() for one in all_])
+def test_reports_of_gates_comparisons_and_claims_are_as_their_schemas_say(name: str, arguments: list[str]) -> None:
+    report = strict(run(name, *arguments, "--json").stdout.decode())
+    assert complaints(name, report) == []
+    one = report[0] if isinstance(report, list) else report
+    for key in list(one):
+        assert complaints(name, {other: value for other, value in one.items() if other != key}), key
+    assert complaints(name, one | {"more": 1}) and complaints(name, one | {"schema": "rackcalc.other/1"})
+
+
 SPOILT: dict[str, Any] = {
     "another version": lambda report: report.update(schema="rackcalc.estimate/2"),
     "no version": lambda report: report.pop("schema"),

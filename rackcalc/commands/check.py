@@ -1,7 +1,7 @@
 """rackcalc check: hold a rack against its gates."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -11,22 +11,24 @@ from rackcalc.commands.options import (
     ErrorFormatOption,
     JsonOption,
     OutputOption,
-    RackArgument,
+    RacksArgument,
     ScenarioOption,
     SetOption,
-    loaded_and_estimated,
-    only,
+    once,
 )
 from rackcalc.commands.reports import chosen, publish, targets
 from rackcalc.console import append, note, report_annotations, use_error_format
-from rackcalc.errors import failure, printable
+from rackcalc.errors import InputError, Problem, failure, printable
+from rackcalc.estimate import estimate
+from rackcalc.load import find_rack, load_text
 from rackcalc.render import checks
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
+Judge = Callable[[Any, Any], list[gates.Verdict]]  # of a rack as loaded, and its estimate
 
 
 def check(
-    rack: RackArgument,
+    racks: RacksArgument,
     fail_if: Annotated[
         list[str] | None,
         typer.Option("--fail-if", metavar="EXPR", help='"latency.p99 > 2 ms", "delta(cost.tco) > 5 %". Repeatable.'),
@@ -53,30 +55,57 @@ def check(
     use_error_format(error_format)
     name, files = chosen(checks.FORMATS, format_, json), targets(checks.FORMATS, output)
     page = summary_file() if summary else ""
-    if rack == against == "-":
-        raise failure("standard input (-) can be read once only")
-    loaded, report = loaded_and_estimated(rack, only(scenario, "--scenario"), set_)
-    former = former_of(report, against) if against else None
-    conditions = gates.conditions(loaded, fail_if or (), warn_if or ())
-    if not conditions:
-        raise failure("no gates: add a gates section to the file, or --fail-if", loaded.file)
-    verdicts = gates.evaluate(conditions, report, former, confident)
-    publish(checks.FORMATS, name, files, report, verdicts)
+    once([*racks, against])
+    formers = baseline.read_formers(against) if against else ()
+
+    def judge(loaded: Any, report: Any) -> list[gates.Verdict]:
+        conditions = gates.conditions(loaded, fail_if or (), warn_if or ())
+        if not conditions:
+            raise failure("no gates: add a gates section to the file, or --fail-if", loaded.file)
+        former = former_of(report, formers, several=len(racks) > 1) if formers else None
+        return gates.evaluate(conditions, report, former, confident)
+
+    judged = judge_all(racks, scenario or [""], set_ or (), judge)
+    publish(checks.FORMATS, name, files, judged)
     if page:
-        append(page, checks.as_markdown(report, verdicts) + "\n")
+        append(page, checks.all_as_markdown(judged) + "\n")
+    verdicts = [verdict for _, found in judged for verdict in found]
     report_annotations(checks.annotations(verdicts))
-    if failed(verdicts) and not exit_zero:
+    if any(verdict.status == "fail" for verdict in verdicts) and not exit_zero:
         raise typer.Exit(3)
 
 
-def failed(verdicts: Sequence[gates.Verdict]) -> bool:
-    """Whether any gate failed."""
-    return any(verdict.status == "fail" for verdict in verdicts)
+def judge_all(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str], judge: Judge) -> list[checks.Judged]:
+    """Every rack in every scenario with its verdicts. InputError with the problems of all of them."""
+    judged: list[checks.Judged] = []
+    problems: list[Problem] = []
+    for rack in racks:
+        try:
+            text, file = find_rack(rack)
+        except InputError as error:
+            problems += error.problems
+            continue
+        for scenario in scenarios:
+            try:
+                loaded = load_text(text, file, scenario, sets)
+                report = estimate(loaded)
+                judged.append((report, judge(loaded, report)))
+            except InputError as error:
+                problems += error.problems
+    if problems:
+        raise InputError(list(dict.fromkeys(problems)))
+    return judged
 
 
-def former_of(report: Any, file: str) -> baseline.Former:
-    """The former estimate that a report is held against; says when it is of something else or by another version."""
-    former = baseline.of_scenario(baseline.read_formers(file), report.scenario)
+def former_of(report: Any, formers: Sequence[baseline.Former], several: bool) -> baseline.Former:
+    """The former estimate that a report is held against; says when it is of something else or by another version.
+
+    several: whether other racks are held against the same file; then the name must be the same.
+    """
+    same = [former for former in formers if former.name == report.name] if several else formers
+    if not same:
+        raise failure(f'holds no estimate of "{printable(report.name)}"', formers[0].file)
+    former = baseline.of_scenario(same, report.scenario)
     if former.title != report.title:
         note(f"note: the baseline is of {printable(former.title)}")
     if former.version != __version__:

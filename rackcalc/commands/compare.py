@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rackcalc import baseline
-from rackcalc.commands.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, SetOption
+from rackcalc.commands.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, SetOption, once
 from rackcalc.commands.reports import chosen, publish, targets
 from rackcalc.compare import Column, column_of, former_column, place_of
 from rackcalc.compare import compare as compared
@@ -49,8 +49,7 @@ def compare(
 
 def columns_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]) -> list[Column]:
     """Every rack in every scenario; of a single rack also as its file has it. InputError with all problems."""
-    if list(racks).count("-") > 1:
-        raise failure("standard input (-) can be read once only")
+    once(racks)
     wanted = list(dict.fromkeys(["", *scenarios] if len(racks) == 1 else scenarios or [""]))
     columns: list[Column] = []
     problems: list[Problem] = []
@@ -70,5 +69,5 @@ def columns_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[st
             except InputError as error:
                 problems += error.problems
     if problems:
-        raise InputError(problems)
+        raise InputError(list(dict.fromkeys(problems)))
     return columns

@@ -13,6 +13,7 @@ from rackcalc.commands.options import (
     RacksArgument,
     ScenarioOption,
     SetOption,
+    once,
 )
 from rackcalc.console import Report, emit, leave, use_error_format, write
 from rackcalc.errors import InputError, Problem, failure
@@ -188,10 +189,3 @@ def chosen_format(name: str) -> str:
     if name not in FORMATS:
         raise failure(f'--format: no format "{name}"{suggest(name, FORMATS)}')
     return name
-
-
-def once(racks: Sequence[str]) -> Sequence[str]:
-    """The racks, if standard input is asked for at most once."""
-    if list(racks).count("-") > 1:
-        raise failure("standard input (-) can be read once only")
-    return racks

@@ -49,6 +49,13 @@ OutputOption = Annotated[
 ]
 
 
+def once(files: Sequence[str]) -> Sequence[str]:
+    """The files, if standard input is asked for at most once."""
+    if list(files).count("-") > 1:
+        raise failure("standard input (-) can be read once only")
+    return files
+
+
 def loaded_and_estimated(rack: str, scenario: str, sets: Sequence[str] | None) -> tuple[Any, Any]:
     """The rack as loaded, and its estimate; InputError when it cannot be answered."""
     from rackcalc.estimate import estimate

@@ -21,7 +21,7 @@ def chosen(formats: Formats, name: str, json: bool) -> str:
 def targets(formats: Formats, files: Sequence[str] | None) -> list[tuple[str, str]]:
     """Each file with the format that its ending names."""
     found = []
-    for file in files or ():
+    for file in (file for file in files or () if file != "-"):  # standard output has it anyway
         name = next((name for name, (_, endings) in formats.items() if file.lower().endswith(endings)), None)
         if name is None:
             endings = ", ".join(ending for _, group in formats.values() for ending in group)

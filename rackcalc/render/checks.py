@@ -16,6 +16,14 @@ from rackcalc.units import show
 
 SCHEMA = "rackcalc.check/1"
 STATUSES = ("pass", "warn", "fail")
+Judged = tuple[Any, Sequence[Verdict]]  # an estimate and what became of its gates
+
+
+def all_as_text(judged: Sequence[Judged]) -> str:
+    """The lines of every rack, under its name where there are several."""
+    if len(judged) == 1:
+        return as_text(*judged[0])
+    return "\n".join(f"{printable(report.title)}\n{as_text(report, verdicts)}" for report, verdicts in judged)
 
 
 def as_text(report: Any, verdicts: Sequence[Verdict]) -> str:
@@ -101,6 +109,11 @@ def share(part: float) -> str:
     return f"{part * 100:.3g} %" if part >= 1e-5 else "less than 0.001 %"
 
 
+def all_as_markdown(judged: Sequence[Judged]) -> str:
+    """A table for every rack."""
+    return "\n".join(as_markdown(*one) for one in judged)
+
+
 def as_markdown(report: Any, verdicts: Sequence[Verdict]) -> str:
     """A table for a pull request or a step summary."""
     lines = [f"### {escape(report.title)}: {count(verdicts)}", ""]
@@ -123,11 +136,17 @@ def number(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def as_json(report: Any, verdicts: Sequence[Verdict]) -> str:
+def all_as_json(judged: Sequence[Judged]) -> str:
+    """All verdicts of one rack, or an array of them, as of `estimate --json`."""
+    found = [report_data(*one) for one in judged]
+    return json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n"
+
+
+def report_data(report: Any, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """All verdicts with actual, limit and margin in canonical units."""
     head = {"schema": SCHEMA, "rackcalc": __version__, "name": report.name, "scenario": report.scenario}
     failed = any(verdict.status == "fail" for verdict in verdicts)
-    return json.dumps(head | {"passed": not failed, "gates": list(map(as_data, verdicts))}, indent=2) + "\n"
+    return head | {"passed": not failed, "gates": list(map(as_data, verdicts))}
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:
@@ -168,16 +187,21 @@ def annotations(verdicts: Sequence[Verdict]) -> list[tuple[str, Problem]]:
     ]
 
 
-def _junit(report: Any, verdicts: Sequence[Verdict]) -> str:
+def _junit(judged: Sequence[Judged]) -> str:
     from rackcalc.render.junit import as_junit
 
-    return as_junit(report, verdicts)
+    cases = [(report.title, [_case(verdict) for verdict in verdicts]) for report, verdicts in judged]
+    return as_junit(cases)
 
 
-# name -> (report and verdicts to text, file endings that select it)
-FORMATS: dict[str, tuple[Callable[[Any, Sequence[Verdict]], str], tuple[str, ...]]] = {
-    "table": (as_text, (".txt",)),
-    "json": (as_json, (".json",)),
-    "markdown": (as_markdown, (".md", ".markdown")),
+def _case(verdict: Verdict) -> tuple[str, str, str, str]:
+    return verdict.condition.text, verdict.condition.path, verdict.status, line(verdict)
+
+
+# name -> (estimates with their verdicts to text, file endings that select it)
+FORMATS: dict[str, tuple[Callable[[Sequence[Judged]], str], tuple[str, ...]]] = {
+    "table": (all_as_text, (".txt",)),
+    "json": (all_as_json, (".json",)),
+    "markdown": (all_as_markdown, (".md", ".markdown")),
     "junit": (_junit, (".xml",)),
 }

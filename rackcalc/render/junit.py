@@ -1,35 +1,31 @@
-"""Verdicts as JUnit XML, which CI systems show as tests: Jenkins, GitLab, GitHub actions that read it, Buildkite."""
+"""Tests in JUnit XML, which CI systems show: Jenkins, GitLab, GitHub actions that read it, Buildkite."""
 
 from collections.abc import Sequence
-from typing import Any
 from xml.etree import ElementTree
 
 from rackcalc.errors import printable
-from rackcalc.gates import Verdict
-from rackcalc.render.checks import line
+
+Case = tuple[str, str, str, str]  # name, path of the figure, status, and the line that says it all
+Suite = tuple[str, Sequence[Case]]  # a rack, and what is asked of it
 
 
-def as_junit(report: Any, verdicts: Sequence[Verdict]) -> str:
-    """One suite for the rack, one case a gate. A warning is a case that passed and says so in its output.
+def as_junit(suites: Sequence[Suite], kind: str = "gate") -> str:
+    """A suite a rack, a case a gate or claim. Only "fail" is a failure; the output of others says what they are.
 
     Only attributes and elements that the schemas of Jenkins and of its xUnit plug-in both know; no time of day, so that
     the same input gives the same bytes.
     """
-    failures = sum(verdict.status == "fail" for verdict in verdicts)
-    counts = {"tests": str(len(verdicts)), "failures": str(failures), "errors": "0", "time": "0"}
     root = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(root, "testsuite", {"name": printable(report.title), **counts, "skipped": "0"})
-    for verdict in verdicts:
-        place = {
-            "name": printable(verdict.condition.text),
-            "classname": f"rackcalc.{verdict.condition.path}",
-            "time": "0",
-        }
-        case = ElementTree.SubElement(suite, "testcase", place)
-        if verdict.status == "fail":
-            failure = {"message": line(verdict), "type": "gate"}
-            ElementTree.SubElement(case, "failure", failure).text = line(verdict)
-        else:
-            ElementTree.SubElement(case, "system-out").text = f"{verdict.status.upper()} {line(verdict)}"
+    for title, cases in suites:
+        failures = sum(status == "fail" for _, _, status, _ in cases)
+        counts = {"tests": str(len(cases)), "failures": str(failures), "errors": "0", "time": "0", "skipped": "0"}
+        suite = ElementTree.SubElement(root, "testsuite", {"name": printable(title), **counts})
+        for name, path, status, line in cases:
+            place = {"name": printable(name), "classname": f"rackcalc.{path}", "time": "0"}
+            case = ElementTree.SubElement(suite, "testcase", place)
+            if status == "fail":
+                ElementTree.SubElement(case, "failure", {"message": line, "type": kind}).text = line
+            else:
+                ElementTree.SubElement(case, "system-out").text = f"{status.upper()} {line}".lstrip()
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"

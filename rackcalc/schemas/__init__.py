@@ -10,6 +10,9 @@ SCHEMAS = {
     "rack": ("rackcalc.schema", "rack_schema"),
     "estimate": ("rackcalc.output_schema", "estimate_schema"),
     "line": ("rackcalc.output_schema", "line_schema"),
+    "check": ("rackcalc.report_schema", "check_schema"),
+    "compare": ("rackcalc.report_schema", "compare_schema"),
+    "claims": ("rackcalc.report_schema", "claims_schema"),
     "problems": ("rackcalc.output_schema", "problems_schema"),
 }
 
