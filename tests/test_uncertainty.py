@@ -110,8 +110,8 @@ def test_draws_without_a_number_do_not_count() -> None:
 # --- doubts ----------------------------------------------------------------------------------------------------------
 
 
-def leaf(value: float, low: float, high: float, line: int = 0) -> Quantity:
-    return Quantity(value, "s", "leaf", source=Source("estimate", file="f", line=line), low=low, high=high)
+def leaf(value: float, low: float, high: float, path: str = "") -> Quantity:
+    return Quantity(value, "s", "leaf", source=Source("estimate", file="f", path=path), low=low, high=high)
 
 
 def test_a_leaf_is_drawn_by_the_law_of_the_intervals() -> None:
@@ -121,7 +121,7 @@ def test_a_leaf_is_drawn_by_the_law_of_the_intervals() -> None:
 
 
 def test_leaves_of_one_place_are_one_doubt() -> None:
-    assert len(Doubts([total(a=leaf(2.0, 1.0, 3.0, 4), b=leaf(2.0, 1.0, 3.0, 4))]).variables) == 1
+    assert len(Doubts([total(a=leaf(2.0, 1.0, 3.0, "x.y"), b=leaf(2.0, 1.0, 3.0, "x.y"))]).variables) == 1
     assert len(Doubts([total(a=leaf(2.0, 1.0, 3.0), b=leaf(2.0, 1.0, 3.0))]).variables) == 2
 
 
