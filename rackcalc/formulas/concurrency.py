@@ -154,7 +154,7 @@ def looked_at(wait: Count, interval: Count) -> Count:
 def held_back(hold: Count, held: Count, output: Tokens) -> Count:
     """Steps a prefill waits in an engine that holds prefills back for `hold` steps to batch them.
 
-    >>> held_back(hold=20.0, held=51.0, output=1000.0)
+    >>> held_back(hold=20.0, held=50.0, output=1000.0)
     15.0
     """
     joining = xp.pure(hold * held * TOKEN / output)

@@ -2,7 +2,7 @@
 
 from rackcalc import xp
 from rackcalc.quantity import formula
-from rackcalc.units import Count, Ratio, Seconds, SecondsPerToken, Tokens
+from rackcalc.units import TOKEN, Count, Ratio, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
 
 POISSON = "definition: requests in service where none waits are a Poisson number, whatever their lengths (Erlang)"
 INSPECTION = "D. R. Cox, Renewal Theory (1962), section 5.4: who is met in service is long in proportion to his length"
@@ -63,3 +63,23 @@ def usual_number(peak: Count, z: Ratio) -> Count:
     100.0
     """
     return (xp.sqrt(peak + z * z / 4) - z / 2) ** 2
+
+
+@formula(cite="definition: an engine that is never quite full")
+def kept_rate(rate: RequestsPerSecond, spare: Ratio) -> RequestsPerSecond:
+    """Request rate of an engine that keeps a share of its capacity free.
+
+    >>> kept_rate(rate=100.0, spare=0.25)
+    75.0
+    """
+    return rate * (1 - spare)
+
+
+@formula(cite="definition: a step yields one token of each sequence")
+def one_step(tpot: SecondsPerToken) -> Seconds:
+    """Time of a step from the time per token.
+
+    >>> one_step(tpot=0.02)
+    0.02
+    """
+    return tpot * TOKEN

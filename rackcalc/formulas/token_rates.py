@@ -149,6 +149,16 @@ def diluted(utilization: Ratio, step: SecondsPerToken, interval: SecondsPerToken
     return xp.minimum(xp.pure(xp.divide(utilization * step, interval)), 1.0)
 
 
+@formula(cite="definition: a benchmark ends with the answer to its last request")
+def rate_of_run(rate: RequestsPerSecond, time: Seconds, requests: Count) -> RequestsPerSecond:
+    """Requests over the length of a run that offers them at `rate`. time: of one request.
+
+    >>> rate_of_run(rate=10.0, time=5.0, requests=200.0)
+    8.0
+    """
+    return xp.divide(requests * REQUEST, requests * REQUEST / rate + time)
+
+
 @formula(cite="definition: prefills add their share of the time")
 def with_prefills(steps: Ratio, prefill: Ratio, stall: SecondsPerToken, interval: SecondsPerToken) -> Ratio:
     """Utilization of a resource by steps and prefills together; at most 1. prefill: during a prefill.

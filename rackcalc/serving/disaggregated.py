@@ -30,10 +30,11 @@ from rackcalc.formulas.link import Transfer
 from rackcalc.formulas.queueing import utilization
 from rackcalc.quantity import Quantity, constant
 from rackcalc.record import record
-from rackcalc.serving.engines import fits
+from rackcalc.serving.engines import fits, memory_of
 from rackcalc.serving.generation import Shared, at_load, generation, gpu_passes, output_of, step_at, time_of
 from rackcalc.serving.pools import (
     ONE,
+    Memory,
     Service,
     Side,
     Stage,
@@ -164,6 +165,13 @@ def kept_in_flight(rack: Rack, both: Pools) -> Service:
     return built(rack, both, requests, Shared(ttft, tpot, ttft, number), cycle, number)
 
 
+def held_by(rack: Rack, side: Side, together: Quantity) -> Memory:
+    """What a GPU that decodes holds: whole answers of a stated batch, else what its engine sets aside."""
+    if rack.workload.concurrency is not None:
+        return memory_of(rack, side, together)
+    return gpu_memory(rack, side, together, context_of(rack)[1])
+
+
 def built(rack: Rack, both: Pools, places: Quantity, now: Shared, held_for: Quantity, together: Quantity) -> Service:
     """The Service of both pools. places: requests in flight, each for held_for [s]; together: at most, in an engine."""
     first, step = both.first, step_at(rack, both.decode, now.under_way)
@@ -189,7 +197,7 @@ def built(rack: Rack, both: Pools, places: Quantity, now: Shared, held_for: Quan
         stages={"prefill": gpu_stage(first), "kv_transfer": Stage(both.exposed, "link"), "decode": gpu_stage(step)},
         memory={
             "prefill": gpu_memory(rack, both.prefill, ONE, rack.workload.input),
-            "decode": gpu_memory(rack, both.decode, together, context_of(rack)[1]),
+            "decode": held_by(rack, both.decode, together),
         },
         transfers={LINK: both.moved},
         busy={"gpu": ONE},

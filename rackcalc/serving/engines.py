@@ -1,22 +1,34 @@
 """GPUs under a serving engine with a given number of requests kept in flight: a closed loop."""
 
 from rackcalc.formulas import service
-from rackcalc.formulas.concurrency import Loop, closed_loop, per_engine, room
+from rackcalc.formulas.combine import smallest
+from rackcalc.formulas.concurrency import Loop, closed_loop, per_engine, reserved_context, room
 from rackcalc.formulas.gpu import GpuPass
 from rackcalc.formulas.transformer import model_size
 from rackcalc.quantity import Quantity
 from rackcalc.serving.generation import generation, output_of, serving_activity, step_at
-from rackcalc.serving.pools import ONE, Service, Side, context_of, gpu_memory, gpu_stage, kv_format
+from rackcalc.serving.pools import ONE, Memory, Service, Side, gpu_memory, gpu_stage, kv_format
 from rackcalc.spec.rack import Rack
 
 
 def fits(rack: Rack, side: Side) -> Quantity:
-    """Sequences of one engine whose KV cache fits."""
+    """Sequences of one engine whose KV cache fits; never more than its memory is shown to hold."""
     engine = side.runtime.engine
     assert engine is not None
     size = model_size(rack.model, rack.workload.precision, kv_format(rack))
     lengths = rack.workload.input, output_of(rack)
-    return room(side.gpu, engine, rack.model, size, *lengths, side.devices, rack.serving.data_parallel)
+    admitted = room(side.gpu, engine, rack.model, size, *lengths, side.devices, rack.serving.data_parallel)
+    held = memory_of(rack, side, ONE).max_batch
+    assert held is not None
+    return smallest(admitted=admitted, held=per_engine(requests=held, engines=ONE))
+
+
+def memory_of(rack: Rack, side: Side, together: Quantity) -> Memory:
+    """What one GPU holds when so many sequences run, each with the cache that the engine sets aside for it."""
+    engine = side.runtime.engine
+    assert engine is not None
+    lengths = {"prompt": rack.workload.input, "output": output_of(rack)}
+    return gpu_memory(rack, side, together, reserved_context(**lengths, share=engine.output_reserve))
 
 
 def loop(rack: Rack, side: Side, first: GpuPass, requests: Quantity) -> Loop:
@@ -44,7 +56,7 @@ def kept_in_flight(rack: Rack, side: Side, first: GpuPass) -> Service:
         now.tpot,
         now.time,
         stages={"prefill": gpu_stage(first), "decode": gpu_stage(step)},
-        memory={"gpu": gpu_memory(rack, side, now.held, context_of(rack)[1])},
+        memory={"gpu": memory_of(rack, side, now.held)},
         transfers={},
         busy={"gpu": ONE},
         activity={"gpu": serving_activity(rack, side, first, step, now.decoding)},

@@ -9,7 +9,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from math import exp, inf
 from typing import Any, NamedTuple
 
@@ -351,21 +351,24 @@ def _numbers(found: "re.Match[str]", value: float, ends: tuple[float, float] | N
     return f"{head}{shown:.3g}{unit}, low: {least:.3g}{unit}, high: {most:.3g}{unit}"
 
 
+@cache
+def kept_busy() -> frozenset[str]:
+    """Cases whose engine is less than twice as slow as computed; in the others the GPUs wait for the host."""
+    rates = [row for row in read(bundled()["step_power"], print) if row.metric == "output_token_rate"]
+    return frozenset(row.case for row in rates if float(serving.step_power(row).value) < 2 * row.value)
+
+
 def power_tapes() -> list[Tape]:
-    """Power of decoding GPUs. Where the engine is twice as slow as computed the GPUs wait for the host: only scored."""
+    """Power of decoding GPUs. Those that wait for the host are only scored."""
     import numpy as np
 
-    rows = [row for row in read(bundled()["step_power"], print) if row.metric in ("power_mean", "output_token_rate")]
-    rates = {row.case: row for row in rows if row.metric == "output_token_rate"}
     families = [load_part("families", name) for name in ("hopper", "blackwell")]
     known = {id(getattr(family, field)): field for family in families for field in POWER}
     tapes = []
-    for row in rows:
+    for row in read(bundled()["step_power"], print):
         if row.metric == "power_mean":
-            rate = rates[row.case]
-            fitted = float(serving.step_power(rate).value) < 2 * rate.value
-            watts = serving.step_power(row)
-            measured = np.array([row.value])
+            watts, measured = serving.step_power(row), np.array([row.value])
+            fitted = row.case in kept_busy()
             tapes.append(Tape(Part(row.part, row.model, row.group, "power", watts, measured, known, fitted)))
     return tapes
 

@@ -114,6 +114,10 @@ def _bert(row: Row) -> bool:
     return row.model == "bert-large"
 
 
+def _busy(row: Row) -> bool:
+    return row.metric == "power_mean" and row.case in fit.kept_busy()
+
+
 SHAPE = frozenset({"batch", "input_tokens"})
 TASKS = (
     Task("collective", lambda row: row.mode == "", kernels.collective, frozenset({"message_size"}), collective_leaves),
@@ -126,7 +130,7 @@ TASKS = (
     ),
     Task("wall_power", lambda row: row.metric.startswith("power"), power.wall_power, frozenset(), wall_leaves),
     Task("mlperf", _bert, encoders.mlperf, frozenset(), mlperf_leaves),
-    Task("step_power", lambda row: row.metric == "power_mean", serving.step_power, frozenset(), power_leaves),
+    Task("step_power", _busy, serving.step_power, frozenset(), power_leaves),
 )
 
 

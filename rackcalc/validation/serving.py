@@ -16,6 +16,7 @@ from rackcalc.formulas.token_rates import (
     mean_stall,
     one_token,
     per_part,
+    rate_of_run,
     static_rate,
     token_rate,
     typical_stall,
@@ -37,6 +38,10 @@ LARGEST = Quantity(
     low=1024.0,
     high=4096.0,
 )
+RUN = Quantity(
+    500.0, "1", "requests of a run", low=250.0, high=1000.0,
+    source=Source("assumed", "serving-runs", note="500 in the tables of TensorRT-LLM, else not stated"),
+)  # fmt: skip
 OVERLOAD = "the rate is beyond the computed capacity: the line grows as long as the run, which is not stated"
 
 
@@ -76,7 +81,10 @@ def serving(row: Row) -> Quantity:
     if row.metric == "token_rate_per_user":
         return user_rate(tpot=found.tpot)
     gpus = row.number("parts", "1") if row.parts else numbers.devices
-    return rate_of(row.metric, all_engines(rate=found.rate, gpus=gpus, devices=numbers.devices), numbers)
+    rate = all_engines(rate=found.rate, gpus=gpus, devices=numbers.devices)
+    if not row.concurrency:
+        rate = rate_of_run(rate=row.number("request_rate", "request/s"), time=found.time, requests=RUN)
+    return rate_of(row.metric, rate, numbers)
 
 
 def rate_of(metric: str, rate: Quantity, numbers: Numbers) -> Quantity:
