@@ -82,11 +82,22 @@ def test_rows_not_answered_are_those_of_a_fresh_validation(fresh: dict[str, Any]
 
 
 def test_the_readme_quotes_the_document() -> None:
-    short, long = table("README.md"), table("docs/accuracy.md")
+    short, long, apart = table("README.md"), table("docs/accuracy.md"), table("docs/accuracy.md", "left-out")
     assert 5 <= len(short) <= 8
     assert {kind for kind, _ in short} >= {"serving", "encoder", "gemm", "attention", "wall_power"}
     for key, line in short.items():
-        assert line == {name: long[key][name] for name in line}, STALE
+        assert line["part left out"] == apart[key]["part left out"], STALE
+        assert (line["rows"], line["in sample"], line["peers"]) == tuple(
+            long[key][name] for name in ("rows", "error", "peers")
+        ), STALE
+
+
+def test_the_left_out_errors_are_those_of_a_fresh_run() -> None:
+    command = [sys.executable, "-m", "rackcalc", "validate", "--json", "--kind", "attention", "--leave-out", "part"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    (now,) = json.loads(done.stdout)["kinds"]
+    line = table("docs/accuracy.md", "left-out")["attention", "latency"]
+    assert share(line["part left out"]) == pytest.approx(now["mape"], abs=6e-4), STALE
 
 
 def test_every_peer_has_an_error_and_a_source() -> None:
