@@ -123,7 +123,7 @@ def headlines(found: Known, parts: Known) -> str:
 
 def folded(parts: Known, models: Known) -> str:
     """Errors on what was left out."""
-    head = ("kind", "metric", "rows", "part left out", "inside 80 %", "model left out", "inside 80 %")
+    head = ("kind", "metric", "rows", "part left out", "its 80 %", "model left out", "its 80 %")
     lines = (
         (*key, f"{one.rows}", *both(one), *(both(models[key]) if key in models else ("", "")))
         for key, one in parts.items()
