@@ -3,11 +3,12 @@
 Every function here calls formulas and nothing else, so every number of the result leads to its formula and sources.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rackcalc import feasible
 from rackcalc.account import gain_of, money, port_penalty
+from rackcalc.errors import Problem
 from rackcalc.formulas import service as formulas
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.link import Transfer, bandwidth_per_link, transfer
@@ -207,10 +208,22 @@ def compute(loaded: Loaded, require: feasible.Require) -> Estimate:
     return result
 
 
+def conditioned(loaded: Loaded) -> tuple[Estimate, list[feasible.Chain]]:
+    """Every figure of one rack, without words, and what must hold for it to work. InputError as of estimate()."""
+    chains: list[feasible.Chain] = []
+
+    def require(found: Sequence[feasible.Chain], problems: Sequence[Problem]) -> None:
+        feasible.refuse(found, problems)
+        chains.extend(found)
+
+    result = compute(loaded, require)
+    feasible.check_figures(loaded, result)
+    return result, chains
+
+
 def estimate(loaded: Loaded) -> Estimate:
     """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
-    result = compute(loaded, feasible.refuse)
-    feasible.check_figures(loaded, result)
+    result, _ = conditioned(loaded)
     loaded = closed_loop(loaded)
     return replace(result, subject=subject(loaded.rack), notes=notes(loaded, result))
 

@@ -1,4 +1,4 @@
-"""How sure the figures are: intervals, odds of the gates, and a tornado for every figure that is taken apart."""
+"""How sure the figures are: intervals, odds of gates and claims, and a tornado for every figure that is taken apart."""
 
 import csv
 import io
@@ -68,9 +68,12 @@ def shown(path: str) -> bool:
 
 
 def odds(report: Report) -> Iterator[str]:
-    """In how many draws the gates hold, and why the rack cannot work in some."""
+    """In how many draws gates and claims hold, and why the rack cannot work in some."""
     for verdict, share in report.holds:
         yield f"passes in {percent(share)} of the draws: {verdict.condition.level} if {verdict.condition.text}"
+    for one, share in report.claims:
+        scenario = f" [{one.claim.scenario}]" if one.claim.scenario else ""
+        yield f"holds in {percent(share)} of the draws: {one.claim.expect}{scenario}"
     for reason, share in report.refused.items():
         yield f"cannot work in {percent(share)} of the draws: {reason}"
 
@@ -138,6 +141,16 @@ def as_json(report: Report) -> str:
     data["gates"] = [
         {"gate": verdict.condition.text, "level": verdict.condition.level, "status": verdict.status, "holds": share}
         for verdict, share in report.holds
+    ]
+    data["claims"] = [
+        {
+            "says": one.claim.says,
+            "expect": one.claim.expect,
+            "scenario": one.claim.scenario or "",
+            "verdict": one.verdict,
+            "holds": share,
+        }
+        for one, share in report.claims
     ]
     data["cannot_work"] = dict(report.refused)
     data["effects"] = {path: [effect_data(effect) for effect in effects] for path, effects in report.effects.items()}
