@@ -21,6 +21,7 @@ from rackcalc.formulas.combine import total
 from rackcalc.interval import intervals, leaf_range
 from rackcalc.load import load
 from rackcalc.quantity import FORMULAS, Quantity, Source, formula
+from rackcalc.render.uncertainty import as_text
 from rackcalc.sensitivity import indices
 from rackcalc.tree import figures
 from rackcalc.uncertainty import Report, everything, subject, uncertainty
@@ -276,6 +277,16 @@ def test_the_same_seed_gives_the_same_output() -> None:
     assert "seed 5" in first
     assert "#" in first
     assert max(map(len, first.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("rack", ["air-limit", "gb200-nvl72-deepseek-v3"])
+def test_tables_fit_a_narrow_terminal_and_lose_nothing(rack: str) -> None:
+    found = uncertainty(subject(load(rack)), samples=64)
+    narrow, wide = (as_text(found, 5, True, width).split("passes in")[0] for width in (80, 10_000))
+    assert max(map(len, narrow.splitlines())) <= 80 < max(map(len, wide.splitlines()))
+    assert narrow.split() == wide.split()
+    tornado = as_text(found, 5, True, 80).partition("what moves it")[2]
+    assert max(map(len, tornado.splitlines())) <= 80
 
 
 def test_a_certain_figure_says_so() -> None:
