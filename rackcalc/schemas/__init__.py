@@ -11,6 +11,9 @@ SCHEMAS = {
     "estimate": ("rackcalc.output_schema", "estimate_schema"),
     "line": ("rackcalc.output_schema", "line_schema"),
     "problems": ("rackcalc.output_schema", "problems_schema"),
+    "sweep": ("rackcalc.planning_schema", "sweep_schema"),
+    "solve": ("rackcalc.planning_schema", "solve_schema"),
+    "uncertainty": ("rackcalc.planning_schema", "uncertainty_schema"),
 }
 
 
