@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from rackcalc import units
+from rackcalc.conditions import Chain
 from rackcalc.directions import better
 from rackcalc.document import Node
 from rackcalc.errors import InputError, Problem, shortened
-from rackcalc.feasible import Chain
 from rackcalc.gates import PATH
 from rackcalc.quantity import Quantity
 from rackcalc.record import record

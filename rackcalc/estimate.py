@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from rackcalc import feasible
 from rackcalc.account import gain_of, money, port_penalty
+from rackcalc.conditions import Chain, Require, refuse
 from rackcalc.errors import Problem
 from rackcalc.formulas import service as formulas
 from rackcalc.formulas.combine import smallest, total
@@ -164,7 +165,7 @@ def closed_loop(loaded: Loaded) -> Loaded:
     return replace(loaded, rack=replace(rack, workload=workload, economics=economics))
 
 
-def compute(loaded: Loaded, require: feasible.Require) -> Estimate:
+def compute(loaded: Loaded, require: Require) -> Estimate:
     """Every figure of one rack, without words. require: what to do about conditions; values may be arrays."""
     require(*feasible.structure(loaded))
     loaded = closed_loop(loaded)
@@ -208,12 +209,12 @@ def compute(loaded: Loaded, require: feasible.Require) -> Estimate:
     return result
 
 
-def conditioned(loaded: Loaded) -> tuple[Estimate, list[feasible.Chain]]:
+def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
     """Every figure of one rack, without words, and what must hold for it to work. InputError as of estimate()."""
-    chains: list[feasible.Chain] = []
+    chains: list[Chain] = []
 
-    def require(found: Sequence[feasible.Chain], problems: Sequence[Problem]) -> None:
-        feasible.refuse(found, problems)
+    def require(found: Sequence[Chain], problems: Sequence[Problem]) -> None:
+        refuse(found, problems)
         chains.extend(found)
 
     result = compute(loaded, require)

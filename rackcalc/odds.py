@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rackcalc.claims import Expectation, Judgement, reaches
-from rackcalc.feasible import Chain
+from rackcalc.conditions import Chain
 from rackcalc.gates import Verdict
 from rackcalc.quantity import Quantity
 from rackcalc.sweep.job import HOLDS
