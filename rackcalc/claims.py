@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from rackcalc import units
+from rackcalc.conditions import Chain
 from rackcalc.directions import better
 from rackcalc.document import Node
 from rackcalc.errors import InputError, Problem, shortened
@@ -48,7 +49,7 @@ class Judgement:
     """What became of one claim. actual: what is compared; ends: its 80 % interval; expected, tolerance in its unit.
 
     figure: as computed; before: where delta(...) starts. agrees: whether the figure itself is within tolerance, or only
-    its interval. reason: where there is no figure.
+    its interval. reason: where there is no figure. chains: what must hold for the racks it is about to work.
     """
 
     claim: Any
@@ -63,6 +64,7 @@ class Judgement:
     expected: float = math.nan
     tolerance: float = 0.0
     agrees: bool = False
+    chains: Sequence[Chain] = ()
 
 
 def parse_expectation(text: str) -> Expectation:
@@ -89,24 +91,27 @@ def malformed_claims(where: Mapping[str, Node]) -> list[Problem]:
     return found
 
 
+Known = tuple[Mapping[str, Quantity], Any, Sequence[Chain]]  # of one rack: figures, draws, what must hold
+
+
 class _Racks:
     """The file in its scenarios, each computed once. Where one cannot be, why."""
 
     def __init__(self, text: str, file: str, sets: Sequence[str]) -> None:
         self.text, self.file, self.sets = text, file, sets
-        self.known: dict[str, tuple[Mapping[str, Quantity], Any] | str] = {}
+        self.known: dict[str, Known | str] = {}
 
-    def figures(self, scenario: str) -> tuple[Mapping[str, Quantity], Any] | str:
-        """Figures and draws of a scenario, or what stands against it. The file as it is must be computable."""
-        from rackcalc.estimate import estimate
+    def of(self, scenario: str) -> Known | str:
+        """All about a scenario, or what stands against it. The file as it is must be computable."""
+        from rackcalc.estimate import conditioned
         from rackcalc.interval import Draws
         from rackcalc.load import load_text
 
         if scenario not in self.known:
             loaded = load_text(self.text, self.file, scenario, self.sets)
             try:
-                result = estimate(loaded)
-                self.known[scenario] = dict(figures(result)), Draws(result)
+                result, chains = conditioned(loaded)
+                self.known[scenario] = dict(figures(result)), Draws(result), chains
             except InputError as error:
                 if not scenario:
                     raise
@@ -149,20 +154,20 @@ def _judged(claim: Any, place: Node, racks: _Racks) -> Judgement:
     expectation = parse_expectation(claim.expect)
     if claim.against is not None and not expectation.delta:
         raise units.UnitError("against is for delta(...) only")
-    now = racks.figures(claim.scenario or "")
+    now = racks.of(claim.scenario or "")
     if isinstance(now, str):
         return Judgement(claim, place, "refuted", f"impossible: {now}", expectation)
     figure = _figure(expectation.path, now[0])
-    one = Judgement(claim, place, "", "", expectation, figure, None, figure, now[1].interval(figure))
+    one = Judgement(claim, place, "", "", expectation, figure, None, figure, now[1].interval(figure), chains=now[2])
     if not expectation.delta:
         return _held(one, units.parse(expectation.value, figure.unit, absolute=is_temperature(figure)))
-    base = racks.figures(claim.against or "")
+    base = racks.of(claim.against or "")
     if isinstance(base, str):
         raise units.UnitError(f"against: {base}")
     before = _figure(expectation.path, base[0])
     actual = _change(expectation, figure, before)
     ends = _change_interval(expectation, now[1].column(figure), base[1].column(before), float(actual.value))
-    one = replace(one, before=before, actual=actual, ends=ends)
+    one = replace(one, before=before, actual=actual, ends=ends, chains=[*now[2], *base[2]])
     return _held(one, units.parse(expectation.value, actual.unit, absolute=False))
 
 
@@ -224,6 +229,12 @@ def _tolerance(claim: Any, expectation: Expectation, actual: Quantity, expected:
     return found * abs(expected) if share else found
 
 
+def reaches(expectation: Expectation, low: Any, high: Any, expected: float) -> Any:
+    """Whether something between low and high meets the claim. Arrays too."""
+    below, above = low <= expected, high >= expected
+    return {"<": below, ">": above}.get(expectation.operator[0], below & above)
+
+
 def verdict_of(
     expectation: Expectation,
     value: float,
@@ -237,8 +248,7 @@ def verdict_of(
         return VERDICTS[-1]
     low, high = (value if math.isnan(end) else end for end in ends)
     low, high = low - tolerance, high + tolerance
-    reaches = {"<": low <= expected, ">": high >= expected}.get(expectation.operator[0], low <= expected <= high)
-    if reaches:
+    if reaches(expectation, low, high, expected):
         return "holds"
     above = expected > high
     nearest = high if above else low

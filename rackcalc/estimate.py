@@ -3,11 +3,13 @@
 Every function here calls formulas and nothing else, so every number of the result leads to its formula and sources.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from rackcalc import feasible
 from rackcalc.account import gain_of, money, port_penalty
+from rackcalc.conditions import Chain, Require, refuse
+from rackcalc.errors import Problem
 from rackcalc.formulas import service as formulas
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.link import Transfer, bandwidth_per_link, transfer
@@ -163,7 +165,7 @@ def closed_loop(loaded: Loaded) -> Loaded:
     return replace(loaded, rack=replace(rack, workload=workload, economics=economics))
 
 
-def compute(loaded: Loaded, require: feasible.Require) -> Estimate:
+def compute(loaded: Loaded, require: Require) -> Estimate:
     """Every figure of one rack, without words. require: what to do about conditions; values may be arrays."""
     require(*feasible.structure(loaded))
     loaded = closed_loop(loaded)
@@ -207,10 +209,22 @@ def compute(loaded: Loaded, require: feasible.Require) -> Estimate:
     return result
 
 
+def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
+    """Every figure of one rack, without words, and what must hold for it to work. InputError as of estimate()."""
+    chains: list[Chain] = []
+
+    def require(found: Sequence[Chain], problems: Sequence[Problem]) -> None:
+        refuse(found, problems)
+        chains.extend(found)
+
+    result = compute(loaded, require)
+    feasible.check_figures(loaded, result)
+    return result, chains
+
+
 def estimate(loaded: Loaded) -> Estimate:
     """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
-    result = compute(loaded, feasible.refuse)
-    feasible.check_figures(loaded, result)
+    result, _ = conditioned(loaded)
     loaded = closed_loop(loaded)
     return replace(result, subject=subject(loaded.rack), notes=notes(loaded, result))
 

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rackcalc.conditions import Chain
 from rackcalc.errors import InputError, Problem
 from rackcalc.estimate import compute
-from rackcalc.feasible import Chain, is_number
+from rackcalc.feasible import is_number
 from rackcalc.formulas.curves import for_points
 from rackcalc.load import Loaded, load_text, suggest
 from rackcalc.program import Program, Run

@@ -4,7 +4,6 @@ The laws of what is in doubt are those of the 80 % intervals (interval.py); ther
 and probabilities, effects and sensitivities besides.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import nan
 from statistics import NormalDist
@@ -12,17 +11,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rackcalc import feasible, sobol
+from rackcalc import odds, sobol
+from rackcalc.claims import Judgement
 from rackcalc.doubts import Doubt, Doubts
 from rackcalc.errors import InputError, Problem
-from rackcalc.estimate import compute
-from rackcalc.feasible import Chain
+from rackcalc.estimate import conditioned
 from rackcalc.gates import Verdict
 from rackcalc.load import Loaded, suggest
+from rackcalc.odds import Able
 from rackcalc.quantity import Quantity
 from rackcalc.result import Estimate
 from rackcalc.sensitivity import indices
-from rackcalc.sweep.job import HOLDS
 from rackcalc.tree import figures
 
 HEADLINES = ("latency.p99", "throughput.capacity", "power.facility", "cost.tco")  # explained unless others are named
@@ -63,7 +62,8 @@ class Effect(NamedTuple):
 
 class Report(NamedTuple):
     """Everything found. refused: share of the draws in which the rack cannot work, by reason; holds: by verdict, the
-    share of all draws in which the gate holds (a draw that cannot work, or without a number, does not hold)."""
+    share of all draws in which the gate holds (a draw that cannot work, or without a number, does not hold); claims:
+    the same of what is claimed, in draws of the racks that each claim is about."""
 
     result: Estimate
     samples: int
@@ -73,33 +73,7 @@ class Report(NamedTuple):
     effects: Mapping[str, Sequence[Effect]]
     refused: Mapping[str, float]
     holds: Sequence[tuple[Verdict, float]]
-
-
-class Able(NamedTuple):
-    """What must hold for a rack to work: chains of conditions, on so many columns one after the other."""
-
-    chains: Sequence[Chain]
-
-    @property
-    def quantities(self) -> list[Quantity]:
-        """What the conditions are about."""
-        return [x for chain in self.chains for item in chain for x in item.quantities]
-
-    @property
-    def columns(self) -> int:
-        """How many columns."""
-        return len(self.quantities)
-
-    def of(self, columns: Sequence[Any]) -> tuple[Any, Counter[str]]:
-        """In which draws the rack can work, and how many are refused for what."""
-        able: Any = np.ones(columns[0].shape if columns else 1, bool)
-        refused, rest = Counter[str](), iter(columns)
-        for chain in self.chains:
-            for item in chain:
-                held = np.asarray(item.holds(*[next(rest) for _ in item.quantities]))
-                refused[item.reason] += int(np.count_nonzero(able & ~held))
-                able = able & held
-        return able, +refused
+    claims: Sequence[tuple[Judgement, float]]
 
 
 class Subject(NamedTuple):
@@ -117,14 +91,7 @@ class Subject(NamedTuple):
 
 def subject(loaded: Loaded) -> Subject:
     """The rack computed, with its conditions. InputError when it cannot be answered as it stands."""
-    chains: list[Chain] = []
-
-    def require(found: Sequence[Chain], problems: Sequence[Problem]) -> None:
-        feasible.refuse(found, problems)
-        chains.extend(found)
-
-    result = compute(loaded, require)
-    feasible.check_figures(loaded, result)
+    result, chains = conditioned(loaded)
     return Subject(loaded, result, Able(chains))
 
 
@@ -155,6 +122,7 @@ def uncertainty(
     samples: int = 1024,
     seed: int = 1,
     verdicts: Sequence[Verdict] = (),
+    claims: Sequence[Judgement] = (),
     watch: Callable[[int], Any] = lambda done: None,
 ) -> Report:
     """Everything about one rack. paths: figures to explain, () for the headlines. watch: told the points done."""
@@ -164,9 +132,7 @@ def uncertainty(
     known = about.figures
     doubts = Doubts([*known.values(), *about.able.quantities])
     chosen = explained(about, paths)
-    cube = sobol.points(samples, max(2 * len(doubts.variables), 1), seed)
-    draws = np.array(list(map(_LAW.inv_cdf, cube.ravel().tolist()))).reshape(cube.shape)
-    first, second = np.split(draws[:, : 2 * len(doubts.variables)], 2, axis=1)
+    first, second = np.split(normal(samples, 2 * len(doubts.variables), seed), 2, axis=1)
     with np.errstate(all="ignore"):
         drawn = everything(doubts, first)
         columns = dict(zip(known, drawn, strict=False))
@@ -174,10 +140,24 @@ def uncertainty(
         places = [list(known).index(path) for path in chosen]
         effects = effects_on(doubts, places, first, second, about.able, watch)
     spreads = {path: spread(known[path], columns[path]) for path in (paths or known)}
-    holds = [(verdict, probability(verdict, columns[verdict.condition.path], able)) for verdict in verdicts]
+    holds = [(verdict, odds.of_gate(verdict, columns[verdict.condition.path], able)) for verdict in verdicts]
     shares = {reason: count / samples for reason, count in refused.most_common()}
     by_path = dict(zip(chosen, effects, strict=True))
-    return Report(about.result, samples, seed, len(doubts.variables), spreads, by_path, shares, holds)
+    stated = odds.of_claims(claims, lambda targets: alone(targets, samples, seed))
+    return Report(about.result, samples, seed, len(doubts.variables), spreads, by_path, shares, holds, stated)
+
+
+def normal(samples: int, variables: int, seed: int) -> Any:
+    """Draws of independent variables whose 90 % quantile is 1, (samples, variables)."""
+    cube = sobol.points(samples, max(variables, 1), seed)[:, :variables]
+    return np.array(list(map(_LAW.inv_cdf, cube.ravel().tolist()))).reshape(cube.shape)
+
+
+def alone(targets: Sequence[Quantity], samples: int, seed: int) -> list[Any]:
+    """Targets in draws of their own, of all racks that they are from together: what has one place is one doubt."""
+    doubts = Doubts(targets)
+    with np.errstate(all="ignore"):
+        return everything(doubts, normal(samples, len(doubts.variables), seed))
 
 
 def work(about: Subject, samples: int) -> int:
@@ -207,12 +187,6 @@ def spread(figure: Quantity, column: Any) -> Spread:
     return Spread(figure, low, median, high, 1 - known.size / column.size)
 
 
-def probability(verdict: Verdict, column: Any, able: Any) -> float:
-    """The share of the draws in which a gate holds; its condition says what must not happen."""
-    broken = (column != column) | HOLDS[verdict.condition.operator](column, verdict.limit)
-    return float(np.mean(able & ~broken))
-
-
 def effects_on(
     doubts: Doubts, places: Sequence[int], first: Any, second: Any, able: Able, watch: Callable[[int], Any]
 ) -> list[list[Effect]]:
@@ -222,10 +196,10 @@ def effects_on(
         return [[] for _ in places]
     ends = np.concatenate([-np.eye(count), np.eye(count)])  # one doubt at one end, all others at their medians
     run = doubts.run(places)
-    alone = [np.broadcast_to(x, 2 * count) for x in run(doubts.inputs(ends), ["ends"] * len(doubts.laws))]
+    pushed = [np.broadcast_to(x, 2 * count) for x in run(doubts.inputs(ends), ["ends"] * len(doubts.laws))]
     a, b, mixed = crossed(doubts, places, first, second, able, watch)
     found = []
-    for number, column in enumerate(alone):
+    for number, column in enumerate(pushed):
         effects = []
         clip = within(a[number], b[number])
         for variable, values in mixed.items():

@@ -232,3 +232,38 @@ def test_every_reference_of_an_output_leads_somewhere(name: str) -> None:
     schema = schema_of(name)
     used = {part.partition('"')[0] for part in json.dumps(schema).split("#/$defs/")[1:]}
     assert used == set(schema.get("$defs", {}))
+
+
+AXIS = ("--vary", "accelerators.lpu.count=1..8")
+LINK = ("--vary", "links.gpu-lpu.part=nvlink5,nvlink6")
+PLANS = {
+    "every point": ("sweep", "rack-of-god", *AXIS, *LINK),
+    "the best": (
+        "sweep",
+        "rack-of-god",
+        *AXIS,
+        "--top",
+        "2",
+        "--by",
+        "latency.p99",
+        "--pareto",
+        "cost.tco,power.it",
+        "--stats",
+    ),
+    "what has no end": ("sweep", "rack-of-god", *AXIS, "--stats", "--get", "roi.payback", "--get", "roi.irr"),
+    "an answer": ("solve", "rack-of-god", *AXIS, "--so-that", "latency.p99 < 2 ms", "--get", "roi.payback"),
+    "no answer": ("solve", "rack-of-god", *AXIS, *LINK, "--so-that", "latency.p99 < 1 us"),
+    "gates and claims": ("uncertainty", "rack-of-god", "--samples", "16"),
+    "no doubt": ("uncertainty", "bert-a100", "memory.gpu.weights", "--samples", "2"),
+}
+
+
+@pytest.mark.parametrize("command", PLANS.values(), ids=PLANS)
+def test_plans_are_as_their_schemas_say(command: tuple[str, ...]) -> None:
+    done = run(*command, "--json")
+    found = strict(done.stdout.decode())
+    assert complaints(command[0], found) == [], done.stderr
+    for name in found:
+        spoilt = {key: value for key, value in found.items() if key != name}
+        assert complaints(command[0], spoilt) or name in ("all", "top", "pareto", "stats")
+    assert complaints(command[0], found | {"more": 1})

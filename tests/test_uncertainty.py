@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -20,10 +21,12 @@ from rackcalc.formulas.combine import total
 from rackcalc.interval import intervals, leaf_range
 from rackcalc.load import load
 from rackcalc.quantity import FORMULAS, Quantity, Source, formula
+from rackcalc.render.uncertainty import as_text
 from rackcalc.sensitivity import indices
 from rackcalc.tree import figures
 from rackcalc.uncertainty import Report, everything, subject, uncertainty
 
+CONFIGS = Path(__file__).parent.parent / "configs"
 Z90 = NormalDist().inv_cdf(0.9)
 
 
@@ -244,12 +247,46 @@ def test_odds_of_a_gate_are_the_share_of_the_draws_beyond_it() -> None:
     assert data["effects"]["latency.p99"][0]["place"]
 
 
+CLAIMED = """
+  hot: {site: {inlet: {value: 40 degC, low: 40 degC, high: 90 degC}}}
+claims:
+  - {says: as computed, expect: "latency.p50 >= MEDIAN s"}
+  - {says: int8 is faster, expect: "delta(stages.gpu.time) < 0 %", scenario: int8}
+  - {says: int8 takes what fp16 takes, expect: "delta(stages.gpu.time) >= 0 %", scenario: int8}
+  - {says: too hot to work, expect: "latency.p50 > 0 s", scenario: hot}
+  - {says: nobody can tell}
+"""
+
+
+def test_odds_of_claims_are_those_of_their_racks_drawn_together(tmp_path: Path) -> None:
+    rack = (CONFIGS / "bert-a100.yaml").read_text(encoding="utf-8").rstrip()
+    median = json.loads(run("bert-a100", "--samples", "256", "--json").output)["figures"]["latency.p50"]["p50"]
+    file = tmp_path / "claimed.yaml"
+    file.write_text(rack + CLAIMED.replace("MEDIAN", repr(median)), encoding="utf-8")
+    done = run(str(file), "latency.p50", "--samples", "256", "--json")
+    odds = {claim["says"]: claim["holds"] for claim in json.loads(done.output)["claims"]}
+    assert odds.pop("as computed") == pytest.approx(0.5, abs=0.02)
+    assert odds.pop("too hot to work") < 0.95  # in those draws there are figures, but no rack
+    assert odds == {"int8 is faster": 1.0, "int8 takes what fp16 takes": 0.0}
+    assert "holds in 100 % of the draws: delta(stages.gpu.time) < 0 % [int8]" in run(str(file)).output
+
+
 def test_the_same_seed_gives_the_same_output() -> None:
     first, second = (run("bert-a100", "latency.p99", "--samples", "64", "--seed", "5").output for _ in range(2))
     assert first == second
     assert "seed 5" in first
     assert "#" in first
     assert max(map(len, first.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("rack", ["air-limit", "gb200-nvl72-deepseek-v3"])
+def test_tables_fit_a_narrow_terminal_and_lose_nothing(rack: str) -> None:
+    found = uncertainty(subject(load(rack)), samples=64)
+    narrow, wide = (as_text(found, 5, True, width).split("passes in")[0] for width in (80, 10_000))
+    assert max(map(len, narrow.splitlines())) <= 80 < max(map(len, wide.splitlines()))
+    assert narrow.split() == wide.split()
+    tornado = as_text(found, 5, True, 80).partition("what moves it")[2]
+    assert max(map(len, tornado.splitlines())) <= 80
 
 
 def test_a_certain_figure_says_so() -> None:

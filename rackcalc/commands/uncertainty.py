@@ -39,7 +39,8 @@ def uncertainty(
     error_format: ErrorFormatOption = "text",
 ) -> None:
     """Run `rackcalc uncertainty`."""
-    from rackcalc.load import load
+    from rackcalc.claims import judge_claims
+    from rackcalc.load import find_rack, load_text
     from rackcalc.render.progress import progress
     from rackcalc.render.uncertainty import render
     from rackcalc.uncertainty import subject, work
@@ -49,10 +50,12 @@ def uncertainty(
     name = "json" if json else format_
     if name not in FORMATS:
         raise failure(f'--format: expected one of {", ".join(FORMATS)}, got "{format_}"')
-    about = subject(load(rack, only(scenario, "--scenario"), set_ or ()))
+    text, file = find_rack(rack)
+    about = subject(load_text(text, file, only(scenario, "--scenario"), set_ or ()))
     verdicts = judged(about, paths or (), samples, seed, fail_if or ())
+    claims = judge_claims(text, file, set_ or ())[1] if about.loaded.rack.claims else []
     with progress(work(about, samples)) as watch:
-        report = found(about, paths or (), samples, seed, verdicts, watch)
+        report = found(about, paths or (), samples, seed, verdicts, claims, watch)
     emit(render(report, name, top, everything))
 
 

@@ -76,7 +76,9 @@ def as_data(answer: Answer) -> dict[str, Any]:
     for name, records in answer.named():
         data[name] = [dict(zip(paths, map(plain, row), strict=True)) for row in records]
     if answer.part.stats is not None:
-        data["stats"] = {column.path: found for column, found in answer.statistics()}
+        data["stats"] = {
+            column.path: {name: plain(value) for name, value in found.items()} for column, found in answer.statistics()
+        }
     return data
 
 

@@ -26,7 +26,7 @@ def render(reports: Sequence[Any], colour: bool | None = None, everything: bool 
     tty = sys.stdout.isatty()
     coloured = wants_colour(tty) if colour is None else colour
     lines = list(rows(reports, everything))
-    width = _terminal_width() if tty else _WIDE
+    width = room()
     single, names = len(reports) == 1, headings(reports)
     if single and interval:
         lines, names = with_intervals(lines, reports[0]), ["", "80 % interval"]
@@ -112,7 +112,10 @@ def wants_colour(tty: bool) -> bool:
     return tty and os.environ.get("TERM", "") not in ("", "dumb")
 
 
-def _terminal_width() -> int:
+def room() -> int:
+    """Characters of a line: the terminal's; a pipe has no end."""
     import shutil
 
+    if not sys.stdout.isatty():
+        return _WIDE
     return max(40, shutil.get_terminal_size((80, 24)).columns)

@@ -1,4 +1,4 @@
-"""How sure the figures are: intervals, odds of the gates, and a tornado for every figure that is taken apart."""
+"""How sure the figures are: intervals, odds of gates and claims, and a tornado for every figure that is taken apart."""
 
 import csv
 import io
@@ -13,52 +13,56 @@ from rackcalc import __version__
 from rackcalc.errors import printable
 from rackcalc.render.checks import number
 from rackcalc.render.rows import SECTIONS, cell
+from rackcalc.render.table import room
 from rackcalc.uncertainty import Effect, Report, Spread
 
 SCHEMA = "rackcalc.uncertainty/1"
 NAME = 36  # columns of a name in a tornado
 BAR = 10
+GAP = 2  # blanks between columns
 
 
 def render(report: Report, name: str, top: int, everything: bool) -> str:
     """The report in the named format. top: doubts shown of each figure; everything: every figure (table only)."""
     if name == "json":
         return as_json(report)
-    return as_csv(report) if name == "csv" else as_text(report, top, everything)
+    return as_csv(report) if name == "csv" else as_text(report, top, everything, room())
 
 
-def as_text(report: Report, top: int, everything: bool) -> str:
-    """For people, 80 columns wide."""
+def as_text(report: Report, top: int, everything: bool, width: int) -> str:
+    """For people. width: of a line; what is too long for a table's column of names has a line of its own."""
     lines = [
         report.result.title,
         f"{report.samples:,} draws of {report.doubts} things in doubt, seed {report.seed}",
-        *intervals(report, everything),
+        *intervals(report, everything, width),
         *odds(report),
     ]
     for path, effects in report.effects.items():
-        lines += tornado(path, report.spreads[path], effects[:top], len(effects))
-    return "".join(f"{printable(line)}\n" for line in lines)
+        lines += tornado(path, report.spreads[path], effects[:top], len(effects), width)
+    return "".join(f"{printable(line)}\n" for row in lines for line in row.split("\n"))
 
 
-def intervals(report: Report, everything: bool) -> Iterator[str]:
+def intervals(report: Report, everything: bool, width: int) -> Iterator[str]:
     """A line for every figure that is not certain."""
     rows = [["", "as given", "10 %", "median", "90 %"]]
     for path, found in report.spreads.items():
         if (everything or path in report.effects or shown(path)) and found.low != found.high:
             given = cell(path, found.figure, digits=3)
             ends = [cell(path, replace(found.figure, value=x), digits=3) for x in (found.low, found.median, found.high)]
-            if len({text.partition(" ")[2] for text in (given, *ends)}) == 1:  # the unit once
+            if len({text.partition(" ")[2] for text in (given, *ends)} - {""}) <= 1:  # the unit once; "inf" has none
                 ends = [text.partition(" ")[0] for text in ends]
             rows.append([path, given, *ends])
-    yield from aligned(rows)
+    yield from aligned(rows, width)
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Columns flush right, but the first."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+def aligned(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """Columns flush right, but the first; where that is too long, it is followed by the others on a new line."""
+    first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    first = min(first, max(width - sum(others) - GAP * len(others), GAP))
     for row in rows:
-        rest = (text.rjust(width) for text, width in zip(row[1:], widths[1:], strict=True))
-        yield "  ".join([row[0].ljust(widths[0]), *rest]).rstrip()
+        rest = (text.rjust(wide) for text, wide in zip(row[1:], others, strict=True))
+        name = row[0].ljust(first) if len(row[0]) <= first else f"{row[0]}\n{' ' * first}"
+        yield (" " * GAP).join([name, *rest]).rstrip()
 
 
 def shown(path: str) -> bool:
@@ -68,9 +72,12 @@ def shown(path: str) -> bool:
 
 
 def odds(report: Report) -> Iterator[str]:
-    """In how many draws the gates hold, and why the rack cannot work in some."""
+    """In how many draws gates and claims hold, and why the rack cannot work in some."""
     for verdict, share in report.holds:
         yield f"passes in {percent(share)} of the draws: {verdict.condition.level} if {verdict.condition.text}"
+    for one, share in report.claims:
+        scenario = f" [{one.claim.scenario}]" if one.claim.scenario else ""
+        yield f"holds in {percent(share)} of the draws: {one.claim.expect}{scenario}"
     for reason, share in report.refused.items():
         yield f"cannot work in {percent(share)} of the draws: {reason}"
 
@@ -82,7 +89,7 @@ def percent(share: float) -> str:
     return f"{max(share, 0.0) * 100:.{1 if 0 < share < 0.1 or 0.9 < share < 1 else 0}f} %"
 
 
-def tornado(path: str, found: Spread, effects: Sequence[Effect], count: int) -> Iterator[str]:
+def tornado(path: str, found: Spread, effects: Sequence[Effect], count: int, width: int) -> Iterator[str]:
     """What moves a figure most: its value with one doubt at its 10 % and its 90 % quantile, the shares of variance."""
     yield ""
     yield f"{path} = {cell(path, found.figure)}: what moves it"
@@ -99,7 +106,7 @@ def tornado(path: str, found: Spread, effects: Sequence[Effect], count: int) -> 
         for effect in effects
     ]
     most = max(effect.swing for effect in effects)
-    lines = aligned([("one doubt alone", "at its 10 %", "at its 90 %", "first", "total"), *rows])
+    lines = aligned([("one doubt alone", "at its 10 %", "at its 90 %", "first", "total"), *rows], width - GAP - BAR)
     yield next(lines)
     yield from (f"{line}  {bar(effect.swing / most)}" for line, effect in zip(lines, effects, strict=True))
     if count > len(effects):
@@ -138,6 +145,16 @@ def as_json(report: Report) -> str:
     data["gates"] = [
         {"gate": verdict.condition.text, "level": verdict.condition.level, "status": verdict.status, "holds": share}
         for verdict, share in report.holds
+    ]
+    data["claims"] = [
+        {
+            "says": one.claim.says,
+            "expect": one.claim.expect,
+            "scenario": one.claim.scenario or "",
+            "verdict": one.verdict,
+            "holds": share,
+        }
+        for one, share in report.claims
     ]
     data["cannot_work"] = dict(report.refused)
     data["effects"] = {path: [effect_data(effect) for effect in effects] for path, effects in report.effects.items()}

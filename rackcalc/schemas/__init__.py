@@ -14,6 +14,9 @@ SCHEMAS = {
     "compare": ("rackcalc.report_schema", "compare_schema"),
     "claims": ("rackcalc.report_schema", "claims_schema"),
     "problems": ("rackcalc.output_schema", "problems_schema"),
+    "sweep": ("rackcalc.planning_schema", "sweep_schema"),
+    "solve": ("rackcalc.planning_schema", "solve_schema"),
+    "uncertainty": ("rackcalc.planning_schema", "uncertainty_schema"),
 }
 
 
