@@ -26,7 +26,7 @@ WORTH = 1.05  # gain that makes submitters take more GPUs per engine
 SEARCHES = 3
 SPARE = Quantity(
     0.02, "1", "share of its capacity that an engine keeps free", low=0.005, high=0.05,
-    source=Source("assumed", note="at capacity random arrivals form an endless line; searches go in steps"),
+    source=Source("assumed", note="random arrivals never fill an engine; chosen with the times in view"),
 )  # fmt: skip
 P99 = constant(2.3263, "1", "normal quantile of 99 %", "published")
 
