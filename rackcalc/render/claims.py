@@ -1,6 +1,7 @@
 """Judged claims as aligned text, as Markdown and as JSON."""
 
 import json
+import textwrap
 from collections.abc import Callable, Sequence
 from math import isnan
 from typing import Any
@@ -13,6 +14,7 @@ from rackcalc.render.checks import number, percent
 from rackcalc.render.compare import aligned
 from rackcalc.render.markdown import escape
 from rackcalc.render.rows import between, cell
+from rackcalc.render.table import room
 from rackcalc.show import show_value
 
 SCHEMA = "rackcalc.claims/1"
@@ -20,10 +22,26 @@ HEAD = ("verdict", "claim", "claimed", "computed", "80 % interval", "figure", "d
 
 
 def as_text(loaded: Any, judged: Sequence[Judgement]) -> str:
-    """A line a claim, then who stands behind what decides, and a count."""
-    table = [HEAD, *([word(one), one.claim.says, *figures(one)] for one in judged)]
-    lines = [loaded.rack.name, *aligned(table), "", *cites(judged), "", count(judged)]
+    """A line a claim, or a few where the terminal is narrow; then who stands behind what decides, and a count."""
+    table = aligned([HEAD, *([word(one), one.claim.says, *figures(one)] for one in judged)])
+    if max(map(len, table)) > room():
+        table = [line for one in judged for line in stacked(one, room())]
+    lines = [loaded.rack.name, *table, "", *cites(judged), "", count(judged)]
     return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def stacked(one: Judgement, width: int) -> list[str]:
+    """A claim in lines of at most `width` characters."""
+    claimed, found, ends, about, decides = (*figures(one), "")[:5]
+    said = f"claimed {claimed}, computed {found}" + (f" ({ends})" if ends else "") if claimed else ""
+    by = f"{about}, by {decides}" if one.actual is not None else " ".join(filter(None, (about, decides)))
+    head = wrapped(f"{word(one)}: {one.claim.says}", width)
+    return [*head, *(line for text in (said, by) if text for line in wrapped(text, width, "    "))]
+
+
+def wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    """Text in lines, those after the first further in."""
+    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
 
 
 def as_markdown(loaded: Any, judged: Sequence[Judgement]) -> str:
