@@ -419,6 +419,13 @@ def on_terminal(*arguments: str, **environment: str) -> bytes:
     return shown
 
 
+def test_claims_read_in_a_narrow_terminal() -> None:
+    lines = on_terminal("claims", "rack-of-god", TERM="dumb").decode().splitlines()
+    claims = lines[: lines.index("")]
+    assert max(map(len, claims)) <= 80 and any(line.startswith("refuted: ") for line in claims)
+    assert max(map(len, out("claims", "rack-of-god").splitlines())) > 120, "a pipe has full width"
+
+
 def test_a_terminal_gets_colour_unless_it_is_dumb_or_the_user_objects() -> None:
     assert ESCAPE in on_terminal("estimate", "rack-of-god", TERM="xterm")
     assert ESCAPE not in on_terminal("estimate", "rack-of-god", TERM="dumb")
