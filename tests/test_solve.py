@@ -88,7 +88,7 @@ def test_another_scenario_is_asked_the_same_question() -> None:
     one = ("accelerators.gpu.count=1", f"workload.arrival_rate={rate!r} request/s")
     assert answer.best.facts[0].actual == computed("rack-of-god", "latency.p99", *one)
     assert answer.best.facts[0].limit == computed("rack-of-god", "latency.p99", *one, scenario="gpu-only")
-    assert answer.refused == {"in gpu-only: overload": 1}
+    assert list(answer.refused) == ["in gpu-only: overload"]
     assert not answer.neighbours[0][1].holds
     assert answer.stretches[0].unknown == (False, True)
 
@@ -106,9 +106,9 @@ def test_base_is_the_file_without_a_scenario() -> None:
 
 
 def test_several_stretches_are_all_named() -> None:
-    answer = solved("rack-of-god", "latency.p99 > 1.6 ms", vary=("accelerators.lpu.count=8,4,12,16,5",))
+    answer = solved("rack-of-god", "latency.p99 > 1.6 ms", vary=("accelerators.lpu.count=4,8,12,16,5",))
     kept = [(part.first.values[0], part.last.values[0]) for part in answer.stretches]
-    holds = [computed("rack-of-god", "latency.p99", f"accelerators.lpu.count={n}") > 1.6e-3 for n in (8, 4, 12, 16, 5)]
+    holds = [computed("rack-of-god", "latency.p99", f"accelerators.lpu.count={n}") > 1.6e-3 for n in (4, 8, 12, 16, 5)]
     assert sum(holds) == answer.holding
     assert len(kept) == sum(now and not before for before, now in zip([False, *holds], holds, strict=False))
     assert len(kept) > 1
