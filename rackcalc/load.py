@@ -45,6 +45,11 @@ def suggest(word: str, words: Iterable[str]) -> str:
     return f"; known: {', '.join(words)}" if 0 < len(words) <= 30 else ""
 
 
+def certain(declared: Number, value: float) -> bool:
+    """Whether a value without a range leaves no doubt: a count, or a share of all there can be."""
+    return declared.whole or (declared.unit == "1" and value == declared.at_most)
+
+
 @dataclass
 class Builder:
     """Builds spec objects from nodes and collects every problem. where: node per dotted path, for later messages."""
@@ -96,7 +101,12 @@ class Builder:
                 value = units.parse(str(default), declared.unit, absolute=declared.absolute)
                 source = Source("assumed", note="default: " + declared.doc)
                 return Quantity(
-                    value, declared.unit, path, source=source, absolute=declared.absolute, exact=declared.whole
+                    value,
+                    declared.unit,
+                    path,
+                    source=source,
+                    absolute=declared.absolute,
+                    exact=certain(declared, value),
                 )
             case Number():
                 self.missing(parent, path, f"; expected {units.expected(declared.unit, declared.example)}")
@@ -213,7 +223,7 @@ class Builder:
             low=low,
             high=high,
             absolute=declared.absolute,
-            exact=declared.whole,
+            exact=certain(declared, value),
         )
 
     def number_parts(self, declared: Number, node: Node, path: str) -> Mapping[str, Node]:

@@ -124,6 +124,13 @@ def test_what_is_certain_has_no_width(exact, forms):
     assert of(total(a=exact, b=exact)) == (2 * exact.value, 2 * exact.value)
 
 
+def test_a_share_of_all_there_can_be_is_exact_unless_it_has_a_range():
+    kept = load("rack-of-god").rack.latency_value.share_kept
+    assert (kept.value, kept.source.kind, leaf_range(kept)) == (1.0, "assumed", (1.0, 1.0))
+    ranged = load("rack-of-god", "", ["latency_value.share_kept={value: 1, low: 0.5, kind: assumed}"])
+    assert leaf_range(ranged.rack.latency_value.share_kept) == (0.5, 1.0)
+
+
 def test_counts_of_a_rack_are_exact_whatever_their_kind():
     rack = load(str(CONFIGS / "rack-of-god.yaml")).rack
     assert rack.site.racks.source.kind == "assumed"

@@ -17,6 +17,7 @@ NODES = 18  # of a piece
 SETTLED = 1e-13  # the last coefficients against the largest, where a piece has converged
 HALVINGS = 6  # at most, of a piece between two kinks
 MANY = 2000  # points from which on a curve is worth the places it asks
+CACHED = 1 << 13  # points computed together: a row for every coefficient stays in the processor's cache
 NOT_MADE = [math.nan] * NODES
 
 Piece = tuple[float, float, list[float]]  # ends and coefficients
@@ -79,15 +80,18 @@ class Curve:
         import numpy as np
 
         flat = np.clip(np.asarray(x, dtype=float).ravel(), self._ends[0], self._ends[-1])
-        piece = self._piece(flat)
-        if self._unmade[piece].any():
-            self._make(set(np.flatnonzero(np.bincount(piece)).tolist()))
-            piece = self._piece(flat)
-        if len(flat) and (piece == piece[0]).all():
+        wanted = self._piece(flat)
+        if self._unmade[wanted].any():
+            self._make(set(np.flatnonzero(np.bincount(wanted)).tolist()))
+        starts = range(0, max(len(flat), 1), CACHED)
+        return np.concatenate([self._at(flat[start : start + CACHED]) for start in starts]).reshape(np.shape(x))
+
+    def _at(self, x: Any) -> Any:
+        piece = self._piece(x)
+        if len(x) and (piece == piece[0]).all():
             piece = piece[0]
         low, high = self._ends[piece], self._ends[piece + 1]
-        t = (2 * flat - (low + high)) / (high - low)
-        return _summed([row[piece] for row in self._series], t).reshape(np.shape(x))
+        return _summed([row[piece] for row in self._series], (2 * x - (low + high)) / (high - low))
 
     def _piece(self, x: Any) -> Any:
         import numpy as np

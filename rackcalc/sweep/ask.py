@@ -14,7 +14,7 @@ from rackcalc.sweep.answer import Column
 from rackcalc.sweep.job import Job, Where, space_of
 from rackcalc.sweep.plan import plan
 
-BOX = 1 << 17  # points computed together: enough to make light of the calls, few enough for a cache
+BOX = 1 << 16  # points computed together: enough to make light of the calls, few enough for a cache
 FEW = 40  # points that are all shown when nothing is asked for
 SHOWN = 10  # the best, of more
 MANY = 10**15  # points that would take years on any machine

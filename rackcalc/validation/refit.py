@@ -242,6 +242,7 @@ def serving_tapes() -> list[fit.Tape]:
     return [fit.Tape(part) for part in fit.recorded()]
 
 
+@cache
 def engines_without(by: str, value: str) -> Swaps:
     """The leaves of the serving engines fitted without a part or a model."""
     tapes = serving_tapes()
