@@ -26,6 +26,7 @@ WITH_ARRAYS = {
     "xp.py",
     "space.py",
     "doubts.py",
+    "odds.py",
     "sensitivity.py",
     "sobol.py",
     "uncertainty.py",
@@ -41,13 +42,7 @@ def test_layers(path: Path) -> None:
     tops = {module.partition(".")[0] for module in imports(path)}
     own = {module for module in imports(path) if module.startswith("rackcalc")}
     assert "pint" not in tops or name == "units.py"
-<<<<<<< HEAD
     assert "numpy" not in tops or name in WITH_ARRAYS or name.startswith(("sweep/", "solve/"))
-=======
-    planning = ("space.py", "uncertainty.py", "doubts.py", "odds.py", "sensitivity.py", "sobol.py")
-    with_arrays = ("xp.py", "formulas/curves.py", "validation/fit.py", "validation/refit.py", *planning)
-    assert "numpy" not in tops or name in with_arrays or name.startswith(("sweep/", "solve/"))
->>>>>>> finish5
     assert "typer" not in tops or name == "cli.py" or name.startswith("commands/")
     assert "rich" not in tops or name.startswith("render/")
     assert "yaml" not in tops or name == "document.py"

@@ -88,11 +88,7 @@ def test_another_scenario_is_asked_the_same_question() -> None:
     one = ("accelerators.gpu.count=1", f"workload.arrival_rate={rate!r} request/s")
     assert answer.best.facts[0].actual == computed("rack-of-god", "latency.p99", *one)
     assert answer.best.facts[0].limit == computed("rack-of-god", "latency.p99", *one, scenario="gpu-only")
-<<<<<<< HEAD
     assert set(answer.refused) == {"in gpu-only: overload"}
-=======
-    assert list(answer.refused) == ["in gpu-only: overload"]
->>>>>>> finish5
     assert not answer.neighbours[0][1].holds
     assert answer.stretches[0].unknown == (False, True)
 
@@ -110,7 +106,6 @@ def test_base_is_the_file_without_a_scenario() -> None:
 
 
 def test_several_stretches_are_all_named() -> None:
-<<<<<<< HEAD
     counts = (8, 4, 12, 16, 5)
     found = [computed("rack-of-god", "latency.p99", f"accelerators.lpu.count={n}") for n in counts]
     limit = sorted(found)[2]  # at the second of the counts and at the last it is longer
@@ -118,11 +113,6 @@ def test_several_stretches_are_all_named() -> None:
     answer = solved("rack-of-god", f"latency.p99 > {limit!r} s", vary=vary)
     kept = [(part.first.values[0], part.last.values[0]) for part in answer.stretches]
     holds = [value > limit for value in found]
-=======
-    answer = solved("rack-of-god", "latency.p99 > 1.6 ms", vary=("accelerators.lpu.count=4,8,12,16,5",))
-    kept = [(part.first.values[0], part.last.values[0]) for part in answer.stretches]
-    holds = [computed("rack-of-god", "latency.p99", f"accelerators.lpu.count={n}") > 1.6e-3 for n in (4, 8, 12, 16, 5)]
->>>>>>> finish5
     assert sum(holds) == answer.holding
     assert len(kept) == sum(now and not before for before, now in zip([False, *holds], holds, strict=False))
     assert len(kept) > 1
