@@ -69,8 +69,8 @@ def test_the_table_is_a_fresh_validation(fresh: dict[str, Any]) -> None:
         assert share(line["error"]) == pytest.approx(one["mape"], abs=6e-4), STALE
         assert share(line["bias"]) == pytest.approx(one["bias"], abs=6e-4), STALE
         assert share(line["worst group"]) == pytest.approx(worst, abs=6e-4), STALE
-        # draws, and so what is just inside, depend on what was computed before
-        assert share(line["inside 80 %"]) == pytest.approx(one["coverage"], abs=0.05), STALE
+        # draws, and so what is just inside, depend on what was computed before; a row of a small group is a tenth of it
+        assert share(line["inside 80 %"]) == pytest.approx(one["coverage"], abs=0.1), STALE
 
 
 def test_rows_not_answered_are_those_of_a_fresh_validation(fresh: dict[str, Any]) -> None:
