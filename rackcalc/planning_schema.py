@@ -5,10 +5,9 @@ from typing import Any
 from rackcalc.claims import VERDICTS
 from rackcalc.output_schema import FIGURE, TEXT
 from rackcalc.render import solve, sweep, uncertainty
+from rackcalc.report_schema import COUNT, FLAG, closed
 from rackcalc.schema import DRAFT
 
-COUNT = {"type": "integer", "minimum": 0}
-FLAG = {"type": "boolean"}
 NUMBER = {"type": ["number", "null"], "description": "in the canonical unit; null when it is not finite"}
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 VALUE = {"type": ["number", "string", "null"], "description": "in the canonical unit, or a word; null: not finite"}
@@ -20,16 +19,6 @@ def by(values: Any, names: str) -> dict[str, Any]:
     return {"type": "object", "description": f"by {names}", "additionalProperties": values}
 
 
-def exactly(**properties: Any) -> dict[str, Any]:
-    """An object with these names and no others."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": list(properties),
-        "additionalProperties": False,
-    }
-
-
 def several(items: Any) -> dict[str, Any]:
     """An array."""
     return {"type": "array", "items": items}
@@ -37,7 +26,7 @@ def several(items: Any) -> dict[str, Any]:
 
 def whole(title: str, schema: str, optional: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
     """A document. optional: of the properties, those that are there only when asked for."""
-    found = exactly(schema={"const": schema}, rackcalc=TEXT, **properties)
+    found = closed(schema={"const": schema}, rackcalc=TEXT, **properties)
     found["required"] = [name for name in found["required"] if name not in optional]
     return {"$schema": DRAFT, "title": title} | found
 
@@ -62,10 +51,10 @@ def sweep_schema() -> dict[str, Any]:
 
 def solve_schema() -> dict[str, Any]:
     """`solve --json`."""
-    criterion = exactly(criterion=TEXT, actual=NUMBER, limit=NUMBER, unit=TEXT, holds=FLAG)
+    criterion = closed(criterion=TEXT, actual=NUMBER, limit=NUMBER, unit=TEXT, holds=FLAG)
     refusal = {"type": ["string", "null"], "description": "why it cannot be computed"}
     point = {"at": by(VALUE, "variable"), "refusal": refusal, "criteria": several(criterion)}
-    best = exactly(**point, figures=by({"$ref": "#/$defs/Figure"}, "path"))
+    best = closed(**point, figures=by({"$ref": "#/$defs/Figure"}, "path"))
     found = whole(
         "rackcalc solve",
         solve.SCHEMA,
@@ -74,8 +63,8 @@ def solve_schema() -> dict[str, Any]:
         units=by(TEXT, "variable"),
         answer=best,
         closest=best,
-        just_fails=several(exactly(variable=TEXT, **point)),
-        holds=several(exactly(**{"from": VALUE, "to": VALUE}, unknown_before=FLAG, unknown_after=FLAG)),
+        just_fails=several(closed(variable=TEXT, **point)),
+        holds=several(closed(**{"from": VALUE, "to": VALUE}, unknown_before=FLAG, unknown_after=FLAG)),
         points=COUNT,
         computed=COUNT,
         holding=COUNT,
@@ -99,9 +88,9 @@ def uncertainty_schema() -> dict[str, Any]:
         samples=COUNT,
         seed=COUNT,
         doubts=COUNT,
-        figures=by(exactly(value=NUMBER, unit=TEXT, p10=NUMBER, p50=NUMBER, p90=NUMBER, no_number=SHARE), "path"),
-        gates=several(exactly(gate=TEXT, level=level, status=status, holds=SHARE)),
-        claims=several(exactly(**claim, holds=SHARE)),
+        figures=by(closed(value=NUMBER, unit=TEXT, p10=NUMBER, p50=NUMBER, p90=NUMBER, no_number=SHARE), "path"),
+        gates=several(closed(gate=TEXT, level=level, status=status, holds=SHARE)),
+        claims=several(closed(**claim, holds=SHARE)),
         cannot_work=by(SHARE, "reason"),
-        effects=by(several(exactly(**effect)), "path"),
+        effects=by(several(closed(**effect)), "path"),
     )

@@ -34,7 +34,7 @@ def check_schema() -> dict[str, Any]:
         **PLACE,
         "why": TEXT,
     }
-    report = _whole(checks.SCHEMA, name=TEXT, scenario=TEXT, passed=FLAG, gates=_list(_closed(**gate), 1))
+    report = whole(checks.SCHEMA, name=TEXT, scenario=TEXT, passed=FLAG, gates=listed(closed(**gate), 1))
     one = {"$ref": "#/$defs/Check"}
     form = {"anyOf": [one, {"type": "array", "items": one}]}
     return {"$schema": DRAFT, "title": "rackcalc check", **form, "$defs": {"Check": report}}
@@ -42,32 +42,32 @@ def check_schema() -> dict[str, Any]:
 
 def compare_schema() -> dict[str, Any]:
     """`compare --json`. values, changes and shares are in the order of the columns."""
-    column = _closed(argument=TEXT, title=TEXT, scenario=TEXT, notes=_list(TEXT))
-    figure = _closed(
+    column = closed(argument=TEXT, title=TEXT, scenario=TEXT, notes=listed(TEXT))
+    figure = closed(
         path=TEXT,
         unit=TEXT,
         better={"enum": ["lower", "higher", None]},
-        **dict.fromkeys(("values", "changes", "shares"), _list(KNOWN)),
-        best=_list(COUNT),
+        **dict.fromkeys(("values", "changes", "shares"), listed(KNOWN)),
+        best=listed(COUNT),
     )
-    inputs = {"type": ["array", "null"], "items": _closed(path=TEXT, old=TEXT, new=TEXT)}
-    part = _closed(name=TEXT, contribution=KNOWN, share=KNOWN)
+    inputs = {"type": ["array", "null"], "items": closed(path=TEXT, old=TEXT, new=TEXT)}
+    part = closed(name=TEXT, contribution=KNOWN, share=KNOWN)
     numbers = dict.fromkeys(("old", "new", "change"), KNOWN)
-    explanation = _closed(path=TEXT, column=COUNT, unit=TEXT, **numbers, terms=_list(part), inputs=_list(part))
-    form = _whole(
+    explanation = closed(path=TEXT, column=COUNT, unit=TEXT, **numbers, terms=listed(part), inputs=listed(part))
+    form = whole(
         compare.SCHEMA,
         baseline=COUNT,
-        columns=_list(column, 2),
-        figures=_list(figure),
-        inputs=_list(inputs | {"description": "null where they are not known"}),
-        explanations=_list(explanation),
+        columns=listed(column, 2),
+        figures=listed(figure),
+        inputs=listed(inputs | {"description": "null where they are not known"}),
+        explanations=listed(explanation),
     )
     return {"$schema": DRAFT, "title": "rackcalc compare", **form}
 
 
 def claims_schema() -> dict[str, Any]:
     """`claims --json`."""
-    claim = _closed(
+    claim = closed(
         says=TEXT,
         verdict={"enum": list(VERDICTS)},
         agrees=FLAG | {"description": "whether the figure itself is within tolerance, not only its interval"},
@@ -82,11 +82,11 @@ def claims_schema() -> dict[str, Any]:
         note=MAYBE,
         **PLACE,
     )
-    form = _whole(claims.SCHEMA, name=TEXT, counts=_closed(**dict.fromkeys(VERDICTS, COUNT)), claims=_list(claim, 1))
+    form = whole(claims.SCHEMA, name=TEXT, counts=closed(**dict.fromkeys(VERDICTS, COUNT)), claims=listed(claim, 1))
     return {"$schema": DRAFT, "title": "rackcalc claims", **form}
 
 
-def _closed(**properties: Any) -> dict[str, Any]:
+def closed(**properties: Any) -> dict[str, Any]:
     """An object of exactly these properties."""
     return {
         "type": "object",
@@ -96,10 +96,10 @@ def _closed(**properties: Any) -> dict[str, Any]:
     }
 
 
-def _whole(known_as: str, /, **properties: Any) -> dict[str, Any]:
+def whole(known_as: str, /, **properties: Any) -> dict[str, Any]:
     """A document that says what it is."""
-    return _closed(schema={"const": known_as}, rackcalc=TEXT | {"description": "version of the program"}, **properties)
+    return closed(schema={"const": known_as}, rackcalc=TEXT | {"description": "version of the program"}, **properties)
 
 
-def _list(of: Any, least: int = 0) -> dict[str, Any]:
+def listed(of: Any, least: int = 0) -> dict[str, Any]:
     return {"type": "array", "items": of} | ({"minItems": least} if least else {})

@@ -267,3 +267,22 @@ def test_plans_are_as_their_schemas_say(command: tuple[str, ...]) -> None:
         spoilt = {key: value for key, value in found.items() if key != name}
         assert complaints(command[0], spoilt) or name in ("all", "top", "pareto", "stats")
     assert complaints(command[0], found | {"more": 1})
+
+
+ANSWERS = {
+    "a figure": ("explain", "rack-of-god", "cost.tco"),
+    "one without an end": ("explain", "rack-of-god", "memory.lpu.free", "--set", "accelerators.lpu.count=16"),
+    "a transfer": ("link", "nvlink5", "64 MiB"),
+    "errors": ("validate", "--kind", "facility", "--kind", "lpu", "--worst", "3"),
+    "errors left out": ("validate", "--kind", "gemm", "--leave-out", "part"),
+}
+
+
+@pytest.mark.parametrize("command", ANSWERS.values(), ids=ANSWERS)
+def test_answers_are_as_their_schemas_say(command: tuple[str, ...]) -> None:
+    found = strict(run(*command, "--json").stdout.decode())
+    assert complaints(command[0], found) == []
+    assert complaints(command[0], found | {"more": 1})
+    name = next(iter(found))
+    spoilt = {key: value for key, value in found.items() if key != name}
+    assert complaints(command[0], spoilt) or command[0] == "link"
