@@ -14,9 +14,10 @@ from rackcalc.commands.options import (
     RacksArgument,
     ScenarioOption,
     SetOption,
+    chosen,
     once,
 )
-from rackcalc.commands.reports import chosen, publish, targets
+from rackcalc.commands.reports import publish, targets
 from rackcalc.console import append, note, report_annotations, use_error_format
 from rackcalc.errors import InputError, Problem, failure, printable
 from rackcalc.estimate import estimate

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from rackcalc.claims import VERDICTS, failing, judge_claims
-from rackcalc.commands.options import ErrorFormatOption, JsonOption, OutputOption, RackArgument, SetOption
-from rackcalc.commands.reports import chosen, publish, targets
+from rackcalc.commands.options import ErrorFormatOption, JsonOption, OutputOption, RackArgument, SetOption, chosen
+from rackcalc.commands.reports import publish, targets
 from rackcalc.console import report_annotations, use_error_format
 from rackcalc.errors import failure
 from rackcalc.load import find_rack, suggest

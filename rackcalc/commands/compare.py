@@ -6,8 +6,16 @@ from typing import Annotated
 import typer
 
 from rackcalc import baseline
-from rackcalc.commands.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, SetOption, once
-from rackcalc.commands.reports import chosen, publish, targets
+from rackcalc.commands.options import (
+    ErrorFormatOption,
+    JsonOption,
+    OutputOption,
+    ScenarioOption,
+    SetOption,
+    chosen,
+    once,
+)
+from rackcalc.commands.reports import publish, targets
 from rackcalc.compare import Column, column_of, former_column, place_of
 from rackcalc.compare import compare as compared
 from rackcalc.console import use_error_format

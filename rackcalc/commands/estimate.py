@@ -13,12 +13,13 @@ from rackcalc.commands.options import (
     RacksArgument,
     ScenarioOption,
     SetOption,
+    chosen,
     once,
 )
 from rackcalc.console import Report, emit, leave, use_error_format, write
 from rackcalc.errors import InputError, Problem, failure
 from rackcalc.estimate import estimate as computed
-from rackcalc.load import load_text, suggest
+from rackcalc.load import load_text
 from rackcalc.many import STDIN, Source, from_file, many
 from rackcalc.render import FORMATS, format_of, renderer
 from rackcalc.render.env import PREFIX
@@ -62,7 +63,7 @@ def estimate(
 ) -> None:
     """Run `rackcalc estimate`."""
     use_error_format(error_format)
-    name = chosen_format("json" if json else format_)
+    name = chosen(FORMATS, format_, json)
     targets = [(file, format_of_file(file)) for file in output or () if file != "-"]  # standard output has it anyway
     refuse_unused(name, get, unit, prefix)
     asked = once(racks), scenario or [""], set_ or ()
@@ -181,11 +182,4 @@ def format_of_file(file: str) -> str:
     if name is None:
         endings = ", ".join(ending for _, group in FORMATS.values() for ending in group)
         raise failure(f"-o: the ending names the format: {endings}", file)
-    return name
-
-
-def chosen_format(name: str) -> str:
-    """A known format's name."""
-    if name not in FORMATS:
-        raise failure(f'--format: no format "{name}"{suggest(name, FORMATS)}')
     return name

@@ -1,6 +1,6 @@
 """Arguments and options that several commands take, and what they share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -70,3 +70,13 @@ def only(values: Sequence[str] | None, option: str) -> str:
     if values and len(values) > 1:
         raise failure(f"{option}: this command takes one")
     return values[0] if values else ""
+
+
+def chosen(formats: Iterable[str], name: str, json: bool) -> str:
+    """The name of a format that the command knows; json: asked for by --json."""
+    from rackcalc.load import suggest
+
+    known, name = tuple(formats), "json" if json else name
+    if name not in known:
+        raise failure(f'--format: no format "{name}"{suggest(name, known)}')
+    return name

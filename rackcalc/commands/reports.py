@@ -5,17 +5,8 @@ from typing import Any
 
 from rackcalc.console import emit, write
 from rackcalc.errors import failure
-from rackcalc.load import suggest
 
 Formats = Mapping[str, tuple[Callable[..., str], tuple[str, ...]]]  # name -> (renderer, file endings that select it)
-
-
-def chosen(formats: Formats, name: str, json: bool) -> str:
-    """The name of a format that the command knows."""
-    name = "json" if json else name
-    if name not in formats:
-        raise failure(f'--format: no format "{name}"{suggest(name, formats)}')
-    return name
 
 
 def targets(formats: Formats, files: Sequence[str] | None) -> list[tuple[str, str]]:

@@ -10,10 +10,10 @@ from rackcalc.commands.options import (
     RackArgument,
     ScenarioOption,
     SetOption,
+    chosen,
     only,
 )
 from rackcalc.console import emit, use_error_format
-from rackcalc.errors import failure
 
 
 def solve(
@@ -56,8 +56,7 @@ def solve(
     from rackcalc.solve.search import solve as solved
 
     use_error_format(error_format)
-    if format_ not in ("table", "json"):
-        raise failure(f'--format: expected table or json, got "{format_}"')
+    name = chosen(("table", "json"), format_, json)
     wish = Wish(
         rack=rack,
         scenario=only(scenario, "--scenario"),
@@ -72,6 +71,6 @@ def solve(
     task, sides = asked(wish)
     with progress(task.points) as watch:
         answer = solved(task, sides, watch)
-    emit(as_json(answer) if json or format_ == "json" else as_text(answer))
+    emit(as_json(answer) if name == "json" else as_text(answer))
     if not answer.found:
         raise typer.Exit(3)

@@ -10,6 +10,7 @@ from rackcalc.commands.options import (
     RackArgument,
     ScenarioOption,
     SetOption,
+    chosen,
     only,
 )
 from rackcalc.console import emit, note, use_error_format
@@ -63,9 +64,7 @@ def sweep(
     from rackcalc.sweep.ask import Wish
 
     use_error_format(error_format)
-    name = "json" if json else format_
-    if name not in FORMATS:
-        raise failure(f'--format: expected one of {", ".join(FORMATS)}, got "{format_}"')
+    name = chosen(FORMATS, format_, json)
     if descending and not by:
         raise failure("--descending goes with --by")
     if resume and not dump:

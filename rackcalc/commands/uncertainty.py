@@ -11,10 +11,11 @@ from rackcalc.commands.options import (
     RackArgument,
     ScenarioOption,
     SetOption,
+    chosen,
     only,
 )
 from rackcalc.console import emit, use_error_format
-from rackcalc.errors import InputError, Problem, failure
+from rackcalc.errors import InputError, Problem
 
 FORMATS = ("table", "json", "csv")
 
@@ -47,9 +48,7 @@ def uncertainty(
     from rackcalc.uncertainty import uncertainty as found
 
     use_error_format(error_format)
-    name = "json" if json else format_
-    if name not in FORMATS:
-        raise failure(f'--format: expected one of {", ".join(FORMATS)}, got "{format_}"')
+    name = chosen(FORMATS, format_, json)
     text, file = find_rack(rack)
     about = subject(load_text(text, file, only(scenario, "--scenario"), set_ or ()))
     verdicts = judged(about, paths or (), samples, seed, fail_if or ())

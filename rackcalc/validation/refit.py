@@ -118,7 +118,6 @@ def _busy(row: Row) -> bool:
     return row.metric == "power_mean" and row.case in fit.kept_busy()
 
 
-SHAPE = frozenset({"batch", "input_tokens"})
 TASKS = (
     Task("collective", lambda row: row.mode == "", kernels.collective, frozenset({"message_size"}), collective_leaves),
     Task(
