@@ -54,7 +54,7 @@ fix: $(TOOLS)  ## format and mend what lint can mend
 	$(BIN)/ruff format .
 
 units: $(PROGRAM)  ## regenerate the table of unit spellings from units.txt
-	$(BIN)/python -m rackcalc.units > rackcalc/units_table.py.new && mv rackcalc/units_table.py.new rackcalc/units_table.py
+	$(BIN)/python -m rackcalc.quantities.units > rackcalc/quantities/units_table.py.new && mv rackcalc/quantities/units_table.py.new rackcalc/quantities/units_table.py
 
 schemas: $(PROGRAM)  ## write the JSON Schemas in rackcalc/schemas/ anew
 	$(BIN)/python -m rackcalc.schemas

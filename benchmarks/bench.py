@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import numpy
 
-from rackcalc.estimate import estimate
-from rackcalc.load import load
-from rackcalc.sweep.ask import Wish, asked
-from rackcalc.sweep.crew import processes
-from rackcalc.sweep.run import run
+from rackcalc.estimation.estimate import estimate
+from rackcalc.questions.rack_file import load
+from rackcalc.questions.sweep.request import Wish, asked
+from rackcalc.questions.sweep.run import run
+from rackcalc.questions.sweep.workers import processes
 
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / "build" / "peers"

@@ -1,3 +1,5 @@
 """rackcalc: how fast, how hot, how much, and why, for a rack of GPUs and LPUs."""
 
-__version__ = "0.1.0"
+from rackcalc.version import __version__
+
+__all__ = ["__version__"]

@@ -1,5 +1,5 @@
 """python -m rackcalc"""
 
-from rackcalc.cli import main
+from rackcalc.cli.main import main
 
 main()

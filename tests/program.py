@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from rackcalc.load import bundled_racks
+from rackcalc.config.racks import bundled_racks
 
 RACK = bundled_racks()["rack-of-god"]
 SPOILERS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM")

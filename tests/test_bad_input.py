@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.document import read_text
-from rackcalc.errors import InputError, Problem
-from rackcalc.estimate import estimate
-from rackcalc.load import load, load_text
+from rackcalc.config.document import read_text
+from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.problems import InputError, Problem
+from rackcalc.questions.rack_file import load, load_text
 
 HYBRID = """\
 name: hybrid

@@ -2,9 +2,10 @@
 
 import pytest
 
-from rackcalc.load import load_part, part_names, sources
-from rackcalc.spec.catalog import CATALOG
-from rackcalc.tree import figures
+from rackcalc.config.catalog_files import part_names, sources
+from rackcalc.config.parts import load_part
+from rackcalc.quantities.figures import figures
+from rackcalc.spec.part_kinds import CATALOG
 
 PARTS = [(kind, name) for kind in CATALOG for name in part_names(kind)]
 

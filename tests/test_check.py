@@ -15,16 +15,16 @@ import pytest
 import xmlschema
 from program import out, run
 
-from rackcalc import gates
-from rackcalc.baseline import formers, of_scenario
-from rackcalc.errors import InputError
-from rackcalc.estimate import estimate
-from rackcalc.interval import Draws
-from rackcalc.load import load_text
-from rackcalc.quantity import Quantity
+from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.questions import gates
+from rackcalc.questions.baseline import formers, of_scenario
+from rackcalc.questions.rack_file import load_text
 from rackcalc.render import checks
 from rackcalc.render import json as estimate_json
-from rackcalc.tree import figures
+from rackcalc.replay.intervals import Draws
 
 RACK = """\
 name: rack
@@ -291,7 +291,7 @@ def test_the_same_input_gives_the_same_bytes(arguments: list[str]) -> None:
 @pytest.mark.parametrize("arguments", ALL.values(), ids=ALL)
 def test_what_is_slow_to_import_is_not_imported(arguments: list[str]) -> None:
     code = (
-        "import sys; from rackcalc.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "import sys; from rackcalc.cli.main import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
         "print(*(set(sys.modules) & {'numpy', 'rich', 'pint', 'pydantic', 'xml.etree'}), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
@@ -475,7 +475,9 @@ def some_baseline(chance: random.Random) -> str:
 def test_ten_thousand_gates_and_baselines_pass_nothing_they_should_not(monkeypatch: pytest.MonkeyPatch) -> None:
     """No text crashes; what passes has a number now, one in the baseline of the same unit, and is within the limit."""
     draws = Draws(NOW)
-    monkeypatch.setattr("rackcalc.interval.Draws", lambda _: draws)  # it is the same estimate ten thousand times
+    monkeypatch.setattr(
+        "rackcalc.replay.intervals.Draws", lambda _: draws
+    )  # it is the same estimate ten thousand times
     chance, once = random.Random(1), cache(lambda text: formers(text, "old.json"))
     known = dict(figures(NOW))
     passed = 0

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from rackcalc.claims import VERDICTS, Judgement, failing, judge_claims, parse_expectation, verdict_of
-from rackcalc.errors import InputError
-from rackcalc.estimate import estimate
-from rackcalc.load import bundled_racks, load, load_text
-from rackcalc.tree import figure
-from rackcalc.units import UnitError
+from rackcalc.config.racks import bundled_racks
+from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.figures import figure
+from rackcalc.quantities.problems import InputError
+from rackcalc.quantities.units import UnitError
+from rackcalc.questions.claims.expectation import parse_expectation
+from rackcalc.questions.claims.judgement import VERDICTS, Judgement, failing, judge_claims, verdict_of
+from rackcalc.questions.rack_file import load, load_text
 
 RACK = """\
 name: rack

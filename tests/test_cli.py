@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 from program import CLEAN, RACK, out, run, strict
 
-from rackcalc.cli import COMMANDS
-from rackcalc.load import bundled_racks, sources
+from rackcalc.cli.main import COMMANDS
+from rackcalc.config.catalog_files import sources
+from rackcalc.config.racks import bundled_racks
 
 ESCAPE = b"\x1b"
 MODELINE = "# yaml-language-server: $schema=rack.schema.json\n"

@@ -10,20 +10,21 @@ from typing import Any
 
 import pytest
 
-from rackcalc import attribution
-from rackcalc.baseline import formers
-from rackcalc.compare import HEADLINES, Comparison, column_of, compare, former_column, place_of
-from rackcalc.differences import differences
-from rackcalc.directions import BETTER, better
-from rackcalc.errors import InputError
-from rackcalc.estimate import estimate
+from rackcalc.config.racks import bundled_racks, scenario_names
+from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.combine import total
-from rackcalc.load import bundled_racks, load, scenario_names
-from rackcalc.quantity import FORMULAS, Quantity, formula
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError
+from rackcalc.quantities.quantity import FORMULAS, Quantity, formula
+from rackcalc.quantities.units import Ratio
+from rackcalc.questions.baseline import formers
+from rackcalc.questions.compare import attribution
+from rackcalc.questions.compare.comparison import HEADLINES, Comparison, column_of, compare, former_column, place_of
+from rackcalc.questions.compare.input_differences import differences
+from rackcalc.questions.directions import BETTER, better
+from rackcalc.questions.rack_file import load
 from rackcalc.render import compare as shown
 from rackcalc.render import json as estimate_json
-from rackcalc.tree import figures
-from rackcalc.units import Ratio
 
 
 def column(name: str, scenario: str = "", *sets: str) -> Any:

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 from program import CLEAN, out, run
 
-from rackcalc.cli import COMMANDS
-from rackcalc.load import bundled_racks, part_names
+from rackcalc.cli.main import COMMANDS
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.racks import bundled_racks
 
 PROGRAM = Path(sys.executable).parent / "rackcalc"
 HERE = CLEAN | {"PATH": f"{PROGRAM.parent}{os.pathsep}{CLEAN['PATH']}"}
@@ -132,4 +133,4 @@ def test_names_of_commands_are_offered_without_reading_any() -> None:
         [sys.executable, "-X", "importtime", PROGRAM], env=environment, capture_output=True, text=True, check=False
     )
     assert done.stdout.split() == [name for name in COMMANDS if name.startswith("c")]
-    assert "rackcalc.cli" in done.stderr and "rackcalc.commands" not in done.stderr
+    assert "rackcalc.cli.main" in done.stderr and "rackcalc.cli.commands" not in done.stderr

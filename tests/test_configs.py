@@ -5,11 +5,14 @@ from functools import cache
 
 import pytest
 
-from rackcalc import gates
-from rackcalc.estimate import Estimate, estimate
-from rackcalc.load import Loaded, bundled_racks, load, load_part, part_names, scenario_names, sources
-from rackcalc.quantity import KINDS
-from rackcalc.tree import figures
+from rackcalc.config.catalog_files import part_names, sources
+from rackcalc.config.parts import load_part
+from rackcalc.config.racks import Loaded, bundled_racks, scenario_names
+from rackcalc.estimation.estimate import Estimate, estimate
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.quantity import KINDS
+from rackcalc.questions import gates
+from rackcalc.questions.rack_file import load
 
 RACKS = bundled_racks()
 CASES = [

@@ -5,12 +5,12 @@ from functools import cache
 
 import pytest
 
-from rackcalc.errors import InputError
-from rackcalc.estimate import Estimate, estimate
-from rackcalc.explain import explain
-from rackcalc.formulas import disaggregated as formulas
-from rackcalc.load import load
-from rackcalc.tree import figures
+from rackcalc.estimation.estimate import Estimate, estimate
+from rackcalc.formulas.serving import disaggregated as formulas
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError
+from rackcalc.questions.explain import explain
+from rackcalc.questions.rack_file import load
 
 RACK = "llama70b-16xh100-disaggregated"
 IDLE = "workload.arrival_rate="

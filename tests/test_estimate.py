@@ -9,11 +9,11 @@ import psychrolib
 import pytest
 import yaml
 
-from rackcalc import units
-from rackcalc.errors import InputError
-from rackcalc.estimate import Estimate, estimate
-from rackcalc.load import load, load_text
-from rackcalc.tree import figure
+from rackcalc.estimation.estimate import Estimate, estimate
+from rackcalc.quantities import units
+from rackcalc.quantities.figures import figure
+from rackcalc.quantities.problems import InputError
+from rackcalc.questions.rack_file import load, load_text
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.yaml"))
 

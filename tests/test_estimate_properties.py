@@ -10,11 +10,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from rackcalc.errors import InputError
-from rackcalc.estimate import Estimate, compute, estimate
-from rackcalc.load import load
-from rackcalc.quantity import Quantity
-from rackcalc.tree import figures
+from rackcalc.estimation.estimate import Estimate, compute, estimate
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.questions.rack_file import load
 
 few = settings(max_examples=8, deadline=None)
 

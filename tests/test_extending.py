@@ -89,9 +89,9 @@ def test_a_new_formula_is_one_function(copy: Path) -> None:
     place = "rackcalc/formulas/example.py"
     (copy / place).write_text(block(place), encoding="utf-8")
     program = """
-from rackcalc.explain import explain
+from rackcalc.questions.explain import explain
 from rackcalc.formulas.example import streaming_time
-from rackcalc.load import load_part
+from rackcalc.config.parts import load_part
 part = load_part("gpus", "b200-sxm")
 print(explain({"weights": {"time": streaming_time(size=part.memory, bandwidth=part.memory_bandwidth)}}, "weights.time"))
 """

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackcalc.errors import InputError
-from rackcalc.gates import Verdict, conditions, evaluate, judge, parse_condition
-from rackcalc.load import load_text
-from rackcalc.quantity import Quantity
+from rackcalc.quantities.problems import InputError
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.units import parse
+from rackcalc.questions.gates import Verdict, conditions, evaluate, judge, parse_condition
+from rackcalc.questions.rack_file import load_text
 from rackcalc.render import checks
 from rackcalc.spec.rack import Rack
-from rackcalc.units import parse
 
 TIME = Quantity(0.002, "s", "time")
 RISE = Quantity(10.0, "K", "rise")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.document import Node, plain
-from rackcalc.huggingface import DECODERS, ENCODERS, REFUSED, ConfigError, model_from_config
-from rackcalc.load import Builder, load_part
+from rackcalc.config.builder import Builder
+from rackcalc.config.document import Node, plain
+from rackcalc.config.hugging_face import DECODERS, ENCODERS, REFUSED, ConfigError, model_from_config
+from rackcalc.config.parts import load_part
 from rackcalc.spec.models import Model
 
 CONFIGS: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "huggingface_configs.json").read_text())

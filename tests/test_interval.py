@@ -9,14 +9,17 @@ from statistics import NormalDist
 import numpy
 import pytest
 
-from rackcalc import interval, orders, xp
-from rackcalc.estimate import estimate
+from rackcalc.config.racks import find_rack
+from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.combine import largest, total
-from rackcalc.interval import Draws, Families, intervals, leaf_range
-from rackcalc.load import find_rack, load, load_text
-from rackcalc.orders import LEVELS, ORDERS
-from rackcalc.quantity import FORMULAS, Quantity, Source, constant, formula
-from rackcalc.tree import figures
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.quantity import FORMULAS, Quantity, Source, constant, formula
+from rackcalc.questions.rack_file import load, load_text
+from rackcalc.replay import intervals as interval
+from rackcalc.replay import latin_hypercube as orders
+from rackcalc.replay.intervals import Draws, Families, intervals, leaf_range
+from rackcalc.replay.latin_hypercube import LEVELS, ORDERS
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 

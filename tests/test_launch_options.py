@@ -2,8 +2,8 @@
 
 import pytest
 
-from rackcalc.formulas.concurrency import held_back
-from rackcalc.load import load_part
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.serving.concurrency import held_back
 from rackcalc.serving.versions import dated
 from rackcalc.validation import runs, serving
 from rackcalc.validation.read import Row

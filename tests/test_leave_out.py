@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rackcalc.load import load_part, with_parts
-from rackcalc.quantity import Quantity, Source
+from rackcalc.config.parts import load_part, with_parts
+from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.validation import folds, kernels, refit, run
 from rackcalc.validation.folds import MEASURED_ON
 from rackcalc.validation.leave_out import Measured, inherited, mean
@@ -23,7 +23,7 @@ from rackcalc.validation.swap import moved, replayed, swapped
 
 
 def rackcalc(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
-    code = f"import sys; {before}; sys.argv[0] = 'rackcalc'; from rackcalc.cli import main; main()"
+    code = f"import sys; {before}; sys.argv[0] = 'rackcalc'; from rackcalc.cli.main import main; main()"
     command = [sys.executable, "-c", code, "validate", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 

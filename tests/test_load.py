@@ -8,13 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackcalc.document import Node, assign, parse
-from rackcalc.errors import InputError
-from rackcalc.load import Loaded, bundled_racks, load, load_part, load_text, part_names, scenario_names
-from rackcalc.overrides import unknown_step
-from rackcalc.quantity import Quantity
-from rackcalc.spec.catalog import CATALOG
-from rackcalc.tree import figures
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.document import Node, assign, parse
+from rackcalc.config.overrides import unknown_step
+from rackcalc.config.parts import load_part
+from rackcalc.config.racks import Loaded, bundled_racks, scenario_names
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.questions.rack_file import load, load_text
+from rackcalc.spec.part_kinds import CATALOG
 
 RACK = """\
 name: rack

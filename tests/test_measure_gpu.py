@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rackcalc.load import part_names
+from rackcalc.config.catalog_files import part_names
 from rackcalc.validation import validate
 from rackcalc.validation.read import Row, bundled, read
 

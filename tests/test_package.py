@@ -45,7 +45,7 @@ def run(installed: Path, folder: Path, *arguments: str) -> str:
     """The output of the installed rackcalc, run in a folder with the installed package in front of the checkout."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
     where = f"import rackcalc, sys; assert rackcalc.__file__.startswith({str(installed)!r}), rackcalc.__file__; "
-    code = where + "from rackcalc.cli import main; main()"
+    code = where + "from rackcalc.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=folder,

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from program import CLEAN, RACK, out, run, strict
 
-from rackcalc.load import bundled_racks
-from rackcalc.result import Estimate
+from rackcalc.config.racks import bundled_racks
+from rackcalc.estimation.result import Estimate
 
 SMALL: dict[str, Any] = {
     "name": "small",
@@ -147,7 +147,7 @@ def test_who_listens_no_longer_is_not_written_to() -> None:
 
 MEMORY = """
 import resource
-from rackcalc.cli import main
+from rackcalc.cli.main import main
 try:
     main()
 finally:
@@ -317,7 +317,7 @@ def test_a_dash_is_standard_input_or_output_wherever_a_file_may_stand(tmp_path: 
     assert out("estimate", "-", "-o", "-", stdin=data, cwd=tmp_path) == out("estimate", "rack-of-god")
     assert out("explain", "-", "latency.p99", stdin=data).startswith("latency.p99 = ")
     assert run("check", "-", "--fail-if", "latency.p99 > 1 ns", stdin=data).returncode == 3
-    measured = "\n".join(Path("rackcalc/measured/encoder.csv").read_text().splitlines()[:40]) + "\n"
+    measured = "\n".join(Path("rackcalc/validation/measured/encoder.csv").read_text().splitlines()[:40]) + "\n"
     assert "encoder" in out("validate", "-", stdin=measured.encode())
     assert out("init", "-", cwd=tmp_path).endswith(data.decode())
     assert list(tmp_path.iterdir()) == []

@@ -2,8 +2,8 @@
 
 import pytest
 
-from rackcalc.errors import Problem
-from rackcalc.ranges import parse_axes
+from rackcalc.config.vary import parse_axes
+from rackcalc.quantities.problems import Problem
 
 
 def values(text: str) -> tuple[object, ...]:

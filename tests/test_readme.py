@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from documents import DOCUMENTS, ROOT, Example, blocks, examples, matches, run
 
-from rackcalc.load import bundled_racks
-from rackcalc.quantity import FORMULAS, KINDS
+from rackcalc.config.racks import bundled_racks
+from rackcalc.quantities.quantity import FORMULAS, KINDS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 EXAMPLES = [example for document in DOCUMENTS for example in examples(document)]
@@ -88,15 +88,8 @@ def test_paths_and_formulas_in_a_document_exist(document: Path) -> None:
         for word in words
         if re.match(r"(rackcalc|configs|tests|docs)/[^A-Z]*$", word) and not (ROOT / word).exists()
     ]
-    files = {name.partition(".")[0] for name in FORMULAS}
-    missing += [
-        word
-        for word in words
-        if word.partition(".")[0] in files
-        and word.count(".") == 1
-        and word not in FORMULAS
-        and not word.endswith(".csv")
-    ]
+    files = {name.rpartition(".")[0] for name in FORMULAS}
+    missing += [word for word in words if word.rpartition(".")[0] in files and word not in FORMULAS]
     assert not missing
 
 

@@ -16,19 +16,22 @@ import yaml
 from program import out, run, strict
 
 import rackcalc.spec
-from rackcalc.fields import declarations
 from rackcalc.schemas import SCHEMAS, schema_of
+from rackcalc.spec.fields import declarations
 
 CONFIGS = sorted((Path(__file__).parent.parent / "configs").glob("*.yaml"))
 MODULES = [
-    importlib.import_module(f"rackcalc.spec.{module.name}") for module in pkgutil.iter_modules(rackcalc.spec.__path__)
+    importlib.import_module(f"rackcalc.spec.{module.name}")
+    for module in pkgutil.iter_modules(rackcalc.spec.__path__)
+    if module.name != "fields"  # how a field is declared
 ]
+NAMES = {module.__name__ for module in MODULES}
 RECORDS = sorted(
     {
         value
         for module in MODULES
         for value in vars(module).values()
-        if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__.startswith("rackcalc.spec")
+        if isinstance(value, type) and dataclasses.is_dataclass(value) and value.__module__ in NAMES
     },
     key=lambda cls: cls.__name__,
 )

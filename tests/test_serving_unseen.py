@@ -4,9 +4,9 @@ from functools import cache
 
 import pytest
 
-from rackcalc.formulas.concurrency import Loop
-from rackcalc.formulas.transformer import count, model_size
-from rackcalc.load import load_part
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.serving.concurrency import Loop
+from rackcalc.formulas.transformer.model_size import count, model_size
 from rackcalc.validation.read import Row
 from rackcalc.validation.runs import fits, loop, numbers_of, prompts, run_of, step
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from rackcalc.load import load_part
+from rackcalc.config.parts import load_part
 from rackcalc.validation import Result, runs, serving, validate
 from rackcalc.validation.read import Row, bundled, read
 
@@ -133,7 +133,7 @@ def test_a_tape_repeats_the_recorded_prediction_and_follows_its_leaves() -> None
 
 
 def test_refit_writes_values_the_catalog_can_read() -> None:
-    from rackcalc.load import PACKAGE
+    from rackcalc.config.catalog_files import PACKAGE
     from rackcalc.validation import fit
 
     text = (PACKAGE / "catalog/runtimes/vllm.yaml").read_text(encoding="utf-8")

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from rackcalc.cli import app
-from rackcalc.errors import InputError
-from rackcalc.estimate import estimate
-from rackcalc.load import load
-from rackcalc.ranges import Axis
-from rackcalc.solve.ask import Wish, asked
-from rackcalc.solve.search import Answer, rounded, solve
-from rackcalc.tree import figure
+from rackcalc.cli.main import app
+from rackcalc.config.vary import Axis
+from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.figures import figure
+from rackcalc.quantities.problems import InputError
+from rackcalc.questions.rack_file import load
+from rackcalc.questions.solve.request import Wish, asked
+from rackcalc.questions.solve.search import Answer, rounded, solve
 
 
 def solved(rack: str, *so_that: str, vary: tuple[str, ...], **options: Any) -> Answer:

@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rackcalc.errors import InputError
-from rackcalc.estimate import estimate
-from rackcalc.load import bundled_racks, find_rack, load, load_text
-from rackcalc.quantity import Quantity
-from rackcalc.ranges import Axis
-from rackcalc.space import Question, Space
-from rackcalc.tree import figures
+from rackcalc.config.racks import bundled_racks, find_rack
+from rackcalc.config.vary import Axis
+from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.questions.rack_file import load, load_text
+from rackcalc.replay.design_space import Question, Space
 
 # leaves that reach every part of the calculation, with the factors they are varied by
 FACTORS = {

@@ -17,16 +17,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.errors import InputError
-from rackcalc.estimate import estimate
-from rackcalc.load import load
-from rackcalc.sweep import ask, crew, dump, run
-from rackcalc.sweep.answer import Answer
-from rackcalc.sweep.ask import Wish, asked
-from rackcalc.sweep.job import Job, work
-from rackcalc.sweep.plan import plan
-from rackcalc.sweep.reduce import Pareto, Stats, Top, View
-from rackcalc.tree import figure
+from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.figures import figure
+from rackcalc.quantities.problems import InputError
+from rackcalc.questions.rack_file import load
+from rackcalc.questions.sweep import dump, run
+from rackcalc.questions.sweep import request as ask
+from rackcalc.questions.sweep import workers as crew
+from rackcalc.questions.sweep.answer import Answer
+from rackcalc.questions.sweep.boxes import plan
+from rackcalc.questions.sweep.job import Job, work
+from rackcalc.questions.sweep.reductions import Pareto, Stats, Top, View
+from rackcalc.questions.sweep.request import Wish, asked
 
 RATES = "workload.arrival_rate=lin(100, 900 request/s, 60)"
 LINKS = "links.gpu-lpu.part.bandwidth=lin(10, 1800 GB/s, 50)"

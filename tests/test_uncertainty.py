@@ -12,19 +12,19 @@ from SALib.analyze import sobol as salib
 from scipy.stats import qmc
 from typer.testing import CliRunner
 
-from rackcalc import sobol
-from rackcalc.cli import app
-from rackcalc.doubts import Doubts
-from rackcalc.errors import InputError
-from rackcalc.estimate import estimate
+from rackcalc.cli.main import app
+from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.combine import total
-from rackcalc.interval import intervals, leaf_range
-from rackcalc.load import load
-from rackcalc.quantity import FORMULAS, Quantity, Source, formula
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError
+from rackcalc.quantities.quantity import FORMULAS, Quantity, Source, formula
+from rackcalc.questions.rack_file import load
+from rackcalc.questions.uncertainty.report import Report, everything, subject, uncertainty
 from rackcalc.render.uncertainty import as_text
-from rackcalc.sensitivity import indices
-from rackcalc.tree import figures
-from rackcalc.uncertainty import Report, everything, subject, uncertainty
+from rackcalc.replay import sobol
+from rackcalc.replay.intervals import intervals, leaf_range
+from rackcalc.replay.sobol_indices import indices
+from rackcalc.replay.uncertain_leaves import Doubts
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 Z90 = NormalDist().inv_cdf(0.9)
@@ -224,8 +224,8 @@ def test_more_draws_by_another_seed_say_the_same(report: Report) -> None:
 def test_many_draws_in_pieces_are_those_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     about = subject(load("bert-a100"))
     whole = uncertainty(about, ["latency.p99"], 512)
-    monkeypatch.setattr("rackcalc.uncertainty.TOGETHER", 128)
-    monkeypatch.setattr("rackcalc.uncertainty.BOX", 400)
+    monkeypatch.setattr("rackcalc.questions.uncertainty.report.TOGETHER", 128)
+    monkeypatch.setattr("rackcalc.questions.uncertainty.report.BOX", 400)
     pieces = uncertainty(about, ["latency.p99"], 512)
     assert whole.spreads["latency.p99"][1:] == pytest.approx(pieces.spreads["latency.p99"][1:], rel=1e-12)
     for one, other in zip(whole.effects["latency.p99"], pieces.effects["latency.p99"], strict=True):

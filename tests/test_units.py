@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackcalc import units
-from rackcalc.units_table import TABLE
+from rackcalc.quantities import units
+from rackcalc.quantities.units_table import TABLE
 
 
 def test_the_table_is_what_pint_generates() -> None:

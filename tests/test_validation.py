@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from rackcalc.errors import Problem
-from rackcalc.quantity import Quantity, Source
+from rackcalc.quantities.problems import Problem
+from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.validation import KINDS, Result, validate
 from rackcalc.validation.read import NEEDED, Row, Unanswerable, bundled, read
 from rackcalc.validation.score import Score, Tally, group_of, subject, summaries

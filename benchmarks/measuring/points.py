@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import product
 from typing import NamedTuple, Protocol
 
-from rackcalc.load import load_part
+from rackcalc.config.parts import load_part
 
 STREAM = "stream_copy:hbm"
 

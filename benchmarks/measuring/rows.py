@@ -12,7 +12,8 @@ from typing import NamedTuple
 from measuring.points import KINDS, STREAM, Attend, Copy, Encode, Gemm, Launch, Point
 from measuring.power import Sample
 from measuring.timing import percentile
-from rackcalc.load import part_names, suggest
+from rackcalc.config.catalog_files import part_names
+from rackcalc.quantities.problems import suggest
 from rackcalc.validation.read import bundled, read
 
 SCRIPT = "benchmarks/measure_gpu.py"

@@ -1,0 +1,4 @@
+"""The science, one folder per subject: pure functions with units, a citation and examples.
+
+Imports only spec and quantities.
+"""

@@ -1,8 +1,8 @@
 """Sums and extremes of named terms: the only arithmetic that composing code may ask for by itself."""
 
-from rackcalc import xp
-from rackcalc.quantity import formula
-from rackcalc.units import Ratio, Same
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import Ratio, Same
 
 
 @formula(cite="definition: a sum of its named terms")

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from rackcalc.errors import failure
-from rackcalc.explain import provenance
-from rackcalc.load import load_part, part_names, suggest
-from rackcalc.quantity import Quantity
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.quantities.display import show_value
+from rackcalc.quantities.figures import figures, nested
+from rackcalc.quantities.problems import failure, suggest
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.questions.explain import provenance
 from rackcalc.render.json import leaf
-from rackcalc.show import show_value
-from rackcalc.spec.catalog import CATALOG
-from rackcalc.tree import figures, nested
+from rackcalc.spec.part_kinds import CATALOG
 
 
 def as_text(kind: str | None, name: str | None) -> str:

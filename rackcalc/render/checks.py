@@ -5,14 +5,15 @@ from collections.abc import Callable, Sequence
 from math import isfinite, isnan
 from typing import Any
 
-from rackcalc import __version__
-from rackcalc.errors import Problem, printable
-from rackcalc.gates import Verdict
-from rackcalc.quantity import Quantity
+from rackcalc.quantities.display import is_temperature, show_value
+from rackcalc.quantities.problems import Problem, printable
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.units import show
+from rackcalc.questions.gates import Verdict
+from rackcalc.render.data import number
 from rackcalc.render.markdown import escape
 from rackcalc.render.rows import between
-from rackcalc.show import is_temperature, show_value
-from rackcalc.units import show
+from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.check/1"
 STATUSES = ("pass", "warn", "fail")
@@ -129,11 +130,6 @@ def as_markdown(report: Any, verdicts: Sequence[Verdict]) -> str:
         status = verdict.status.upper() if verdict.status == "pass" else f"**{verdict.status.upper()}**"
         lines.append(f"| {status} | {' | '.join(escape(printable(cell)) for cell in cells)} |")
     return "\n".join(lines) + "\n"
-
-
-def number(value: float) -> float | None:
-    """A number for JSON, which knows no nan and no inf."""
-    return value if isfinite(value) else None
 
 
 def all_as_json(judged: Sequence[Judged]) -> str:

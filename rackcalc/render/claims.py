@@ -6,16 +6,17 @@ from collections.abc import Callable, Sequence
 from math import isnan
 from typing import Any
 
-from rackcalc import __version__
-from rackcalc.claims import VERDICTS, Judgement, decider
-from rackcalc.errors import printable
-from rackcalc.load import sources
-from rackcalc.render.checks import number, percent
+from rackcalc.config.catalog_files import sources
+from rackcalc.quantities.display import show_value
+from rackcalc.quantities.problems import printable
+from rackcalc.questions.claims.judgement import VERDICTS, Judgement, decider
+from rackcalc.render.checks import percent
 from rackcalc.render.compare import aligned
+from rackcalc.render.data import number
 from rackcalc.render.markdown import escape
 from rackcalc.render.rows import between, cell
 from rackcalc.render.table import room
-from rackcalc.show import show_value
+from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.claims/1"
 HEAD = ("verdict", "claim", "claimed", "computed", "80 % interval", "figure", "decided by")
@@ -121,7 +122,7 @@ def decided(one: Judgement) -> str:
     found = decider(one)
     if found is None:
         return ""
-    return found.name if found.formula is None else f"{found.formula.module}.{found.formula.name}"
+    return found.name if found.formula is None else found.formula.label
 
 
 def cite(one: Judgement) -> str:

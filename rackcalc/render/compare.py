@@ -5,16 +5,17 @@ from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any
 
-from rackcalc import __version__
-from rackcalc.attribution import Part
-from rackcalc.compare import Cell, Column, Comparison, Explanation
-from rackcalc.directions import better
-from rackcalc.errors import printable
-from rackcalc.quantity import Quantity
-from rackcalc.render.checks import number, percent
+from rackcalc.quantities.display import is_temperature, show_value
+from rackcalc.quantities.problems import printable
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.questions.compare.attribution import Part
+from rackcalc.questions.compare.comparison import Cell, Column, Comparison, Explanation
+from rackcalc.questions.directions import better
+from rackcalc.render.checks import percent
+from rackcalc.render.data import number
 from rackcalc.render.markdown import escape
 from rackcalc.render.rows import SECTIONS, cell, rows
-from rackcalc.show import is_temperature, show_value
+from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.compare/1"
 MOST = 8  # parts of a change that are shown; the others in one line

@@ -5,8 +5,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from rackcalc.quantities.figures import selected
 from rackcalc.render.json import intervals_of
-from rackcalc.tree import selected
 
 
 def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] = ()) -> str:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from shlex import quote
 from typing import Any
 
-from rackcalc.errors import failure
+from rackcalc.quantities.display import in_unit
+from rackcalc.quantities.figures import selected
+from rackcalc.quantities.problems import failure
 from rackcalc.render.json import intervals_of
-from rackcalc.show import in_unit
-from rackcalc.tree import selected
 
 PREFIX = "RACKCALC_"
 

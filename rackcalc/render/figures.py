@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from rackcalc.quantities.display import show_value
+from rackcalc.quantities.figures import figures, nested
 from rackcalc.render.json import leaf, placed
-from rackcalc.show import show_value
-from rackcalc.tree import figures, nested
 
 
 def as_text(result: Any, title: str) -> str:

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
-from rackcalc import __version__
-from rackcalc.quantity import Quantity
-from rackcalc.tree import nested, selected
+from rackcalc.quantities.figures import nested, selected
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.estimate/1"
 
@@ -47,7 +47,7 @@ def placed(node: Any, leaves: Mapping[str, Any], path: str = "") -> Any:
 
 def intervals_of(estimate: Any, wanted: Mapping[str, Quantity] | None) -> dict[str, tuple[float, float]]:
     """80 % intervals by path, of all figures or those wanted; the module is read only when somebody asks."""
-    from rackcalc.interval import intervals
+    from rackcalc.replay.intervals import intervals
 
     return intervals(estimate, wanted)
 

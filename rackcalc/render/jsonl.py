@@ -4,10 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from rackcalc import __version__
-from rackcalc.console import as_data
-from rackcalc.errors import Problem
+from rackcalc.quantities.problems import Problem
 from rackcalc.render.json import document
+from rackcalc.render.problems import as_data
+from rackcalc.version import __version__
 
 REFUSED = "rackcalc.refused/1"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from rackcalc.errors import printable
+from rackcalc.quantities.problems import printable
 
 Case = tuple[str, str, str, str]  # name, path of the figure, status, and the line that says it all
 Suite = tuple[str, Sequence[Case]]  # a rack, and what is asked of it

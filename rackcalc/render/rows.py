@@ -5,11 +5,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from rackcalc import units
-from rackcalc.quantity import KINDS, Quantity
-from rackcalc.record import record
-from rackcalc.show import show_value
-from rackcalc.tree import figures
+from rackcalc.quantities import units
+from rackcalc.quantities.display import show_value
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.quantity import KINDS, Quantity
+from rackcalc.quantities.record import record
 
 # section -> title, and the figures shown unless all are asked for
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -101,7 +101,7 @@ def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
 
 def with_intervals(lines: Sequence[Row], report: Any) -> list[Row]:
     """The rows of one estimate with a second cell, the 80 % interval."""
-    from rackcalc.interval import Draws
+    from rackcalc.replay.intervals import Draws
 
     draws, table = Draws(report), dict(figures(report))
     return [

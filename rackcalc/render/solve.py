@@ -4,13 +4,15 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rackcalc import __version__, units
-from rackcalc.errors import printable
-from rackcalc.render.checks import distance, number
+from rackcalc.quantities import units
+from rackcalc.quantities.problems import printable
+from rackcalc.questions.solve.grid import Checked, Dimensions, Fact
+from rackcalc.questions.solve.search import DIGITS, Answer, Stretch, continuous
+from rackcalc.render.checks import distance
+from rackcalc.render.data import number
 from rackcalc.render.json import leaf
 from rackcalc.render.rows import cell
-from rackcalc.solve.grid import Checked, Dimensions, Fact
-from rackcalc.solve.search import DIGITS, Answer, Stretch, continuous
+from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.solve/1"
 

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any
 
-from rackcalc import __version__, units
-from rackcalc.sweep.answer import Answer, Column
+from rackcalc.quantities import units
+from rackcalc.questions.sweep.answer import Answer, Column
+from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.sweep/1"
 

@@ -9,12 +9,12 @@ from fnmatch import fnmatchcase
 from math import isfinite
 from typing import Any
 
-from rackcalc import __version__
-from rackcalc.errors import printable
-from rackcalc.render.checks import number
+from rackcalc.quantities.problems import printable
+from rackcalc.questions.uncertainty.report import Effect, Report, Spread
+from rackcalc.render.data import number
 from rackcalc.render.rows import SECTIONS, cell
 from rackcalc.render.table import room
-from rackcalc.uncertainty import Effect, Report, Spread
+from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.uncertainty/1"
 NAME = 36  # columns of a name in a tornado

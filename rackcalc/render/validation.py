@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any, TextIO
 
-from rackcalc import __version__
-from rackcalc.quantity import Quantity
-from rackcalc.show import show_value
+from rackcalc.quantities.display import show_value
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.validation import Result, folds
 from rackcalc.validation.score import STATISTICS, Score, Summary, Tally, group_of, subject, summaries, unanswered
+from rackcalc.version import __version__
 
 COLUMNS = ("kind", "what", "group", "rows", "MAPE", "median", "bias", "worst", "inside 80 %")
 FIELDS = (

@@ -7,19 +7,19 @@ from typing import Any
 
 # name -> module and function; a new output is one line here
 SCHEMAS = {
-    "rack": ("rackcalc.schema", "rack_schema"),
-    "estimate": ("rackcalc.output_schema", "estimate_schema"),
-    "line": ("rackcalc.output_schema", "line_schema"),
-    "check": ("rackcalc.report_schema", "check_schema"),
-    "compare": ("rackcalc.report_schema", "compare_schema"),
-    "claims": ("rackcalc.report_schema", "claims_schema"),
-    "problems": ("rackcalc.output_schema", "problems_schema"),
-    "explain": ("rackcalc.answer_schema", "explain_schema"),
-    "link": ("rackcalc.answer_schema", "link_schema"),
-    "validate": ("rackcalc.answer_schema", "validate_schema"),
-    "sweep": ("rackcalc.planning_schema", "sweep_schema"),
-    "solve": ("rackcalc.planning_schema", "solve_schema"),
-    "uncertainty": ("rackcalc.planning_schema", "uncertainty_schema"),
+    "rack": ("rackcalc.schemas.rack_file", "rack_schema"),
+    "estimate": ("rackcalc.schemas.estimates", "estimate_schema"),
+    "line": ("rackcalc.schemas.estimates", "line_schema"),
+    "check": ("rackcalc.schemas.verdicts", "check_schema"),
+    "compare": ("rackcalc.schemas.verdicts", "compare_schema"),
+    "claims": ("rackcalc.schemas.verdicts", "claims_schema"),
+    "problems": ("rackcalc.schemas.estimates", "problems_schema"),
+    "explain": ("rackcalc.schemas.answers", "explain_schema"),
+    "link": ("rackcalc.schemas.answers", "link_schema"),
+    "validate": ("rackcalc.schemas.answers", "validate_schema"),
+    "sweep": ("rackcalc.schemas.planning", "sweep_schema"),
+    "solve": ("rackcalc.schemas.planning", "solve_schema"),
+    "uncertainty": ("rackcalc.schemas.planning", "uncertainty_schema"),
 }
 
 
@@ -32,7 +32,7 @@ def schema_of(name: str) -> dict[str, Any]:
 
 def write_all() -> None:
     """The published files."""
-    from rackcalc.console import as_json
+    from rackcalc.render.data import as_json
 
     for name in SCHEMAS:
         (Path(__file__).parent / f"{name}.json").write_text(as_json(schema_of(name)), encoding="utf-8")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from rackcalc.serving.decoders import gpu_decoder, lpu_decoder
 from rackcalc.serving.disaggregated import on_gpus
 from rackcalc.serving.encoders import encoder_pipeline, gpu_encoder, lpu_encoder
-from rackcalc.serving.mixed import attention_ffn, draft_verify, onto_lpus
+from rackcalc.serving.gpu_and_lpu import attention_ffn, draft_verify, onto_lpus
 from rackcalc.serving.pools import Service
 from rackcalc.spec.rack import Rack
 

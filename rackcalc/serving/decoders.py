@@ -1,12 +1,14 @@
 """Decoders on one kind of chip: continuous batching on GPUs, pipelines of LPUs."""
 
-from rackcalc.formulas import gpu, lpu_decode, service
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.hybrid import repeated
-from rackcalc.formulas.transformer import model_size
-from rackcalc.formulas.work import ONE_TOKEN
-from rackcalc.quantity import Quantity
-from rackcalc.serving.engines import kept_in_flight
+from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.lpu import decode as lpu_decode
+from rackcalc.formulas.serving import service
+from rackcalc.formulas.serving.hybrid import repeated
+from rackcalc.formulas.transformer.model_size import model_size
+from rackcalc.formulas.transformer.work import ONE_TOKEN
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.serving.closed_loop import kept_in_flight
 from rackcalc.serving.generation import (
     at_load,
     generation,

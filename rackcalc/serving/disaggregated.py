@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from rackcalc.formulas import hybrid, service
 from rackcalc.formulas.combine import largest, smallest, total
-from rackcalc.formulas.concurrency import (
+from rackcalc.formulas.gpu.engine import at_age, in_group
+from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.links.transfer import Transfer
+from rackcalc.formulas.queues.queueing import utilization
+from rackcalc.formulas.serving import hybrid, service
+from rackcalc.formulas.serving.concurrency import (
     ROUNDS,
     SHARPNESS,
     cache_held,
@@ -14,7 +18,7 @@ from rackcalc.formulas.concurrency import (
     request_time,
     separate_first_token,
 )
-from rackcalc.formulas.disaggregated import (
+from rackcalc.formulas.serving.disaggregated import (
     before_generation,
     cycle_time,
     decoding_gpus,
@@ -24,13 +28,9 @@ from rackcalc.formulas.disaggregated import (
     prompts_at_engine,
     rate_elsewhere,
 )
-from rackcalc.formulas.engine import at_age, in_group
-from rackcalc.formulas.gpu import GpuPass
-from rackcalc.formulas.link import Transfer
-from rackcalc.formulas.queueing import utilization
-from rackcalc.quantity import Quantity, constant
-from rackcalc.record import record
-from rackcalc.serving.engines import fits, memory_of
+from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.record import record
+from rackcalc.serving.closed_loop import fits, memory_of
 from rackcalc.serving.generation import Shared, at_load, generation, gpu_passes, output_of, step_at, time_of
 from rackcalc.serving.pools import (
     ONE,

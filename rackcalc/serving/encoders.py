@@ -1,9 +1,11 @@
 """Encoders: on GPUs, on LPUs, and as a pipeline over both."""
 
-from rackcalc.formulas import gpu, hybrid, lpu, service
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.transformer import count, model_size
-from rackcalc.quantity import Quantity
+from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.lpu import forward_pass as lpu
+from rackcalc.formulas.serving import hybrid, service
+from rackcalc.formulas.transformer.model_size import count, model_size
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.pools import (
     ONE,
     Memory,

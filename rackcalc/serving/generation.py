@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from rackcalc.formulas import gpu, service
 from rackcalc.formulas.combine import largest, total
-from rackcalc.formulas.concurrency import ROUNDS, balanced, closed_loop, parts_of
-from rackcalc.formulas.transformer import count
-from rackcalc.quantity import Quantity, Source
-from rackcalc.record import record
+from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.serving import service
+from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
+from rackcalc.formulas.transformer.model_size import count
+from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.quantities.record import record
 from rackcalc.serving.pools import ONE, Service, Side, context_of, gpu_activity, kv_format
 from rackcalc.spec.rack import Rack
 

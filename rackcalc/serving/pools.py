@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import field, replace
 
-from rackcalc import xp
-from rackcalc.formulas import gpu, lpu, service
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, total
-from rackcalc.formulas.concurrency import gpus_of
-from rackcalc.formulas.link import Transfer, transfer
-from rackcalc.formulas.lpu_cycles import activation_size
-from rackcalc.formulas.transformer import kv_cache, model_size, rows, width
-from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, Source, constant
-from rackcalc.record import record
+from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.links.transfer import Transfer, transfer
+from rackcalc.formulas.lpu import forward_pass as lpu
+from rackcalc.formulas.lpu.cycles import activation_size
+from rackcalc.formulas.serving import service
+from rackcalc.formulas.serving.concurrency import gpus_of
+from rackcalc.formulas.transformer.model_size import kv_cache, model_size, rows, width
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import Quantity, Source, constant
+from rackcalc.quantities.record import record
 from rackcalc.serving.versions import dated
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.formats import FORMATS
@@ -184,7 +187,7 @@ def gpu_stage(passed: gpu.GpuPass) -> Stage:
 
 def gpu_activity(side: Side, memory: Quantity, compute: Quantity) -> Quantity:
     """Power utilization of a GPU at these utilizations of memory and arithmetic."""
-    from rackcalc.formulas.power import busy_gpu_utilization
+    from rackcalc.formulas.heat.power import busy_gpu_utilization
 
     return busy_gpu_utilization(side.gpu, side.family, memory, compute)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import lru_cache
 
-from rackcalc.quantity import constant
+from rackcalc.quantities.quantity import constant
 from rackcalc.spec.runtimes import Runtime
 
 NOT_EAGER = constant(0.0, "1", "eager launches", "published", note="a compiled engine")

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from rackcalc.fields import Number, number, table, text
-from rackcalc.quantity import Quantity
-from rackcalc.record import record
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+from rackcalc.spec.fields import Number, number, table, text
 from rackcalc.spec.formats import FORMATS
 
 

@@ -1,9 +1,9 @@
 """How bytes get from chip to chip."""
 
-from rackcalc.fields import Text as TextField
-from rackcalc.fields import listing, number, text
-from rackcalc.quantity import Quantity
-from rackcalc.record import record
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+from rackcalc.spec.fields import Text as TextField
+from rackcalc.spec.fields import listing, number, text
 
 
 @record

@@ -1,8 +1,8 @@
 """What an AI model is: a transformer by its published constants."""
 
-from rackcalc.fields import number, section, text
-from rackcalc.quantity import Quantity
-from rackcalc.record import record
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+from rackcalc.spec.fields import number, section, text
 from rackcalc.spec.formats import FORMATS
 
 

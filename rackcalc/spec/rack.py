@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from rackcalc.fields import catalog_part, flag, listing, number, section, table, text
-from rackcalc.quantity import Quantity
-from rackcalc.record import record
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
 from rackcalc.spec.chips import GPU, LPU
+from rackcalc.spec.fields import catalog_part, flag, listing, number, section, table, text
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.links import CpuPath, Link
 from rackcalc.spec.models import Model

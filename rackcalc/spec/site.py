@@ -1,8 +1,8 @@
 """Where chips stand: systems that hold them and ways to cool them."""
 
-from rackcalc.fields import number, text
-from rackcalc.quantity import Quantity
-from rackcalc.record import record
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+from rackcalc.spec.fields import number, text
 
 
 @record

@@ -7,8 +7,8 @@ from importlib import import_module
 from math import nan
 from typing import NamedTuple
 
-from rackcalc.interval import Draws
-from rackcalc.quantity import Quantity
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.replay.intervals import Draws
 from rackcalc.validation.read import OTHER_MODELS, Row, Unanswerable
 
 # Kind of measurement -> where its predictor lives: predict(row) -> Quantity, or Unanswerable.

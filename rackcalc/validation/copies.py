@@ -1,8 +1,9 @@
 """Copies between two chips or within one memory, and MPI messages between nodes."""
 
-from rackcalc.formulas.copies import copy_rate, copy_time, message_time, stream_rate
-from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, Source, constant
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.links.copies import copy_rate, copy_time, message_time, stream_rate
+from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.validation.kernels import gpu
 from rackcalc.validation.read import Row, Unanswerable
 

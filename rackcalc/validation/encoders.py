@@ -1,21 +1,16 @@
 """Encoders at fixed batch and length, MLPerf's BERT, and the LPU."""
 
-from rackcalc.formulas import gpu as passes
-from rackcalc.formulas.compiled import (
-    kept_tokens,
-    pipelined_share,
-    rate_at_power,
-    share_of_rate,
-    tail_latency,
-)
-from rackcalc.formulas.gpu import GpuPass
-from rackcalc.formulas.kernels import repeated
-from rackcalc.formulas.layers import ONE
-from rackcalc.formulas.lpu import encoder as encode
-from rackcalc.formulas.lpu_decode import decode, user_rate
-from rackcalc.formulas.service import capacity, mean_context
-from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, Source, constant
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.gpu import forward_pass as passes
+from rackcalc.formulas.gpu.compiled import kept_tokens, pipelined_share, rate_at_power, share_of_rate, tail_latency
+from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.gpu.kernels import repeated
+from rackcalc.formulas.gpu.layers import ONE
+from rackcalc.formulas.lpu.decode import decode, user_rate
+from rackcalc.formulas.lpu.forward_pass import encoder as encode
+from rackcalc.formulas.serving.service import capacity, mean_context
+from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.serving.pools import default_link
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Runtime

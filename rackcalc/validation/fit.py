@@ -13,10 +13,11 @@ from functools import cache, partial
 from math import exp, inf
 from typing import Any, NamedTuple
 
-from rackcalc.formulas.concurrency import Loop, at_rate, one_engine
-from rackcalc.load import PACKAGE, load_part
-from rackcalc.quantity import Quantity
-from rackcalc.units import resolve
+from rackcalc.config.catalog_files import PACKAGE
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.serving.concurrency import Loop, at_rate, one_engine
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.units import resolve
 from rackcalc.validation import runs, serving
 from rackcalc.validation.read import Row, Unanswerable, bundled, read
 

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
-from rackcalc.errors import failure
-from rackcalc.load import load_part, part_names, with_parts
-from rackcalc.quantity import Quantity
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part, with_parts
+from rackcalc.quantities.problems import failure
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.spec.runtimes import Family
 from rackcalc.validation import Result, kernels, mlperf, runs, serving, validate
 from rackcalc.validation.leave_out import Measured, inherited

@@ -3,13 +3,14 @@
 import re
 from functools import cache
 
-from rackcalc.formulas import kernels
-from rackcalc.formulas.attention import decode_attention, prefill_attention
-from rackcalc.formulas.collective import between_nodes, lanes
-from rackcalc.formulas.exchange import NET_SHARE, NET_STEP, all_reduce, library_collective
-from rackcalc.formulas.layers import ONE
-from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, Source
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.gpu import kernels
+from rackcalc.formulas.gpu.attention import decode_attention, prefill_attention
+from rackcalc.formulas.gpu.layers import ONE
+from rackcalc.formulas.links.collective import between_nodes, lanes
+from rackcalc.formulas.links.exchange import NET_SHARE, NET_STEP, all_reduce, library_collective
+from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.serving.pools import default_link
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.links import Link

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, constant
+from rackcalc.config.parts import load_part
+from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.serving.versions import number_of
 from rackcalc.spec.runtimes import Engine
 from rackcalc.validation.read import Row

@@ -23,9 +23,9 @@ from itertools import repeat
 from math import exp, inf, log
 from typing import Any
 
-from rackcalc.interval import SPREAD
-from rackcalc.quantity import Quantity, Source
-from rackcalc.record import record
+from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.quantities.record import record
+from rackcalc.replay.intervals import SPREAD
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.runtimes import DecodeAttentionParameters, Family, GemmParameters, PrefillAttentionParameters
 

@@ -6,13 +6,13 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
+from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, smallest
-from rackcalc.formulas.concurrency import NONE, Loop, at_rate, first_token, request_time
-from rackcalc.formulas.limits import at_limit, kept_rate, of_limits, one_step, usual_number
-from rackcalc.formulas.service import slots
-from rackcalc.formulas.token_rates import all_engines
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, Source, constant
+from rackcalc.formulas.serving.concurrency import NONE, Loop, at_rate, first_token, request_time
+from rackcalc.formulas.serving.limits import at_limit, kept_rate, of_limits, one_step, usual_number
+from rackcalc.formulas.serving.service import slots
+from rackcalc.formulas.serving.token_rates import all_engines
+from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.validation.kernels import gpu
 from rackcalc.validation.read import Row, Unanswerable
 from rackcalc.validation.runs import ONE, ROUNDS, Numbers, Run, fits, loop, run_of, stand

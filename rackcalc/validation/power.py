@@ -2,10 +2,11 @@
 
 from functools import cache
 
-from rackcalc.formulas.power import idle_wall_power, share_of_power
-from rackcalc.formulas.power import wall_power as busy_wall_power
-from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, Source
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.heat.power import idle_wall_power, share_of_power
+from rackcalc.formulas.heat.power import wall_power as busy_wall_power
+from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.validation.encoders import mlperf_encoder
 from rackcalc.validation.kernels import gpu
 from rackcalc.validation.read import OTHER_MODELS, Row, Unanswerable

@@ -6,13 +6,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from math import isfinite
+from pathlib import Path
 from typing import NamedTuple
 
-from rackcalc import units
-from rackcalc.errors import Problem
-from rackcalc.load import PACKAGE, part_names, suggest
-from rackcalc.quantity import Quantity, Source
+from rackcalc.config.catalog_files import part_names
+from rackcalc.quantities import units
+from rackcalc.quantities.problems import Problem, suggest
+from rackcalc.quantities.quantity import Quantity, Source
 
+HERE = Path(__file__).parent
 MOST_PROBLEMS = 100  # listed per file; the others are counted
 
 # Every metric starts with one of these words; canonical unit of what follows.
@@ -155,12 +157,12 @@ def unit_of(metric: str) -> str:
 
 def bundled() -> Mapping[str, str]:
     """Kind -> file of the measurements that come with rackcalc."""
-    return {path.stem: str(path) for path in sorted((PACKAGE / "measured").glob("*.csv"))}
+    return {path.stem: str(path) for path in sorted((HERE / "measured").glob("*.csv"))}
 
 
 def read(file: str, report: Report) -> Iterator[Row]:
     """The good rows of a CSV file ("-": standard input), as they are read. report: called with every problem."""
-    shown = "<stdin>" if file == "-" else file.removeprefix(f"{PACKAGE}/")
+    shown = "<stdin>" if file == "-" else file.removeprefix(f"{HERE}/")
     try:
         stream = sys.stdin.buffer if file == "-" else open(file, "rb")  # noqa: SIM115
         with stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.validation import encoders, fit, kernels, power, serving
 from rackcalc.validation.read import Row, Unanswerable, bundled, read
 from rackcalc.validation.score import group_of

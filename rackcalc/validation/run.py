@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from rackcalc.errors import InputError, Problem, failure
-from rackcalc.gates import Condition, parse_condition
-from rackcalc.load import suggest
-from rackcalc.quantity import Quantity
+from rackcalc.quantities.problems import InputError, Problem, failure, suggest
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.questions.gates import Condition, parse_condition
 from rackcalc.validation import KINDS, SAMPLE, Result, folds, validate
 from rackcalc.validation.read import Row, bundled, read
 from rackcalc.validation.score import Tally, subject
@@ -80,8 +79,8 @@ def scored(
 
 def explained(files: Sequence[str], case: str, kinds: Sequence[str], problems: list[Problem]) -> str:
     """How the predictions for the rows of a case came about. InputError when there is no such case."""
-    from rackcalc.explain import explain
-    from rackcalc.show import show_value
+    from rackcalc.quantities.display import show_value
+    from rackcalc.questions.explain import explain
 
     parts = []
     for result in validate(row for row in rows(files, kinds, problems) if row.case == case):

@@ -8,10 +8,12 @@ from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
-from rackcalc.formulas import gpu as passes
-from rackcalc.formulas import service
+from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import smallest
-from rackcalc.formulas.concurrency import (
+from rackcalc.formulas.gpu import forward_pass as passes
+from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.serving import service
+from rackcalc.formulas.serving.concurrency import (
     Loop,
     closed_loop,
     gpus_of,
@@ -21,13 +23,11 @@ from rackcalc.formulas.concurrency import (
     tokens_checked,
     tokens_per_step,
 )
-from rackcalc.formulas.gpu import GpuPass
-from rackcalc.formulas.limits import lived_context, lived_share
-from rackcalc.formulas.token_rates import shortened
-from rackcalc.formulas.transformer import ModelSize, count, model_size
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, Source, constant
-from rackcalc.record import record
+from rackcalc.formulas.serving.limits import lived_context, lived_share
+from rackcalc.formulas.serving.token_rates import shortened
+from rackcalc.formulas.transformer.model_size import ModelSize, count, model_size
+from rackcalc.quantities.quantity import Quantity, Source, constant
+from rackcalc.quantities.record import record
 from rackcalc.serving.pools import default_link
 from rackcalc.serving.versions import dated
 from rackcalc.spec.chips import GPU

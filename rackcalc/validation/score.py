@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import isfinite, nan
 from statistics import median
 
-from rackcalc.gates import Condition, Verdict, evaluate
-from rackcalc.quantity import Quantity, Source
-from rackcalc.record import record
+from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.quantities.record import record
+from rackcalc.questions.gates import Condition, Verdict, evaluate
 from rackcalc.validation import Result
 from rackcalc.validation.read import Row
 

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from functools import lru_cache
 
+from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.concurrency import SHARPNESS, Loop, at_rate, one_engine, paced, parts_of
-from rackcalc.formulas.gpu import GpuPass
-from rackcalc.formulas.power import busy_gpu_power, energy_per_token, pool_power
-from rackcalc.formulas.token_rates import (
+from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.heat.power import busy_gpu_power, energy_per_token, pool_power
+from rackcalc.formulas.serving.concurrency import SHARPNESS, Loop, at_rate, one_engine, paced, parts_of
+from rackcalc.formulas.serving.token_rates import (
     all_engines,
     batch_rate,
     diluted,
@@ -23,9 +24,8 @@ from rackcalc.formulas.token_rates import (
     user_rate,
     with_prefills,
 )
-from rackcalc.formulas.transformer import count
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, Source, constant
+from rackcalc.formulas.transformer.model_size import count
+from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.validation.read import Row, Unanswerable
 from rackcalc.validation.runs import Numbers, Run, fits, loop, numbers_of, per_token, prompts, run_of, stand, step
 

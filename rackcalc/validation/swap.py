@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from rackcalc.quantity import Quantity
+from rackcalc.quantities.quantity import Quantity
 
 Swaps = Mapping[int, Quantity]  # id of a leaf -> the leaf in its place
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from rackcalc.formulas import collective
-from rackcalc.formulas.exchange import AllReduce, all_reduce, library_collective
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, Source
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.links import collective
+from rackcalc.formulas.links.exchange import AllReduce, all_reduce, library_collective
+from rackcalc.quantities.quantity import Quantity, Source
 
 
 def given(value: float, unit: str) -> Quantity:

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from rackcalc.formulas import compiled, gpu
-from rackcalc.load import load_part
-from rackcalc.quantity import constant
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.gpu import compiled
+from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.quantities.quantity import constant
 
 
 def time(part: str, batch: float, tokens: float = 128.0, stored: str = "fp16", **changes: Any) -> float:

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import concurrency as formulas
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, constant
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.serving import concurrency as formulas
+from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.validation import runs
 from rackcalc.validation.runs import Numbers, Run
 

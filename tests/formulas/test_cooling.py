@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import cooling
+from rackcalc.formulas.heat import cooling
 
 CFM = 0.3048**3 / 60
 LPM = 1e-3 / 60

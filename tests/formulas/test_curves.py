@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rackcalc.formulas import curves, mdc, mdc_curves
-from rackcalc.formulas.curves import Curve, for_points, mapped, worth
-from rackcalc.formulas.queueing_mdc import mdc_wait_quantile
-from rackcalc.formulas.service import rate_within_limit
+from rackcalc.formulas.queues import curves, mdc, mdc_curves
+from rackcalc.formulas.queues.curves import Curve, for_points, mapped, worth
+from rackcalc.formulas.queues.mdc_waits import mdc_wait_quantile
+from rackcalc.formulas.serving.service import rate_within_limit
 
 RANDOM = np.random.default_rng(5)
 LOADS = np.concatenate([[0.0, 1.0, 1.5, math.nan], RANDOM.uniform(0, 1, 400), 1 - np.logspace(-2, -9, 20)])

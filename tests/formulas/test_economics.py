@@ -4,11 +4,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rackcalc import units
-from rackcalc.fields import Number, Table, Text, declarations
-from rackcalc.formulas import economics as eco
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, constant
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.money import economics as eco
+from rackcalc.quantities import units
+from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.spec.fields import Number, Table, Text, declarations
 from rackcalc.spec.money import Economics, PriceBook
 
 YEAR = 8760 * 3600.0

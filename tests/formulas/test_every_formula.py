@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 import rackcalc.formulas
-from rackcalc import units
-from rackcalc.quantity import FORMULAS, SAME, Formula, Quantity, constant
+from rackcalc.quantities import units
+from rackcalc.quantities.quantity import FORMULAS, SAME, Formula, Quantity, constant
 
 MODULES = [
-    importlib.import_module(f"rackcalc.formulas.{module.name}")
-    for module in pkgutil.iter_modules(rackcalc.formulas.__path__)
+    importlib.import_module(module.name)
+    for module in pkgutil.walk_packages(rackcalc.formulas.__path__, "rackcalc.formulas.")
 ]
 UNIT_CONSTANTS = {
     "SECOND": "s", "BYTE": "B", "FLOP": "FLOP", "TOKEN": "token", "REQUEST": "request", "WATT": "W", "KELVIN": "K",

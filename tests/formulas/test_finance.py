@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate
 
-from rackcalc.formulas import finance
+from rackcalc.formulas.money import finance
 
 YEAR = 8760 * 3600.0
 FLOWS = [

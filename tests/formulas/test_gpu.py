@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rackcalc.formulas import gpu as passes
-from rackcalc.formulas.gpu import GpuPass
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, Source
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.gpu import forward_pass as passes
+from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.quantities.quantity import Quantity, Source
 
 LINKS = {"a100-sxm-80gb": "nvlink3", "h100-sxm": "nvlink4", "b200-sxm": "nvlink5"}
 

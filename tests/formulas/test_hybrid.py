@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import hybrid
-from rackcalc.formulas.lpu import LpuPass
-from rackcalc.quantity import Quantity
+from rackcalc.formulas.lpu.forward_pass import LpuPass
+from rackcalc.formulas.serving import hybrid
+from rackcalc.quantities.quantity import Quantity
 
 times = st.floats(1e-6, 1e-3)
 

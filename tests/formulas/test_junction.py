@@ -9,7 +9,7 @@ import scipy.special
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import junction, power
+from rackcalc.formulas.heat import junction, power
 
 T0, K, LEAK = 338.15, 0.014, 100.0
 carriers, resistances = st.floats(275, 330), st.floats(0.005, 0.08)

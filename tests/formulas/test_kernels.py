@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import attention, kernels
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity, Source
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.gpu import attention, kernels
+from rackcalc.quantities.quantity import Quantity, Source
 
 ONE = Quantity(1.0, "1", "one", source=Source("given"))
 

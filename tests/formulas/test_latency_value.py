@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from rackcalc import units
-from rackcalc.fields import Number, declarations
-from rackcalc.formulas import latency_value as lv
-from rackcalc.quantity import Quantity, constant
+from rackcalc.formulas.money import latency_value as lv
+from rackcalc.quantities import units
+from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.spec.fields import Number, declarations
 from rackcalc.spec.money import LatencyValue
 
 YEAR = 8760 * 3600.0

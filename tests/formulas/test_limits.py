@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from rackcalc.formulas import limits
+from rackcalc.formulas.serving import limits
 
 
 def poisson_cdf(mean: float, most: int) -> float:

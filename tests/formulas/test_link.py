@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import link as f
-from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, constant
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.links import transfer as f
+from rackcalc.quantities.quantity import Quantity, constant
 
 KIB, MIB = 1024.0, 1048576.0
 sizes = st.floats(1.0, 1e10)

@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import lpu, lpu_cycles, lpu_decode
-from rackcalc.formulas.transformer import model_size
-from rackcalc.load import load_part
-from rackcalc.quantity import Quantity
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.lpu import cycles as lpu_cycles
+from rackcalc.formulas.lpu import decode as lpu_decode
+from rackcalc.formulas.lpu import forward_pass as lpu
+from rackcalc.formulas.transformer.model_size import model_size
+from rackcalc.quantities.quantity import Quantity
 
 V1, GROQ3 = load_part("lpus", "groq-lpu-v1"), load_part("lpus", "groq-3-lpu")
 BERT = load_part("models", "bert-large")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import power
-from rackcalc.quantity import constant
+from rackcalc.formulas.heat import power
+from rackcalc.quantities.quantity import constant
 
 share = st.floats(0, 1)
 

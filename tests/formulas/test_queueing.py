@@ -10,10 +10,10 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import queueing as q
-from rackcalc.formulas import queueing_mdc as mdc
-from rackcalc.formulas import queueing_tails as tails
-from rackcalc.quantity import Quantity, Source
+from rackcalc.formulas.queues import mdc_waits as mdc
+from rackcalc.formulas.queues import queueing as q
+from rackcalc.formulas.queues import tails
+from rackcalc.quantities.quantity import Quantity, Source
 
 N = 4_000_000
 P = (0.5, 0.9, 0.99, 0.999)
@@ -300,7 +300,7 @@ def test_outside_the_domain_is_not_a_number(servers: float) -> None:
 def test_more_servers_than_the_exact_law_takes_are_bounded_from_above(
     rho: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rackcalc.formulas import mdc as law
+    from rackcalc.formulas.queues import mdc as law
 
     exact = law.wait_in_service_times(0.99, 80.0, rho)
     mean = mdc.mdc_wait_mean(service_time=1.0, servers=80.0, arrival_rate=80 * rho)

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from scipy.special import erfcinv
 from scipy.stats import binom, geom
 
-from rackcalc.formulas import reliability as f
-from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, constant
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.links import bit_errors as f
+from rackcalc.quantities.quantity import Quantity, constant
 
 quick = settings(max_examples=40, deadline=None)
 probabilities = st.floats(1e-12, 0.999)

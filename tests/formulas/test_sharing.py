@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import sharing as s
-from rackcalc.formulas.queueing import load
-from rackcalc.formulas.queueing_mdc import mdc_wait_mean, mdc_wait_quantile
-from rackcalc.quantity import Quantity, Source
+from rackcalc.formulas.queues import sharing as s
+from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean, mdc_wait_quantile
+from rackcalc.formulas.queues.queueing import load
+from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.spec.software import Sharing
 
 COUNT = 400_000

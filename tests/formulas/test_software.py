@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.document import Node
-from rackcalc.formulas import software
-from rackcalc.load import Builder
-from rackcalc.quantity import Quantity
+from rackcalc.config.builder import Builder
+from rackcalc.config.document import Node
+from rackcalc.formulas.serving import second_stack as software
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.spec.software import Software
 
 DEFAULTS = Builder().build(Software, Node({}, "", 1, 1))

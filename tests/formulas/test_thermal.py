@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas import thermal
-from rackcalc.formulas.power import Power
-from rackcalc.formulas.thermal import Pool, Thermal, cool
-from rackcalc.load import load_part, part_names
-from rackcalc.quantity import Quantity, constant
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.heat import thermal
+from rackcalc.formulas.heat.power import Power
+from rackcalc.formulas.heat.thermal import Pool, Thermal, cool
+from rackcalc.quantities.quantity import Quantity, constant
 
 CFM = 0.3048**3 / 60
 LPM = 1e-3 / 60

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from rackcalc.formulas import transformer
-from rackcalc.load import load_part
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.transformer import model_size as transformer
 
 # Totals and totals passed through per token, as counted from the published configurations.
 TOTALS = {

@@ -1,0 +1,49 @@
+"""rackcalc claims: what is claimed of a rack, held against what it computes to."""
+
+from typing import Annotated
+
+import typer
+
+from rackcalc.cli.console import report_annotations, use_error_format
+from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, RackArgument, SetOption, chosen
+from rackcalc.cli.reports import publish, targets
+from rackcalc.config.racks import find_rack
+from rackcalc.quantities.problems import failure, suggest
+from rackcalc.questions.claims.judgement import VERDICTS, failing, judge_claims
+from rackcalc.questions.rack_file import CHECKS
+from rackcalc.render import claims as shown
+
+
+def claims(
+    rack: RackArgument,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option("--fail-if", metavar="VERDICT", help="refuted, overstated (and refuted), ... Exit 3. Repeatable."),
+    ] = None,
+    exit_zero: Annotated[
+        bool, typer.Option("--exit-zero", help="Report only: exit 0 whatever --fail-if finds.")
+    ] = False,
+    format_: Annotated[str, typer.Option("--format", metavar="table|markdown|json")] = "table",
+    json: JsonOption = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Short for --format markdown.")] = False,
+    set_: SetOption = None,
+    output: OutputOption = None,
+    error_format: ErrorFormatOption = "text",
+) -> None:
+    """Run `rackcalc claims`."""
+    use_error_format(error_format)
+    if json and markdown:
+        raise failure("--json and --markdown exclude each other")
+    name, files = chosen(shown.FORMATS, "markdown" if markdown else format_, json), targets(shown.FORMATS, output)
+    for verdict in fail_if or ():
+        if verdict not in VERDICTS:
+            raise failure(f'--fail-if: no verdict "{verdict}"{suggest(verdict, VERDICTS)}')
+    text, file = find_rack(rack)
+    loaded, judged = judge_claims(text, file, set_ or (), CHECKS)
+    if not judged:
+        raise failure("no claims: add a claims section to the file", file)
+    publish(shown.FORMATS, name, files, loaded, judged)
+    broken = [one for one in judged if one.verdict in failing(fail_if or ())]
+    report_annotations([("error", one.place.problem("", shown.line(one))) for one in broken])
+    if broken and not exit_zero:
+        raise typer.Exit(3)

@@ -1,0 +1,74 @@
+"""rackcalc compare: racks, scenarios and former estimates side by side."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from rackcalc.cli.console import use_error_format
+from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, SetOption, chosen, once
+from rackcalc.cli.reports import publish, targets
+from rackcalc.config.document import read_text
+from rackcalc.config.racks import find_rack
+from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.problems import InputError, Problem, failure
+from rackcalc.questions import baseline
+from rackcalc.questions.compare.comparison import Column, column_of, former_column, place_of
+from rackcalc.questions.compare.comparison import compare as compared
+from rackcalc.questions.rack_file import load_text
+from rackcalc.render import compare as shown
+
+
+def compare(
+    racks: Annotated[
+        list[str],
+        typer.Argument(metavar="A B...", help="Rack files, bundled racks' names, -, or JSON of former estimates."),
+    ],
+    base: Annotated[
+        str, typer.Option("--baseline", metavar="A", help="Compare with this one of them; without, the first.")
+    ] = "",
+    scenario: ScenarioOption = None,
+    set_: SetOption = None,
+    path: Annotated[
+        list[str] | None, typer.Option("--path", metavar="PATH", help="Explain why this figure moved. Repeatable.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every figure, also those that are the same.")] = False,
+    format_: Annotated[str, typer.Option("--format", metavar="table|markdown|json")] = "table",
+    json: JsonOption = False,
+    output: OutputOption = None,
+    error_format: ErrorFormatOption = "text",
+) -> None:
+    """Run `rackcalc compare`."""
+    use_error_format(error_format)
+    name, files = chosen(shown.FORMATS, format_, json), targets(shown.FORMATS, output)
+    columns = columns_of(racks, scenario or (), set_ or ())
+    if len(columns) < 2:
+        raise failure("nothing to compare with: name two racks, or one and --scenario")
+    found = compared(columns, place_of(columns, base), path or ())
+    publish(shown.FORMATS, name, files, found, everything)
+
+
+def columns_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]) -> list[Column]:
+    """Every rack in every scenario; of a single rack also as its file has it. InputError with all problems."""
+    once(racks)
+    wanted = list(dict.fromkeys(["", *scenarios] if len(racks) == 1 else scenarios or [""]))
+    columns: list[Column] = []
+    problems: list[Problem] = []
+    for rack in racks:
+        try:
+            text, name = (read_text(rack), rack) if rack.lower().endswith(".json") else find_rack(rack)
+            if rack.lower().endswith(".json") or baseline.looks_like_one(text):
+                columns += [former_column(rack, former) for former in baseline.formers(text, name)]
+                continue
+        except InputError as error:
+            problems += error.problems
+            continue
+        for scenario in wanted:
+            try:
+                loaded = load_text(text, name, scenario, sets)
+                columns.append(column_of(rack, loaded, estimate(loaded)))
+            except InputError as error:
+                problems += error.problems
+    if problems:
+        raise InputError(list(dict.fromkeys(problems)))
+    return columns

@@ -1,0 +1,185 @@
+"""rackcalc estimate: compute racks and show every figure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from rackcalc.cli import completion as complete
+from rackcalc.cli.console import Report, emit, leave, use_error_format, write
+from rackcalc.cli.options import (
+    ErrorFormatOption,
+    JsonOption,
+    OutputOption,
+    RacksArgument,
+    ScenarioOption,
+    SetOption,
+    chosen,
+    once,
+)
+from rackcalc.config.stdin_racks import STDIN, Source, from_file, many
+from rackcalc.estimation.estimate import estimate as computed
+from rackcalc.quantities.display import in_unit
+from rackcalc.quantities.figures import figure
+from rackcalc.quantities.problems import InputError, Problem, failure
+from rackcalc.questions.rack_file import load_text
+from rackcalc.render import FORMATS, format_of, renderer
+from rackcalc.render.env import PREFIX
+
+Attempt = tuple[str, str, Any]  # what the rack is called, the scenario, and the estimate or an InputError
+BY_PATH = ("json", "jsonl", "csv", "env")  # formats that can be narrowed by --get
+
+
+def estimate(
+    racks: RacksArgument,
+    format_: Annotated[
+        str, typer.Option("--format", metavar="|".join(FORMATS), autocompletion=complete.one_of(*FORMATS))
+    ] = "table",
+    json: JsonOption = False,
+    get: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--get",
+            metavar="PATH",
+            help="Print one bare number; in json, jsonl, csv, env only this. Repeatable.",
+            autocompletion=complete.paths,
+        ),
+    ] = None,
+    unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Unit for --get, such as ms.")] = None,
+    prefix: Annotated[
+        str, typer.Option("--prefix", metavar="NAME", help="How the names of --format env begin.")
+    ] = PREFIX,
+    set_: SetOption = None,
+    scenario: ScenarioOption = None,
+    output: OutputOption = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
+    interval: Annotated[
+        bool, typer.Option("--interval/--no-interval", help="80 % intervals; in tables, of a single rack.")
+    ] = True,
+    colour: Annotated[
+        bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")
+    ] = None,
+    error_format: ErrorFormatOption = "text",
+) -> None:
+    """Run `rackcalc estimate`."""
+    use_error_format(error_format)
+    name = chosen(FORMATS, format_, json)
+    targets = [(file, format_of_file(file)) for file in output or () if file != "-"]  # standard output has it anyway
+    refuse_unused(name, get, unit, prefix)
+    asked = once(racks), scenario or [""], set_ or ()
+    view: dict[str, Any] = {"interval": interval}
+    if get and name in BY_PATH:
+        view["paths"] = get
+    if name == "env":
+        view |= {"unit": unit, "prefix": prefix}
+    if name == "jsonl":
+        reports = streamed(*asked, keep=bool(targets), **view)
+    else:
+        reports = estimates_of(*asked)
+        if get and name == "table":
+            emit(bare_numbers(reports, get, unit))
+        else:
+            emit(rendered(reports, name, colour, everything, **view))
+    for file, file_format in targets:
+        write(file, rendered(reports, file_format, False, everything, interval=interval))
+
+
+def refuse_unused(name: str, get: Sequence[str] | None, unit: str | None, prefix: str) -> None:
+    """InputError for options that the format could only ignore."""
+    if get and name not in ("table", *BY_PATH):
+        raise failure(f"--get goes with {', '.join(BY_PATH)}, and without --format prints bare numbers")
+    if unit and not (get and name in ("table", "env")):
+        raise failure("--unit goes with --get, for bare numbers and env; other formats have canonical units")
+    if prefix != PREFIX and name != "env":
+        raise failure("--prefix goes with --format env")
+
+
+def attempts(sources: Iterable[Source], scenarios: Sequence[str], sets: Sequence[str]) -> Iterator[Attempt]:
+    """Every rack in every scenario, one after the other, each read once: its estimate, or why there is none."""
+    for shown, read in sources:
+        try:
+            text, file, above = read()
+        except InputError as error:
+            yield from ((shown, scenario, error) for scenario in scenarios)
+            continue
+        for scenario in scenarios:
+            try:
+                yield shown, scenario, computed(load_text(text, file, scenario, sets, above))
+            except InputError as error:
+                yield shown, scenario, error
+
+
+def estimates_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]) -> list[Any]:
+    """Every rack in every scenario. InputError with the problems of all of them."""
+    reports: list[Any] = []
+    problems: list[Problem] = []
+    for _, _, made in attempts(map(from_file, racks), scenarios, sets):
+        if isinstance(made, InputError):
+            problems += made.problems
+        else:
+            reports.append(made)
+    if problems:
+        raise InputError(problems)
+    return reports
+
+
+def streamed(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str], keep: bool, **view: Any) -> list[Any]:
+    """A line for every rack in every scenario as soon as it is computed, on standard output; the estimates, if kept.
+
+    A rack that cannot be computed has a line that says why, and the others go on; then exit code 2, after the last.
+    """
+    from rackcalc.render import jsonl
+
+    said, kept, empty = Report(), [], True
+    for rack, scenario, made in attempts(many(racks), scenarios, sets):
+        empty = False
+        try:
+            if isinstance(made, InputError):
+                raise made
+            emit(jsonl.render([made], **view))
+            kept += [made] if keep else []
+        except InputError as error:
+            emit(jsonl.refused(rack, scenario, error.problems))
+            said.add(error.problems)
+    if empty:
+        raise failure("is empty: no rack, and no name of one", STDIN)
+    if said.count:
+        said.close()
+        leave(2)
+    return kept
+
+
+def rendered(
+    reports: Sequence[Any], name: str, colour: bool | None = None, everything: bool = False, **view: Any
+) -> str:
+    """Estimates in the named format. view: what of them, as the format's render takes it."""
+    if name == "table":
+        from rackcalc.render import table  # rich takes as long as all the rest
+
+        return table.render(reports, colour, everything, view["interval"])
+    return renderer(name)(reports, **view)
+
+
+def bare_numbers(reports: Sequence[Any], paths: Sequence[str], unit: str | None) -> str:
+    """Figures as numbers and nothing else, one a line, in their canonical unit or the one asked for."""
+    lines: list[str] = []
+    problems: list[Problem] = []
+    for report in reports:
+        for path in paths:
+            try:
+                found = figure(report, path)
+                lines.append(f"{in_unit(found, float(found.value), unit):.12g}\n")
+            except InputError as error:
+                problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return "".join(lines)
+
+
+def format_of_file(file: str) -> str:
+    """The format that a file's ending names."""
+    name = format_of(file)
+    if name is None:
+        endings = ", ".join(ending for _, group in FORMATS.values() for ending in group)
+        raise failure(f"-o: the ending names the format: {endings}", file)
+    return name

@@ -1,0 +1,55 @@
+"""rackcalc link: one transfer over one link."""
+
+from typing import Annotated, Any
+
+import typer
+
+from rackcalc.cli import completion as complete
+from rackcalc.cli.console import emit
+from rackcalc.cli.options import JsonOption
+from rackcalc.config.builder import argument
+from rackcalc.config.catalog_files import part_names
+from rackcalc.estimation.estimate import transfer_over
+from rackcalc.quantities.problems import InputError, Problem, suggest
+from rackcalc.questions import explain as explanation
+from rackcalc.render import figures
+from rackcalc.render.data import as_json
+
+
+def link(
+    link_name: Annotated[
+        str,
+        typer.Argument(metavar="LINK", help="A link of the catalog, such as nvlink5.", autocompletion=complete.links),
+    ],
+    size: Annotated[str, typer.Argument(metavar="SIZE", help='Bytes to move, such as "64 MiB".')],
+    other_load: Annotated[
+        str, typer.Option("--other-load", metavar="SHARE", help="Share of the link that is taken.")
+    ] = "0",
+    hops: Annotated[str | None, typer.Option("--hops", metavar="N", help="Switches on the way.")] = None,
+    explain_: Annotated[bool, typer.Option("--explain", help="Show the formulas behind the time.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Run `rackcalc link`."""
+
+    report = one_transfer(link_name, size, other_load, hops)
+    if json:
+        emit(as_json(figures.as_data(report)))
+    elif explain_:
+        emit(explanation.explain(report, "time") + "\n")
+    else:
+        emit(figures.as_text(report, f"{size} over {link_name}"))
+
+
+def one_transfer(link_name: str, size: str, other_load: str, hops: str | None) -> Any:
+    """The transfer of `rackcalc link`, from texts. InputError with every problem."""
+
+    problems: list[Problem] = []
+    if link_name not in part_names("links"):
+        near = suggest(link_name, part_names("links"))
+        problems.append(Problem("", 0, 0, "LINK", f'no link "{link_name}"{near}'))
+    moved = argument("SIZE", size, "B", problems, at_least=1.0, example="64 MiB")
+    load = argument("--other-load", other_load, "1", problems, at_least=0.0, at_most=0.99)
+    switches = argument("--hops", hops, "1", problems, at_least=0.0) if hops is not None else None
+    if problems or moved is None or load is None:
+        raise InputError(problems)
+    return transfer_over(link_name, moved, load, switches)

@@ -1,0 +1,29 @@
+"""rackcalc parts: the catalog."""
+
+from typing import Annotated
+
+import typer
+
+from rackcalc.cli import completion as complete
+from rackcalc.cli.console import emit
+from rackcalc.cli.options import JsonOption
+from rackcalc.render import catalog
+from rackcalc.render.data import as_json
+
+
+def parts(
+    kind: Annotated[
+        str | None,
+        typer.Argument(metavar="[KIND]", help="gpus, lpus, links, models, ...", autocompletion=complete.kinds),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="One part, with all its values and sources.", autocompletion=complete.parts
+        ),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Run `rackcalc parts`."""
+
+    emit(as_json(catalog.as_data(kind, name)) if json else catalog.as_text(kind, name))

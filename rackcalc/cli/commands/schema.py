@@ -1,0 +1,22 @@
+"""rackcalc schema: what may stand in a rack file, and what stands in the outputs."""
+
+from typing import Annotated
+
+import typer
+
+from rackcalc.cli import completion as complete
+from rackcalc.cli.console import emit
+from rackcalc.quantities.problems import failure, suggest
+from rackcalc.render.data import as_json
+from rackcalc.schemas import SCHEMAS, schema_of
+
+
+def schema(
+    name: Annotated[
+        str, typer.Argument(metavar="|".join(SCHEMAS), help="Of what.", autocompletion=complete.one_of(*SCHEMAS))
+    ] = "rack",
+) -> None:
+    """Run `rackcalc schema`."""
+    if name not in SCHEMAS:
+        raise failure(f'no schema "{name}"{suggest(name, SCHEMAS)}')
+    emit(as_json(schema_of(name)))

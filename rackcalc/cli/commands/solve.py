@@ -1,0 +1,68 @@
+"""rackcalc solve: goal seek and break-even."""
+
+from typing import Annotated
+
+import typer
+
+from rackcalc.cli.console import emit, use_error_format
+from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
+
+
+def solve(
+    rack: RackArgument,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", metavar="PATH=RANGE", help='A variable: "accelerators.lpu.count=1..16". Repeatable.'),
+    ] = None,
+    zip_: Annotated[
+        bool, typer.Option("--zip", help="All variables together, value by value; else every combination.")
+    ] = False,
+    so_that: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--so-that",
+            metavar="EXPR",
+            help='What must hold: "latency.p99 < 2 ms", "cost.tco < cost.tco in gpu-only". Repeatable: all of them.',
+        ),
+    ] = None,
+    minimise: Annotated[
+        str,
+        typer.Option(
+            "--minimise", metavar="PATH", help="The point where this is smallest; else the first of the range."
+        ),
+    ] = "",
+    maximise: Annotated[str, typer.Option("--maximise", metavar="PATH", help="The point where this is largest.")] = "",
+    get: Annotated[
+        list[str] | None, typer.Option("--get", metavar="PATH", help="A further figure to show. Repeatable.")
+    ] = None,
+    format_: Annotated[str, typer.Option("--format", metavar="table|json")] = "table",
+    json: JsonOption = False,
+    set_: SetOption = None,
+    scenario: ScenarioOption = None,
+    error_format: ErrorFormatOption = "text",
+) -> None:
+    """Run `rackcalc solve`."""
+    from rackcalc.questions.solve.request import Wish, asked
+    from rackcalc.questions.solve.search import solve as solved
+    from rackcalc.render.progress import progress
+    from rackcalc.render.solve import as_json, as_text
+
+    use_error_format(error_format)
+    name = chosen(("table", "json"), format_, json)
+    wish = Wish(
+        rack=rack,
+        scenario=only(scenario, "--scenario"),
+        sets=tuple(set_ or ()),
+        vary=tuple(vary or ()),
+        zipped=zip_,
+        so_that=tuple(so_that or ()),
+        minimise=minimise,
+        maximise=maximise,
+        get=tuple(get or ()),
+    )
+    task, sides = asked(wish)
+    with progress(task.points) as watch:
+        answer = solved(task, sides, watch)
+    emit(as_json(answer) if name == "json" else as_text(answer))
+    if not answer.found:
+        raise typer.Exit(3)

@@ -1,0 +1,138 @@
+"""rackcalc sweep: every point of a design space."""
+
+from typing import Annotated, Any
+
+import typer
+
+from rackcalc.cli.console import emit, note, use_error_format
+from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
+from rackcalc.quantities.problems import InputError, Problem, failure
+
+FORMATS = ("table", "json", "jsonl", "csv")
+
+
+def sweep(
+    rack: RackArgument,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option("--vary", metavar="PATH=RANGE", help='What to vary: "workload.batch=1,2,4..64". Repeatable.'),
+    ] = None,
+    zip_: Annotated[
+        bool, typer.Option("--zip", help="All axes together, value by value; else every combination.")
+    ] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where", metavar="EXPR", help='Only points where "latency.p99 < 2 ms". Repeatable: all of them.'
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option("--by", metavar="PATH", help="Smallest first; -PATH: largest first.")] = "",
+    descending: Annotated[
+        bool, typer.Option("--descending", help="The same as a minus before the path of --by.")
+    ] = False,
+    top: Annotated[int | None, typer.Option("--top", metavar="K", help="So many of the best.")] = None,
+    pareto: Annotated[
+        str,
+        typer.Option(
+            "--pareto", metavar="PATH,PATH", help="Points that none beats in all of these; -PATH: more is better."
+        ),
+    ] = "",
+    stats: Annotated[bool, typer.Option("--stats", help="Mean, extremes and quantiles of every column.")] = False,
+    get: Annotated[list[str] | None, typer.Option("--get", metavar="PATH", help="Figures to show. Repeatable.")] = None,
+    dump: Annotated[
+        str | None, typer.Option("--dump", metavar="FILE", help="Every point, as .parquet, .csv or .jsonl.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a --dump that was interrupted.")] = False,
+    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes on this machine.")] = 1,
+    dask: Annotated[str, typer.Option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster to use.")] = "",
+    format_: Annotated[str, typer.Option("--format", metavar="table|json|jsonl|csv")] = "table",
+    json: JsonOption = False,
+    set_: SetOption = None,
+    scenario: ScenarioOption = None,
+    error_format: ErrorFormatOption = "text",
+) -> None:
+    """Run `rackcalc sweep`."""
+    from rackcalc.questions.sweep.request import Wish
+    from rackcalc.render.sweep import render
+
+    use_error_format(error_format)
+    name = chosen(FORMATS, format_, json)
+    if descending and not by:
+        raise failure("--descending goes with --by")
+    if resume and not dump:
+        raise failure("--resume goes with --dump")
+    if workers < 1 or (workers > 1 and dask):
+        raise failure("--workers: expected 1 or more, and not together with --dask")
+    wish = Wish(
+        rack=rack,
+        scenario=only(scenario, "--scenario"),
+        sets=tuple(set_ or ()),
+        vary=tuple(vary or ()),
+        zipped=zip_,
+        where=tuple(where or ()),
+        top=top,
+        by=f"-{by}" if descending and not by.startswith("-") else by,
+        pareto=pareto,
+        stats=stats,
+        get=tuple(get or ()),
+        dump=dump is not None,
+    )
+    emit(render(answered(wish, dump, resume, workers, dask), name))
+
+
+def answered(wish: Any, file: str | None, resume: bool, workers: int, address: str) -> Any:
+    """The answer; the points in the file, if there is one. Ctrl-C leaves what is done, and says how to go on."""
+    from contextlib import nullcontext
+
+    from rackcalc.questions.sweep import dump as dumping
+    from rackcalc.questions.sweep.answer import Answer
+    from rackcalc.questions.sweep.request import asked
+    from rackcalc.questions.sweep.run import Kept, run
+    from rackcalc.questions.sweep.workers import alone, dask, processes
+    from rackcalc.render.progress import progress
+
+    job, columns = asked(wish)
+    crews: Any = dask(address) if address else processes(workers) if workers > 1 else nullcontext(alone)
+    with crews as crew:
+        target = None if file is None else dumping.started(file, job, columns, resume)
+        kept = Kept() if target is None else target
+        try:
+            with progress(job.plan.points) as watch:
+                part = run(job, crew, watch, kept.keep)
+        except KeyboardInterrupt:
+            if target is not None:
+                there = dumping.interrupted(target)
+                note(f"stopped; {there} holds what was done; the same command with --resume goes on")
+            raise
+        if not part.matches:
+            if target is not None:
+                dumping.dropped(target)
+            raise InputError(never(job, columns, part, crew))
+    if target is not None:
+        dumping.finished(target)
+    return Answer(job, columns, part, kept.rows(job) if isinstance(kept, Kept) and job.dump else None)
+
+
+def never(job: Any, columns: Any, part: Any, crew: Any) -> list[Problem]:
+    """Why no point is left: how close each condition came to being met, by itself."""
+    from rackcalc.quantities import units
+    from rackcalc.questions.sweep.run import closest
+
+    if not part.outside:
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in part.refused.most_common())
+        return [Problem(job.question.file, 0, 0, "", f"none of {part.points:,} points can be computed: {reasons}")]
+    known = {column.path: column for column in columns}
+    problems = []
+    for where, rows in closest(job, crew):
+        path = job.paths[where.column]
+        column = known[path]
+        best = units.show(float(rows.values[0, where.column]), column.unit, absolute=column.absolute)
+        extreme = "smallest" if where.operator in ("<", "<=") else "largest"
+        axes = [
+            f"{axis.path}={axis.shown(place)}"
+            for axes, place in zip(job.question.dimensions, job.plan.places(int(rows.index[0])), strict=True)
+            for axis in axes
+        ]
+        message = f"no point is left; the {extreme} {path} is {best}, at {', '.join(axes)}"
+        problems.append(Problem("--where", 0, 0, where.text, message))
+    return problems

@@ -1,0 +1,66 @@
+"""rackcalc uncertainty: how sure the figures are, and what they hang on."""
+
+from typing import Annotated, Any
+
+import typer
+
+from rackcalc.cli.console import emit, use_error_format
+from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
+from rackcalc.quantities.problems import InputError, Problem
+from rackcalc.questions import gates
+
+FORMATS = ("table", "json", "csv")
+
+
+def uncertainty(
+    rack: RackArgument,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH...]", help="Figures to take apart; else four headlines.")
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", metavar="N", help="Draws: a power of two.")] = 1024,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same draws.")] = 1,
+    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="Doubts shown of each figure.")] = 8,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option("--fail-if", metavar="EXPR", help='A further gate: "latency.p99 > 2 ms". Repeatable.'),
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
+    format_: Annotated[str, typer.Option("--format", metavar="table|json|csv")] = "table",
+    json: JsonOption = False,
+    set_: SetOption = None,
+    scenario: ScenarioOption = None,
+    error_format: ErrorFormatOption = "text",
+) -> None:
+    """Run `rackcalc uncertainty`."""
+    from rackcalc.config.racks import find_rack
+    from rackcalc.questions.claims.judgement import judge_claims
+    from rackcalc.questions.rack_file import CHECKS, load_text
+    from rackcalc.questions.uncertainty.report import subject, work
+    from rackcalc.questions.uncertainty.report import uncertainty as found
+    from rackcalc.render.progress import progress
+    from rackcalc.render.uncertainty import render
+
+    use_error_format(error_format)
+    name = chosen(FORMATS, format_, json)
+    text, file = find_rack(rack)
+    about = subject(load_text(text, file, only(scenario, "--scenario"), set_ or ()))
+    verdicts = judged(about, paths or (), samples, seed, fail_if or ())
+    claims = judge_claims(text, file, set_ or (), CHECKS)[1] if about.loaded.rack.claims else []
+    with progress(work(about, samples)) as watch:
+        report = found(about, paths or (), samples, seed, verdicts, claims, watch)
+    emit(render(report, name, top, everything))
+
+
+def judged(about: Any, paths: Any, samples: int, seed: int, fail_if: Any) -> list[Any]:
+    """The gates of the file and of the command line. InputError with what is wrong with them or with the options."""
+    from rackcalc.questions.uncertainty.report import wrong
+
+    problems: list[Problem] = wrong(about, paths, samples, seed)
+    verdicts: list[Any] = []
+    try:
+        verdicts = gates.evaluate(gates.conditions(about.loaded, fail_if, ()), about.result)
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return verdicts

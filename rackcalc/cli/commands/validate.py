@@ -1,0 +1,80 @@
+"""rackcalc validate: figures against published measurements."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from rackcalc.cli.console import emit, note, use_error_format
+from rackcalc.cli.options import ErrorFormatOption, JsonOption
+from rackcalc.quantities.problems import InputError, Problem, failure
+from rackcalc.render import checks
+from rackcalc.render import validation as shown
+from rackcalc.render.data import as_json
+from rackcalc.validation import run
+from rackcalc.validation.score import verdicts
+
+
+def validate(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[CSV...]", help="Measurements; without any, the bundled ones.")
+    ] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only this kind: serving, gemm, ... Repeatable.")
+    ] = None,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-if", metavar="EXPR", help='"serving.tpot.mape > 12 %": KIND.METRIC.STATISTIC. Repeatable.'
+        ),
+    ] = None,
+    worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Also list the N worst rows.")] = 0,
+    explain_: Annotated[
+        str | None, typer.Option("--explain", metavar="CASE", help="Explain the predictions for one case instead.")
+    ] = None,
+    leave_out: Annotated[
+        str,
+        typer.Option(
+            "--leave-out", metavar="part|model", help="Refit without each part or model; score what was left out."
+        ),
+    ] = "",
+    keep_going: Annotated[bool, typer.Option("--keep-going", help="Score the good rows beside bad ones.")] = False,
+    json: JsonOption = False,
+    csv: Annotated[bool, typer.Option("--csv", help="One line per row instead of a summary.")] = False,
+    error_format: ErrorFormatOption = "text",
+) -> None:
+    """Run `rackcalc validate`."""
+
+    use_error_format(error_format)
+    if json and csv:
+        raise failure("--json and --csv exclude each other")
+    if leave_out not in ("", "part", "model"):
+        raise failure(f'--leave-out: expected part or model, got "{leave_out}"')
+    if leave_out and explain_ is not None:
+        raise failure("--explain explains the catalog's own figures: without --leave-out")
+    sources = run.sources(files or (), kind or ())
+    problems: list[Problem] = []
+    if explain_ is not None:
+        emit(run.explained(sources, explain_, kind or (), problems))
+        finish(problems)
+        return
+    gates = run.gates(fail_if or ())
+    lines = shown.Lines(sys.stdout) if csv else None
+    tally = run.scored(sources, kind or (), problems, keep_going, worst, lines, leave_out)
+    if problems and not keep_going:
+        raise InputError(problems)
+    if lines is None:
+        emit(as_json(shown.as_data(tally, leave_out)) if json else shown.as_text(tally, leave_out))
+    judged = verdicts(gates, tally)
+    if judged:
+        note(checks.as_text(None, judged).rstrip())
+    finish(problems)
+    if any(verdict.status == "fail" for verdict in judged):
+        raise typer.Exit(3)
+
+
+def finish(problems: Sequence[Problem]) -> None:
+    """Stop with every problem, after the output, when there was one."""
+    if problems:
+        raise InputError(problems)

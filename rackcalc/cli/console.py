@@ -1,0 +1,121 @@
+"""What the command line says and writes: data to standard output or files, talk and problems to standard error."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NoReturn
+
+from rackcalc.quantities.problems import Problem, failure
+from rackcalc.render.data import as_json
+from rackcalc.render.problems import as_data, github_annotation
+
+_error_format = "text"
+
+
+def use_error_format(name: str) -> None:
+    """Remember how problems are to be written."""
+    global _error_format  # noqa: PLW0603
+    if name not in ("text", "json", "github"):
+        raise failure(f'--error-format: expected text, json or github, got "{name}"')
+    _error_format = name
+
+
+def emit(text: str) -> None:
+    """Data to standard output."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Talk to standard error, where there is one."""
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError):  # nobody listens: the exit code still says it
+            print(text, file=sys.stderr, flush=True)
+
+
+def write(file: str, text: str) -> None:
+    """A whole file or none: written beside its place and moved there. OSError, naming the file, when that fails."""
+    if file == "-":
+        emit(text)
+        return
+    target = Path(os.path.realpath(file))  # behind a link, the file it leads to is replaced, not the link
+    try:
+        if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
+            target.write_text(text, encoding="utf-8", errors="backslashreplace")
+        else:
+            replace_file(target, text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, file) from None
+
+
+def append(file: str, text: str) -> None:
+    """Text at the end of a file that others write too."""
+    with open(file, "a", encoding="utf-8", errors="backslashreplace") as stream:
+        stream.write(text)
+
+
+def replace_file(target: Path, text: str) -> None:
+    """The file with this text, never half of it."""
+    import tempfile
+
+    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        os.replace(temporary, target)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+class Report:
+    """Problems on standard error, in the chosen format, as they come; JSON, which is one array, at the end."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._kept: list[Problem] = []
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Say some more."""
+        for problem in problems:
+            self.count += 1
+            if _error_format == "json":
+                self._kept.append(problem)
+            else:
+                note(github_annotation(problem) if _error_format == "github" else str(problem))
+
+    def close(self) -> None:
+        """The array, or a count line."""
+        if _error_format == "json":
+            note(as_json([as_data(problem) for problem in self._kept]).rstrip())
+        elif self.count > 1:
+            note(f"{self.count} problems")
+
+
+def report_problems(problems: Iterable[Problem]) -> None:
+    """Every problem on standard error, in the chosen format, with a count line."""
+    report = Report()
+    report.add(problems)
+    report.close()
+
+
+def report_annotations(found: Iterable[tuple[str, Problem]]) -> None:
+    """What a code host shall mark, by level, where its format was asked for. It reads standard error too."""
+    if _error_format == "github":
+        for level, problem in found:
+            note(github_annotation(problem, level))
+
+
+def leave(code: int) -> NoReturn:
+    """Exit with the code, even when what was said cannot be written: the interpreter's last flush would make it 120."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+    sys.exit(code)

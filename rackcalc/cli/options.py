@@ -1,0 +1,82 @@
+"""Arguments and options that several commands take, and what they share."""
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from rackcalc.cli import completion as complete
+from rackcalc.quantities.problems import failure
+
+RackArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RACK", help="A rack file, a bundled rack's name, or - for stdin.", autocompletion=complete.racks
+    ),
+]
+RacksArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="RACK...", help="Rack files, bundled racks' names, or -.", autocompletion=complete.racks),
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PATH=VALUE", help='Override a value: --set "workload.batch=8". Repeatable.'),
+]
+ScenarioOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scenario",
+        metavar="NAME",
+        help="Apply a scenario of the file. Repeatable: side by side.",
+        autocompletion=complete.scenarios,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+ErrorFormatOption = Annotated[
+    str,
+    typer.Option(
+        "--error-format",
+        metavar="text|json|github",
+        help="How problems with the input are written.",
+        autocompletion=complete.one_of("text", "json", "github"),
+    ),
+]
+OutputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-o", "--output", metavar="FILE", help="Also write a report; the ending names the format. Repeatable."
+    ),
+]
+
+
+def once(files: Sequence[str]) -> Sequence[str]:
+    """The files, if standard input is asked for at most once."""
+    if list(files).count("-") > 1:
+        raise failure("standard input (-) can be read once only")
+    return files
+
+
+def loaded_and_estimated(rack: str, scenario: str, sets: Sequence[str] | None) -> tuple[Any, Any]:
+    """The rack as loaded, and its estimate; InputError when it cannot be answered."""
+    from rackcalc.estimation.estimate import estimate
+    from rackcalc.questions.rack_file import load
+
+    loaded = load(rack, scenario, sets or ())
+    return loaded, estimate(loaded)
+
+
+def only(values: Sequence[str] | None, option: str) -> str:
+    """The single value of a repeatable option, or ""."""
+    if values and len(values) > 1:
+        raise failure(f"{option}: this command takes one")
+    return values[0] if values else ""
+
+
+def chosen(formats: Iterable[str], name: str, json: bool) -> str:
+    """The name of a format that the command knows; json: asked for by --json."""
+    from rackcalc.quantities.problems import suggest
+
+    known, name = tuple(formats), "json" if json else name
+    if name not in known:
+        raise failure(f'--format: no format "{name}"{suggest(name, known)}')
+    return name

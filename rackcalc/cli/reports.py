@@ -1,0 +1,28 @@
+"""Reports of check, compare and claims: one on standard output, and one in every file asked for with -o."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from rackcalc.cli.console import emit, write
+from rackcalc.quantities.problems import failure
+
+Formats = Mapping[str, tuple[Callable[..., str], tuple[str, ...]]]  # name -> (renderer, file endings that select it)
+
+
+def targets(formats: Formats, files: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Each file with the format that its ending names."""
+    found = []
+    for file in (file for file in files or () if file != "-"):  # standard output has it anyway
+        name = next((name for name, (_, endings) in formats.items() if file.lower().endswith(endings)), None)
+        if name is None:
+            endings = ", ".join(ending for _, group in formats.values() for ending in group)
+            raise failure(f"-o: the ending names the format: {endings}", file)
+        found.append((file, name))
+    return found
+
+
+def publish(formats: Formats, name: str, files: Sequence[tuple[str, str]], *content: Any) -> None:
+    """The report on standard output, and in every file."""
+    emit(formats[name][0](*content))
+    for file, wanted in files:
+        write(file, formats[wanted][0](*content))

@@ -1,0 +1,337 @@
+"""A document -> the spec it declares: one generic builder over the declared fields.
+
+Every error is reported at once, each with its place.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rackcalc.config.catalog_files import part_names, part_node
+from rackcalc.config.document import Node, plain, read_text
+from rackcalc.quantities import units
+from rackcalc.quantities.problems import InputError, Problem, failure, suggest
+from rackcalc.quantities.quantity import KINDS, Quantity, Source
+from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.part_kinds import CATALOG
+
+MOST_TEXT = 200  # characters of a number with its unit
+
+
+_FLAG_WORDS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+
+
+VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")
+
+
+def certain(declared: Number, value: float) -> bool:
+    """Whether a value without a range leaves no doubt: a count, or a share of all there can be."""
+    return declared.whole or (declared.unit == "1" and value == declared.at_most)
+
+
+@dataclass
+class Builder:
+    """Builds spec objects from nodes and collects every problem. where: node per dotted path, for later messages."""
+
+    default_kind: str = "given"
+    problems: list[Problem] = field(default_factory=list)
+    where: dict[str, Node] = field(default_factory=dict)
+
+    def fail(self, node: Node, path: str, message: str) -> None:
+        self.problems.append(node.problem(path, message))
+
+    def build(self, cls: type, node: Node, path: str = "") -> Any:
+        """An instance of a declared dataclass, or None when a problem was found in it."""
+        self.where[path] = node
+        declared = declarations(cls)
+        if node.value is None:
+            node = node._replace(value={})
+        if not isinstance(node.value, dict):
+            self.fail(node, path, f"expected a mapping with {', '.join(list(declared)[:4])} ..., got {node.kind}")
+            return None
+        found = len(self.problems)
+        for key, child in node.value.items():
+            if key not in declared:
+                nest = key.partition(".")[0] in declared  # dotted paths are for scenarios and --set
+                hint = "; write it nested, not as a dotted path" if nest else suggest(key, declared)
+                self.problems.append(child.key_problem(_join(path, key), f"unknown key{hint}"))
+        values = {name: self.field(d, node, name, _join(path, name)) for name, d in declared.items()}
+        return cls(**values) if len(self.problems) == found else None
+
+    def missing(self, parent: Node, path: str, expected: str) -> None:
+        self.problems.append(parent.key_problem(path, f"is missing{expected}"))
+
+    def field(self, declared: Declared, parent: Node, name: str, path: str) -> Any:
+        """The value of one field of a mapping, or its default."""
+        assert isinstance(parent.value, dict)
+        node = parent.value.get(name)
+        if node is not None and node.value is None and not isinstance(declared, Section):
+            node = None
+        if node is None:
+            return self.absent(declared, parent, path)
+        self.where[path] = node
+        return self.value(declared, node, path)
+
+    def absent(self, declared: Declared, parent: Node, path: str) -> Any:
+        match declared:
+            case Number(default=None) | Text(default=None) | Part(default=None):
+                return None
+            case Number(default=default) if default != REQUIRED:
+                value = units.parse(str(default), declared.unit, absolute=declared.absolute)
+                source = Source("assumed", note="default: " + declared.doc)
+                return Quantity(
+                    value,
+                    declared.unit,
+                    path,
+                    source=source,
+                    absolute=declared.absolute,
+                    exact=certain(declared, value),
+                )
+            case Number():
+                self.missing(parent, path, f"; expected {units.expected(declared.unit, declared.example)}")
+            case Text(default=default) if default != REQUIRED:
+                return default
+            case Text():
+                self.missing(parent, path, f"; expected {declared.doc}{_choices(declared.choices)}")
+            case Part(default=default) if default != REQUIRED:
+                return self.value(declared, parent._replace(value=default), path)
+            case Part():
+                self.missing(parent, path, f"; expected {declared.doc}; `rackcalc parts` lists the names")
+            case Flag():
+                return declared.default
+            case Section(optional=True):
+                return None
+            case Section(required=True):
+                self.missing(parent, path, f"; expected a section: {declared.doc}")
+            case Section():
+                return self.build(declared.type, parent._replace(value=None), path)
+            case Table(required=True):
+                self.missing(parent, path, f"; expected {declared.doc}")
+            case Table():
+                return {}
+            case Listing():
+                return ()
+        return None
+
+    def value(self, declared: Declared, node: Node, path: str) -> Any:
+        match declared:
+            case Number():
+                return self.number(declared, node, path)
+            case Text():
+                return self.text(declared, node, path)
+            case Flag():
+                if node.value in ("true", "false"):
+                    return node.value == "true"
+                meant = _FLAG_WORDS.get(str(node.value).lower())
+                self.fail(node, path, f"expected true or false, got {node.kind}{f': write {meant}' if meant else ''}")
+            case Section():
+                if node.value is None and declared.optional:
+                    return None
+                return self.build(declared.type, node, path)
+            case Part():
+                return self.part(declared, node, path)
+            case Table():
+                return self.table(declared, node, path)
+            case Listing():
+                if not isinstance(node.value, tuple):
+                    self.fail(node, path, f"expected a list of {declared.doc}, got {node.kind}")
+                    return None
+                return tuple(self.item(declared.of, child, f"{path}[{i}]") for i, child in enumerate(node.value))
+        return None
+
+    def item(self, of: Any, node: Node, path: str) -> Any:
+        self.where[path] = node
+        return self.build(of, node, path) if isinstance(of, type) else self.value(of, node, path)
+
+    def table(self, declared: Table, node: Node, path: str) -> Any:
+        if not isinstance(node.value, dict):
+            self.fail(node, path, f"expected a mapping: {declared.doc}, got {node.kind}")
+            return None
+        result = {}
+        for key, child in node.value.items():
+            if child.value is None and isinstance(declared.of, type):
+                continue  # a scenario takes an entry away by leaving it empty
+            if declared.choices and key not in declared.choices:
+                message = f"unknown key{suggest(key, declared.choices)}"
+                self.problems.append(child.key_problem(_join(path, key), message))
+            elif not key.isprintable():
+                self.problems.append(child.key_problem(_join(path, key), "cannot be printed; choose another name"))
+            else:
+                result[key] = self.item(declared.of, child, _join(path, key))
+        return result
+
+    def text(self, declared: Text, node: Node, path: str) -> Any:
+        if not isinstance(node.value, str):
+            self.fail(node, path, f"expected {declared.doc}, got {node.kind}")
+        elif declared.choices and node.value not in declared.choices:
+            near = suggest(node.value, declared.choices)
+            wanted = f"expected one of {', '.join(declared.choices)}, got {node.kind}"
+            self.fail(node, path, wanted + (near if "mean" in near else ""))
+        elif declared.catalog and node.value not in part_names(declared.catalog):
+            names = part_names(declared.catalog)
+            self.fail(node, path, f"no {declared.catalog} part {node.kind}{suggest(node.value, names)}")
+        elif not node.value.strip() and declared.default == REQUIRED:
+            self.fail(node, path, f"is empty; expected {declared.doc}")
+        elif not node.value.replace("\n", "").replace("\t", "").isprintable():
+            self.fail(node, path, "holds characters that cannot be printed; remove them")
+        else:
+            return node.value
+        return None
+
+    def number(self, declared: Number, node: Node, path: str) -> Quantity | None:
+        """A Quantity from "900 GB/s" or {value: 900 GB/s, low:, high:, kind:, source:, note:}."""
+        parts = self.number_parts(declared, node, path)
+        if "value" not in parts:
+            return None
+        place = parts["value"]
+        value = self.scalar(declared, place, path)
+        low, high = (self.scalar(declared, parts[k], _join(path, k)) if k in parts else None for k in ("low", "high"))
+        if value is None:
+            return None
+        if (low is not None and low > value) or (high is not None and high < value):
+            self.fail(place, path, "the value lies outside its own low and high")
+        words = {key: str(parts[key].value or "") for key in ("kind", "source", "note") if key in parts}
+        kind = words["kind"] if words.get("kind") in KINDS else self.default_kind
+        reference, note = words.get("source", ""), words.get("note", "")
+        source = Source(kind, reference, place.file, place.line, place.column, note, place.path)
+        return Quantity(
+            value,
+            declared.unit,
+            path,
+            source=source,
+            low=low,
+            high=high,
+            absolute=declared.absolute,
+            exact=certain(declared, value),
+        )
+
+    def number_parts(self, declared: Number, node: Node, path: str) -> Mapping[str, Node]:
+        """The value, its range and its source, by name; their words are checked, the numbers not yet."""
+        if not isinstance(node.value, dict):
+            return {"value": node}
+        for key, child in node.value.items():
+            if key not in VALUE_KEYS:
+                problem = child.key_problem(_join(path, key), f"unknown key{suggest(key, VALUE_KEYS)}")
+                self.problems.append(problem)
+            elif key in ("kind", "source", "note") and child.value is not None:
+                self.text(Text("text", default="", choices=KINDS if key == "kind" else ()), child, _join(path, key))
+        if "value" not in node.value:
+            self.fail(node, path, f"has no value; expected {units.expected(declared.unit, declared.example)}")
+        return node.value
+
+    def scalar(self, declared: Number, node: Node, path: str) -> float | None:
+        example = declared.example or ("8" if declared.whole and declared.unit == "1" else "")
+        if not isinstance(node.value, str) or len(node.value) > MOST_TEXT:
+            self.fail(node, path, f"expected {units.expected(declared.unit, example)}, got {node.kind}")
+            return None
+        try:
+            value = units.parse(node.value, declared.unit, example=example, absolute=declared.absolute)
+        except units.UnitError as error:
+            self.fail(node, path, str(error))
+            return None
+        broken = broken_bound(declared, value)
+        if broken:
+            percent = declared.unit == "1" and declared.at_most is not None and 1 < value <= 100 * declared.at_most
+            meant = f"; in percent: {value:g} percent" if percent and broken.startswith("at most") else ""
+            self.fail(node, path, f"must be {broken}, got {node.kind}{meant}")
+            return None
+        return value
+
+    def part(self, declared: Part, node: Node, path: str) -> Any:
+        """A catalog part by name, a part with overrides ({from: name, ...}), or a whole part written in place."""
+        if isinstance(node.value, str):
+            return self.named_part(declared.kind, node, {}, path)
+        if not isinstance(node.value, dict):
+            self.fail(node, path, f"expected the name of a part of {declared.kind}, or a mapping, got {node.kind}")
+            return None
+        if "hf_config" in node.value and declared.kind == "models":
+            try:
+                return self.build(CATALOG["models"], self.hugging_face(node, path), path)
+            except InputError as error:
+                self.problems.extend(error.problems)
+                return None
+        if "from" in node.value:
+            own = {key: child for key, child in node.value.items() if key != "from"}
+            return self.named_part(declared.kind, node.value["from"], own, path)
+        return self.build(CATALOG[declared.kind], node, path)
+
+    def named_part(self, kind: str, name: Node, overrides: dict[str, Node], path: str) -> Any:
+        if not isinstance(name.value, str):
+            self.fail(name, path, f"expected the name of a part of {kind}, got {name.kind}")
+            return None
+        if name.value not in part_names(kind):
+            wanted = suggest(name.value, part_names(kind))
+            self.fail(name, path, f"no {kind} part {name.kind}{wanted}; `rackcalc parts {kind}` lists them")
+            return None
+        base = part_node(kind, name.value)
+        for key, child in overrides.items():
+            base = _merge(base, key, child)
+        part = self.build(CATALOG[kind], base, path)
+        self.where[path] = name  # the user's line, not the catalog's
+        return part
+
+    def hugging_face(self, node: Node, path: str) -> Node:
+        """The node tree of a model described by a Hugging Face config.json, with the file's own keys on top."""
+        import json
+
+        from rackcalc.config.hugging_face import ConfigError, model_from_config
+
+        assert isinstance(node.value, dict)
+        reference = node.value["hf_config"]
+        own = {key: child for key, child in node.value.items() if key != "hf_config"}
+        if not isinstance(reference.value, str):
+            raise InputError([reference.problem(path, f"expected the path of a config.json, got {reference.kind}")])
+        base = Path(reference.file).parent if not reference.file.startswith(("<", "-")) else Path()
+        target = str(base / reference.value)
+        if target == "-":
+            target = "./-"  # a file of that name: standard input is for the rack
+        try:
+            fields = model_from_config(json.loads(read_text(target)))
+        except json.JSONDecodeError as error:
+            raise failure(f"not valid JSON: {error.msg}", target, error.lineno, error.colno) from None
+        except (InputError, ValueError, RecursionError) as error:  # the place is the line that names the file
+            reason = str(error) if isinstance(error, InputError) else f"{target}: {error}"
+            if not isinstance(error, InputError | ConfigError):
+                reason = f"{target}: JSON with numbers without end, or nested too deeply"
+            raise InputError([reference.problem(f"{path}.hf_config", reason)]) from None
+        described = plain(fields, Node(None, target, 1, 1))
+        assert isinstance(described.value, dict)
+        return reference._replace(value=described.value | own)
+
+
+def broken_bound(declared: Number, value: float) -> str:
+    """What the value must be and is not, in words; "" when all bounds hold."""
+    unit = "" if declared.unit == "1" else f" {declared.unit}"
+    if declared.above is not None and value <= declared.above:
+        return f"more than {declared.above:g}{unit}"
+    if declared.at_least is not None and value < declared.at_least:
+        return f"at least {declared.at_least:g}{unit}"
+    if declared.at_most is not None and value > declared.at_most:
+        return f"at most {declared.at_most:g}{unit}"
+    return "a whole number" if declared.whole and value != int(value) else ""
+
+
+def _merge(base: Node, key: str, child: Node) -> Node:
+    """The node with one key overridden; mappings of parts merge key by key, values replace values."""
+    assert isinstance(base.value, dict)
+    old = base.value.get(key)
+    if old is not None and isinstance(old.value, dict) and "value" not in old.value and isinstance(child.value, dict):
+        for inner, grandchild in child.value.items():
+            old = _merge(old, inner, grandchild)
+        child = old
+    return base._replace(value=base.value | {key: child})
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _choices(choices: tuple[str, ...]) -> str:
+    return f": one of {', '.join(choices)}" if choices else ""
+
+
+def argument(name: str, text: str, unit: str, problems: list[Problem], **bounds: Any) -> Quantity | None:
+    """A number given on the command line, as a Quantity; None and a problem when it is wrong."""
+    builder = Builder(problems=problems)
+    return builder.number(Number(unit, name, **bounds), Node(text, name, 0, 0), "")

@@ -1,0 +1,123 @@
+"""Scenarios and --set: dotted paths that replace values in a rack file before it is read."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from rackcalc.config.builder import VALUE_KEYS, Builder
+from rackcalc.config.document import Node, assign, parse
+from rackcalc.quantities.problems import InputError, Problem, shortened, suggest
+from rackcalc.spec.fields import REQUIRED, Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.part_kinds import CATALOG
+
+
+def apply_scenario(root: Node, scenarios: Node | None, chosen: str, builder: Builder) -> Node:
+    """The tree with the chosen scenario's overrides; the form of all scenarios is checked."""
+    if scenarios is None or scenarios.value is None:
+        table: dict[str, Node] = {}
+    elif isinstance(scenarios.value, dict):
+        table = scenarios.value
+    else:
+        builder.fail(scenarios, "scenarios", f"expected a mapping of names to overrides, got {scenarios.kind}")
+        return root
+    for name, node in table.items():
+        if not isinstance(node.value, dict | None):
+            builder.fail(node, f"scenarios.{name}", f"expected a mapping of paths to values, got {node.kind}")
+            continue
+        for path, override in (node.value or {}).items():
+            unknown = unknown_step(path)
+            if unknown:
+                builder.problems.append(override.key_problem(f"scenarios.{name}.{path}", unknown))
+    if chosen and chosen not in table:
+        place = scenarios or root
+        builder.problems.append(place.key_problem("scenarios", f'no scenario "{chosen}"{_known(chosen, table)}'))
+    overrides = table[chosen].value if chosen in table else None
+    for path, node in (overrides if isinstance(overrides, dict) else {}).items():
+        if not unknown_step(path):
+            root = _assigned(root, path, node, builder)
+    return root
+
+
+def _known(word: str, words: Iterable[str]) -> str:
+    return suggest(word, words) or ("" if words else "; the file has none")
+
+
+def _assigned(root: Node, path: str, node: Node, builder: Builder) -> Node:
+    """The tree with the node put at the path; unchanged, with a problem, where that cannot be."""
+    try:
+        return assign(with_defaults(root, path, node), path, node)
+    except InputError as error:
+        builder.problems += error.problems
+        return root
+
+
+def with_defaults(root: Node, path: str, place: Node) -> Node:
+    """The tree with the names of the catalog parts that a path leads into and the file leaves to their defaults."""
+    steps = path.split(".")
+    for length in range(1, len(steps)):
+        before = ".".join(steps[:length])
+        declared, node = declared_at(before), root
+        for step in steps[:length]:
+            node = node.value.get(step, Node(None)) if isinstance(node.value, dict) else Node(None)
+        if isinstance(declared, Part) and node.value is None and declared.default not in (None, REQUIRED):
+            root = assign(root, before, place._replace(value=declared.default))
+    return root
+
+
+def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
+    """The tree with one --set PATH=VALUE; the value is YAML, typed by the field it is for."""
+    path, equals, value = (part.strip() for part in assignment.partition("="))
+    if not equals or not path:
+        message = f'expected PATH=VALUE such as "workload.batch=8", got "{shortened(assignment)}"'
+        builder.problems.append(Problem("--set", 0, 0, "", message))
+        return root
+    unknown = unknown_step(path)
+    if unknown:
+        builder.problems.append(Problem("--set", 0, 0, path, unknown))
+        return root
+    try:
+        flow = value[:1] in ("[", "{")
+        node = parse(value, "--set", under=path) if flow else Node(value or None, "--set", path=path)
+    except InputError as error:
+        builder.problems += [Problem("--set", 0, 0, path, problem.message) for problem in error.problems]
+        return root
+    return _assigned(root, path, node, builder)
+
+
+def unknown_step(path: str) -> str:
+    """Why a dotted path names nothing in a rack file; "" when it does name something."""
+    found = declared_at(path)
+    return found if isinstance(found, str) else ""
+
+
+def declared_at(path: str) -> Any:
+    """What a dotted path of a rack file declares: a Number, Text, Part, Section, ...; a str: why it names nothing."""
+    from rackcalc.spec.rack import Rack
+
+    current: Any = Section(Rack, "a rack")
+    before = ""
+    inside = f" in {path!r}" if "." in path else " in a rack"
+    for step in path.split("."):
+        if isinstance(current, Part):
+            current = CATALOG[current.kind] if step != "from" else Text("name")
+            if isinstance(current, Text):
+                before = step
+                continue
+        if isinstance(current, Section):
+            current = current.type
+        if isinstance(current, type):
+            known = declarations(current)
+            if step not in known:
+                return f'no "{step}"{inside}{suggest(step, known)}'
+            current = known[step]
+        elif isinstance(current, Table):
+            if current.choices and step not in current.choices:
+                return f'no "{step}"{inside}{suggest(step, current.choices)}'
+            current = current.of
+        elif isinstance(current, Number):
+            if step not in VALUE_KEYS:
+                return f'no "{step}"{inside}{suggest(step, VALUE_KEYS)}'
+            current = Text(step)
+        else:
+            return f'nothing can be set below "{before}" in {path!r}'
+        before = step
+    return current

@@ -1,0 +1,91 @@
+"""Rack files: finding, reading and building them."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rackcalc.config.builder import Builder
+from rackcalc.config.catalog_files import PACKAGE
+from rackcalc.config.document import Node, parse, read_text
+from rackcalc.config.overrides import apply_scenario, apply_set
+from rackcalc.quantities.problems import InputError, Problem, failure, suggest
+from rackcalc.quantities.record import record
+from rackcalc.spec.rack import Rack
+
+
+@record
+class Loaded:
+    """A rack, with the place of everything in it. where: dotted path -> Node; scenario: "" for the file as it is."""
+
+    rack: Any
+    file: str
+    where: Mapping[str, Node]
+    scenario: str = ""
+
+    def problem(self, path: str, message: str) -> Problem:
+        """A Problem at the place where the path, or the nearest section around it, was written."""
+        if path in self.where:
+            return self.where[path].problem(path, message)
+        at = path
+        while at and at not in self.where:
+            at = at.rpartition(".")[0]
+        node = self.where.get(at)
+        return node.key_problem(path, message) if node else Problem(self.file, 0, 0, path, message)
+
+
+def bundled_racks() -> Mapping[str, Path]:
+    """Name -> file of the racks that come with rackcalc: in the package when installed, in configs/ in a checkout."""
+    for folder in (PACKAGE / "racks", PACKAGE.parent / "configs"):
+        if folder.is_dir():
+            return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return {}
+
+
+def find_rack(name: str) -> tuple[str, str]:
+    """A file's path, "-" or a bundled rack's name -> (text, name to show). InputError when there is none."""
+    if name == "-":
+        return read_text("-"), "<stdin>"
+    if "/" not in name and not os.path.exists(name):  # unlike Path.exists, it never raises
+        bundled = bundled_racks()
+        if name in bundled:
+            return read_text(str(bundled[name])), f"{name}.yaml"
+        raise failure(f"no such file, and no bundled rack of that name{suggest(name, bundled)}", name)
+    return read_text(name), name
+
+
+# Finds what is wrong with the nodes of a rack, by dotted path, beyond what the fields declare.
+Check = Callable[[Mapping[str, Node]], Iterable[Problem]]
+
+
+def load_text(
+    text: str, file: str, scenario: str = "", sets: Iterable[str] = (), above: int = 0, checks: Iterable[Check] = ()
+) -> Loaded:
+    """A rack from YAML text. InputError with every problem.
+
+    sets: PATH=VALUE overrides, applied after the scenario. above: lines of the file before the text. checks: what else
+    to look at; their problems are reported together with all others.
+    """
+    builder = Builder()
+    root = parse(text, file, builder.problems, above)
+    if not isinstance(root.value, dict):
+        builder.fail(root, "", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")
+        raise InputError(builder.problems)
+    scenarios = root.value.get("scenarios")
+    root = root._replace(value={k: v for k, v in root.value.items() if k != "scenarios"})
+    root = apply_scenario(root, scenarios, scenario, builder)
+    for assignment in sets:
+        root = apply_set(root, assignment, builder)
+    rack = builder.build(Rack, root)
+    for check in checks:
+        builder.problems += check(builder.where)
+    if builder.problems:
+        raise InputError(builder.problems)
+    return Loaded(rack, file, builder.where, scenario)
+
+
+def scenario_names(text: str, file: str) -> tuple[str, ...]:
+    """The scenarios a rack file describes."""
+    root = parse(text, file)
+    node = root.value.get("scenarios") if isinstance(root.value, dict) else None
+    return tuple(node.value) if node is not None and isinstance(node.value, dict) else ()

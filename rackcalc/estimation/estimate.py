@@ -1,0 +1,238 @@
+"""THE calculation, in order. Start reading at estimate(), at the end: it is the summary page; the rest are its lines.
+
+Every function here calls formulas and nothing else, so every number of the result leads to its formula and sources.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from rackcalc.config.parts import load_part
+from rackcalc.config.racks import Loaded
+from rackcalc.estimation.heat import cooled, mean_utilization, pools_of, power_report, slowed, throttled
+from rackcalc.estimation.notes import notes
+from rackcalc.estimation.prices import gain_of, money, port_penalty
+from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
+from rackcalc.feasibility import requirements as feasible
+from rackcalc.feasibility.conditions import Chain, Require, refuse
+from rackcalc.formulas.combine import smallest, total
+from rackcalc.formulas.heat.thermal import Thermal
+from rackcalc.formulas.links.bit_errors import link_reliability
+from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, transfer
+from rackcalc.formulas.queues.queueing import LEVELS, Load, load, sojourn_time
+from rackcalc.formulas.queues.sharing import Shared, shared_load, slowed_time
+from rackcalc.formulas.serving import service as formulas
+from rackcalc.quantities.problems import Problem
+from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.serving import serve
+from rackcalc.serving.pools import ONE, Service, on_path
+from rackcalc.spec.links import Link
+from rackcalc.spec.rack import Rack
+
+REFERENCE = Quantity(
+    298.15, "K", "reference temperature", absolute=True, source=Source("assumed", note="links are specified at 25 degC")
+)
+P99 = LEVELS["p99"]
+
+
+def beside_other_work(rack: Rack, served: Service, shared: Shared) -> Service:
+    """The service on GPUs of which other work takes its part."""
+    if rack.sharing is not None and rack.sharing.policy == "reserved":
+        share = rack.sharing.share
+        served = slowed(
+            served,
+            lambda time: slowed_time(time=time, share=share),
+            lambda tpot: formulas.slowed_tpot(tpot=tpot, share=share),
+        )
+    return replace(served, passage=shared.passage_time, occupancy=shared.service_time)
+
+
+def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]:
+    """Queueing behind the servers, beside the GPUs' other work if any. None without an arrival rate."""
+    rate = rack.workload.arrival_rate
+    if rate is None:
+        return None, None
+    queue = {
+        "service_time": served.occupancy,
+        "servers": served.servers,
+        "arrival_rate": formulas.batch_rate(arrival_rate=rate, batch=served.batch),
+        "passage_time": served.passage,
+    }
+    if rack.sharing is not None and rack.accelerators.gpu is not None:
+        shared = shared_load(rack.sharing, **queue, gpus=rack.accelerators.gpu.count)
+        return shared.load, shared
+    return load(**queue), None
+
+
+def latency_of(served: Service, queue: Load | None, links: Mapping[str, LinkReport]) -> Latency:
+    """Latencies under the load, with the replays of hot links in the tail."""
+    replays = {name: report.reliability for name, report in links.items()}
+    if queue is None:
+        base = dict.fromkeys(LEVELS, served.passage)
+        mean, wait = served.passage, None
+    else:
+        base = {name: getattr(queue, name) for name in LEVELS}
+        mean, wait = queue.mean, queue.wait
+    late = {f"replay_{name}": report.expected_delay for name, report in replays.items()}
+    late99 = {f"replay_{name}": report.p99_delay for name, report in replays.items()}
+    late999 = {f"replay_{name}": report.p999_delay for name, report in replays.items()}
+    ttft, ttft_p99 = served.ttft, served.ttft
+    if ttft is not None and queue is not None:
+        ttft_p99 = sojourn_time(passage_time=ttft, wait=queue.wait_p99)
+        ttft = sojourn_time(passage_time=ttft, wait=queue.wait)
+    return Latency(
+        service=served.passage,
+        wait=wait,
+        mean=total(sojourn=mean, **late),
+        p50=base["p50"],
+        p90=base["p90"],
+        p99=total(sojourn=base["p99"], **late99),
+        p999=total(sojourn=base["p999"], **late999),
+        ttft=ttft,
+        ttft_p99=ttft_p99,
+        tpot=served.tpot,
+        end_to_end=None if served.ttft is None else mean,
+    )
+
+
+def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput:
+    """What the rack can do, and what of it is priced: at the SLO, the offered load, or the planned utilization."""
+    work = rack.workload
+    most = formulas.capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
+    used = rack.economics.utilization if queue is None else queue.utilization
+    requests = most if work.arrival_rate is None else work.arrival_rate
+    at_slo = None
+    if work.slo is not None:
+        batches = formulas.rate_within_limit(
+            limit=work.slo if rack.sharing is None else formulas.limit_beside(limit=work.slo, slice=rack.sharing.slice),
+            service_time=served.occupancy,
+            servers=served.servers,
+            passage_time=served.passage,
+            probability=P99,
+        )
+        at_slo = formulas.sequence_rate(batches=batches, batch=served.batch)
+        requests = at_slo if work.arrival_rate is None else smallest(offered=work.arrival_rate, at_slo=at_slo)
+    tokens = None if work.output is None else formulas.tokens_per_second(requests=requests, tokens=work.output)
+    return Throughput(requests, tokens, used, most, at_slo)
+
+
+def link_reports(rack: Rack, served: Service, heat: Thermal) -> dict[str, LinkReport]:
+    """The crossing between the pools at the temperature of its cable."""
+    reports = {}
+    for name, moved in served.transfers.items():
+        use = rack.links[name]
+        warm = heat.outlet if use.temperature is None else use.temperature
+        size = served.crossing
+        assert size is not None
+        reports[name] = LinkReport(
+            time=on_path(moved, use),
+            bandwidth=moved.bandwidth,
+            efficiency=moved.efficiency,
+            size=size,
+            transfer=moved,
+            temperature=warm,
+            reliability=link_reliability(use.part, size, warm, REFERENCE),
+            nominal=use.part.bandwidth,
+            per_link=per_link(use.part),
+            domain=use.part.domain,
+        )
+    return reports
+
+
+def per_link(link: Link) -> Quantity | None:
+    """Rate of one of the links that a chip bundles, where it says how many."""
+    return None if link.bundle is None else bandwidth_per_link(bandwidth=link.bandwidth, bundle=link.bundle)
+
+
+def subject(rack: Rack) -> str:
+    """What was computed, in a line: chips, software, model, split."""
+    chips = " + ".join(f"{pool.count.value:g} x {pool.part.name}" for pool in pools_of(rack).values())
+    software = "" if rack.serving.runtime is None else f" under {rack.serving.runtime.name}"
+    return f"{chips}{software}; {rack.model.name}, {rack.workload.precision}; split {rack.serving.split}"
+
+
+def usual_heat(rack: Rack, ideal: Service) -> Thermal:
+    """Temperatures at the load as it would be at full clocks; they decide the clocks."""
+    queue, shared = under_load(rack, ideal)
+    used = rack.economics.utilization if queue is None else queue.utilization
+    return cooled(rack, mean_utilization(rack, ideal, used, shared))[1]
+
+
+def closed_loop(loaded: Loaded) -> Loaded:
+    """Requests kept in flight are the whole load: no arrival rate beside them, and the rack always has work."""
+    rack = loaded.rack
+    if rack.workload.concurrency is None:
+        return loaded
+    workload, economics = replace(rack.workload, arrival_rate=None), replace(rack.economics, utilization=ONE)
+    return replace(loaded, rack=replace(rack, workload=workload, economics=economics))
+
+
+def compute(loaded: Loaded, require: Require) -> Estimate:
+    """Every figure of one rack, without words. require: what to do about conditions; values may be arrays."""
+    require(*feasible.structure(loaded))
+    loaded = closed_loop(loaded)
+    rack = loaded.rack
+    ideal = serve(rack)
+    peak, heat = cooled(rack, dict.fromkeys(pools_of(rack), ONE))
+    served = throttled(ideal, usual_heat(rack, ideal))
+    queue, shared = under_load(rack, served)
+    if shared is not None:
+        served = beside_other_work(rack, served, shared)
+    require(feasible.works(loaded, served, heat), ())
+    if queue is not None:
+        require(feasible.keeps_up(loaded, served, queue), ())
+    links = link_reports(rack, served, heat)
+    latency = latency_of(served, queue, links)
+    done = throughput_of(rack, served, queue)
+    mean, _ = cooled(rack, mean_utilization(rack, served, done.utilization, shared))
+    port = port_penalty(rack, served)
+    gain = gain_of(rack, latency)
+    account = money(rack, mean, peak, done, gain, port, shared)
+    result = Estimate(
+        name=rack.name,
+        scenario=loaded.scenario,
+        subject="",
+        latency=latency,
+        throughput=done,
+        stages=served.stages,
+        details=served.details,
+        link=links,
+        memory=served.memory,
+        software=port,
+        sharing=shared,
+        power=power_report(rack, mean, peak, done),
+        thermal=heat,
+        cost=account.cost,
+        value=gain,
+        roi=account.roi,
+        notes=(),
+    )
+    require(feasible.ends(loaded, result), ())
+    return result
+
+
+def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
+    """Every figure of one rack, without words, and what must hold for it to work. InputError as of estimate()."""
+    chains: list[Chain] = []
+
+    def require(found: Sequence[Chain], problems: Sequence[Problem]) -> None:
+        refuse(found, problems)
+        chains.extend(found)
+
+    result = compute(loaded, require)
+    feasible.check_figures(loaded, result)
+    return result, chains
+
+
+def estimate(loaded: Loaded) -> Estimate:
+    """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
+    result, _ = conditioned(loaded)
+    loaded = closed_loop(loaded)
+    return replace(result, subject=subject(loaded.rack), notes=notes(loaded, result))
+
+
+def transfer_over(link: str, size: Quantity, other_load: Quantity, hops: Quantity | None = None) -> Transfer:
+    """One message over a catalog link whose chips are no bottleneck. size [B], other_load [1], hops [1]."""
+    part = load_part("links", link)
+    if hops is not None:
+        part = replace(part, hops=hops)
+    return transfer(part, size, part.bandwidth, part.bandwidth, other_load, load_part("hosts", "cpu-path"))

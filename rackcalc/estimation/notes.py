@@ -1,0 +1,77 @@
+"""What must be said beside an answer: everything a reader has to know before quoting a figure."""
+
+from rackcalc.config.racks import Loaded
+from rackcalc.estimation.result import Estimate
+from rackcalc.formulas.heat.thermal import Thermal
+from rackcalc.formulas.money.latency_value import LatencyGain
+from rackcalc.quantities.display import show_value
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.units import show
+from rackcalc.spec.rack import Rack
+
+
+def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
+    """What a reader must know before quoting a figure."""
+    rack, said = loaded.rack, []
+    for name, use in rack.links.items():
+        if use.hypothetical:
+            said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
+    if rack.workload.concurrency is not None:
+        said.append("workload.concurrency: a closed loop of so many requests, whatever the arrival rate; it is priced")
+    elif result.latency.wait is None:
+        whose = "an idle rack" if result.latency.tpot is None else "a full batch"
+        said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
+    said += _serving_notes(rack, result.latency.service)
+    if rack.serving.runtime is not None:
+        bound = {name: stage.bound_by for name, stage in result.stages.items()}
+        hosts = [name for name, words in bound.items() if words == "host launches"]
+        if hosts:
+            said.append(f"{rack.serving.runtime.name}: host bound in {', '.join(hosts)}; the GPU waits for launches")
+    said += _thermal_notes(rack, result.thermal)
+    if result.cost.unpriced:
+        said.append(f"no price known for {', '.join(result.cost.unpriced)}: costs are without; set economics.price")
+    if result.value is not None:
+        said += _gain_notes(result.value)
+    if rack.software is not None and rack.accelerators.lpu is not None:
+        said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
+    return tuple(said)
+
+
+def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
+    said = []
+    limit = rack.workload.slo
+    if limit is not None and float(passage.value) > float(limit.value):
+        alone = show_value(passage)
+        said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
+    pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
+    if pool is not None and shared is not None:
+        apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)
+        idle = sum(count % float(shared.value) for count in (apart, float(pool.count.value) - apart))
+    if pool is not None and shared is not None and idle:
+        said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared.value:g} share a copy of the model")
+    return said
+
+
+def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:
+    said = []
+    for name, clock in heat.throttle.items():
+        if float(clock.value) < 0.985:
+            said.append(f"{name} throttles to {float(clock.value):.0%} of its clock at full load")
+    over = float(heat.rack_headroom.value)
+    if over < 0:
+        said.append(f"{rack.site.cooling.name}: {show(-over, 'W')} per rack more at full load than it can remove")
+    return said
+
+
+def _gain_notes(gain: LatencyGain) -> list[str]:
+    said = []
+    if gain.excess is not None and float(gain.excess.value) > 0:
+        said.append("the time saved is beyond the range in which this value of latency is believed (latency_value.cap)")
+    if gain.prize_share is not None and float(gain.prize_share.value) > 0.01:
+        share = float(gain.prize_share.value)
+        said.append(
+            f"the value of latency is {share:.1%} of the latency prize of all the world's stock markets: not credible"
+        )
+    if float(gain.value.value) != float(gain.value.value):
+        said.append("the square-root value of latency is outside its domain")
+    return said

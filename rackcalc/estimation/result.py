@@ -1,0 +1,108 @@
+"""What an estimate says: records of Quantities under the names that gates, JSON and explain share."""
+
+from collections.abc import Mapping
+
+from rackcalc.formulas.heat.power import Power
+from rackcalc.formulas.heat.thermal import Thermal
+from rackcalc.formulas.links.bit_errors import LinkReliability
+from rackcalc.formulas.links.transfer import Transfer
+from rackcalc.formulas.money.economics import Cost, Roi
+from rackcalc.formulas.money.latency_value import LatencyGain
+from rackcalc.formulas.queues.sharing import Shared
+from rackcalc.formulas.serving.second_stack import SoftwarePenalty
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+from rackcalc.serving.pools import Memory, Stage
+
+
+@record
+class Latency:
+    """Seconds of one request (of one batch, when clients send batches). service: idle rack; p50 to p999: under load.
+
+    ttft, tpot, end_to_end: generation; ttft includes the mean wait, ttft_p99 the p99 wait.
+    """
+
+    service: Quantity
+    wait: Quantity | None
+    mean: Quantity
+    p50: Quantity
+    p90: Quantity
+    p99: Quantity
+    p999: Quantity
+    ttft: Quantity | None = None
+    ttft_p99: Quantity | None = None
+    tpot: Quantity | None = None
+    end_to_end: Quantity | None = None
+
+
+@record
+class Throughput:
+    """capacity: of the saturated rack. at_slo: largest rate whose p99 meets workload.slo. requests, tokens: priced."""
+
+    requests: Quantity
+    tokens: Quantity | None
+    utilization: Quantity
+    capacity: Quantity
+    at_slo: Quantity | None = None
+
+
+@record
+class LinkReport:
+    """One crossing of a link: the four ways to make it, and what heat does to its errors.
+
+    nominal: the data sheet's rate in one direction, of the chip; per_link: of one of the links it bundles. domain: most
+    chips that its switches join.
+    """
+
+    time: Quantity
+    bandwidth: Quantity
+    efficiency: Quantity
+    size: Quantity | None
+    transfer: Transfer
+    temperature: Quantity
+    reliability: LinkReliability
+    nominal: Quantity
+    per_link: Quantity | None = None
+    domain: Quantity | None = None
+
+
+@record
+class PowerReport:
+    """W, mean under the load; peak: every chip at full load, which is what cooling and supply are built for."""
+
+    chips: Quantity
+    fans: Quantity
+    host: Quantity
+    it: Quantity
+    facility: Quantity
+    energy_per_request: Quantity | None
+    energy_per_token: Quantity | None
+    peak: Power
+
+
+@record
+class Estimate:
+    """Everything about one rack. notes: what a reader must know before quoting a figure."""
+
+    name: str
+    scenario: str
+    subject: str
+    latency: Latency
+    throughput: Throughput
+    stages: Mapping[str, Stage]
+    details: Mapping[str, Quantity]
+    link: Mapping[str, LinkReport]
+    memory: Mapping[str, Memory]
+    software: SoftwarePenalty | None
+    sharing: Shared | None
+    power: PowerReport
+    thermal: Thermal
+    cost: Cost
+    value: LatencyGain | None
+    roi: Roi | None
+    notes: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """Name and scenario, for headings."""
+        return f"{self.name} [{self.scenario}]" if self.scenario else self.name

@@ -1,0 +1,290 @@
+"""Moving bytes between two chips: latency, packets, switches, other traffic, and the detour over host memory."""
+
+from rackcalc.formulas.combine import smallest, total
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import Quantity, constant, formula
+from rackcalc.quantities.record import record
+from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Ratio, Seconds
+from rackcalc.spec.links import CpuPath, Link
+
+
+@formula(cite="R. Hockney, Parallel Computing 20 (1994) 389-398, eq. 1")
+def transfer_time(latency: Seconds, size: Bytes, bandwidth: BytesPerSecond) -> Seconds:
+    """Time to move one message over an idle link (the alpha-beta model). size: bytes on the wire.
+
+    >>> transfer_time(latency=2e-6, size=64e3, bandwidth=64e9)
+    3e-06
+    """
+    return latency + size / bandwidth
+
+
+@formula(cite="LLMCompass (Zhang et al., ISCA 2024, arXiv:2312.03134), communication_primitives.py")
+def wire_bytes(size: Bytes, payload: Bytes, header: Bytes) -> Bytes:
+    """Bytes on the wire: one header per packet and one for the request.
+
+    >>> wire_bytes(size=1048576.0, payload=256.0, header=16.0)
+    1114128.0
+    """
+    return size + header * (xp.ceil(xp.pure(size / payload)) + 1)
+
+
+@formula(cite="definition: switches add their port-to-port latency one after another")
+def path_latency(latency: Seconds, hop_latency: Seconds, hops: Count) -> Seconds:
+    """Time until the first byte arrives, through all switches.
+
+    >>> round(path_latency(latency=1.4e-6, hop_latency=1e-7, hops=2.0) * 1e6, 3)
+    1.6
+    """
+    return latency + hop_latency * hops
+
+
+@formula(cite="definition: a chip's bandwidth is the sum of its links")
+def bandwidth_per_link(bandwidth: BytesPerSecond, bundle: Count) -> BytesPerSecond:
+    """Nominal rate of one of the links that a chip bundles, in one direction.
+
+    >>> bandwidth_per_link(bandwidth=900e9, bundle=18.0)
+    50000000000.0
+    """
+    return bandwidth / bundle
+
+
+@formula(cite="definition: sustained rate of large copies, times the share left by other traffic")
+def usable_bandwidth(bandwidth: BytesPerSecond, efficiency: Ratio, share: Ratio) -> BytesPerSecond:
+    """Rate at which wire bytes of one flow move.
+
+    >>> usable_bandwidth(bandwidth=900e9, efficiency=0.92, share=0.5)
+    414000000000.0
+    """
+    return bandwidth * efficiency * share
+
+
+@formula(cite="D. Bertsekas and R. Gallager, Data Networks, 2nd ed. (1992), section 6.5.2: max-min fairness")
+def fair_share(other_load: Ratio, other_flows: Count) -> Ratio:
+    """Max-min fair share of a link for one greedy flow beside equal flows that together want `other_load`.
+
+    Modest flows keep what they ask for and the rest is ours; nobody is pushed below an equal share.
+
+    >>> fair_share(other_load=0.3, other_flows=1.0)
+    0.7
+    >>> fair_share(other_load=0.9, other_flows=1.0)
+    0.5
+    """
+    return xp.maximum(1 - other_load, 1 / (other_flows + 1))
+
+
+@formula(cite="definition: one full packet at the rate of the link")
+def packet_time(payload: Bytes, header: Bytes, bandwidth: BytesPerSecond) -> Seconds:
+    """Time a full packet occupies the wire.
+
+    >>> packet_time(payload=4066.0, header=30.0, bandwidth=4096e6)
+    1e-06
+    """
+    return (payload + header) / bandwidth
+
+
+@formula(cite="F. Pollaczek (1930), A. Khinchin (1932): mean wait of M/D/1")
+def contention_wait(other_load: Ratio, packet_time: Seconds) -> Seconds:
+    """Mean wait of a packet at a port behind packets of other traffic; inf at load 1 and above.
+
+    >>> contention_wait(other_load=0.5, packet_time=2e-9)
+    1e-09
+    """
+    wait = xp.divide(other_load, 2 * (1 - other_load)) * packet_time
+    return xp.where(other_load < 1, wait, xp.inf * packet_time)
+
+
+@formula(cite="R. Hockney, Parallel Computing 20 (1994) 389-398: n-half, with packet headers")
+def half_size(latency: Seconds, bandwidth: BytesPerSecond, payload: Bytes, header: Bytes) -> Bytes:
+    """Message size that reaches half of the link's payload rate.
+
+    >>> half_size(latency=1.5e-6, bandwidth=850e9, payload=256.0, header=16.0)
+    1200000.0
+    """
+    return latency * bandwidth * (payload / (payload + header))
+
+
+@formula(cite="R. Hockney, Parallel Computing 20 (1994) 389-398")
+def size_efficiency(size: Bytes, half_size: Bytes) -> Ratio:
+    """Share of the link's payload rate that a message of this size reaches.
+
+    >>> size_efficiency(size=3e6, half_size=1e6)
+    0.75
+    """
+    return size / (size + half_size)
+
+
+@formula(cite="definition: message size over the time it takes")
+def achieved_bandwidth(size: Bytes, time: Seconds) -> BytesPerSecond:
+    """Payload rate of a whole message.
+
+    >>> achieved_bandwidth(size=64e3, time=4e-6)
+    16000000000.0
+    """
+    return xp.divide(size, time)
+
+
+@formula(cite="definition: achieved over nominal")
+def bandwidth_efficiency(achieved: BytesPerSecond, nominal: BytesPerSecond) -> Ratio:
+    """Share of the nominal rate that a message reaches, everything included.
+
+    >>> bandwidth_efficiency(achieved=16e9, nominal=64e9)
+    0.25
+    """
+    return achieved / nominal
+
+
+@formula(cite="J. Little, Operations Research 9 (1961) 383-387: bytes in flight = rate x round trip")
+def load_store_bandwidth(bandwidth: BytesPerSecond, lines: Count, line: Bytes, round_trip: Seconds) -> BytesPerSecond:
+    """Rate of plain loads over a link with a limited number of outstanding cache lines.
+
+    >>> load_store_bandwidth(bandwidth=450e9, lines=1000.0, line=128.0, round_trip=1e-6)
+    128000000000.0
+    """
+    return xp.minimum(bandwidth, lines * line / round_trip)
+
+
+@formula(cite="definition: device to host, copies between host buffers, host to device, one after another")
+def bounce_time(
+    size: Bytes,
+    call_time: Seconds,
+    d2h_bandwidth: BytesPerSecond,
+    h2d_bandwidth: BytesPerSecond,
+    staging_copies: Count,
+    memcpy_bandwidth: BytesPerSecond,
+) -> Seconds:
+    """Time of a copy that bounces off host memory.
+
+    >>> round(bounce_time(size=262144.0, call_time=6e-6, d2h_bandwidth=55e9, h2d_bandwidth=55e9,
+    ...                   staging_copies=0.0, memcpy_bandwidth=20e9) * 1e6, 2)
+    21.53
+    """
+    copies = size / d2h_bandwidth + size / h2d_bandwidth + staging_copies * size / memcpy_bandwidth
+    return 2 * call_time + copies
+
+
+@formula(cite="derivation: least c of c*call + size/(c*faster), the terms of the pipelined bounce that depend on c")
+def best_chunks(
+    size: Bytes,
+    call_time: Seconds,
+    d2h_bandwidth: BytesPerSecond,
+    h2d_bandwidth: BytesPerSecond,
+    most: Count,
+) -> Count:
+    """Whole number of chunks (1 to `most`) that makes a pipelined bounce fastest: least c with c(c+1) >= x.
+
+    >>> best_chunks(size=262144000.0, call_time=6e-6, d2h_bandwidth=55e9, h2d_bandwidth=50e9, most=64.0)
+    28.0
+    """
+    x = xp.pure(xp.divide(size / xp.maximum(d2h_bandwidth, h2d_bandwidth), call_time))
+    return xp.clip(xp.ceil((xp.sqrt(1 + 4 * x) - 1) / 2), 1.0, most)
+
+
+@formula(cite="definition: linear pipeline of two stages; J. Hennessy and D. Patterson, Computer Architecture, app. C")
+def pipelined_bounce_time(
+    size: Bytes,
+    chunks: Count,
+    call_time: Seconds,
+    d2h_bandwidth: BytesPerSecond,
+    h2d_bandwidth: BytesPerSecond,
+) -> Seconds:
+    """Bounce off pinned host memory in chunks, so that both copies overlap.
+
+    >>> round(pipelined_bounce_time(size=1.1e9, chunks=10.0, call_time=1e-5, d2h_bandwidth=55e9,
+    ...                             h2d_bandwidth=55e9) * 1e3, 3)
+    22.11
+    """
+    down = call_time + size / chunks / d2h_bandwidth
+    up = call_time + size / chunks / h2d_bandwidth
+    return down + up + (chunks - 1) * xp.maximum(down, up)
+
+
+@formula(cite="definition: bounce, encode and decode, network stack, one after another")
+def serialised_time(
+    bounce: Seconds,
+    size: Bytes,
+    serialisation_bandwidth: BytesPerSecond,
+    format_time: Seconds,
+    tcp_latency: Seconds,
+    tcp_bandwidth: BytesPerSecond,
+) -> Seconds:
+    """Time when the message is also encoded, sent through a TCP stack and decoded.
+
+    >>> round(serialised_time(bounce=2.153e-5, size=262144.0, serialisation_bandwidth=1.5e9, format_time=1e-6,
+    ...                       tcp_latency=2e-5, tcp_bandwidth=2e9) * 1e6)
+    523
+    """
+    coding = 2 * size / serialisation_bandwidth + format_time
+    return bounce + coding + tcp_latency + size / tcp_bandwidth
+
+
+@record
+class Transfer:
+    """One message over a link, and the same message over slower paths of the same machine.
+
+    time: over the link itself, completion flag included in the link's latency. zero_copy: as `time` with an explicit
+    memory fence for plain stores. bounce, pipelined_bounce: over host memory. serialised: bounce, encoding and TCP.
+    bandwidth: payload rate achieved; efficiency: its share of the nominal rate; half_size: size that reaches half of
+    the large-copy rate; contention_wait: queueing of the first packet behind other traffic.
+    """
+
+    time: Quantity
+    wire_bytes: Quantity
+    bandwidth: Quantity
+    efficiency: Quantity
+    half_size: Quantity
+    contention_wait: Quantity
+    zero_copy: Quantity
+    bounce: Quantity
+    pipelined_bounce: Quantity
+    serialised: Quantity
+
+
+def transfer(
+    link: Link, size: Quantity, port_a: Quantity, port_b: Quantity, other_load: Quantity, cpu_path: CpuPath
+) -> Transfer:
+    """Move `size` (B) from one chip to another.
+
+    port_a, port_b: bandwidth (B/s, one direction) of the ports it leaves and enters; the slowest of link and ports
+    counts. other_load: share of the link that other traffic wants (1): it takes bandwidth away (max-min fair) and
+    makes the first packet wait (inf at 1).
+    """
+    nominal = smallest(link=link.bandwidth, port_a=port_a, port_b=port_b)
+    alone = constant(1.0, "1", "idle link", "given", note="nobody else on the link")
+    idle = usable_bandwidth(bandwidth=nominal, efficiency=link.efficiency, share=alone)
+    others = constant(1.0, "1", "other flows", "assumed", note="other traffic is one aggregate flow")
+    share = fair_share(other_load=other_load, other_flows=others)
+    rate = usable_bandwidth(bandwidth=nominal, efficiency=link.efficiency, share=share)
+    wire = wire_bytes(size=size, payload=link.packet_payload, header=link.packet_header)
+    latency = path_latency(latency=link.latency, hop_latency=link.hop_latency, hops=link.hops)
+    packet = packet_time(payload=link.packet_payload, header=link.packet_header, bandwidth=idle)
+    wait = contention_wait(other_load=other_load, packet_time=packet)
+    time = total(transfer=transfer_time(latency=latency, size=wire, bandwidth=rate), contention_wait=wait)
+    achieved = achieved_bandwidth(size=size, time=time)
+    bounce, pipelined = _bounces(size, cpu_path)
+    return Transfer(
+        time=time,
+        wire_bytes=wire,
+        bandwidth=achieved,
+        efficiency=bandwidth_efficiency(achieved=achieved, nominal=nominal),
+        half_size=half_size(latency=latency, bandwidth=rate, payload=link.packet_payload, header=link.packet_header),
+        contention_wait=wait,
+        zero_copy=total(transfer=time, fence=cpu_path.fence),
+        bounce=bounce,
+        pipelined_bounce=pipelined,
+        serialised=serialised_time(
+            bounce=bounce,
+            size=size,
+            serialisation_bandwidth=cpu_path.serialisation_bandwidth,
+            format_time=cpu_path.format_time,
+            tcp_latency=cpu_path.tcp_latency,
+            tcp_bandwidth=cpu_path.tcp_bandwidth,
+        ),
+    )
+
+
+def _bounces(size: Quantity, path: CpuPath) -> tuple[Quantity, Quantity]:
+    """The copy over host memory: in one piece, and pipelined in the best number of chunks."""
+    rates = {"d2h_bandwidth": path.d2h_bandwidth, "h2d_bandwidth": path.h2d_bandwidth, "call_time": path.call_time}
+    whole = bounce_time(size=size, staging_copies=path.staging_copies, memcpy_bandwidth=path.memcpy_bandwidth, **rates)
+    chunks = best_chunks(size=size, most=path.most_chunks, **rates)
+    return whole, pipelined_bounce_time(size=size, chunks=chunks, **rates)

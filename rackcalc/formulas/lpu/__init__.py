@@ -1,0 +1,1 @@
+"""Time on deterministic SRAM chips: cycles, forward passes, generated tokens, and what fits."""

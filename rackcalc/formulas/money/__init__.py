@@ -1,0 +1,4 @@
+"""Cost, income and return.
+
+Purchase, running cost, cost per token, net present value, the value of a shorter latency.
+"""

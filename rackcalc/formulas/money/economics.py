@@ -1,0 +1,332 @@
+"""What a rack costs and what it earns: capital, running cost, cost per token, net present value, payback.
+
+Money is in USD, money per time in USD/s (shown per hour, month or year), prices per token and per request in
+USD/token and USD/request (shown per million).
+"""
+
+from collections.abc import Mapping
+
+from rackcalc.formulas.combine import total
+from rackcalc.formulas.money import finance
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import Quantity, constant, formula, renamed
+from rackcalc.quantities.record import record
+from rackcalc.quantities.units import (
+    PerSecond,
+    Ratio,
+    RequestsPerSecond,
+    TokensPerSecond,
+    UsDollars,
+    UsDollarsPerJoule,
+    UsDollarsPerRequest,
+    UsDollarsPerSecond,
+    UsDollarsPerToken,
+    Watts,
+)
+from rackcalc.spec.money import Economics
+
+
+@formula(cite="definition: power times energy price")
+def energy_cost(facility_power: Watts, electricity: UsDollarsPerJoule) -> UsDollarsPerSecond:
+    """Cost of energy per time. facility_power: average drawn by rack and cooling, not the rating.
+
+    14 kW at PUE 1.54 and 9.29 cents/kWh cost 17.5 thousand USD a year:
+
+    >>> round(8760 * 3600 * energy_cost(facility_power=21560.0, electricity=2.5805555555555556e-08))
+    17546
+    """
+    return facility_power * electricity
+
+
+@formula(cite="definition: power times rent of space per power")
+def space_cost(it_power: Watts, space: UsDollarsPerJoule) -> UsDollarsPerSecond:
+    """Rent of floor space per time, charged by IT power.
+
+    14 kW at 184.06 USD per kW and month cost 30.9 thousand USD a year:
+
+    >>> round(8760 * 3600 * space_cost(it_power=14000.0, space=7.003805175038053e-08))
+    30922
+    """
+    return it_power * space
+
+
+@formula(cite="definition: yearly share of the purchase price")
+def maintenance_cost(purchase: UsDollars, maintenance: PerSecond) -> UsDollarsPerSecond:
+    """Cost of repair and support per time.
+
+    >>> round(8760 * 3600 * maintenance_cost(purchase=450000.0, maintenance=1.5854895991882293e-09))
+    22500
+    """
+    return purchase * maintenance
+
+
+@formula(cite="definition: share of the purchase price")
+def resale_value(purchase: UsDollars, resale: Ratio) -> UsDollars:
+    """What selling the hardware at the end brings.
+
+    >>> resale_value(purchase=450000.0, resale=0.5)
+    225000.0
+    """
+    return purchase * resale
+
+
+@formula(cite="definition: cost per time over tokens sold per time")
+def cost_per_token(cost: UsDollarsPerSecond, tokens: TokensPerSecond, utilization: Ratio) -> UsDollarsPerToken:
+    """Cost of one token, which is also the price at which nothing is earned or lost; inf when nothing is produced.
+
+    tokens: the whole system's rate within its latency limit, not the speed of one stream. 174,649 USD a year, 163
+    token/s, 60 % used:
+
+    >>> round(1e6 * cost_per_token(cost=0.005538083967529173, tokens=163.0, utilization=0.6), 1)
+    56.6
+    """
+    return xp.divide(cost, tokens * utilization)
+
+
+@formula(cite="definition: cost per time over requests served per time")
+def cost_per_request(cost: UsDollarsPerSecond, requests: RequestsPerSecond, utilization: Ratio) -> UsDollarsPerRequest:
+    """Cost of one request, which is also the price at which nothing is earned or lost; inf when nothing is served.
+
+    >>> cost_per_request(cost=0.005, requests=200.0, utilization=0.5)
+    5e-05
+    """
+    return xp.divide(cost, requests * utilization)
+
+
+@formula(cite="definition: price times tokens sold per time")
+def token_revenue(price: UsDollarsPerToken, tokens: TokensPerSecond, utilization: Ratio) -> UsDollarsPerSecond:
+    """Income per time from tokens.
+
+    >>> token_revenue(price=1e-06, tokens=5000.0, utilization=0.5)
+    0.0025
+    """
+    return price * tokens * utilization
+
+
+@formula(cite="definition: price times requests served per time")
+def request_revenue(price: UsDollarsPerRequest, requests: RequestsPerSecond, utilization: Ratio) -> UsDollarsPerSecond:
+    """Income per time from requests.
+
+    >>> request_revenue(price=1e-05, requests=200.0, utilization=0.5)
+    0.001
+    """
+    return price * requests * utilization
+
+
+@formula(cite="definition: value less running cost")
+def net_value(value: UsDollarsPerSecond, opex: UsDollarsPerSecond) -> UsDollarsPerSecond:
+    """What is left of the value per time after running costs.
+
+    >>> net_value(value=3.0, opex=1.0)
+    2.0
+    """
+    return value - opex
+
+
+@record
+class Cost:
+    """What the rack costs. Terms add up to their sums; pools without any price are named, not counted.
+
+    capex: USD paid at the start. opex: USD/s. tco: USD of today over the horizon. annualised, per_hour: USD/s, capital,
+    resale and running cost as one level payment. per_million_*: USD/token and USD/request. lease_advantage: USD of
+    today that renting saves over buying, when both prices are known.
+    """
+
+    capex: Quantity
+    opex: Quantity
+    resale: Quantity
+    tco: Quantity
+    annualised: Quantity
+    per_hour: Quantity
+    per_million_tokens: Quantity | None
+    per_million_requests: Quantity | None
+    lease_advantage: Quantity | None
+    capex_terms: Mapping[str, Quantity]
+    opex_terms: Mapping[str, Quantity]
+    unpriced: tuple[str, ...]
+
+
+@record
+class Roi:
+    """What the rack earns. value: USD/s before costs; net: after running cost; npv: USD; irr: 1/s; payback: s."""
+
+    value: Quantity
+    net: Quantity
+    npv: Quantity
+    irr: Quantity
+    payback: Quantity
+    discounted_payback: Quantity
+    value_terms: Mapping[str, Quantity]
+
+
+@record
+class Money:
+    """Cost of the rack, and its return when it earns anything."""
+
+    cost: Cost
+    roi: Roi | None
+
+
+def economics(
+    spec: Economics,
+    *,
+    purchases: Mapping[str, Quantity | None],
+    rents: Mapping[str, Quantity | None],
+    it_power: Quantity,
+    facility_power: Quantity,
+    tokens: Quantity | None = None,
+    requests: Quantity | None = None,
+    one_off: Mapping[str, Quantity] | None = None,
+    running: Mapping[str, Quantity] | None = None,
+    income: Mapping[str, Quantity] | None = None,
+) -> Money:
+    """Money of one rack.
+
+    purchases, rents: catalog price (USD) and rent (USD/s) of each whole pool, None where the catalog has none; those of
+    the price book and then of the spec replace them by name. it_power: W that space is rented for. facility_power:
+    average W. tokens, requests: token/s and request/s that the rack can deliver within its latency limit, None where
+    that has no meaning. one_off: further USD at the start without resale value (porting). running: further USD/s paid.
+    income: USD/s earned (value of latency, sharing).
+    """
+    bought = _priced(purchases, spec.prices.purchase) | dict(spec.price)
+    rented = _rented(spec, rents)
+    purchase = _sum("purchase", "USD", bought)
+    owning = _owning(spec, purchase, it_power, facility_power)
+    renting = {} if spec.rent_covers == "everything" else {name: owning[name] for name in ("energy", "space")}
+    capex = {"one-off": spec.one_off, **(one_off or {})}
+    opex = {"staff": spec.staff, "software": spec.software, **(running or {})}
+    if spec.acquisition == "purchase":
+        capex, opex = {**bought, **capex}, {**owning, **opex}
+        resale = resale_value(purchase=purchase, resale=_own(spec.resale, spec.prices.resale))
+        unpriced = tuple(name for name in purchases if name not in bought)
+    else:
+        opex = {**{f"rent of {name}": rent for name, rent in rented.items()}, **renting, **opex}
+        resale = constant(0.0, "USD", "resale", "given", note="rented hardware is not sold")
+        unpriced = () if "rack" in rented else tuple(name for name in rents if name not in rented)
+    spared = {name: cost for name, cost in owning.items() if name not in renting}
+    comparable = bool(rented) and bool(bought) and all(name in bought for name in purchases)
+    advantage = _lease_advantage(spec, purchase, spared, rented) if comparable else None
+    cost = _cost(spec, capex, opex, resale, tokens, requests, advantage, unpriced)
+    terms = _income(spec, tokens, requests, income or {})
+    return Money(cost, _roi(spec, cost, terms) if terms else None)
+
+
+def _own(own: Quantity | None, common: Quantity) -> Quantity:
+    return common if own is None else own
+
+
+def _rate(spec: Economics) -> Quantity:
+    return _own(spec.discount_rate, spec.prices.discount_rate)
+
+
+def _horizon(spec: Economics) -> Quantity:
+    return _own(spec.horizon, spec.prices.horizon)
+
+
+def _sum(name: str, unit: str, terms: Mapping[str, Quantity]) -> Quantity:
+    return renamed(total(**terms), name) if terms else constant(0.0, unit, name, "given", note="no terms")
+
+
+def _priced(catalog: Mapping[str, Quantity | None], book: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    """The price of every pool that has one, the price book's before the catalog's."""
+    found = {name: book.get(name, price) for name, price in catalog.items()}
+    return {name: price for name, price in found.items() if price is not None}
+
+
+def _rented(spec: Economics, rents: Mapping[str, Quantity | None]) -> dict[str, Quantity]:
+    """Rents by pool, or {"rack": ...} for the whole; empty when a pool has no rent and renting was not asked for."""
+    whole = _own(spec.rent, spec.prices.rent["rack"]) if "rack" in spec.prices.rent else spec.rent
+    if whole is not None:
+        return {"rack": whole}
+    found = _priced(rents, spec.prices.rent)
+    return found if spec.acquisition == "rent" or len(found) == len(rents) else {}
+
+
+def _owning(spec: Economics, purchase: Quantity, it_power: Quantity, facility_power: Quantity) -> dict[str, Quantity]:
+    """Running costs of an owner."""
+    book = spec.prices
+    return {
+        "energy": energy_cost(facility_power=facility_power, electricity=_own(spec.electricity, book.electricity)),
+        "space": space_cost(it_power=it_power, space=_own(spec.space, book.space)),
+        "maintenance": maintenance_cost(purchase=purchase, maintenance=_own(spec.maintenance, book.maintenance)),
+    }
+
+
+def _lease_advantage(
+    spec: Economics, purchase: Quantity, spared: Mapping[str, Quantity], rented: Mapping[str, Quantity]
+) -> Quantity:
+    """spared: running costs of an owner that the rent covers."""
+    return finance.lease_advantage(
+        capex=purchase,
+        resale_value=resale_value(purchase=purchase, resale=_own(spec.resale, spec.prices.resale)),
+        owner_cost=_sum("owner_cost", "USD/s", spared),
+        rent=_sum("rent", "USD/s", rented),
+        discount_rate=_rate(spec),
+        horizon=_horizon(spec),
+        tax_rate=spec.tax_rate,
+    )
+
+
+def _cost(
+    spec: Economics,
+    capex_terms: Mapping[str, Quantity],
+    opex_terms: Mapping[str, Quantity],
+    resale: Quantity,
+    tokens: Quantity | None,
+    requests: Quantity | None,
+    lease_advantage: Quantity | None,
+    unpriced: tuple[str, ...],
+) -> Cost:
+    capex, opex = _sum("capex", "USD", capex_terms), _sum("opex", "USD/s", opex_terms)
+    time = {"discount_rate": _rate(spec), "horizon": _horizon(spec)}
+    annualised = finance.annualised_cost(
+        capex=capex,
+        resale_value=resale,
+        opex=opex,
+        recovery=finance.capital_recovery_factor(**time),
+        sinking=finance.sinking_fund_factor(**time),
+    )
+    use = {"cost": annualised, "utilization": spec.utilization}
+    return Cost(
+        capex=capex,
+        opex=opex,
+        resale=resale,
+        tco=finance.present_cost(capex=capex, resale_value=resale, opex=opex, **time),
+        annualised=annualised,
+        per_hour=renamed(annualised, "per_hour"),
+        per_million_tokens=None if tokens is None else cost_per_token(tokens=tokens, **use),
+        per_million_requests=None if requests is None else cost_per_request(requests=requests, **use),
+        lease_advantage=lease_advantage,
+        capex_terms=capex_terms,
+        opex_terms=opex_terms,
+        unpriced=unpriced,
+    )
+
+
+def _income(
+    spec: Economics, tokens: Quantity | None, requests: Quantity | None, income: Mapping[str, Quantity]
+) -> dict[str, Quantity]:
+    """Everything that earns, by name."""
+    terms = dict(income)
+    if spec.token_price is not None and tokens is not None:
+        terms["tokens"] = token_revenue(price=spec.token_price, tokens=tokens, utilization=spec.utilization)
+    if spec.request_price is not None and requests is not None:
+        terms["requests"] = request_revenue(price=spec.request_price, requests=requests, utilization=spec.utilization)
+    if spec.other_income is not None:
+        terms["other"] = spec.other_income
+    return terms
+
+
+def _roi(spec: Economics, cost: Cost, terms: Mapping[str, Quantity]) -> Roi:
+    value = _sum("value", "USD/s", terms)
+    net = net_value(value=value, opex=cost.opex)
+    flows = {"outlay": cost.capex, "net_value": net}
+    return Roi(
+        value=value,
+        net=net,
+        npv=finance.npv(resale_value=cost.resale, discount_rate=_rate(spec), horizon=_horizon(spec), **flows),
+        irr=finance.irr(resale_value=cost.resale, horizon=_horizon(spec), **flows),
+        payback=finance.payback(**flows),
+        discounted_payback=finance.discounted_payback(discount_rate=_rate(spec), **flows),
+        value_terms=terms,
+    )

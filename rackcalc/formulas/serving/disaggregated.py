@@ -1,0 +1,94 @@
+"""Prompts on some GPUs, generation on others: the two pools feed each other, and the slower one sets the rate."""
+
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import REQUEST, Count, Ratio, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
+
+LITTLE = "J. D. C. Little, A Proof for the Queuing Formula L = lambda W, Operations Research 9 (1961) 383-387"
+
+
+@formula(cite="definition: those that do not prefill")
+def decoding_gpus(count: Count, prefill: Count) -> Count:
+    """GPUs that generate.
+
+    >>> decoding_gpus(count=16.0, prefill=4.0)
+    12.0
+    """
+    return count - prefill
+
+
+@formula(cite=LITTLE)
+def generation_rate(engines: Count, number: Count, tpot: SecondsPerToken, output: Tokens) -> RequestsPerSecond:
+    """Requests per second that `engines` finish, each with `number` under way.
+
+    >>> generation_rate(engines=2.0, number=50.0, tpot=0.02, output=500.0)
+    10.0
+    """
+    return xp.divide(engines * number * REQUEST, tpot * output)
+
+
+@formula(cite=LITTLE)
+def number_generating(rate: RequestsPerSecond, engines: Count, tpot: SecondsPerToken, output: Tokens) -> Count:
+    """Requests that generate in one engine, mean; at least one.
+
+    >>> number_generating(rate=10.0, engines=2.0, tpot=0.02, output=500.0)
+    50.0
+    """
+    return xp.maximum(xp.pure(rate * tpot * output / engines / REQUEST), 1.0)
+
+
+@formula(cite="P. Schweitzer, Approximate analysis of closed networks of queues (1979): one queue, the rest a delay")
+def prompts_at_engine(requests: Count, engines: Count, prefill: Seconds, elsewhere: Seconds) -> Count:
+    """Requests that wait or are prefilled at one engine, `requests` in flight in all; elsewhere: the rest of a cycle.
+
+    Sooner or later all of a large number are there: the engine has no pause, and the rate is 1 / prefill.
+
+    >>> round(prompts_at_engine(requests=2.0, engines=2.0, prefill=1.0, elsewhere=9.0), 9)
+    0.1
+    """
+    number = xp.divide(requests, engines)
+    others = xp.divide(xp.maximum(number - 1, 0 * number), number)
+    free = elsewhere + prefill - others * number * prefill
+    return xp.pure(
+        xp.divide(2 * number * prefill, free + xp.sqrt(free * free + 4 * others * number * prefill * prefill))
+    )
+
+
+@formula(cite=LITTLE)
+def rate_elsewhere(requests: Count, engines: Count, queued: Count, elsewhere: Seconds) -> RequestsPerSecond:
+    """Requests per second of all engines, from those that are not queued at one.
+
+    >>> rate_elsewhere(requests=2.0, engines=2.0, queued=0.1, elsewhere=9.0)
+    0.2
+    """
+    return xp.divide((requests - engines * queued) * REQUEST, elsewhere)
+
+
+@formula(cite=LITTLE)
+def cycle_time(requests: Count, rate: RequestsPerSecond) -> Seconds:
+    """Time of one request when so many are kept in flight.
+
+    >>> cycle_time(requests=100.0, rate=10.0)
+    10.0
+    """
+    return xp.divide(requests * REQUEST, rate)
+
+
+@formula(cite="definition: what generation leaves of a request's time")
+def before_generation(cycle: Seconds, tpot: SecondsPerToken, output: Tokens) -> Seconds:
+    """Time to first token.
+
+    >>> before_generation(cycle=10.0, tpot=0.018, output=500.0)
+    1.0
+    """
+    return cycle - tpot * output
+
+
+@formula(cite="definition: mean over the GPUs of both pools")
+def mean_of_pools(prefill: Ratio, share: Ratio, prefill_gpus: Count, decode: Ratio, decode_gpus: Count) -> Ratio:
+    """Power utilization of a GPU. share: of the time in which those that prefill have a prompt.
+
+    >>> round(mean_of_pools(prefill=0.8, share=0.5, prefill_gpus=4.0, decode=0.6, decode_gpus=12.0), 9)
+    0.55
+    """
+    return (prefill * share * prefill_gpus + decode * decode_gpus) / (prefill_gpus + decode_gpus)

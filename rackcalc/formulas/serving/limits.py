@@ -1,0 +1,85 @@
+"""The load a serving engine can carry within limits on its times, when requests come at random."""
+
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import TOKEN, Count, Ratio, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
+
+POISSON = "definition: requests in service where none waits are a Poisson number, whatever their lengths (Erlang)"
+INSPECTION = "D. R. Cox, Renewal Theory (1962), section 5.4: who is met in service is long in proportion to his length"
+
+
+@formula(cite=INSPECTION)
+def lived_context(prompt: Tokens, output: Tokens, spread: Ratio) -> Tokens:
+    """Mean tokens of a sequence that is being generated: its prompt and half of its answer.
+
+    spread: mean square of the answers' lengths over the square of their mean; 1 where all are equal.
+
+    >>> lived_context(prompt=100.0, output=200.0, spread=1.5)
+    250.0
+    """
+    return prompt + spread * output / 2
+
+
+@formula(cite=INSPECTION)
+def lived_share(spread: Ratio) -> Ratio:
+    """Tokens a sequence being generated has of its answer, over the mean length of all answers.
+
+    >>> lived_share(spread=1.5)
+    0.75
+    """
+    return spread / 2
+
+
+@formula(cite="definition")
+def of_limits(ttft: Seconds, most_ttft: Seconds, tpot: SecondsPerToken, most_tpot: SecondsPerToken) -> Ratio:
+    """Times over their limits, the larger of both.
+
+    >>> of_limits(ttft=1.0, most_ttft=2.0, tpot=0.03, most_tpot=0.04)
+    0.75
+    """
+    return xp.maximum(xp.pure(ttft / most_ttft), xp.pure(tpot / most_tpot))
+
+
+@formula(cite="definition: times as a line over the requests in flight, through two of its points")
+def at_limit(alone: Ratio, loaded: Ratio, at: Count, most: Count) -> Count:
+    """Requests in flight that bring the times to their limits; between 1 and `most`.
+
+    alone, loaded: share of the limits with one request in flight, and with `at`.
+
+    >>> at_limit(alone=0.25, loaded=0.5, at=11.0, most=100.0)
+    31.0
+    """
+    slope = xp.divide(loaded - alone, at - 1)
+    rising = slope > 0
+    number = 1 + xp.divide(1 - alone, xp.where(rising, slope, 1.0))
+    return xp.clip(xp.where(rising, number, most), 1.0, most)
+
+
+@formula(cite=POISSON)
+def usual_number(peak: Count, z: Ratio) -> Count:
+    """Mean number of requests in service whose quantile is `peak`. z: normal quantile.
+
+    >>> usual_number(peak=120.0, z=2.0)
+    100.0
+    """
+    return (xp.sqrt(peak + z * z / 4) - z / 2) ** 2
+
+
+@formula(cite="definition: an engine that is never quite full")
+def kept_rate(rate: RequestsPerSecond, spare: Ratio) -> RequestsPerSecond:
+    """Request rate of an engine that keeps a share of its capacity free.
+
+    >>> kept_rate(rate=100.0, spare=0.25)
+    75.0
+    """
+    return rate * (1 - spare)
+
+
+@formula(cite="definition: a step yields one token of each sequence")
+def one_step(tpot: SecondsPerToken) -> Seconds:
+    """Time of a step from the time per token.
+
+    >>> one_step(tpot=0.02)
+    0.02
+    """
+    return tpot * TOKEN

@@ -1,0 +1,436 @@
+"""From passes to service: replicas, generation, capacity, what a busy chip means for its pool."""
+
+from rackcalc.formulas.queues.mdc_curves import within_of
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import (
+    REQUEST,
+    SECOND,
+    TOKEN,
+    Bytes,
+    Count,
+    Ratio,
+    RequestsPerSecond,
+    Seconds,
+    SecondsPerToken,
+    Tokens,
+    TokensPerSecond,
+    UsDollars,
+    UsDollarsPerSecond,
+    Watts,
+)
+
+
+@formula(cite="definition: whole groups of tensor-parallel GPUs")
+def replicas(count: Count, tensor_parallel: Count) -> Count:
+    """Copies of the model that a pool of GPUs can run side by side; a remainder stays idle.
+
+    >>> replicas(count=8.0, tensor_parallel=4.0)
+    2.0
+    """
+    return xp.floor(count / tensor_parallel)
+
+
+@formula(cite="definition: one request is one sequence")
+def slots(replicas: Count, batch: Count) -> Count:
+    """Requests that can be in service at once.
+
+    >>> slots(replicas=2.0, batch=32.0)
+    64.0
+    """
+    return replicas * batch
+
+
+@formula(cite="definition: the first token, then the others one by one")
+def generation_time(ttft: Seconds, tpot: SecondsPerToken, output: Tokens) -> Seconds:
+    """End-to-end time of one request that generates `output` tokens.
+
+    >>> round(generation_time(ttft=0.5, tpot=0.02, output=101.0), 9)
+    2.5
+    """
+    return ttft + tpot * (output - TOKEN)
+
+
+@formula(cite="definition: a step makes one token per sequence")
+def step_per_token(step: Seconds) -> SecondsPerToken:
+    """Time per output token of one sequence when every step makes one.
+
+    >>> step_per_token(step=0.02)
+    0.02
+    """
+    return step / TOKEN
+
+
+@formula(cite="A. Agrawal et al., Sarathi-Serve, arXiv:2403.02310, section 3: prefills stall decodes on the same GPUs")
+def prefill_interference(prefill: Seconds, batch: Count, output: Tokens) -> SecondsPerToken:
+    """Added to every output token in a steady batch: while one request decodes, each other one is prefilled once.
+
+    prefill: work of one prompt; what a layer costs in any case is in the step that the prompt shares.
+
+    >>> round(prefill_interference(prefill=0.1, batch=33.0, output=320.0), 9)
+    0.01
+    """
+    return xp.maximum(batch - 1, 0 * batch) * prefill / output
+
+
+@formula(cite="derivation: closed loop of two stages; the running step, and the prompts that came at the same moment")
+def prompt_wait(tpot: SecondsPerToken, prefill: Seconds, batch: Count, output: Tokens, burst: Ratio) -> Seconds:
+    """Mean wait of a prompt in an engine that holds `batch` requests: the running step, and other prompts before it.
+
+    Of the others, the share prefill / (output * tpot + prefill) is in the line for prefill; a share `burst` came at the
+    same moment, half of it goes first. Alone (batch 1) it waits for nothing.
+
+    >>> round(prompt_wait(tpot=0.02, prefill=0.05, batch=33.0, output=100.0, burst=0.2), 4)
+    0.219
+    """
+    others = xp.maximum(batch - 1, 0 * batch)
+    line = xp.pure(xp.divide(prefill, output * tpot + prefill)) + burst / 2
+    return xp.minimum(others, 1.0) * tpot * TOKEN + others * line * prefill
+
+
+@formula(cite="definition: copies of the model share the load evenly")
+def rate_per_copy(arrival_rate: RequestsPerSecond, copies: Count) -> RequestsPerSecond:
+    """Requests per second of one of several copies of the model.
+
+    >>> rate_per_copy(arrival_rate=18.0, copies=9.0)
+    2.0
+    """
+    return xp.divide(arrival_rate, copies)
+
+
+@formula(cite="definition: mean over the time of a decode step and of the prefills between two steps")
+def serving_utilization(
+    step: Ratio,
+    step_time: Seconds,
+    prefill: Ratio,
+    prefill_time: Seconds,
+    prefill_work: Seconds,
+    batch: Count,
+    output: Tokens,
+) -> Ratio:
+    """Mean utilization of a GPU that serves a full batch, from that of a step and of a prefill that ran alone.
+
+    prefill_work: the part of prefill_time that the other sequences wait for.
+
+    >>> round(serving_utilization(
+    ...     step=0.1, step_time=0.01, prefill=0.5, prefill_time=0.1, prefill_work=0.08, batch=32.0, output=320.0
+    ... ), 4)
+    0.3333
+    """
+    prefills = batch * TOKEN / output
+    return xp.pure(xp.divide(step * step_time + prefills * prefill * prefill_time, step_time + prefills * prefill_work))
+
+
+@formula(cite="definition: work of several users over those that do it")
+def shared_time(time: Seconds, users: Count, servers: Count) -> Seconds:
+    """Time that `servers` alike need for one piece of work of each user.
+
+    >>> shared_time(time=1e-3, users=9.0, servers=18.0)
+    0.0005
+    """
+    return xp.divide(time * users, servers)
+
+
+@formula(cite="definition: a difference")
+def left_over(whole: Seconds, part: Seconds) -> Seconds:
+    """What a part leaves of the whole; a part is never more, but for rounding.
+
+    >>> left_over(whole=5.0, part=3.0)
+    2.0
+    """
+    return xp.maximum(whole - part, 0 * whole)
+
+
+@formula(cite="definition: servers over the time each is held")
+def capacity(servers: Count, batch: Count, time: Seconds) -> RequestsPerSecond:
+    """Requests per second of the saturated rack. time: between two batches of one server.
+
+    >>> capacity(servers=8.0, batch=4.0, time=0.016)
+    2000.0
+    """
+    return xp.divide(servers * batch * REQUEST, time)
+
+
+@formula(cite="definition: batches arrive whole")
+def batch_rate(arrival_rate: RequestsPerSecond, batch: Count) -> RequestsPerSecond:
+    """Rate at which batches arrive when clients send `batch` sequences at a time.
+
+    >>> batch_rate(arrival_rate=800.0, batch=8.0)
+    100.0
+    """
+    return arrival_rate / batch
+
+
+@formula(cite="definition")
+def tokens_per_second(requests: RequestsPerSecond, tokens: Tokens) -> TokensPerSecond:
+    """Token rate of a request rate. tokens: counted per request.
+
+    >>> tokens_per_second(requests=2.0, tokens=512.0)
+    1024.0
+    """
+    return requests * tokens / REQUEST
+
+
+@formula(cite="definition: time in use over time there")
+def busy_share(time: Seconds, cycle: Seconds, servers: Count) -> Ratio:
+    """Share of the time that each of `servers` alike works when the rack is saturated, one batch per cycle.
+
+    >>> busy_share(time=1e-3, cycle=2e-3, servers=1.0)
+    0.5
+    """
+    return xp.minimum(xp.pure(xp.divide(time, cycle * servers)), 1.0)
+
+
+@formula(cite="assumption: each slot is held independently of the others")
+def share_in_use(utilization: Ratio, slots: Count) -> Ratio:
+    """Share of time in which chips that serve up to `slots` requests together hold at least one.
+
+    >>> share_in_use(utilization=0.5, slots=2.0)
+    0.75
+    """
+    return 1 - xp.power(1 - xp.minimum(utilization, 1.0), slots)
+
+
+@formula(cite="definition: busy only while requests are served")
+def chip_utilization(utilization: Ratio, busy: Ratio, activity: Ratio) -> Ratio:
+    """Power utilization of a chip, mean over time. activity: of a busy chip, 0 idle to 1 TDP.
+
+    >>> round(chip_utilization(utilization=0.5, busy=0.8, activity=0.7), 9)
+    0.28
+    """
+    return xp.minimum(utilization * busy, 1.0) * activity
+
+
+@formula(cite="assumption: every kernel stretches with the clock, memory-bound ones included")
+def throttled_time(time: Seconds, clock: Ratio) -> Seconds:
+    """Time of a pass at a reduced clock (share of full clock): an upper bound.
+
+    >>> throttled_time(time=0.9e-3, clock=0.9)
+    0.001
+    """
+    return xp.divide(time, clock)
+
+
+@formula(cite="G. J. Franx, Operations Research Letters 29 (2001) 221-229: M/D/c sojourn quantile, solved for the rate")
+def rate_within_limit(
+    limit: Seconds, service_time: Seconds, servers: Count, passage_time: Seconds, probability: Ratio
+) -> RequestsPerSecond:
+    """Largest arrival rate at which the given share of requests stays within the limit; 0 when none does.
+
+    >>> round(rate_within_limit(limit=11.3559, service_time=1.0, servers=1.0, passage_time=1.0, probability=0.99), 4)
+    0.8
+    """
+    room = xp.pure(xp.divide(limit - passage_time, service_time))
+    works = xp.logical_and(xp.isfinite(xp.pure(service_time / SECOND)), room > 0)
+    load = within_of(xp.pure(probability), xp.pure(servers), xp.where(works, room, 0.0))
+    return xp.where(works, load * servers * REQUEST / service_time, 0.0 * REQUEST / SECOND)
+
+
+@formula(cite="definition: what is seen of a pass whose launches run beside it is the longer side")
+def device_time_seen(time: Seconds, device_time: Seconds, host_time: Seconds) -> Seconds:
+    """A part of the device time; 0 where the launches take longer than the whole of it.
+
+    >>> device_time_seen(time=1.0, device_time=3.0, host_time=2.0)
+    1.0
+    """
+    return xp.where(host_time > device_time, 0.0 * SECOND, time)
+
+
+@formula(cite="definition: what is seen of a pass whose launches run beside it is the longer side")
+def launches_seen(device_time: Seconds, host_time: Seconds) -> Seconds:
+    """The launches of a pass; 0 where the device takes longer.
+
+    >>> launches_seen(device_time=1.0, host_time=2.0)
+    2.0
+    """
+    return xp.where(host_time > device_time, host_time, 0.0 * SECOND)
+
+
+@formula(cite="assumption: the slowest case, every request meets a whole slice of other work")
+def limit_beside(limit: Seconds, slice: Seconds) -> Seconds:
+    """What a latency limit leaves for the requests' own queue beside other work.
+
+    >>> limit_beside(limit=5.0, slice=2.0)
+    3.0
+    """
+    return limit - slice
+
+
+@formula(cite="definition: bytes of the layers a pool holds")
+def layers_weights(attention: Bytes, feed_forward: Bytes, layers: Count) -> Bytes:
+    """Weights of so many dense layers.
+
+    >>> layers_weights(attention=8.4e6, feed_forward=16.8e6, layers=24.0)
+    604800000.0
+    """
+    return (attention + feed_forward) * layers
+
+
+@formula(cite="definition: the layers that are not elsewhere")
+def remaining_layers(layers: Count, elsewhere: Count) -> Count:
+    """Layers left for the other pool.
+
+    >>> remaining_layers(layers=24.0, elsewhere=4.0)
+    20.0
+    """
+    return layers - elsewhere
+
+
+@formula(cite="definition: KV cache of all sequences in flight")
+def cache_of_batch(kv_cache: Bytes, batch: Count) -> Bytes:
+    """KV cache of `batch` sequences.
+
+    >>> cache_of_batch(kv_cache=1.34e9, batch=4.0)
+    5360000000.0
+    """
+    return kv_cache * batch
+
+
+@formula(cite="definition: prompt, and on average half of the answer")
+def mean_context(prompt: Tokens, output: Tokens) -> Tokens:
+    """Tokens a sequence holds while it generates, mean over the steps.
+
+    >>> mean_context(prompt=1024.0, output=512.0)
+    1280.0
+    """
+    return prompt + output / 2
+
+
+@formula(cite="definition: prompt and the whole answer")
+def longest_context(prompt: Tokens, output: Tokens) -> Tokens:
+    """Tokens a sequence holds at its end.
+
+    >>> longest_context(prompt=1024.0, output=512.0)
+    1536.0
+    """
+    return prompt + output
+
+
+@formula(cite="definition: whole products")
+def systems_needed(count: Count, per_system: Count) -> Count:
+    """Servers or racks that hold so many accelerators.
+
+    >>> systems_needed(count=12.0, per_system=8.0)
+    2.0
+    """
+    return xp.ceil(count / per_system)
+
+
+@formula(cite="definition: a price for each")
+def price_of(price: UsDollars, count: Count) -> UsDollars:
+    """Price of several.
+
+    >>> price_of(price=40000.0, count=8.0)
+    320000.0
+    """
+    return price * count
+
+
+@formula(cite="assumption: a partly filled system draws its host power in full")
+def power_of(power: Watts, count: Count) -> Watts:
+    """Power of several.
+
+    >>> power_of(power=4000.0, count=2.0)
+    8000.0
+    """
+    return power * count
+
+
+@formula(cite="fit to the wall power of MLPerf Inference power runs, hosts of 3 to 8 GPUs")
+def fitted_host_power(servers: Count, per_server: Watts, chips: Count, tdp: Watts, board_share: Ratio) -> Watts:
+    """Power of everything but the chips: a two-socket server, and switches and conversion in proportion to the chips.
+
+    >>> fitted_host_power(servers=1.0, per_server=595.0, chips=8.0, tdp=700.0, board_share=0.194)
+    1681.4
+    """
+    return servers * per_server + chips * tdp * board_share
+
+
+@formula(cite="definition: several requests in turn")
+def filled(share: Ratio, requests: Count) -> Ratio:
+    """Share of time that `requests` in flight keep a pool busy when one of them needs `share` of it; at most all.
+
+    >>> filled(share=0.125, requests=4.0)
+    0.5
+    """
+    return xp.minimum(share * requests, 1.0)
+
+
+@formula(cite="definition: equal parts, at least one sequence each")
+def microbatch(batch: Count, microbatches: Count) -> Count:
+    """Sequences in one microbatch.
+
+    >>> microbatch(batch=64.0, microbatches=2.0)
+    32.0
+    """
+    return xp.maximum(xp.ceil(batch / microbatches), 1.0)
+
+
+@formula(cite="Y. Leviathan et al., Fast Inference from Transformers via Speculative Decoding, arXiv:2211.17192")
+def verified_rows(batch: Count, drafted: Count) -> Count:
+    """Tokens that one verification pass computes: the drafted ones and one more per sequence.
+
+    >>> verified_rows(batch=8.0, drafted=4.0)
+    40.0
+    """
+    return batch * (drafted + 1)
+
+
+@formula(cite="assumption: every kernel stretches with the clock, memory-bound ones included")
+def throttled_tpot(tpot: SecondsPerToken, clock: Ratio) -> SecondsPerToken:
+    """Time per output token at a reduced clock (share of full clock): an upper bound.
+
+    >>> throttled_tpot(tpot=0.02, clock=0.5)
+    0.04
+    """
+    return xp.divide(tpot, clock)
+
+
+@formula(cite="A. K. Parekh, R. G. Gallager, IEEE/ACM Trans. Networking 1 (1993) 344-357: guaranteed share")
+def slowed_tpot(tpot: SecondsPerToken, share: Ratio) -> SecondsPerToken:
+    """Time per output token on a server of which other work keeps `share`.
+
+    >>> slowed_tpot(tpot=0.03, share=0.25)
+    0.04
+    """
+    return xp.divide(tpot, 1 - share)
+
+
+@formula(cite="definition: sequences arrive in batches")
+def sequence_rate(batches: RequestsPerSecond, batch: Count) -> RequestsPerSecond:
+    """Sequences per second of a rate of batches.
+
+    >>> sequence_rate(batches=100.0, batch=8.0)
+    800.0
+    """
+    return batches * batch
+
+
+@formula(cite="definition")
+def sustained_rate(capacity: RequestsPerSecond, utilization: Ratio) -> RequestsPerSecond:
+    """Rate at which the capacity is used at a planned utilization.
+
+    >>> sustained_rate(capacity=800.0, utilization=0.5)
+    400.0
+    """
+    return capacity * utilization
+
+
+@formula(cite="definition: a rent for each")
+def rent_of(rent: UsDollarsPerSecond, count: Count) -> UsDollarsPerSecond:
+    """Rent of several.
+
+    >>> rent_of(rent=0.5, count=8.0)
+    4.0
+    """
+    return rent * count
+
+
+@formula(cite="definition: a share of the price on top")
+def premium(price: UsDollars, premium: Ratio) -> UsDollars:
+    """What the way of cooling adds to the purchase.
+
+    >>> premium(price=500000.0, premium=0.125)
+    62500.0
+    """
+    return price * premium

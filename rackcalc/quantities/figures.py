@@ -1,0 +1,63 @@
+"""Walking a result: dotted paths to the Quantities in nested records and dicts. Every output is such a walk."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from rackcalc.quantities.problems import InputError, Problem, failure
+from rackcalc.quantities.quantity import Quantity
+
+
+def figures(result: Any, path: str = "") -> Iterator[tuple[str, Quantity]]:
+    """Every Quantity of a result with its dotted path, in order of definition."""
+    if isinstance(result, Quantity):
+        yield path, result
+    elif is_dataclass(result) and not isinstance(result, type):
+        for item in fields(result):
+            yield from figures(getattr(result, item.name), f"{path}.{item.name}" if path else item.name)
+    elif isinstance(result, Mapping):
+        for name, value in result.items():
+            yield from figures(value, f"{path}.{name}" if path else str(name))
+
+
+def figure(result: Any, path: str) -> Quantity:
+    """The Quantity at a dotted path. InputError naming near misses when there is none."""
+    known = dict(figures(result))
+    if path in known:
+        return known[path]
+    below = [name for name in known if name.startswith(path + ".")]
+    if below:
+        raise failure(f"is a group; choose one of {', '.join(below[:12])}", path=path)
+    from rackcalc.quantities.problems import suggest
+
+    near = suggest(path, known)
+    raise failure(f"no such figure{near or '; `rackcalc estimate RACK --json` lists them all'}", path=path)
+
+
+def selected(result: Any, paths: Sequence[str]) -> dict[str, Quantity]:
+    """The figures at the paths, or all without any. InputError naming every path that is none."""
+    if not paths:
+        return dict(figures(result))
+    found: dict[str, Quantity] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        try:
+            found[path] = figure(result, path)
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return found
+
+
+def nested(result: Any) -> Any:
+    """The result as nested dicts with Quantities as leaves; empty groups are left out."""
+    if isinstance(result, Quantity | str | bool):
+        return result
+    if is_dataclass(result) and not isinstance(result, type):
+        items = {item.name: nested(getattr(result, item.name)) for item in fields(result)}
+    elif isinstance(result, Mapping):
+        items = {str(name): nested(value) for name, value in result.items()}
+    else:
+        return None
+    return {name: value for name, value in items.items() if value is not None and value != {}}

@@ -1,0 +1,58 @@
+"""Problems with the user's input: all of them at once, each with its place and its mend."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing wrong with the input. line and column are 1-based, 0 when there is no place (an option)."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: " if self.file else ""
+        return printable(place + self.text)
+
+    @property
+    def text(self) -> str:
+        """The path and what is wrong with it."""
+        return f"{shortened(self.path)}: {self.message}" if self.path else self.message
+
+
+def printable(text: str) -> str:
+    """Text on one line that cannot steer a terminal: control characters as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Text that is quoted in a message, cut where nobody would read on."""
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+class InputError(Exception):
+    """The input cannot be used. problems: every reason, in the order of the file."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(sorted(set(problems)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def failure(message: str, file: str = "", line: int = 0, column: int = 0, path: str = "") -> InputError:
+    """An InputError with a single problem."""
+    return InputError([Problem(file, line, column, path, message)])
+
+
+def suggest(word: str, words: Iterable[str]) -> str:
+    """'; did you mean ...?' for a near miss, else the list of words when it is short."""
+    import difflib
+
+    words = list(words)
+    close = difflib.get_close_matches(word, words, 1, 0.6)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; known: {', '.join(words)}" if 0 < len(words) <= 30 else ""

@@ -1,0 +1,182 @@
+"""Quantity, Source and @formula: numbers that know where they come from.
+
+A formula called with Quantities returns a Quantity that remembers the formula and its inputs; called with
+plain floats or arrays it is an ordinary function. Quantities have no arithmetic of their own, so no number
+can appear in a result without a named, cited formula behind it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn, overload
+
+# Strongest first: the weakest kind among a number's leaves is the kind of the number.
+KINDS = ("given", "measured", "datasheet", "published", "press", "estimate", "assumed", "hypothetical")
+RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a leaf value was read.
+
+    kind: one of KINDS. reference: id in catalog/sources.yaml, or "" for a value from the user's own file.
+    file, line, column: the place of the value itself (1-based; line 0 when it came from a default). path: the same
+    place by dotted path within the file, which comments and another order of lines do not move.
+    """
+
+    kind: str
+    reference: str = ""
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    note: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True, eq=False)
+class Quantity:
+    """A value in canonical units, with its provenance.
+
+    value: float, or a numpy array in a sweep. unit: canonical unit text ("s", "B/s", "USD/token", ...).
+    name: what a leaf is called in its file. formula and inputs: how a computed value was made.
+    source, low, high: for a leaf, where it was read and the range it is known to lie in.
+    absolute: a leaf in K that is a point on the temperature scale, not a difference.
+    weakest: its kind, by its place in KINDS.
+    exact: a count or definition: without doubt even when assumed, unless it has a range.
+    """
+
+    value: Any
+    unit: str
+    name: str = ""
+    formula: "Formula | None" = None
+    inputs: Mapping[str, "Quantity"] = field(default_factory=dict, repr=False)  # a graph, exponential as text
+    source: Source | None = None
+    low: float | None = None
+    high: float | None = None
+    absolute: bool = False
+    weakest: int = -1
+    exact: bool = False
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a Quantity has no truth value; compare .value, or use xp.where inside a formula")
+
+    @property
+    def leaves(self) -> Iterator["Quantity"]:
+        """Every distinct leaf this value rests on, depth first."""
+        seen: set[int] = set()
+        stack = [self]
+        while stack:
+            quantity = stack.pop()
+            if id(quantity) in seen:
+                continue
+            seen.add(id(quantity))
+            if quantity.formula is None:
+                yield quantity
+            stack.extend(reversed(list(quantity.inputs.values())))
+
+    @property
+    def kind(self) -> str:
+        """The weakest kind among the leaves (KINDS, strongest first)."""
+        return KINDS[self.weakest]
+
+    def __post_init__(self) -> None:
+        if self.source is not None:  # a leaf; a formula has found the weakest among its inputs already
+            object.__setattr__(self, "weakest", RANKS[self.source.kind])
+        elif self.weakest < 0:
+            object.__setattr__(self, "weakest", 0)
+
+
+def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
+    """A leaf written in code that is exact: structure, a definition, a constant of nature."""
+    return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
+
+
+FORMULAS: dict[str, "Formula"] = {}
+
+
+class Formula:
+    """A pure function with units in its signature and its source beside it. Made by @formula."""
+
+    def __init__(self, function: Callable[..., Any], cite: str, error: float = 0.0) -> None:
+        self.function = function
+        self.cite = cite
+        self.error = error
+        self.name: str = function.__name__
+        # Where a reader finds it: "links.transfer.transfer_time" is in rackcalc/formulas/links/transfer.py.
+        self.label: str = f"{function.__module__.removeprefix('rackcalc.formulas.')}.{function.__name__}"
+        self.__doc__ = function.__doc__
+        self.__name__ = function.__name__
+        self.__module__ = function.__module__
+        self.__wrapped__ = function  # doctest and inspect find the body through this
+        code = function.__code__
+        self.parameters: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        self.variadic = bool(code.co_flags & 0x08)
+        self.positional = not self.variadic and code.co_kwonlyargcount == 0
+        self.units = {
+            name: getattr(annotation, "__metadata__", ("",))[0] for name, annotation in function.__annotations__.items()
+        }
+        self.unit: str = self.units.pop("return", "")
+        # a rise or margin in K, against a point on the temperature scale
+        self.difference = "difference" in getattr(function.__annotations__.get("return"), "__metadata__", ())
+        FORMULAS[self.label] = self
+
+    def __repr__(self) -> str:
+        return f"<formula {self.label}>"
+
+    @overload
+    def __call__(self, **inputs: Quantity) -> Quantity: ...
+
+    @overload
+    def __call__(self, *args: float, **inputs: float) -> float: ...
+
+    def __call__(self, *args: Any, **inputs: Any) -> Any:
+        if args:
+            inputs = dict(zip(self.parameters, args, strict=False)) | inputs
+        values = {}
+        rank = -1
+        bare = ""
+        for name, value in inputs.items():
+            if isinstance(value, Quantity):
+                values[name] = value.value
+                if value.weakest > rank:  # noqa: PLR1730 - max() takes longer, and every number comes by
+                    rank = value.weakest
+            else:
+                values[name] = value
+                bare = name
+        if rank < 0:
+            return self.function(**values)
+        if bare:
+            raise TypeError(f"{self.name}({bare}=...): a bare number among Quantities has no source")
+        units = self.units
+        for name, value in inputs.items():
+            wanted = units.get(name)
+            if wanted and wanted not in (value.unit, SAME):
+                raise TypeError(f"{self.name}({name}=...): expected {wanted}, got {value.unit} ({value.name})")
+        unit = self.unit
+        if unit == SAME:
+            unit = next(iter(inputs.values())).unit
+        result = NEW(Quantity)  # as Quantity(...), at a third of its time: what is not named has its default
+        result.__dict__.update(
+            value=self.function(**values), unit=unit, name=self.name, formula=self, inputs=inputs, weakest=rank
+        )
+        return result
+
+
+NEW = object.__new__
+SAME = "same"  # the unit of a result or of variadic terms that is whatever the first input has
+
+
+def formula(cite: str, error: float = 0.0) -> Callable[[Callable[..., Any]], Formula]:
+    """Register a pure function as a formula. cite: the source, or "assumption: ..." for our own.
+
+    error: mean absolute relative error of the form against measurements, where they tell it (see interval.py).
+
+    Parameters and result carry units through the aliases in rackcalc.units; `**terms` makes a variadic formula.
+    """
+    if not cite:
+        raise ValueError("a formula needs a source")
+    return lambda function: Formula(function, cite, error)
+
+
+def renamed(quantity: Quantity, name: str) -> Quantity:
+    """The same quantity under another name."""
+    return replace(quantity, name=name)

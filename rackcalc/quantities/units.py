@@ -1,0 +1,346 @@
+"""Units: the names formulas use, parsing and showing. The only module that imports pint, and only on a miss.
+
+Values are floats in canonical units everywhere inside: s, B, B/s, FLOP, FLOP/s, token, request, W, J, K, USD, m, kg,
+Pa, 1 and their quotients. A dimension has one canonical text (DIMENSIONS), so comparing texts compares dimensions.
+"""
+
+import math
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+# Factors of one canonical unit. A formula that turns a count into FLOP, or a length in tokens into a count, says so
+# with one of these; the dimensional test replaces them by pint units and so checks every body.
+SECOND = 1.0
+BYTE = 1.0
+FLOP = 1.0
+TOKEN = 1.0
+REQUEST = 1.0
+WATT = 1.0
+KELVIN = 1.0
+METRE = 1.0
+PASCAL = 1.0
+USD = 1.0
+DECIBEL = 1.0
+
+Ratio = Annotated[float, "1"]  # shares, efficiencies, utilization
+Count = Annotated[float, "1"]  # chips, layers, matrix dimensions
+Seconds = Annotated[float, "s"]
+Hertz = Annotated[float, "1/s"]
+PerSecond = Annotated[float, "1/s"]
+PerSecondSquared = Annotated[float, "1/s^2"]  # a yearly return per time saved
+Bytes = Annotated[float, "B"]
+BytesPerSecond = Annotated[float, "B/s"]
+BytesPerToken = Annotated[float, "B/token"]
+Flop = Annotated[float, "FLOP"]
+FlopPerSecond = Annotated[float, "FLOP/s"]
+FlopPerToken = Annotated[float, "FLOP/token"]
+FlopPerByte = Annotated[float, "FLOP/B"]
+FlopPerJoule = Annotated[float, "FLOP/J"]
+Tokens = Annotated[float, "token"]
+TokensPerSecond = Annotated[float, "token/s"]
+SecondsPerToken = Annotated[float, "s/token"]
+Requests = Annotated[float, "request"]
+RequestsPerSecond = Annotated[float, "request/s"]
+TokensPerRequest = Annotated[float, "token/request"]
+Watts = Annotated[float, "W"]
+Joules = Annotated[float, "J"]
+JoulesPerByte = Annotated[float, "J/B"]
+JoulesPerToken = Annotated[float, "J/token"]
+JoulesPerRequest = Annotated[float, "J/request"]
+Kelvin = Annotated[float, "K"]  # absolute temperatures; shown in degC
+KelvinDifference = Annotated[float, "K", "difference"]  # rises and margins
+PerKelvin = Annotated[float, "1/K"]
+KelvinPerWatt = Annotated[float, "K/W"]
+WattsPerKelvin = Annotated[float, "W/K"]
+Metres = Annotated[float, "m"]
+CubicMetresPerSecond = Annotated[float, "m^3/s"]
+KilogramsPerCubicMetre = Annotated[float, "kg/m^3"]
+KilogramsPerSecond = Annotated[float, "kg/s"]
+JoulesPerKilogramKelvin = Annotated[float, "J/kg/K"]
+Pascals = Annotated[float, "Pa"]
+Decibels = Annotated[float, "dB"]
+UsDollars = Annotated[float, "USD"]
+UsDollarsPerSecond = Annotated[float, "USD/s"]
+UsDollarsPerJoule = Annotated[float, "USD/J"]
+UsDollarsPerToken = Annotated[float, "USD/token"]
+UsDollarsPerRequest = Annotated[float, "USD/request"]
+UsDollarsPerWatt = Annotated[float, "USD/W"]
+UsDollarsPerWattSecond = Annotated[float, "USD/J"]  # rent per kW and month: the dimension of an energy price
+Same = Annotated[float, "same"]  # the unit of the first input (sums, extremes)
+
+
+class UnitError(ValueError):
+    """A text that is not a number with a fitting unit. str() says what was expected."""
+
+
+# canonical unit -> what a person calls it, and an example for error messages
+DIMENSIONS: dict[str, tuple[str, str]] = {
+    "1": ("a number without unit", "0.8"),
+    "s": ("a time", "1.5 ms"),
+    "1/s": ("a rate or frequency", "10 percent/year"),
+    "1/s^2": ("a relative rate per time saved", "0.7 percent/ms/year"),
+    "B": ("an amount of memory", "180 GB"),
+    "B/s": ("a bandwidth", "900 GB/s"),
+    "B/token": ("bytes per token", "320 KiB/token"),
+    "FLOP": ("an amount of arithmetic", "80 GFLOP"),
+    "FLOP/s": ("an arithmetic rate", "2250 TFLOP/s"),
+    "FLOP/token": ("arithmetic per token", "140 GFLOP/token"),
+    "FLOP/B": ("arithmetic per byte", "300 FLOP/B"),
+    "FLOP/J": ("arithmetic per energy", "0.7 TFLOP/J"),
+    "token": ("a length in tokens", "128 token"),
+    "token/s": ("a token rate", "5000 token/s"),
+    "s/token": ("a time per token", "20 ms/token"),
+    "request": ("a number of requests", "64 request"),
+    "request/s": ("a request rate", "200 request/s"),
+    "s/request": ("a time per request", "2 ms/request"),
+    "token/request": ("tokens per request", "512 token/request"),
+    "W": ("a power", "1000 W"),
+    "J": ("an energy", "1 kWh"),
+    "J/B": ("energy per byte", "95 pJ/B"),
+    "J/token": ("energy per token", "0.5 J/token"),
+    "J/request": ("energy per request", "3 J/request"),
+    "K": ("a temperature", "27 degC"),
+    "1/K": ("a relative change per kelvin", "1.4 percent/K"),
+    "K/W": ("a thermal resistance", "0.05 K/W"),
+    "W/K": ("a heat conductance", "1200 W/K"),
+    "m": ("a length", "300 m"),
+    "m^2": ("an area", "2 m^2"),
+    "m^3/s": ("a volume flow", "1600 CFM"),
+    "m^3/s/W": ("a volume flow per power", "120 CFM/kW"),
+    "kg/m^3": ("a density", "1.18 kg/m^3"),
+    "kg/s": ("a mass flow", "2 kg/s"),
+    "J/kg/K": ("a heat capacity", "1006 J/kg/K"),
+    "Pa": ("a pressure", "500 Pa"),
+    "dB": ("a level", "20 dB"),
+    "dB/K": ("a level per kelvin", "0.02 dB/K"),
+    "USD": ("an amount of money", "30000 USD"),
+    "USD/s": ("money per time", "6.03 USD/hour"),
+    "USD/J": ("an energy price", "0.10 USD/kWh"),
+    "USD/W": ("a price per power", "300 USD/kW"),
+    "USD/token": ("a price per token", "0.60 USD/Mtoken"),
+    "USD/request": ("a price per request", "20 USD/Mrequest"),
+}
+
+# Everyday spellings worth a table row each; anything else still works, through pint, some 300 ms later.
+_PREFIXED = {
+    "B": ("", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti"),
+    "b": ("k", "M", "G", "T"),
+    "s": ("", "m", "u", "µ", "n", "p"),
+    "W": ("", "m", "k", "M", "G"),
+    "J": ("", "m", "k", "M"),
+    "Wh": ("", "k", "M", "G"),
+    "Hz": ("", "k", "M", "G"),
+    "FLOP": ("", "k", "M", "G", "T", "P", "E"),
+    "OP": ("", "G", "T", "P"),
+    "token": ("", "k", "M", "G"),
+    "request": ("", "k", "M"),
+}
+_SUFFIXES = {
+    "B": ("", "/s", "/token"),
+    "b": ("", "/s"),
+    "s": ("", "/token", "/request"),
+    "FLOP": ("", "/s", "/token", "/B", "/J"),
+    "OP": ("", "/s"),
+    "J": ("", "/token", "/request"),
+    "token": ("", "/s", "/day", "/request"),
+    "request": ("", "/s", "/min", "/hour", "/day"),
+}
+_PLAIN = (
+    "1 % percent ppm bp KB KB/s TFLOPS GFLOPS PFLOPS TOPS tokens tokens/s tok tok/s requests requests/s "
+    "req req/s sample samples samples/s second min minute h hour hours d day days week weeks month months "
+    "yr year years K degC °C celsius degF K/W degC/W W/K 1/K %/K percent/K m ft m^2 m^3/s m^3/h CFM cfm "
+    "L/min LPM lpm L/s CFM/kW kg/m^3 kg/s J/kg/K J/(kg*K) kJ/kg/K Pa kPa bar psi dB dB/K pJ/B 1/s 1/year 1/ms "
+    "%/year percent/year %/month percent/month %/ms/year percent/ms/year USD kUSD MUSD GUSD USD/s "
+    "USD/hour USD/h USD/day USD/month USD/year kUSD/year MUSD/year USD/J USD/kWh USD/MWh USD/W USD/kW "
+    "USD/W/s USD/kW/month USD/kW/year USD/kW-month USD/token USD/Mtoken USD/Mtok USD/ktoken USD/request "
+    "USD/krequest USD/Mrequest ms/token us/token 1/s^2 "
+)
+
+
+def known_spellings() -> list[str]:
+    """Every unit text the generated table holds, in a stable order."""
+    texts = list(DIMENSIONS)
+    for atom, prefixes in _PREFIXED.items():
+        texts += [prefix + atom + suffix for prefix in prefixes for suffix in _SUFFIXES.get(atom, ("",))]
+    return sorted(set(texts) | set(_PLAIN.split()))
+
+
+def registry() -> Any:
+    """The pint registry built from units.txt (cached)."""
+    global _registry  # noqa: PLW0603
+    if _registry is None:
+        import pint
+
+        _registry = pint.UnitRegistry(str(Path(__file__).with_name("units.txt")), case_sensitive=True)
+    return _registry
+
+
+_registry: Any = None
+
+
+def resolve(text: str) -> tuple[str, float, float]:
+    """Unit text -> (canonical unit, factor, offset): canonical value = number * factor + offset.
+
+    Looks into the generated table first and asks pint only on a miss. UnitError when it is no unit.
+    """
+    from rackcalc.quantities.units_table import TABLE
+
+    text = text.strip() or "1"
+    return TABLE[text] if text in TABLE else resolve_with_pint(text)
+
+
+# Names, products, quotients, and powers by one digit: pint would compute 9**9**9**9 for as long as it takes.
+_UNIT = re.compile(r"(?:[^\W\d]|[%°*/()\s-]|(?<![\w.])1(?![\w.])|(?:\*\*|\^)-?\d(?!\s*(?:\*\*|\^|[\d.])))+")
+
+
+def resolve_with_pint(text: str) -> tuple[str, float, float]:
+    """As resolve, always through pint; the table is generated from this."""
+    ureg = registry()
+    if text == "1":
+        return "1", 1.0, 0.0
+    if len(text) > 60 or not _UNIT.fullmatch(text):
+        raise UnitError(f'"{text}" is not a unit')
+    try:
+        unit = ureg.parse_units(text.replace("kW-month", "kW/month").replace("°", "degree"))
+        zero, one = (ureg.Quantity(x, unit).to_root_units() for x in (0.0, 1.0))
+    except Exception as error:  # pint and its tokenizer raise many kinds
+        raise UnitError(f'"{text}" is not a unit') from error
+    dimension = zero.dimensionality
+    for canonical in DIMENSIONS:
+        reference = ureg.dimensionless if canonical == "1" else ureg.parse_units(canonical)
+        if reference.dimensionality == dimension:
+            scale = ureg.Quantity(1.0, reference).to_root_units().magnitude
+            offset = zero.magnitude / scale
+            return canonical, (one.magnitude - zero.magnitude) / scale, offset
+    raise UnitError(f'"{text}" is a unit, but of nothing rackcalc uses')
+
+
+def expected(unit: str, example: str = "") -> str:
+    """The words for 'expected ...' in an error message."""
+    noun, standard = DIMENSIONS.get(unit, (f"a value in {unit}", f"1 {unit}"))
+    return f'{noun} such as "{example or standard}"'
+
+
+_NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?")
+
+
+def parse(text: str, unit: str, *, example: str = "", absolute: bool = True) -> float:
+    """Text such as "900 GB/s" -> float in the canonical unit.
+
+    absolute: for temperatures, whether degC is a point on the scale (27 degC = 300.15 K) or a difference.
+    UnitError with the mend when the number, the unit or the dimension does not fit.
+    """
+    text = text.strip()
+    wanted = expected(unit, example)
+    if "$" in text or "€" in text:
+        raise UnitError(f'expected {wanted}, got "{text}": write USD, not a currency sign')
+    match = _NUMBER.match(text)
+    if match is None:
+        raise UnitError(f'expected {wanted}, got "{text}"')
+    number, rest = match.group().replace("_", ""), text[match.end() :].strip()
+    if re.match(r"[+-]?0\d", number):
+        raise UnitError(f'expected {wanted}, got "{text}": write it without the leading zero (YAML 1.1 reads octal)')
+    if re.match(r":\d", rest):
+        raise UnitError(f'expected {wanted}, got "{text}": YAML 1.1 reads this as a base-60 number')
+    if rest.startswith(","):
+        raise UnitError(f'expected {wanted}, got "{text}": write the number without commas')
+    if not rest and unit != "1":
+        mend = f'add a unit, as in "{text} {_spelling(unit, example)}"'
+        raise UnitError(f"expected {wanted}, got the bare number {text}: {mend}")
+    try:
+        canonical, factor, offset = resolve(rest)
+    except UnitError as error:
+        raise UnitError(f'expected {wanted}, got "{text}": {error}') from None
+    if canonical != unit:
+        got = DIMENSIONS.get(canonical, (canonical, ""))[0]
+        raise UnitError(f'expected {wanted}, got "{text}", which is {got}')
+    value = float(number) * factor + (offset if absolute else 0.0)
+    if not math.isfinite(value):
+        raise UnitError(f'expected {wanted}, got "{text}", which is too large')
+    return value
+
+
+def _spelling(unit: str, example: str) -> str:
+    sample = example or DIMENSIONS.get(unit, ("", f"1 {unit}"))[1]
+    match = _NUMBER.match(sample)
+    return sample[match.end() :].strip() if match else unit
+
+
+def convert(value: Any, unit: str, to: str, *, absolute: bool = True) -> Any:
+    """A canonical value in another unit, given as text; absolute as in parse. UnitError when the dimensions differ."""
+    canonical, factor, offset = resolve(to)
+    if canonical != unit:
+        noun = DIMENSIONS.get(unit, (unit, ""))[0]
+        raise UnitError(f'cannot show {noun} ({unit}) in "{to}"')
+    return (value - (offset if absolute else 0.0)) / factor
+
+
+# canonical unit -> spellings from small to large; the largest that leaves a number >= 1 is shown
+_SCALES: dict[str, tuple[str, ...]] = {
+    "s": ("ns", "us", "ms", "s", "min", "h", "day", "year"),
+    "B": ("B", "kB", "MB", "GB", "TB", "PB"),
+    "B/s": ("B/s", "kB/s", "MB/s", "GB/s", "TB/s", "PB/s"),
+    "B/token": ("B/token", "kB/token", "MB/token"),
+    "FLOP": ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"),
+    "FLOP/s": ("FLOP/s", "MFLOP/s", "GFLOP/s", "TFLOP/s", "PFLOP/s", "EFLOP/s"),
+    "FLOP/token": ("FLOP/token", "MFLOP/token", "GFLOP/token", "TFLOP/token"),
+    "s/token": ("ns/token", "us/token", "ms/token", "s/token"),
+    "s/request": ("ns/request", "us/request", "ms/request", "s/request"),
+    "W": ("mW", "W", "kW", "MW", "GW"),
+    "J": ("mJ", "J", "kJ", "MJ"),
+    "J/B": ("pJ/B",),
+    "J/token": ("mJ/token", "J/token", "kJ/token"),
+    "J/request": ("mJ/request", "J/request", "kJ/request"),
+    "USD/J": ("USD/kWh",),
+    "USD/s": ("USD/year",),
+    "USD/token": ("USD/Mtoken",),
+    "USD/request": ("USD/Mrequest",),
+    "USD/W": ("USD/kW",),
+    "m^3/s": ("m^3/s",),
+}
+
+
+def show(value: float, unit: str, *, absolute: bool = False, digits: int = 4) -> str:
+    """A canonical value as people write it: 0.0018, "s" -> "1.8 ms". absolute: a temperature, in degC."""
+    if value != value:
+        return "nan"
+    if unit == "K" and absolute:
+        return f"{_digits(value - 273.15, digits)} degC"
+    if math.isinf(value):
+        return ("" if value > 0 else "-") + "inf"
+    scales = _SCALES.get(unit, (unit,))
+    chosen = scales[0]
+    for spelling in scales[1:]:
+        if abs(value) >= resolve(spelling)[1] * (1 - 1e-9):
+            chosen = spelling
+    if value == 0 and unit in _SCALES:
+        return f"0 {'USD/year' if unit == 'USD/s' else unit}"
+    number = _digits(convert(value, unit, chosen), digits)
+    return number if chosen == "1" else f"{number} {chosen}"
+
+
+def _digits(value: float, digits: int) -> str:
+    """A number with that many significant digits, thousands separated, without a needless exponent."""
+    if value == 0 or not math.isfinite(value):
+        return "0" if value == 0 else str(value)
+    if not 1e-4 <= abs(value) < 1e12:
+        return f"{value:.{digits - 1}e}"
+    decimals = digits - 1 - math.floor(math.log10(abs(value)))
+    text = f"{round(value, decimals):,.{max(0, decimals)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def write_table() -> str:
+    """The text of units_table.py, generated with pint; a test compares it with the file."""
+    rows = "".join(f"    {text!r}: {resolve_with_pint(text)!r},\n" for text in known_spellings())
+    return (
+        '"""Unit spellings -> (canonical unit, factor, offset). Generated: make units"""\n\n'
+        f"TABLE: dict[str, tuple[str, float, float]] = {{\n{rows}}}\n"
+    )
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(write_table())

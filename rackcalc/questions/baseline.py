@@ -1,0 +1,139 @@
+"""A former `estimate --json` read back: what changes are reckoned from. Nothing doubtful is taken for good."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from math import isfinite, nan
+from typing import Any, NoReturn
+
+from rackcalc.config.document import read_text
+from rackcalc.quantities.problems import failure, shortened
+from rackcalc.quantities.quantity import KINDS, Quantity, Source
+from rackcalc.quantities.record import record
+
+SCHEMA = "rackcalc.estimate/1"
+HOW = "`rackcalc estimate RACK --json` writes one"
+_HEAD = re.compile(r'\s*\[?\s*\{\s*"schema"\s*:')
+
+
+@record
+class Former:
+    """One former estimate. figures: by dotted path; nan where the file has null. file: where it was read."""
+
+    file: str
+    name: str
+    scenario: str
+    version: str
+    figures: Mapping[str, Quantity]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Name and scenario, for headings."""
+        return f"{self.name} [{self.scenario}]" if self.scenario else self.name
+
+
+def looks_like_one(text: str) -> bool:
+    """Whether a text is the JSON of an estimate rather than a rack: `schema` comes first."""
+    return _HEAD.match(text) is not None
+
+
+def read_formers(file: str) -> tuple[Former, ...]:
+    """Every estimate in a JSON file, "-" for standard input. InputError for anything else."""
+    return formers(read_text(file), "<stdin>" if file == "-" else file)
+
+
+def formers(text: str, file: str) -> tuple[Former, ...]:
+    """Every estimate in the text of a JSON file."""
+    try:
+        data = _parsed(text, file)
+        documents = data if isinstance(data, list) else [data]
+        found = tuple(_former(document, file) for document in documents)
+    except RecursionError:
+        raise failure(f"JSON nested too deeply; {HOW}", file) from None
+    if not found:
+        raise failure(f"holds no estimate; {HOW}", file)
+    return found
+
+
+def of_scenario(found: Sequence[Former], scenario: str) -> Former:
+    """The estimate that a scenario is compared with: the only one, or the only one of that scenario."""
+    if len(found) == 1:
+        return found[0]
+    same = [former for former in found if former.scenario == scenario]
+    if len(same) != 1:
+        wanted = f'scenario "{scenario}"' if scenario else "the file without a scenario"
+        raise failure(f"holds {len(found)} estimates, {len(same)} of {wanted}; expected one", found[0].file)
+    return same[0]
+
+
+def _parsed(text: str, file: str) -> Any:
+    def refuse(word: str) -> NoReturn:
+        raise failure(f"holds {word}, which is no JSON number", file)
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise failure("holds a key twice", file)
+        return found
+
+    try:
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=once)
+    except json.JSONDecodeError as error:
+        message = "holds more than one JSON document" if error.msg == "Extra data" else f"not valid JSON: {error.msg}"
+        raise failure(f"{message}; expected a former estimate: {HOW}", file, error.lineno, error.colno) from None
+    except ValueError:  # a whole number of thousands of digits
+        raise failure(f"holds a number without end; {HOW}", file) from None
+
+
+def _former(data: Any, file: str) -> Former:
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if not isinstance(schema, str):
+        raise failure(f"is no estimate of rackcalc: it names no schema; {HOW}", file)
+    if schema != SCHEMA:
+        raise failure(f'has the schema "{shortened(schema)}", expected {SCHEMA}; make it anew: {HOW}', file)
+    words = {key: data.get(key) for key in ("name", "scenario", "rackcalc")}
+    wrong = [key for key, word in words.items() if not isinstance(word, str)]
+    if wrong:
+        raise failure(f"is no estimate of rackcalc: no {' and no '.join(wrong)}; {HOW}", file)
+    found: dict[str, Quantity] = {}
+    for key, value in data.items():
+        if isinstance(value, dict):
+            _collect(value, key, found, file)
+    said = data.get("notes")
+    notes = tuple(note for note in said if isinstance(note, str)) if isinstance(said, list) else ()
+    return Former(file, words["name"], words["scenario"], words["rackcalc"], found, notes)
+
+
+def _collect(data: dict[str, Any], path: str, found: dict[str, Quantity], file: str) -> None:
+    """Add every figure at or below the path; a mapping with `unit` is one."""
+    if isinstance(data.get("unit"), str):
+        found[path] = _quantity(data, path, file)
+        return
+    for key, value in data.items():
+        if isinstance(value, dict):
+            _collect(value, f"{path}.{key}", found, file)
+
+
+def _quantity(data: dict[str, Any], path: str, file: str) -> Quantity:
+    value, unit, kind = data.get("value", ""), data["unit"], data.get("kind")
+    if not isinstance(value, int | float | None) or isinstance(value, bool) or kind not in KINDS:
+        raise failure(f"is no figure of rackcalc; {HOW}", file, path=path)
+    try:
+        number = nan if value is None else float(value)
+    except OverflowError:
+        number = nan
+    source = Source(kind, file=file, note="a former estimate")
+    return Quantity(number if isfinite(number) else nan, unit, path, source=source, exact=True)
+
+
+def known(former: Former, path: str, unit: str) -> float:
+    """The former value of a figure in this unit. InputError when there is no such number in the file."""
+    quantity = former.figures.get(path)
+    if quantity is None:
+        raise failure(f"the baseline has no figure {path}", former.file)
+    if quantity.unit != unit:
+        raise failure(f'the baseline has {path} in "{quantity.unit}", expected "{unit}"', former.file)
+    if not isfinite(float(quantity.value)):
+        raise failure(f"the baseline has no number for {path}", former.file)
+    return float(quantity.value)

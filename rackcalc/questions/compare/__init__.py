@@ -1,0 +1,1 @@
+"""Racks side by side: what differs, what moved, and why."""

@@ -1,0 +1,226 @@
+"""Racks and scenarios side by side: what differs in them, what moved, and what moved it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from math import isfinite
+from typing import Any
+
+from rackcalc.config.racks import Loaded
+from rackcalc.quantities.display import is_temperature
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError, Problem, failure, suggest
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+from rackcalc.questions.baseline import Former
+from rackcalc.questions.compare import attribution
+from rackcalc.questions.compare.input_differences import Difference, differences
+from rackcalc.questions.directions import better
+
+HEADLINES = (
+    "latency.p99",
+    "latency.ttft",
+    "latency.tpot",
+    "throughput.capacity",
+    "power.it",
+    "cost.capex",
+    "cost.tco",
+    "cost.per_million_tokens",
+    "roi.value",
+)
+# What a figure of a former estimate is made of, where only its JSON is left and no graph of formulas.
+MADE_OF = {
+    "latency.*": ("stages.*.time", "latency.wait"),
+    "stages.*.time": ("{}.terms.*",),
+    "power.it": ("power.chips", "power.fans", "power.host"),
+    "power.peak.it": ("power.peak.chips", "power.peak.fans", "power.peak.host"),
+    "cost.capex": ("cost.capex_terms.*",),
+    "cost.opex": ("cost.opex_terms.*",),
+    "roi.value": ("roi.value_terms.*",),
+}
+REST = "the rest"
+
+
+@record
+class Column:
+    """One rack in one scenario. argument: as asked for. loaded: None for a former estimate, whose inputs are lost."""
+
+    argument: str
+    title: str
+    scenario: str
+    figures: Mapping[str, Quantity]
+    notes: tuple[str, ...]
+    loaded: Loaded | None = None
+
+
+@record
+class Cell:
+    """A figure of a column. change: to the baseline's, in its unit; share: of the baseline's; nan where none is."""
+
+    quantity: Quantity | None
+    change: float
+    share: float
+    best: bool
+
+
+@record
+class Explanation:
+    """Why one figure of one column is not the baseline's. terms, inputs: parts that each add up to the change."""
+
+    path: str
+    column: int
+    old: Quantity
+    new: Quantity
+    change: float
+    terms: tuple[attribution.Part, ...]
+    inputs: tuple[attribution.Part, ...]
+
+
+@record
+class Comparison:
+    """Columns, the place of the baseline among them, and what was found. inputs: per column; None where unknown."""
+
+    columns: tuple[Column, ...]
+    baseline: int
+    cells: Mapping[str, tuple[Cell, ...]]
+    inputs: tuple[tuple[Difference, ...] | None, ...]
+    explanations: tuple[Explanation, ...]
+
+    @property
+    def base(self) -> Column:
+        """The column the others are compared with."""
+        return self.columns[self.baseline]
+
+
+def column_of(argument: str, loaded: Loaded, report: Any) -> Column:
+    """A rack that was computed now."""
+    return Column(argument, report.title, report.scenario, dict(figures(report)), report.notes, loaded)
+
+
+def former_column(argument: str, former: Former) -> Column:
+    """A former estimate. What it has in K is a point on the temperature scale, but for margins."""
+    known = {
+        path: replace(quantity, absolute=quantity.unit == "K" and not path.startswith("thermal.headroom."))
+        for path, quantity in former.figures.items()
+    }
+    return Column(argument, former.title, former.scenario, known, former.notes)
+
+
+def place_of(columns: Sequence[Column], wanted: str) -> int:
+    """The column that is named by its argument, scenario or title; the first for "". InputError for none or several."""
+    if not wanted:
+        return 0
+    for attribute in ("argument", "scenario", "title"):
+        found = [place for place, column in enumerate(columns) if getattr(column, attribute) == wanted]
+        if len(found) == 1:
+            return found[0]
+    known = dict.fromkeys(word for c in columns for word in (c.argument, c.scenario, c.title) if word)
+    raise failure(f'--baseline: not one of what is compared: "{wanted}"{suggest(wanted, known)}')
+
+
+def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> Comparison:
+    """Everything about the columns. paths: figures to explain; without, those of HEADLINES that moved."""
+    known = dict.fromkeys(path for column in columns for path in column.figures)
+    for path in paths:
+        if path not in known:
+            raise failure(f"no such figure{suggest(path, known)}", "--path", path=path)
+    base = columns[baseline]
+    _check_units(columns, known)
+    cells = {path: _cells([column.figures.get(path) for column in columns], baseline, path) for path in known}
+    others = [place for place in range(len(columns)) if place != baseline]
+    explained = [
+        _explanation(path, place, base, columns[place])
+        for place in others
+        for path in (paths or HEADLINES)
+        if path in base.figures and path in columns[place].figures
+    ]
+    return Comparison(
+        columns=tuple(columns),
+        baseline=baseline,
+        cells=cells,
+        inputs=tuple(_inputs(base, column) for column in columns),
+        explanations=tuple(found for found in explained if found.change or paths),
+    )
+
+
+def _check_units(columns: Sequence[Column], known: Iterable[str]) -> None:
+    """Refuse figures of one path and two units: a former estimate that somebody has edited."""
+    problems = []
+    for path in known:
+        units = {c.argument: c.figures[path].unit for c in columns if path in c.figures}
+        if len(set(units.values())) > 1:
+            words = ", ".join(f'"{unit}" in {argument}' for argument, unit in units.items())
+            problems.append(Problem("", 0, 0, path, f"cannot be compared: {words}"))
+    if problems:
+        raise InputError(problems)
+
+
+def _inputs(base: Column, column: Column) -> tuple[Difference, ...] | None:
+    if base.loaded is None or column.loaded is None:
+        return () if base is column else None
+    return differences(base.loaded.rack, column.loaded.rack)
+
+
+def _cells(found: Sequence[Quantity | None], baseline: int, path: str) -> tuple[Cell, ...]:
+    """One figure of all columns. The best is marked where they are not all the same and one side is better."""
+    values = [float(quantity.value) if quantity is not None else float("nan") for quantity in found]
+    side, known = better(path), {value for value in values if value == value}
+    best = None if len(known) < 2 or not side else min(known) if side == "lower" else max(known)
+    base = values[baseline]
+    points = any(quantity is not None and is_temperature(quantity) for quantity in found)
+    nan = float("nan")
+    return tuple(
+        Cell(quantity, value - base, (value - base) / abs(base) if base and not points else nan, value == best)
+        for quantity, value in zip(found, values, strict=True)
+    )
+
+
+def _explanation(path: str, place: int, base: Column, column: Column) -> Explanation:
+    old, new = base.figures[path], column.figures[path]
+    change = float(new.value) - float(old.value)
+    if not isfinite(change):
+        return Explanation(path, place, old, new, 0.0, (), ())
+    if base.loaded is None or column.loaded is None:
+        return Explanation(path, place, old, new, change, _by_figures(path, base, column), ())
+    names: dict[int, str] = {}
+    for known in (base.figures, column.figures):
+        for name, quantity in known.items():
+            names.setdefault(id(quantity), name)
+    terms = attribution.by_terms(old, new, names)
+    inputs = _grouped(attribution.by_inputs(old, new, names), _inputs(base, column) or ())
+    return Explanation(path, place, old, new, change, tuple(terms), tuple(inputs))
+
+
+def _grouped(parts: Sequence[attribution.Part], changed: Sequence[Difference]) -> list[attribution.Part]:
+    """The parts by the input that was changed, where they are of one: a part of the catalog is many values."""
+    found: dict[str, attribution.Part] = {}
+    for part in parts:
+        ends = [end for end in (part.old, part.new) if end is not None]
+        is_leaf = all(end.formula is None for end in ends)
+        whole = next((d.path for d in changed if is_leaf and part.name.startswith(f"{d.path}.")), part.name)
+        before, alone = found.get(whole), whole == part.name
+        moved = part.contribution + (before.contribution if before is not None else 0.0)
+        found[whole] = attribution.Part(whole, moved, part.old if alone else None, part.new if alone else None)
+    return sorted(found.values(), key=lambda part: -abs(part.contribution))
+
+
+def _by_figures(path: str, base: Column, column: Column) -> tuple[attribution.Part, ...]:
+    """The change by the figures that make this one up, and what they leave, so that it adds up here too."""
+    patterns = next((made for figure, made in MADE_OF.items() if fnmatchcase(path, figure)), ())
+    wanted = [pattern.replace("{}", path.removesuffix(".time")) for pattern in patterns]
+    names = dict.fromkeys(
+        name
+        for name in (*base.figures, *column.figures)
+        if name != path and any(fnmatchcase(name, pattern) for pattern in wanted)
+    )
+    parts = []
+    for name in names:
+        old, new = base.figures.get(name), column.figures.get(name)
+        moved = (0.0 if new is None else float(new.value)) - (0.0 if old is None else float(old.value))
+        if isfinite(moved) and moved:
+            parts.append(attribution.Part(name, moved, old, new))
+    rest = float(column.figures[path].value) - float(base.figures[path].value) - sum(p.contribution for p in parts)
+    largest = max((abs(part.contribution) for part in parts), default=0.0)
+    if abs(rest) > 1e-9 * largest:
+        parts.append(attribution.Part(REST, rest, None, None))
+    return tuple(sorted(parts, key=lambda part: -abs(part.contribution)))

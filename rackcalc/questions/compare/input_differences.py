@@ -1,0 +1,74 @@
+"""Which inputs of two racks differ: a walk over both specs, leaf by leaf; of an exchanged part only its name."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from rackcalc.quantities.display import show_value
+from rackcalc.quantities.problems import shortened
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+
+APART = ("name", "notes", "gates", "claims")  # they are about the rack, and change no figure
+
+
+@record
+class Difference:
+    """One input, as text: what it was and what it is; "-" where there is none."""
+
+    path: str
+    old: str
+    new: str
+
+
+def differences(old: Any, new: Any) -> tuple[Difference, ...]:
+    """Every input that is not the same in two racks, in the order of the sections."""
+    found = (pair for item in fields(old) if item.name not in APART for pair in _compared(old, new, item.name, ""))
+    return tuple(found)
+
+
+def _compared(old: Any, new: Any, name: str, above: str) -> Iterator[Difference]:
+    return _walk(getattr(old, name, None), getattr(new, name, None), f"{above}.{name}" if above else name)
+
+
+def _walk(old: Any, new: Any, path: str) -> Iterator[Difference]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys((*old, *new)):
+            yield from _walk(old.get(key), new.get(key), f"{path}.{key}")
+    elif is_dataclass(old) and type(old) is type(new) and not isinstance(old, Quantity):
+        names = [item.name for item in fields(old)]
+        if getattr(old, "name", None) != getattr(new, "name", None):
+            yield Difference(path, text_of(old), text_of(new))
+            return
+        for name in names:
+            yield from _compared(old, new, name, path)
+    elif text_of(old) != text_of(new) or _value(old) != _value(new):
+        yield Difference(path, text_of(old), text_of(new))
+
+
+def _value(item: Any) -> Any:
+    return float(item.value) if isinstance(item, Quantity) else None
+
+
+def text_of(item: Any) -> str:
+    """An input in a few words."""
+    if item is None:
+        return "-"
+    if isinstance(item, bool):
+        return str(item).lower()
+    if isinstance(item, Quantity):
+        return show_value(item)
+    if isinstance(item, Mapping):
+        return shortened(", ".join(f"{key}: {text_of(value)}" for key, value in item.items())) or "-"
+    if isinstance(item, tuple):
+        return shortened(", ".join(map(text_of, item))) or "-"
+    if is_dataclass(item):
+        return _words(item)
+    return shortened(str(item))
+
+
+def _words(item: Any) -> str:
+    part, count = getattr(item, "part", None), getattr(item, "count", None)
+    if part is not None:
+        return f"{float(count.value):g} x {part.name}" if count is not None else str(part.name)
+    return str(getattr(item, "name", None) or getattr(item, "kind", None) or "given")

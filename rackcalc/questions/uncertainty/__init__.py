@@ -1,0 +1,1 @@
+"""How sure the figures are, and which doubt matters most."""

@@ -1,0 +1,310 @@
+"""A rack with some of its values varied: every point of that space has the figures that its estimate would have.
+
+The varied numbers are arrays, each axis on its own dimension. Where the calculation has to decide by a value or a word
+(a part, a split, a count that decides what is built), that axis cannot be an array: one Program is recorded for each of
+its values. Which axes these are shows itself while recording, because an array has no single truth value.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rackcalc.config.racks import Check, Loaded, load_text
+from rackcalc.config.vary import Axis
+from rackcalc.estimation.estimate import compute
+from rackcalc.feasibility.conditions import Chain
+from rackcalc.feasibility.requirements import is_number
+from rackcalc.formulas.queues.curves import for_points
+from rackcalc.quantities.display import is_temperature
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError, Problem, suggest
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.replay.program import Program, Run
+
+Fixed = tuple[tuple[int, int], ...]  # dimension, place on it
+Box = Sequence[tuple[int, int]]  # of every dimension, the first place and the one after the last
+KEPT_RUNS = 32  # whose arrays stay in memory
+MOST_TRIED = 300  # ways to fix dimensions that are looked at before it is said that a figure exists nowhere
+
+
+class Question(NamedTuple):
+    """What is asked of which rack. dimensions: the axes, those that go together in one tuple. sets: PATH=VALUE."""
+
+    text: str
+    file: str
+    scenario: str
+    sets: tuple[str, ...]
+    dimensions: tuple[tuple[Axis, ...], ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Values of every dimension."""
+        return tuple(len(axes[0].values) for axes in self.dimensions)
+
+    @property
+    def axes(self) -> list[Axis]:
+        """All axes, in the order they were given."""
+        return [axis for axes in self.dimensions for axis in axes]
+
+
+class Recording(NamedTuple):
+    """One program and what its targets are. figures: path -> target; rules: reason, test, targets."""
+
+    run: Run | None
+    figures: Mapping[str, int]
+    rules: Sequence[tuple[str, Callable[..., Any], tuple[int, ...]]]
+    problems: tuple[Problem, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Block(NamedTuple):
+    """A box of points. good: which can work; columns: by path; both broadcast to the box. refused: points by reason."""
+
+    good: Any
+    columns: Mapping[str, Any]
+    refused: Counter[str]
+
+
+class BranchError(Exception):
+    """The calculation decides by the values of a dimension."""
+
+    def __init__(self, dimension: int) -> None:
+        self.dimension = dimension
+
+
+class Space:
+    """The points of a question. paths: figures and axes that are asked for; where one has none it is refused.
+
+    shown: more of them, nan where there is none. checks: of the rack file, beside its own (racks.load_text).
+    """
+
+    def __init__(
+        self, question: Question, paths: Sequence[str], shown: Sequence[str] = (), checks: Sequence[Check] = ()
+    ) -> None:
+        self.question = question
+        self.checks = checks
+        self.needed = tuple(dict.fromkeys(paths))
+        self.paths = tuple(dict.fromkeys([*paths, *shown]))
+        self.known: dict[str, tuple[str, bool]] = {}  # figures of what was recorded: unit, whether a temperature
+        self.weights = [0] * len(question.dimensions)  # formula calls that depend on a dimension, as recorded first
+        self._recordings: dict[Fixed, Recording | int] = {}
+        self._values: list[list[Any]] = [
+            [None if axis.unit is None else np.array(axis.values, dtype=float) for axis in axes]
+            for axes in question.dimensions
+        ]
+
+    def recording(self, fixed: Fixed = ()) -> Recording | int:
+        """The recording with these dimensions fixed, or the dimension that must be fixed next."""
+        if fixed not in self._recordings:
+            if len(self._recordings) >= 4 * KEPT_RUNS:
+                for key in [key for key, kept in self._recordings.items() if isinstance(kept, Recording)][:KEPT_RUNS]:
+                    del self._recordings[key]
+            try:
+                self._recordings[fixed] = self._recorded(dict(fixed))
+            except BranchError as branch:
+                self._recordings[fixed] = branch.dimension
+        return self._recordings[fixed]
+
+    def _recorded(self, fixed: Mapping[int, int]) -> Recording:
+        free = [number for number in range(len(self.question.dimensions)) if number not in fixed]
+        for number in free:
+            if any(axis.unit is None for axis in self.question.dimensions[number]):
+                raise BranchError(number)
+        try:
+            values, found, chains = self._computed(self.loaded(fixed), free)
+        except InputError as error:
+            return Recording(None, {}, (), error.problems)
+        return self._programmed(values, found, chains)
+
+    def loaded(self, places: Mapping[int, int]) -> Loaded:
+        """The rack at these places of the dimensions; at the first of all others."""
+        question = self.question
+        scenario, sets = question.scenario, list(question.sets)
+        varied = [(axis, places.get(n, 0)) for n, axes in enumerate(question.dimensions) for axis in axes]
+        for axis, place in sorted(varied, key=lambda entry: entry[0].path.count(".")):
+            if axis.scenario:
+                scenario = axis.text(place)
+            else:
+                sets.append(f"{axis.path}={axis.text(place)}")
+        return load_text(question.text, question.file, scenario, sets, checks=self.checks)
+
+    def _computed(self, loaded: Loaded, arrays: Sequence[int]) -> tuple[list[Any], dict[str, Quantity], list[Chain]]:
+        """What was put into the leaves, by axis, with figures and conditions. arrays: dimensions put in as arrays."""
+        values: list[Any] = []
+        rack = loaded.rack
+        for dimension, axes in enumerate(self.question.dimensions):
+            for axis in axes:
+                values.append(None if axis.unit is None else np.array([axis.values[0], axis.values[-1]]))
+                if dimension in arrays:
+                    rack = with_value(rack, axis.path, values[-1])
+        chains: list[Chain] = []
+
+        def collect(found: Sequence[Chain], problems: Sequence[Any]) -> None:
+            chains.extend(found)
+            if problems:
+                raise InputError(list(problems))
+
+        try:
+            with np.errstate(all="ignore"):
+                result = compute(replace(loaded, rack=rack), collect)
+        except (TypeError, ValueError):
+            if not arrays:
+                raise
+            raise BranchError(self._decides(loaded, arrays)) from None
+        return values, dict(figures(result)), chains
+
+    def _decides(self, loaded: Loaded, arrays: Sequence[int]) -> int:
+        """The first dimension by whose values alone the calculation decides; else the first of all."""
+        if len(arrays) == 1:
+            return arrays[0]
+        for dimension in arrays:
+            try:
+                self._computed(loaded, [dimension])
+            except BranchError:
+                return dimension
+        return arrays[0]
+
+    def _programmed(self, values: list[Any], found: Mapping[str, Quantity], chains: Sequence[Chain]) -> Recording:
+        wanted = {path: found[path] for path in self.paths if path in found}
+        for path, quantity in found.items():
+            if path not in self.known:
+                self.known[path] = quantity.unit, is_temperature(quantity)
+        targets = list(wanted.values())
+        rules: list[tuple[str, Callable[..., Any], tuple[int, ...]]] = []
+        for chain in chains:
+            for condition in chain:
+                places = tuple(range(len(targets), len(targets) + len(condition.quantities)))
+                targets += condition.quantities
+                rules.append((condition.reason, condition.holds, places))
+        for place, path in enumerate(wanted):
+            rules.append((f"{path} is no number", lambda value, path=path: is_number(path, value), (place,)))
+        axes = {axis.path for axis in self.question.axes}
+        missing = tuple(path for path in self.paths if path not in wanted and path not in axes)
+        for path in self.needed:
+            if path in missing:
+                return Recording(None, {}, (), (Problem("", 0, 0, path, "is no figure of these"),), missing)
+        program = Program(targets, values)
+        if not any(self.weights):
+            self._weigh(program)
+        return Recording(program.start(), {path: place for place, path in enumerate(wanted)}, rules, (), missing)
+
+    def _weigh(self, program: Program) -> None:
+        axis = 0
+        for number, axes in enumerate(self.question.dimensions):
+            mask = sum(1 << i for i in range(axis, axis + len(axes)))
+            self.weights[number] = sum(len(calls) for depends, calls in program.groups if depends & mask)
+            axis += len(axes)
+
+    def order(self) -> tuple[int, ...]:
+        """The dimensions from the slowest to the fastest: what is recorded value by value, then by how much depends."""
+        fixed: Fixed = ()
+        while not isinstance(found := self.recording(fixed), Recording):
+            fixed = (*fixed, (found, 0))
+        first = [dimension for dimension, _ in fixed]
+        free = [number for number in range(len(self.weights)) if number not in first]
+        return (*first, *sorted(free, key=lambda number: -self.weights[number]))
+
+    def check(self) -> list[Problem]:
+        """What is wrong with every point: paths that are no figure anywhere, or that nothing can be computed."""
+        problems: tuple[Problem, ...] = ()
+        missing: set[str] | None = None
+        for fixed in islice(self._fixings(()), MOST_TRIED):
+            recording = self.recording(fixed)
+            assert isinstance(recording, Recording)
+            if recording.run is None and not recording.missing:
+                problems = problems or recording.problems
+                continue
+            missing = set(recording.missing) if missing is None else missing & set(recording.missing)
+            if not missing:
+                return []
+        if missing is None:
+            return list(problems)
+        return [
+            Problem("", 0, 0, path, f"no such figure{suggest(path, self.known)}")
+            for path in self.paths
+            if path in missing
+        ]
+
+    def _fixings(self, fixed: Fixed) -> Any:
+        """All ways to fix the dimensions that must be fixed."""
+        found = self.recording(fixed)
+        if isinstance(found, Recording):
+            yield fixed
+            return
+        for place in range(self.question.shape[found]):
+            yield from self._fixings((*fixed, (found, place)))
+
+    def block(self, box: Box, fixed: Fixed = ()) -> Block:
+        """All points of a box."""
+        found = self.recording(fixed)
+        if isinstance(found, Recording):
+            return self._evaluated(found, box)
+        start, stop = box[found]
+        blocks = []
+        for place in range(start, stop):
+            inner = [(place, place + 1) if number == found else ends for number, ends in enumerate(box)]
+            blocks.append(self.block(inner, (*fixed, (found, place))))
+        return blocks[0] if len(blocks) == 1 else self._joined(blocks, box, found)
+
+    def _joined(self, blocks: Sequence[Block], box: Box, dimension: int) -> Block:
+        shape = [1 if number == dimension else stop - start for number, (start, stop) in enumerate(box)]
+
+        def join(arrays: Sequence[Any]) -> Any:
+            return np.concatenate([np.broadcast_to(array, shape) for array in arrays], axis=dimension)
+
+        columns = {path: join([block.columns[path] for block in blocks]) for path in self.paths}
+        return Block(
+            join([block.good for block in blocks]),
+            columns,
+            sum((block.refused for block in blocks), Counter()),
+        )
+
+    def _evaluated(self, recording: Recording, box: Box) -> Block:
+        shape = tuple(stop - start for start, stop in box)
+        inputs, keys = self._inputs(box)
+        by_path = {axis.path: value for axis, value in zip(self.question.axes, inputs, strict=True)}
+        size = int(np.prod(shape))
+        if recording.run is None:
+            columns = dict.fromkeys(self.paths, np.nan)
+            return Block(np.zeros([1] * len(shape), dtype=bool), columns, Counter({recording.problems[0].text: size}))
+        with np.errstate(all="ignore"), for_points(prod(self.question.shape)):
+            targets = recording.run(inputs, keys)
+            good: Any = np.ones([1] * len(shape), dtype=bool)
+            refused: Counter[str] = Counter()
+            for reason, holds, places in recording.rules:
+                held = np.asarray(holds(*[targets[place] for place in places]))
+                if not held.all():
+                    failed = good & ~held
+                    refused[reason] += int(np.count_nonzero(failed)) * (size // failed.size)
+                    good = good & held
+        columns = {
+            path: targets[recording.figures[path]] if path in recording.figures else by_path.get(path, np.nan)
+            for path in self.paths
+        }
+        return Block(good, columns, +refused)
+
+    def _inputs(self, box: Box) -> tuple[list[Any], list[Hashable]]:
+        """Values of every axis in a box, each on its own dimension, and what tells them from those of other boxes."""
+        inputs: list[Any] = []
+        keys: list[Hashable] = []
+        for number, (start, stop) in enumerate(box):
+            for values in self._values[number]:
+                part = np.arange(start, stop, dtype=float) if values is None else values[start:stop]
+                inputs.append(part.reshape([-1 if i == number else 1 for i in range(len(box))]))
+                keys.append((start, stop))
+        return inputs, keys
+
+
+def with_value(obj: Any, path: str, value: Any) -> Any:
+    """A record with another value in the Quantity at a dotted path."""
+    if isinstance(obj, Quantity):
+        return replace(obj, value=value)
+    name, _, rest = path.partition(".")
+    if isinstance(obj, Mapping):
+        return {**obj, name: with_value(obj[name], rest, value)}
+    return replace(obj, **{name: with_value(getattr(obj, name), rest, value)})

@@ -1,0 +1,60 @@
+"""JSON Schemas of what explain, link and validate print."""
+
+from typing import Any
+
+from rackcalc.quantities.quantity import KINDS
+from rackcalc.schemas.estimates import FIGURE, TEXT
+from rackcalc.schemas.rack_file import DRAFT
+from rackcalc.schemas.verdicts import COUNT, KNOWN, closed, listed, whole
+
+LEFT_OUT = {"enum": ["part", "model"]}
+
+
+def explain_schema() -> dict[str, Any]:
+    """`explain --json`: a figure, and below it what it was made of."""
+    step = {
+        "type": "object",
+        "properties": {
+            "name": TEXT,
+            "value": KNOWN,
+            "unit": TEXT,
+            "kind": {"enum": list(KINDS)},
+            "formula": TEXT | {"description": "file.function, of a computed value"},
+            "code": TEXT,
+            "cite": TEXT,
+            "again": {"const": True, "description": "met before: its inputs stand there"},
+            "inputs": {"type": "array", "items": {"$ref": "#/$defs/Step"}},
+            **dict.fromkeys(("source", "title", "file", "note"), TEXT),
+            "line": COUNT,
+        },
+        "required": ["name", "value", "unit", "kind"],
+        "additionalProperties": False,
+    }
+    return {"$schema": DRAFT, "title": "rackcalc explain", "$ref": "#/$defs/Step", "$defs": {"Step": step}}
+
+
+def link_schema() -> dict[str, Any]:
+    """`link --json`: figures by name, some in groups."""
+    group = {"type": "object", "additionalProperties": {"anyOf": [FIGURE, {"$ref": "#/$defs/Group"}]}}
+    return {"$schema": DRAFT, "title": "rackcalc link", "$ref": "#/$defs/Group", "$defs": {"Group": group}}
+
+
+def validate_schema() -> dict[str, Any]:
+    """`validate --json`: errors as fractions."""
+    errors = dict.fromkeys(("mape", "median_ape", "bias", "worst", "coverage"), KNOWN)
+    group = closed(kind=TEXT, group=TEXT, metric=TEXT, subject=TEXT, rows=COUNT, **errors)
+    kind = closed(kind=TEXT, subject=TEXT, groups=COUNT, rows=COUNT, **errors)
+    words = ("case", "kind", "group", "part", "parts", "model", "metric", "subject", "unit", "reason", "file")
+    numbers = ("measured", "predicted", "low", "high", "error")
+    row = closed(**dict.fromkeys(words, TEXT), **dict.fromkeys(numbers, KNOWN), line=COUNT)
+    form = whole(
+        "rackcalc.validate/1",
+        rows=COUNT,
+        answered=COUNT,
+        groups=listed(group),
+        kinds=listed(kind),
+        unanswered=listed(closed(kind=TEXT, reason=TEXT, rows=COUNT)),
+        worst=listed(row),
+    )
+    form["properties"] |= {"left_out": LEFT_OUT, "refitted": {"type": "object", "additionalProperties": TEXT}}
+    return {"$schema": DRAFT, "title": "rackcalc validate", **form}

@@ -1,0 +1,105 @@
+"""JSON Schemas of what check, compare and claims print."""
+
+from typing import Any
+
+from rackcalc.quantities.quantity import KINDS
+from rackcalc.questions.claims.judgement import VERDICTS
+from rackcalc.render import checks, claims, compare
+from rackcalc.schemas.estimates import TEXT
+from rackcalc.schemas.rack_file import DRAFT
+
+NUMBER = {"type": "number"}
+KNOWN = {"type": ["number", "null"], "description": "in canonical units; null when there is no finite number"}
+COUNT = {"type": "integer", "minimum": 0}
+FLAG = {"type": "boolean"}
+MAYBE = {"type": ["string", "null"]}
+PLACE = {"file": TEXT, "line": COUNT}
+
+
+def check_schema() -> dict[str, Any]:
+    """`check --json`: one report, or an array of them."""
+    gate = {
+        "gate": TEXT,
+        "level": {"enum": ["error", "warn"]},
+        "status": {"enum": list(checks.STATUSES)},
+        "path": TEXT,
+        "compared": {"enum": ["figure", "share", "change"]},
+        **dict.fromkeys(("actual", "low", "high"), KNOWN),
+        "limit": NUMBER,
+        "unit": TEXT,
+        **dict.fromkeys(("difference", "margin"), KNOWN),
+        "straddles": FLAG,
+        **dict.fromkeys(("figure", "baseline"), KNOWN),
+        "kind": {"enum": list(KINDS)},
+        **PLACE,
+        "why": TEXT,
+    }
+    report = whole(checks.SCHEMA, name=TEXT, scenario=TEXT, passed=FLAG, gates=listed(closed(**gate), 1))
+    one = {"$ref": "#/$defs/Check"}
+    form = {"anyOf": [one, {"type": "array", "items": one}]}
+    return {"$schema": DRAFT, "title": "rackcalc check", **form, "$defs": {"Check": report}}
+
+
+def compare_schema() -> dict[str, Any]:
+    """`compare --json`. values, changes and shares are in the order of the columns."""
+    column = closed(argument=TEXT, title=TEXT, scenario=TEXT, notes=listed(TEXT))
+    figure = closed(
+        path=TEXT,
+        unit=TEXT,
+        better={"enum": ["lower", "higher", None]},
+        **dict.fromkeys(("values", "changes", "shares"), listed(KNOWN)),
+        best=listed(COUNT),
+    )
+    inputs = {"type": ["array", "null"], "items": closed(path=TEXT, old=TEXT, new=TEXT)}
+    part = closed(name=TEXT, contribution=KNOWN, share=KNOWN)
+    numbers = dict.fromkeys(("old", "new", "change"), KNOWN)
+    explanation = closed(path=TEXT, column=COUNT, unit=TEXT, **numbers, terms=listed(part), inputs=listed(part))
+    form = whole(
+        compare.SCHEMA,
+        baseline=COUNT,
+        columns=listed(column, 2),
+        figures=listed(figure),
+        inputs=listed(inputs | {"description": "null where they are not known"}),
+        explanations=listed(explanation),
+    )
+    return {"$schema": DRAFT, "title": "rackcalc compare", **form}
+
+
+def claims_schema() -> dict[str, Any]:
+    """`claims --json`."""
+    claim = closed(
+        says=TEXT,
+        verdict={"enum": list(VERDICTS)},
+        agrees=FLAG | {"description": "whether the figure itself is within tolerance, not only its interval"},
+        **dict.fromkeys(("expect", "scenario", "against", "path"), MAYBE),
+        **dict.fromkeys(("actual", "low", "high", "expected", "tolerance"), KNOWN),
+        unit=MAYBE,
+        kind={"enum": [*KINDS, None]},
+        formula=MAYBE,
+        cite=MAYBE,
+        reason=TEXT,
+        source=MAYBE,
+        note=MAYBE,
+        **PLACE,
+    )
+    form = whole(claims.SCHEMA, name=TEXT, counts=closed(**dict.fromkeys(VERDICTS, COUNT)), claims=listed(claim, 1))
+    return {"$schema": DRAFT, "title": "rackcalc claims", **form}
+
+
+def closed(**properties: Any) -> dict[str, Any]:
+    """An object of exactly these properties."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def whole(known_as: str, /, **properties: Any) -> dict[str, Any]:
+    """A document that says what it is."""
+    return closed(schema={"const": known_as}, rackcalc=TEXT | {"description": "version of the program"}, **properties)
+
+
+def listed(of: Any, least: int = 0) -> dict[str, Any]:
+    return {"type": "array", "items": of} | ({"minItems": least} if least else {})

@@ -1,0 +1,131 @@
+"""Field declarations: a dataclass field says its unit, bounds, meaning and example, once.
+
+The generic builder in load.py, the JSON Schema and the reference docs all read this metadata.
+"""
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
+
+from rackcalc.quantities.record import record
+
+REQUIRED = "__required__"
+
+
+@record
+class Number:
+    """A number with a unit. default: text parsed like input, None for optional, REQUIRED otherwise."""
+
+    unit: str
+    doc: str
+    default: str | None = REQUIRED
+    example: str = ""
+    above: float | None = None  # exclusive lower bound, canonical units
+    at_least: float | None = None
+    at_most: float | None = None
+    whole: bool = False
+    absolute: bool = False  # an absolute temperature: degC means a point on the scale, not a difference
+
+
+@record
+class Text:
+    """A word or sentence. choices: allowed words, empty for any. catalog: kind of part the word must name."""
+
+    doc: str
+    default: str | None = REQUIRED
+    choices: tuple[str, ...] = ()
+    catalog: str = ""
+    example: str = ""
+
+
+@record
+class Flag:
+    """true or false."""
+
+    doc: str
+    default: bool = False
+
+
+@record
+class Section:
+    """A nested dataclass. optional: None when absent; otherwise absent means all defaults."""
+
+    type: type
+    doc: str
+    optional: bool = False
+    required: bool = False
+
+
+@record
+class Table:
+    """A mapping from free keys (or the given choices) to Number, Text or a dataclass."""
+
+    of: "Number | Text | type"
+    doc: str
+    choices: tuple[str, ...] = ()
+    required: bool = False
+
+
+@record
+class Listing:
+    """A list of Text, or of a dataclass."""
+
+    of: "Text | type"
+    doc: str
+
+
+@record
+class Part:
+    """A catalog part: its name, {from: name, ...overrides}, or all its fields."""
+
+    kind: str
+    doc: str
+    default: str | None = REQUIRED
+
+
+Declared = Number | Text | Flag | Section | Table | Listing | Part
+
+
+def declare(declared: Declared) -> Any:
+    """A dataclass field with its declaration in the metadata (keyword-only, so order is free)."""
+    return field(metadata={"declared": declared}, kw_only=True)
+
+
+def number(unit: str, doc: str, **options: Any) -> Any:
+    """A Quantity field: number("B/s", "bandwidth in one direction", above=0, example="900 GB/s")."""
+    return declare(Number(unit, doc, **options))
+
+
+def text(doc: str, **options: Any) -> Any:
+    """A str field."""
+    return declare(Text(doc, **options))
+
+
+def flag(doc: str, default: bool = False) -> Any:
+    """A bool field."""
+    return declare(Flag(doc, default))
+
+
+def section(type_: type, doc: str, **options: Any) -> Any:
+    """A nested dataclass field."""
+    return declare(Section(type_, doc, **options))
+
+
+def table(of: Any, doc: str, **options: Any) -> Any:
+    """A mapping field."""
+    return declare(Table(of, doc, **options))
+
+
+def listing(of: Any, doc: str) -> Any:
+    """A tuple field, written as a list."""
+    return declare(Listing(of, doc))
+
+
+def catalog_part(kind: str, doc: str, **options: Any) -> Any:
+    """A catalog part field."""
+    return declare(Part(kind, doc, **options))
+
+
+def declarations(cls: type) -> Mapping[str, Declared]:
+    """Field name -> declaration, in order of definition."""
+    return {name: f.metadata["declared"] for name, f in cls.__dataclass_fields__.items() if "declared" in f.metadata}  # type: ignore[attr-defined]
