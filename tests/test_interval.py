@@ -16,9 +16,11 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import FORMULAS, Quantity, Source, constant, formula
 from rackcalc.questions.rack_file import load, load_text
-from rackcalc.replay import intervals as interval
+from rackcalc.replay import distributions
 from rackcalc.replay import latin_hypercube as orders
-from rackcalc.replay.intervals import Draws, Families, intervals, leaf_range
+from rackcalc.replay.distributions import leaf_range
+from rackcalc.replay.inherited_parameters import InheritedParameters
+from rackcalc.replay.intervals import Draws, intervals
 from rackcalc.replay.latin_hypercube import LEVELS, ORDERS
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -261,10 +263,10 @@ def test_parameters_from_other_families_widen_the_error(forms):
         forms["model"](x=Quantity(1.0, "s", "x", source=Source(kind, file="catalog/families/ada.yaml", line=1)))
         for kind in ("measured", "estimate")
     )
-    assert Families().widening(fitted) == 1
-    assert Families().widening(carried) == interval.INHERITED
+    assert InheritedParameters().widening(fitted) == 1
+    assert InheritedParameters().widening(carried) == distributions.INHERITED
     half = total(a=fitted, b=carried, again=fitted)
-    assert Families().widening(half) == pytest.approx((1 + interval.INHERITED) / 2)
+    assert InheritedParameters().widening(half) == pytest.approx((1 + distributions.INHERITED) / 2)
 
 
 # --- whole racks -----------------------------------------------------------------------------------------------------
@@ -276,7 +278,7 @@ CHECKED = r"latency\.(service|ttft|tpot)|throughput\.capacity|power\.(chips|it|f
 def brute_force(result, count):
     """Every figure in `count` random draws of all leaves and errors: the same rules, by numpy and by chance."""
     random = numpy.random.default_rng(1)
-    scores, known, families = {}, {}, Families()
+    scores, known, families = {}, {}, InheritedParameters()
 
     def score(key):
         return scores.setdefault(key, random.standard_normal(count) / NormalDist().inv_cdf(0.9))
@@ -305,7 +307,7 @@ def brute_force(result, count):
                     known[key] = form.function(**inputs)
                     if form.error and not bare:
                         known[key] = known[key] * numpy.exp(
-                            score(form) * interval.WIDTH * form.error * families.widening(quantity)
+                            score(form) * distributions.WIDTH * form.error * families.widening(quantity)
                         )
         return known[key]
 

@@ -28,7 +28,8 @@ OUTSIDE = {  # packages that only some files may import
     "rich": ("render/", "api/"),
     "numpy": (
         *("quantities/elementwise.py", "formulas/queues/curves.py", "replay/", "questions/uncertainty/"),
-        *("questions/sweep/", "questions/solve/", "validation/fit.py", "validation/refit.py", "api/"),
+        *("questions/sweep/", "questions/solve/", "validation/fit", "validation/refit.py"),
+        *("validation/recorded_prediction.py", "api/"),
     ),
 }
 

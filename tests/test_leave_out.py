@@ -14,12 +14,14 @@ import pytest
 
 from rackcalc.config.parts import load_part, with_parts
 from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.replay.program import with_leaves
 from rackcalc.validation import folds, kernels, refit, run
 from rackcalc.validation.folds import MEASURED_ON
 from rackcalc.validation.leave_out import Measured, inherited, mean
+from rackcalc.validation.parameter_swaps import moved, swapped
 from rackcalc.validation.read import Row, bundled, read
+from rackcalc.validation.recorded_prediction import RecordedPrediction
 from rackcalc.validation.score import Tally, summaries
-from rackcalc.validation.swap import moved, replayed, swapped
 
 
 def rackcalc(*arguments: str, before: str = "pass") -> subprocess.CompletedProcess[str]:
@@ -107,13 +109,13 @@ def test_swaps_in_records_and_in_predictions_agree() -> None:
     vllm = load_part("runtimes", "vllm")
     swaps = {id(vllm.all_reduce_one_shot_share): moved(vllm.all_reduce_one_shot_share, 0.3),
              id(vllm.all_reduce_two_shot_cost): moved(vllm.all_reduce_two_shot_cost, 40e-6)}  # fmt: skip
-    again = replayed(plain, swaps)
+    again = with_leaves(plain, swaps)
     known = folds.Fold({("runtimes", "vllm"): swapped(vllm, swaps)}, {})
     with folds.inside(known):
         inside = kernels.collective(row)
     assert again.value == pytest.approx(inside.value) and again.value > 1.02 * plain.value
     assert kernels.collective(row).value == plain.value, "nothing of a fold is remembered"
-    assert replayed(plain, {}) is plain and swapped(vllm, {}) is vllm
+    assert with_leaves(plain, {}) is plain and swapped(vllm, {}) is vllm
 
 
 def test_parts_are_replaced_only_inside() -> None:
@@ -167,12 +169,14 @@ def test_refit_finds_what_the_rows_say() -> None:
     task = next(task for task in refit.TASKS if task.kind == "wall_power")
     leaves = {name: found for name, found in task.leaves().items() if name in ("HOST", "EFFICIENT")}
     truth = {"HOST": 480.0, "EFFICIENT": 0.7}
-    tapes = [tape for tape in refit.recorded(task) if set(tape.inputs) == {"HOST", "EFFICIENT"}]
     now = {name: float(found[0].value) for name, found in leaves.items()}
-    made = [refit.fit.Tape(tape.part) for tape in tapes]
-    for tape in made:
-        tape.part = type(tape.part)(**{name: getattr(tape.part, name) for name in tape.part.__slots__}
-                                    | {"measured": np.array([tape(now | truth)])})  # fmt: skip
+    made = [
+        RecordedPrediction(
+            one.part, one.model, one.group, one.metric, one.quantity, np.array([one(now | truth)]), one.leaves
+        )
+        for one in refit.recorded(task)
+        if set(one.parameters) == {"HOST", "EFFICIENT"}
+    ]
     found = refit.fitted(made, leaves)
     assert len(made) > 5 and found == pytest.approx(truth, rel=0.02)
 

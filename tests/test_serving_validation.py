@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rackcalc.config.parts import load_part
-from rackcalc.validation import Result, runs, serving, validate
+from rackcalc.validation import Result, catalog_values, engine_parameters, fit_power, runs, serving, validate
 from rackcalc.validation.read import Row, bundled, read
 
 KINDS = ("serving", "step_power", "throughput")
@@ -107,7 +107,8 @@ def test_rows_as_an_array_equal_single_rows() -> None:
     """What a fit computes at once is what validation computes row by row."""
     rows = [row(concurrency=c, tensor_parallel=n, parts=n) for c, n in (("4", "2"), ("64", "4"), ("256", "8"))]
     run = runs.run_of(rows[0])
-    from rackcalc.validation.fit import arrays, stack
+    from rackcalc.validation.fit_engines import arrays
+    from rackcalc.validation.recorded_prediction import stack
 
     together = runs.loop(
         run, arrays([runs.numbers_of(r) for r in rows]), stack([r.number("concurrency", "1") for r in rows])
@@ -117,28 +118,28 @@ def test_rows_as_an_array_equal_single_rows() -> None:
         assert getattr(together, name).value == pytest.approx([getattr(s, name).value for s in single], rel=1e-9)
 
 
-def test_a_tape_repeats_the_recorded_prediction_and_follows_its_leaves() -> None:
-    from rackcalc.validation import fit
+def test_a_recorded_prediction_repeats_itself_and_follows_its_parameters() -> None:
+    from rackcalc.validation.recorded_prediction import RecordedPrediction
 
     run = runs.run_of(row())
     found = runs.loop(run, runs.numbers_of(row()), row().number("concurrency", "1"))
-    part = fit.Part("h100-sxm", "llama-3.1-70b", "", "tpot_mean", found.tpot, np.array([1.0]), fit.leaves())
-    tape = fit.Tape(part)
-    now = {name: float(fit.start(name).value) for name in fit.names()}
-    assert tape(now) == pytest.approx(found.tpot.value, rel=1e-12)
+    again = RecordedPrediction(
+        "h100-sxm", "llama-3.1-70b", "", "tpot_mean", found.tpot, np.array([1.0]), engine_parameters.leaves()
+    )
+    now = {name: float(engine_parameters.start(name).value) for name in engine_parameters.names()}
+    assert again(now) == pytest.approx(found.tpot.value, rel=1e-12)
     layers = 80 * 1e-6
-    slower = tape(now | {"vllm:layer_overhead": now["vllm:layer_overhead"] + 1e-6})
+    slower = again(now | {"vllm:layer_overhead": now["vllm:layer_overhead"] + 1e-6})
     assert slower - found.tpot.value == pytest.approx(layers, rel=0.1)
-    assert tape(now | {"sglang:layer_overhead": 1.0}) == pytest.approx(found.tpot.value)
+    assert again(now | {"sglang:layer_overhead": 1.0}) == pytest.approx(found.tpot.value)
 
 
 def test_refit_writes_values_the_catalog_can_read() -> None:
     from rackcalc.config.catalog_files import PACKAGE
-    from rackcalc.validation import fit
 
     text = (PACKAGE / "catalog/runtimes/vllm.yaml").read_text(encoding="utf-8")
     best = {"weight_share": 0.8, "vllm:layer_overhead": 70e-6, "sglang:layer_overhead": 1e-6}
-    changed = fit.written(text, best, "vllm")
+    changed = catalog_values.written(text, best, "vllm")
     assert "weight_share: {value: 0.8, " in changed and "layer_overhead: {value: 70 us, " in changed
     assert len(changed.splitlines()) == len(text.splitlines())
     assert load_part("runtimes", "vllm").engine is not None
@@ -148,8 +149,8 @@ def test_power_of_a_gpu_that_was_left_out_of_the_fit() -> None:
     """Watts per byte and per share of the peak carry over from H100 to B200 and back; shares of TDP alone did not."""
     from rackcalc.validation import fit
 
-    tapes = fit.power_tapes()
-    assert {tape.part.part for tape in tapes} == {"h100-sxm", "b200-sxm"}
+    predictions = fit_power.power_predictions()
+    assert {one.part for one in predictions} == {"h100-sxm", "b200-sxm"}
     for by, bar in (("part", 0.10), ("model", 0.10)):
-        groups = fit.table(tapes, fit.left_out(tapes, by, fit.fit_power))["power"]
+        groups = fit.table(predictions, fit.left_out(predictions, by, fit_power.fit_power))["power"]
         assert np.median([mean for mean, _ in groups.values()]) < bar, by

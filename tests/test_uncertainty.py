@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from statistics import NormalDist
 from typing import Any
@@ -22,9 +23,10 @@ from rackcalc.questions.rack_file import load
 from rackcalc.questions.uncertainty.report import Report, everything, subject, uncertainty
 from rackcalc.render.uncertainty import as_text
 from rackcalc.replay import sobol
-from rackcalc.replay.intervals import intervals, leaf_range
+from rackcalc.replay.distributions import leaf_range
+from rackcalc.replay.intervals import intervals
 from rackcalc.replay.sobol_indices import indices
-from rackcalc.replay.uncertain_leaves import Doubts
+from rackcalc.replay.uncertain_program import UncertainProgram
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 Z90 = NormalDist().inv_cdf(0.9)
@@ -118,14 +120,14 @@ def leaf(value: float, low: float, high: float, path: str = "") -> Quantity:
 
 
 def test_a_leaf_is_drawn_by_the_law_of_the_intervals() -> None:
-    doubts = Doubts([leaf(2.0, 1.0, 3.0)])
+    doubts = UncertainProgram([leaf(2.0, 1.0, 3.0)])
     (column,) = everything(doubts, np.array([[-1.0], [0.0], [1.0]]))
     assert column == pytest.approx([1.0, 2.0, 3.0])
 
 
 def test_leaves_of_one_place_are_one_doubt() -> None:
-    assert len(Doubts([total(a=leaf(2.0, 1.0, 3.0, "x.y"), b=leaf(2.0, 1.0, 3.0, "x.y"))]).variables) == 1
-    assert len(Doubts([total(a=leaf(2.0, 1.0, 3.0), b=leaf(2.0, 1.0, 3.0))]).variables) == 2
+    assert len(UncertainProgram([total(a=leaf(2.0, 1.0, 3.0, "x.y"), b=leaf(2.0, 1.0, 3.0, "x.y"))]).variables) == 1
+    assert len(UncertainProgram([total(a=leaf(2.0, 1.0, 3.0), b=leaf(2.0, 1.0, 3.0))]).variables) == 2
 
 
 def test_the_error_of_a_whole_contains_those_of_its_parts() -> None:
@@ -143,7 +145,7 @@ def test_the_error_of_a_whole_contains_those_of_its_parts() -> None:
     FORMULAS.update(before)
     sure = Quantity(1.0, "s", "sure", source=Source("given"))
     inner = part(x=sure)
-    doubts = Doubts([whole(x=inner), inner])
+    doubts = UncertainProgram([whole(x=inner), inner])
     assert [doubt.name for doubt in doubts.variables] == [
         "test_uncertainty.whole, error",
         "test_uncertainty.part, error",
@@ -156,7 +158,7 @@ def test_the_error_of_a_whole_contains_those_of_its_parts() -> None:
 def test_the_median_draw_is_the_estimate() -> None:
     for rack in ("rack-of-god", "llama70b-8xh100"):
         found = dict(figures(estimate(load(rack))))
-        doubts = Doubts(list(found.values()))
+        doubts = UncertainProgram(list(found.values()))
         columns = everything(doubts, np.zeros((1, len(doubts.variables))))
         for quantity, column in zip(found.values(), columns, strict=True):
             assert math.isclose(column[0], quantity.value, rel_tol=1e-12) or quantity.value != quantity.value
@@ -267,8 +269,11 @@ def test_odds_of_claims_are_those_of_their_racks_drawn_together(tmp_path: Path) 
     odds = {claim["says"]: claim["holds"] for claim in json.loads(done.output)["claims"]}
     assert odds.pop("as computed") == pytest.approx(0.5, abs=0.02)
     assert odds.pop("too hot to work") < 0.95  # in those draws there are figures, but no rack
-    assert odds == {"int8 is faster": 1.0, "int8 takes what fp16 takes": 0.0}
-    assert "holds in 100 % of the draws: delta(stages.gpu.time) < 0 % [int8]" in run(str(file)).output
+    assert odds.pop("int8 is faster") > 0.95  # drawn apart, it would be about 0.9
+    assert odds == {"int8 takes what fp16 takes": 0.0}
+    assert re.search(
+        r"holds in 9\d\.\d % of the draws: delta\(stages\.gpu\.time\) < 0 % \[int8\]", run(str(file)).output
+    )
 
 
 def test_the_same_seed_gives_the_same_output() -> None:

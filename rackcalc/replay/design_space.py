@@ -24,7 +24,7 @@ from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.replay.program import Program, Run
+from rackcalc.replay.program import Run, program_of
 
 Fixed = tuple[tuple[int, int], ...]  # dimension, place on it
 Box = Sequence[tuple[int, int]]  # of every dimension, the first place and the one after the last
@@ -188,16 +188,18 @@ class Space:
         for path in self.needed:
             if path in missing:
                 return Recording(None, {}, (), (Problem("", 0, 0, path, "is no figure of these"),), missing)
-        program = Program(targets, values)
+        numbers = {id(value): axis for axis, value in enumerate(values)}
+        program, slots = program_of(targets, lambda leaf: numbers.get(id(leaf.value)))
+        run = program.start(slots)
         if not any(self.weights):
-            self._weigh(program)
-        return Recording(program.start(), {path: place for place, path in enumerate(wanted)}, rules, (), missing)
+            self._weigh(run)
+        return Recording(run, {path: place for place, path in enumerate(wanted)}, rules, (), missing)
 
-    def _weigh(self, program: Program) -> None:
+    def _weigh(self, run: Run) -> None:
         axis = 0
         for number, axes in enumerate(self.question.dimensions):
             mask = sum(1 << i for i in range(axis, axis + len(axes)))
-            self.weights[number] = sum(len(calls) for depends, calls in program.groups if depends & mask)
+            self.weights[number] = sum(len(calls) for depends, calls in run.groups if depends & mask)
             axis += len(axes)
 
     def order(self) -> tuple[int, ...]:

@@ -2,6 +2,8 @@
 
 from zlib import crc32
 
+from rackcalc.replay.distributions import Column
+
 # Quantiles of the normal law at the middles of 45 equal slices, upper half, in units of its 90 % quantile. With 45
 # slices (55 or 65 would do as well) one middle is exactly on that quantile. More draws: less noise, more time.
 UPPER = (
@@ -39,8 +41,6 @@ QPrWCIMscokKHiXpVeYUFDZJqTRnlGOmLjAEfaBhbNdSg SQbLhHPKdTJIfOCgsikpqFnDYBWZGAjRNa
 """
 ORDERS = _LETTERS.split()
 WIDE = 1.2  # high over low, from which on a leaf gets one of them; the others are shuffled
-
-Column = list[float]  # one value per draw
 
 
 def shuffled(name: str) -> list[int]:

@@ -10,11 +10,12 @@ from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part, with_parts
 from rackcalc.quantities.problems import failure
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.replay.program import with_leaves
 from rackcalc.spec.runtimes import Family
 from rackcalc.validation import Result, kernels, mlperf, runs, serving, validate
 from rackcalc.validation.leave_out import Measured, inherited
+from rackcalc.validation.parameter_swaps import Swaps, moved, swapped
 from rackcalc.validation.read import Row
-from rackcalc.validation.swap import Swaps, moved, replayed, swapped
 
 # The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
 MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
@@ -72,7 +73,7 @@ class Fold(NamedTuple):
 def need_scipy() -> None:
     """InputError, naming the extra, where scipy is not installed."""
     try:
-        import scipy  # type: ignore[import-untyped] # noqa: F401
+        import scipy  # noqa: F401
     except ModuleNotFoundError as error:
         raise failure('needs scipy to refit: pip install "rackcalc[test]"', path="--leave-out") from error
 
@@ -150,7 +151,7 @@ def left_out(rows: Iterable[Row], by: str, most: int) -> Iterator[Result]:
     for value, found in folds.items():
         known = fold({row.kind for row in found}, by, value)
         with inside(known):
-            yield from validate(found, most, partial(replayed, swaps=known.swaps), seen)
+            yield from validate(found, most, partial(with_leaves, instead=known.swaps), seen)
 
 
 def notes(kinds: Sequence[str], by: str) -> dict[str, str]:

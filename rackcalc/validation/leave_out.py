@@ -25,7 +25,7 @@ from typing import Any
 
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record
-from rackcalc.replay.intervals import SPREAD
+from rackcalc.replay.distributions import SPREAD
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.runtimes import DecodeAttentionParameters, Family, GemmParameters, PrefillAttentionParameters
 

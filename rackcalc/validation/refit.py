@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.validation import encoders, fit, kernels, power, serving
+from rackcalc.validation import encoders, engine_parameters, fit_engines, fit_power, kernels, power, serving
+from rackcalc.validation.parameter_swaps import Swaps, moved
 from rackcalc.validation.read import Row, Unanswerable, bundled, read
+from rackcalc.validation.recorded_prediction import RecordedPrediction, stack
 from rackcalc.validation.score import group_of
-from rackcalc.validation.swap import Swaps, moved
 
 Leaves = Mapping[str, Sequence[Quantity]]  # fitted parameter -> its leaves (one value, several catalog files)
 
@@ -53,14 +54,14 @@ class Together(Row):
         """A column of all rows."""
         if column not in self.arrays:
             return super().number(column, unit)
-        return fit.stack([row.number(column, unit) for row in self.rows])
+        return stack([row.number(column, unit) for row in self.rows])
 
 
 def collective_leaves() -> Leaves:
     """Shares of the link rate and prices of algorithms; floors are known."""
     found: dict[str, list[Quantity]] = {}
     names = ("per_peer", "one_shot_share", "two_shot_cost", "two_shot_share", "in_switch_share")
-    for program in fit.PROGRAMS:
+    for program in engine_parameters.PROGRAMS:
         runtime = load_part("runtimes", program)
         found |= {f"{program}:{name}": [getattr(runtime, f"all_reduce_{name}")] for name in names}
     rings = [load_part("families", name).ring for name in part_names("families")]
@@ -116,7 +117,7 @@ def _bert(row: Row) -> bool:
 
 
 def _busy(row: Row) -> bool:
-    return row.metric == "power_mean" and row.case in fit.kept_busy()
+    return row.metric == "power_mean" and row.case in fit_power.kept_busy()
 
 
 TASKS = (
@@ -147,12 +148,12 @@ def gathered(task: Task) -> Iterator[list[Row]]:
 
 
 @cache
-def recorded(task: Task) -> list[fit.Tape]:
+def recorded(task: Task) -> list[RecordedPrediction]:
     """The predictions of a task's rows."""
     import numpy as np
 
     places = {id(leaf): name for name, leaves in task.leaves().items() for leaf in leaves}
-    tapes = []
+    predictions = []
     for rows in gathered(task):
         first = rows[0]
         try:
@@ -160,45 +161,48 @@ def recorded(task: Task) -> list[fit.Tape]:
         except Unanswerable:
             continue
         measured = np.array([row.value for row in rows])
-        part = fit.Part(first.part, first.model, group_of(first), first.metric, figure, measured, places)
-        tapes.append(fit.Tape(part))
-    return tapes
+        predictions.append(
+            RecordedPrediction(first.part, first.model, group_of(first), first.metric, figure, measured, places)
+        )
+    return predictions
 
 
 class Remembered:
-    """Log errors of a tape, computed again only where one of its own leaves has moved: a derivative moves one."""
+    """Log errors of a prediction, computed again only where one of its own leaves has moved: a derivative moves one."""
 
-    def __init__(self, tape: fit.Tape, weight: float) -> None:
-        self.tape, self.weight = tape, weight
+    def __init__(self, prediction: RecordedPrediction, weight: float) -> None:
+        self.prediction, self.weight = prediction, weight
         self.known: dict[tuple[float, ...], Any] = {}
 
     def __call__(self, trial: Mapping[str, float]) -> Any:
         import numpy as np
 
-        key = tuple(trial[name] for name in self.tape.inputs)
+        key = tuple(trial[name] for name in self.prediction.parameters)
         if key not in self.known:
             if len(self.known) > 64:
                 self.known.clear()
-            self.known[key] = self.weight * np.log(self.tape(trial) / self.tape.part.measured)
+            self.known[key] = self.weight * np.log(self.prediction(trial) / self.prediction.measured)
         return self.known[key]
 
 
-def fitted(tapes: Sequence[fit.Tape], leaves: Leaves) -> dict[str, float]:
+def fitted(predictions: Sequence[RecordedPrediction], leaves: Leaves) -> dict[str, float]:
     """Least squares of the log of the errors, groups equally heavy, of the parameters that the rows depend on."""
     import numpy as np
-    from scipy.optimize import least_squares  # type: ignore[import-untyped]
+    from scipy.optimize import least_squares
 
     now = {name: float(found[0].value) for name, found in leaves.items()}
-    used = {name for tape in tapes for name in tape.inputs}
+    used = {name for prediction in predictions for name in prediction.parameters}
     tied = {name: of for name, of in TIED.items() if name in now}
     used |= {of for name, of in tied.items() if name in used}
     free = [name for name in now if name in used and now[name] > 0 and name not in tied]
     if not free:
         return {}
     sizes: dict[tuple[str, str], int] = defaultdict(int)
-    for tape in tapes:
-        sizes[tape.part.group, tape.part.metric] += len(tape.part.measured)
-    errors = [Remembered(tape, (1 / sizes[tape.part.group, tape.part.metric]) ** 0.5) for tape in tapes]
+    for prediction in predictions:
+        sizes[prediction.group, prediction.metric] += len(prediction.measured)
+    errors = [
+        Remembered(prediction, (1 / sizes[prediction.group, prediction.metric]) ** 0.5) for prediction in predictions
+    ]
 
     def trial_of(logs: Any) -> dict[str, float]:
         moved = now | {name: now[name] * float(np.exp(x)) for name, x in zip(free, logs, strict=True)}
@@ -227,9 +231,9 @@ def _limits(leaf: Quantity, most: float | None) -> tuple[float, float]:
 
 def without(task: Task, by: str, value: str) -> Swaps:
     """The leaves of a task fitted without a part or a model."""
-    tapes = recorded(task)
-    rest = [tape for tape in tapes if getattr(tape.part, by) != value]
-    if len(rest) == len(tapes):
+    predictions = recorded(task)
+    rest = [prediction for prediction in predictions if getattr(prediction, by) != value]
+    if len(rest) == len(predictions):
         return {}
     leaves = task.leaves()
     best = fitted(rest, leaves)
@@ -237,24 +241,24 @@ def without(task: Task, by: str, value: str) -> Swaps:
 
 
 @cache
-def serving_tapes() -> list[fit.Tape]:
+def serving_predictions() -> list[RecordedPrediction]:
     """The recorded predictions of the serving fit."""
-    return [fit.Tape(part) for part in fit.recorded()]
+    return fit_engines.recorded()
 
 
 @cache
 def engines_without(by: str, value: str) -> Swaps:
     """The leaves of the serving engines fitted without a part or a model."""
-    tapes = serving_tapes()
-    rest = [tape for tape in tapes if getattr(tape.part, by) != value]
-    if len(rest) == len(tapes) or not rest:
+    predictions = serving_predictions()
+    rest = [prediction for prediction in predictions if getattr(prediction, by) != value]
+    if len(rest) == len(predictions) or not rest:
         return {}
-    best = fit.fit(rest)
+    best = fit_engines.fit(rest)
     swaps = {}
     for name, new in best.items():
         program, _, field = name.rpartition(":")
-        for owner in [program] if program else fit.PROGRAMS:
+        for owner in [program] if program else engine_parameters.PROGRAMS:
             if not (field == "lockstep" and owner == "sglang"):
-                leaf = fit.parameter(field, owner)
+                leaf = engine_parameters.parameter(field, owner)
                 swaps[id(leaf)] = moved(leaf, new)
     return swaps

@@ -22,8 +22,9 @@ from rackcalc.questions.gates import Verdict
 from rackcalc.questions.uncertainty import odds
 from rackcalc.questions.uncertainty.odds import Able
 from rackcalc.replay import sobol
+from rackcalc.replay.random_variables import Variable
 from rackcalc.replay.sobol_indices import indices
-from rackcalc.replay.uncertain_leaves import Doubt, Doubts
+from rackcalc.replay.uncertain_program import UncertainProgram
 
 HEADLINES = ("latency.p99", "throughput.capacity", "power.facility", "cost.tco")  # explained unless others are named
 MOST = 1 << 16  # draws held in memory
@@ -48,7 +49,7 @@ class Effect(NamedTuple):
     """What one doubt does to a figure: its value with that doubt alone at its 10 % and its 90 % quantile, and the
     shares of variance (sensitivity.py)."""
 
-    doubt: Doubt
+    doubt: Variable
     low: float
     high: float
     first: float
@@ -131,7 +132,7 @@ def uncertainty(
     if problems:
         raise InputError(problems)
     known = about.figures
-    doubts = Doubts([*known.values(), *about.able.quantities])
+    doubts = UncertainProgram([*known.values(), *about.able.quantities])
     chosen = explained(about, paths)
     first, second = np.split(normal(samples, 2 * len(doubts.variables), seed), 2, axis=1)
     with np.errstate(all="ignore"):
@@ -156,14 +157,14 @@ def normal(samples: int, variables: int, seed: int) -> Any:
 
 def alone(targets: Sequence[Quantity], samples: int, seed: int) -> list[Any]:
     """Targets in draws of their own, of all racks that they are from together: what has one place is one doubt."""
-    doubts = Doubts(targets)
+    doubts = UncertainProgram(targets)
     with np.errstate(all="ignore"):
         return everything(doubts, normal(samples, len(doubts.variables), seed))
 
 
 def work(about: Subject, samples: int) -> int:
     """The most points there can be to compute, for a progress bar."""
-    return samples * len(Doubts(list(about.figures.values())).variables)
+    return samples * len(UncertainProgram(list(about.figures.values())).variables)
 
 
 def slices(count: int) -> Iterator[slice]:
@@ -172,11 +173,11 @@ def slices(count: int) -> Iterator[slice]:
         yield slice(start, min(start + TOGETHER, count))
 
 
-def everything(doubts: Doubts, draws: Any) -> list[Any]:
+def everything(doubts: UncertainProgram, draws: Any) -> list[Any]:
     """All targets in all draws."""
     run, parts = doubts.run(), []
     for piece in slices(len(draws)):
-        found = run(doubts.inputs(draws[piece]), [piece.start] * len(doubts.laws))
+        found = run(doubts.inputs(draws[piece]), [piece.start] * len(doubts.axes))
         parts.append([np.broadcast_to(x, piece.stop - piece.start) for x in found])
     return [np.concatenate(columns) for columns in zip(*parts, strict=True)]
 
@@ -189,7 +190,7 @@ def spread(figure: Quantity, column: Any) -> Spread:
 
 
 def effects_on(
-    doubts: Doubts, places: Sequence[int], first: Any, second: Any, able: Able, watch: Callable[[int], Any]
+    doubts: UncertainProgram, places: Sequence[int], first: Any, second: Any, able: Able, watch: Callable[[int], Any]
 ) -> list[list[Effect]]:
     """The effects on every chosen target, the largest swing first; doubts that it does not rest on are left out."""
     count = len(doubts.variables)
@@ -197,7 +198,7 @@ def effects_on(
         return [[] for _ in places]
     ends = np.concatenate([-np.eye(count), np.eye(count)])  # one doubt at one end, all others at their medians
     run = doubts.run(places)
-    pushed = [np.broadcast_to(x, 2 * count) for x in run(doubts.inputs(ends), ["ends"] * len(doubts.laws))]
+    pushed = [np.broadcast_to(x, 2 * count) for x in run(doubts.inputs(ends), ["ends"] * len(doubts.axes))]
     a, b, mixed = crossed(doubts, places, first, second, able, watch)
     found = []
     for number, column in enumerate(pushed):
@@ -224,16 +225,16 @@ def within(a: Any, b: Any) -> Callable[[Any], Any]:
 
 
 def crossed(
-    doubts: Doubts, places: Sequence[int], first: Any, second: Any, able: Able, watch: Callable[[int], Any]
+    doubts: UncertainProgram, places: Sequence[int], first: Any, second: Any, able: Able, watch: Callable[[int], Any]
 ) -> tuple[Any, Any, dict[int, Any]]:
     """The targets in the first draws, in the second, and in the first with one variable taken from the second, for
     each variable that a target rests on. nan where the rack cannot work: figures of such draws mean nothing."""
-    count, size = len(doubts.targets), len(first)
+    count, size = len(doubts.slots), len(first)
     run = doubts.run([*places, *range(count - able.columns, count)])
     used = 0
-    for slot in run.program.targets[: len(places)]:
+    for slot in run.targets[: len(places)]:
         used |= run.program.axes[slot]
-    moving = sorted({number for axis, (number, _) in enumerate(doubts.laws) if used >> axis & 1})
+    moving = sorted({number for axis, (number, _) in enumerate(doubts.axes) if used >> axis & 1})
     found = {number: np.empty((len(places), size)) for number in (-2, -1, *moving)}
 
     def keep(numbers: Sequence[int], piece: slice, targets: Sequence[Any]) -> None:
@@ -253,7 +254,7 @@ def crossed(
         for start in range(0, len(moving), rows):
             batch = moving[start : start + rows]
             values, keys = list(here), list(still)
-            for axis, (number, _) in enumerate(doubts.laws):
+            for axis, (number, _) in enumerate(doubts.axes):
                 if number in batch:
                     values[axis] = np.repeat(here[axis], len(batch), axis=0)
                     values[axis][batch.index(number)] = there[axis]

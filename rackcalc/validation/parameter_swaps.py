@@ -1,4 +1,4 @@
-"""Other values for leaves: in records of the catalog, and in predictions that were made already."""
+"""Other values for parameters of the catalog: in its records; of predictions, see replay.program.with_leaves."""
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
@@ -28,27 +28,3 @@ def swapped(part: Any, swaps: Swaps) -> Any:
         new = {name: swapped(value, swaps) for name, value in found.items()}
         return replace(part, **new) if any(new[name] is not value for name, value in found.items()) else part
     return part
-
-
-def replayed(figure: Quantity, swaps: Swaps) -> Quantity:
-    """A computed figure with other leaves: its formulas are called again above them."""
-    done: dict[int, Quantity] = {}
-    stack = [figure]
-    while stack:
-        node = stack[-1]
-        waiting = [x for x in node.inputs.values() if id(x) not in done]
-        if waiting:
-            stack.extend(waiting)
-            continue
-        stack.pop()
-        done[id(node)] = _again(node, {name: done[id(x)] for name, x in node.inputs.items()}, swaps)
-    return done[id(figure)]
-
-
-def _again(node: Quantity, inputs: Mapping[str, Quantity], swaps: Swaps) -> Quantity:
-    if node.formula is None:
-        return swaps.get(id(node), node)
-    if all(inputs[name] is x for name, x in node.inputs.items()):
-        return node
-    found: Quantity = node.formula(**inputs)
-    return replace(found, name=node.name)
