@@ -13,6 +13,7 @@ from rackcalc.config.document import Node, plain, read_text
 from rackcalc.quantities import units
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import KINDS, Quantity, Source
+from rackcalc.quantities.words_read import watch
 from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.part_kinds import CATALOG
 
@@ -32,11 +33,15 @@ def certain(declared: Number, value: float) -> bool:
 
 @dataclass
 class Builder:
-    """Builds spec objects from nodes and collects every problem. where: node per dotted path, for later messages."""
+    """Builds spec objects from nodes and collects every problem. where: node per dotted path, for later messages.
+
+    words_read: paths of the words that were written by the user and are read later, by whatever computes.
+    """
 
     default_kind: str = "given"
     problems: list[Problem] = field(default_factory=list)
     where: dict[str, Node] = field(default_factory=dict)
+    words_read: set[str] = field(default_factory=set)
 
     def fail(self, node: Node, path: str, message: str) -> None:
         self.problems.append(node.problem(path, message))
@@ -57,7 +62,17 @@ class Builder:
                 hint = "; write it nested, not as a dotted path" if nest else suggest(key, declared)
                 self.problems.append(child.key_problem(_join(path, key), f"unknown key{hint}"))
         values = {name: self.field(d, node, name, _join(path, name)) for name, d in declared.items()}
-        return cls(**values) if len(self.problems) == found else None
+        if len(self.problems) > found:
+            return None
+        built = cls(**values)
+        words = {
+            name: _join(path, name)
+            for name, child in node.value.items()
+            if isinstance(declared[name], Text | Flag) and child.written and name != "name"
+        }
+        if words:
+            watch(built, words, self.words_read)
+        return built
 
     def missing(self, parent: Node, path: str, expected: str) -> None:
         self.problems.append(parent.key_problem(path, f"is missing{expected}"))

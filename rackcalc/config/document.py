@@ -40,6 +40,11 @@ class Node(NamedTuple):
             return "a list"
         return "nothing" if self.value is None else f'"{shortened(self.value)}"'
 
+    @property
+    def written(self) -> bool:
+        """Whether the user wrote it: in the rack file or an option; not in the catalog or a model's own file."""
+        return bool(self.path) and not self.file.startswith("catalog/")
+
     def problem(self, path: str, message: str) -> Problem:
         """A Problem at this node's place."""
         return Problem(self.file, self.line, self.column, path, message)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,16 @@ from rackcalc.spec.rack import Rack
 
 @record
 class Loaded:
-    """A rack, with the place of everything in it. where: dotted path -> Node; scenario: "" for the file as it is."""
+    """A rack, with the place of everything in it. where: dotted path -> Node; scenario: "" for the file as it is.
+
+    words_read: paths of the words written by the user that have been read; whoever computes clears it first.
+    """
 
     rack: Any
     file: str
     where: Mapping[str, Node]
     scenario: str = ""
+    words_read: set[str] = field(default_factory=set)
 
     def problem(self, path: str, message: str) -> Problem:
         """A Problem at the place where the path, or the nearest section around it, was written."""
@@ -81,7 +86,7 @@ def load_text(
         builder.problems += check(builder.where)
     if builder.problems:
         raise InputError(builder.problems)
-    return Loaded(rack, file, builder.where, scenario)
+    return Loaded(rack, file, builder.where, scenario, builder.words_read)
 
 
 def scenario_names(text: str, file: str) -> tuple[str, ...]:

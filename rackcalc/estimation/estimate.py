@@ -4,16 +4,16 @@ Every function here calls formulas and nothing else, so every number of the resu
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
+from rackcalc.estimation.effects import conditions_of, note_on, without_effect
 from rackcalc.estimation.heat import cooled, mean_utilization, pools_of, power_report, slowed, throttled
 from rackcalc.estimation.notes import notes
 from rackcalc.estimation.prices import gain_of, money, port_penalty
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.feasibility import requirements as feasible
-from rackcalc.feasibility.conditions import Chain, Require, refuse
+from rackcalc.feasibility.conditions import Chain, Require, decidable, refuse
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.heat.thermal import Thermal
 from rackcalc.formulas.links.bit_errors import link_reliability
@@ -21,8 +21,10 @@ from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, trans
 from rackcalc.formulas.queues.queueing import LEVELS, Load, load, sojourn_time
 from rackcalc.formulas.queues.sharing import Shared, shared_load, slowed_time
 from rackcalc.formulas.serving import service as formulas
+from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.quantities.record import replace
 from rackcalc.serving import serve
 from rackcalc.serving.pools import ONE, Service, on_path
 from rackcalc.spec.links import Link
@@ -169,6 +171,7 @@ def closed_loop(loaded: Loaded) -> Loaded:
 def compute(loaded: Loaded, require: Require) -> Estimate:
     """Every figure of one rack, without words. require: what to do about conditions; values may be arrays."""
     require(*feasible.structure(loaded))
+    loaded.words_read.clear()  # what is only looked at to refuse it has no effect
     loaded = closed_loop(loaded)
     rack = loaded.rack
     ideal = serve(rack)
@@ -216,7 +219,7 @@ def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
 
     def require(found: Sequence[Chain], problems: Sequence[Problem]) -> None:
         refuse(found, problems)
-        chains.extend(found)
+        chains.extend(decidable(found))
 
     result = compute(loaded, require)
     feasible.check_figures(loaded, result)
@@ -225,9 +228,11 @@ def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
 
 def estimate(loaded: Loaded) -> Estimate:
     """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
-    result, _ = conditioned(loaded)
+    result, chains = conditioned(loaded)
+    unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
     loaded = closed_loop(loaded)
-    return replace(result, subject=subject(loaded.rack), notes=notes(loaded, result))
+    said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
+    return replace(result, subject=subject(loaded.rack), notes=said)
 
 
 def transfer_over(link: str, size: Quantity, other_load: Quantity, hops: Quantity | None = None) -> Transfer:

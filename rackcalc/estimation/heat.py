@@ -1,7 +1,6 @@
 """Power and heat of a rack: pools, hosts, fans, and the clocks that the temperatures allow."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from rackcalc.config.parts import load_part
 from rackcalc.estimation.result import PowerReport, Throughput
@@ -12,6 +11,7 @@ from rackcalc.formulas.heat.thermal import Thermal
 from rackcalc.formulas.queues.sharing import Shared
 from rackcalc.formulas.serving import service as formulas
 from rackcalc.quantities.quantity import Quantity, Source, constant
+from rackcalc.quantities.record import replace
 from rackcalc.serving.pools import ONE, Service
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 

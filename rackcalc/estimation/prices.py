@@ -1,7 +1,5 @@
 """Money of a rack: what it costs, what a second software stack adds, what it earns."""
 
-from dataclasses import replace
-
 from rackcalc.config.parts import load_part
 from rackcalc.estimation.heat import pools_of
 from rackcalc.estimation.result import Latency, Throughput
@@ -13,6 +11,7 @@ from rackcalc.formulas.queues.sharing import Shared
 from rackcalc.formulas.serving import service as formulas
 from rackcalc.formulas.serving.second_stack import SoftwarePenalty, software_penalty
 from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.record import replace
 from rackcalc.serving.pools import ONE, Service
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 

@@ -218,7 +218,9 @@ def is_number(path: str, value: Any) -> Any:
 
 def check_figures(loaded: Loaded, result: Any) -> None:
     """InputError when a figure came out as no number."""
-    broken = [path for path, quantity in figures(result) if not is_number(path, float(quantity.value))]
+    broken = [
+        path for path, quantity in figures(result) if quantity.known and not is_number(path, float(quantity.value))
+    ]
     if broken:
         names = ", ".join(broken[:4]) + (f" and {len(broken) - 4} more" if len(broken) > 4 else "")
         message = f"cannot be computed: {names}; some value is far out of proportion"

@@ -11,14 +11,19 @@ from typing import Any, NoReturn, overload
 
 # Strongest first: the weakest kind among a number's leaves is the kind of the number.
 KINDS = ("given", "measured", "datasheet", "published", "press", "estimate", "assumed", "hypothetical")
-RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
+UNKNOWN = (
+    "unknown"  # the kind of a value that nobody has published and the user has not given, and of all that rests on it
+)
+ALL_KINDS = (*KINDS, UNKNOWN)
+RANKS = {kind: rank for rank, kind in enumerate(ALL_KINDS)}
+_UNKNOWN_RANK = RANKS[UNKNOWN]
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a leaf value was read.
 
-    kind: one of KINDS. reference: id in catalog/sources.yaml, or "" for a value from the user's own file.
+    kind: one of ALL_KINDS. reference: id in catalog/sources.yaml, or "" for a value from the user's own file.
     file, line, column: the place of the value itself (1-based; line 0 when it came from a default). path: the same
     place by dotted path within the file, which comments and another order of lines do not move.
     """
@@ -40,7 +45,7 @@ class Quantity:
     name: what a leaf is called in its file. formula and inputs: how a computed value was made.
     source, low, high: for a leaf, where it was read and the range it is known to lie in.
     absolute: a leaf in K that is a point on the temperature scale, not a difference.
-    weakest: its kind, by its place in KINDS.
+    weakest: its kind, by its place in ALL_KINDS.
     exact: a count or definition: without doubt even when assumed, unless it has a range.
     """
 
@@ -75,8 +80,21 @@ class Quantity:
 
     @property
     def kind(self) -> str:
-        """The weakest kind among the leaves (KINDS, strongest first)."""
-        return KINDS[self.weakest]
+        """The weakest kind among the leaves (ALL_KINDS, strongest first)."""
+        return ALL_KINDS[self.weakest]
+
+    @property
+    def known(self) -> bool:
+        """Whether nothing that the value rests on is unknown. The value of what is not known is nan."""
+        return self.weakest < _UNKNOWN_RANK
+
+    @property
+    def unknowns(self) -> tuple[str, ...]:
+        """Why the value is unknown, such as "no price for gpu": the reasons of the unknown leaves, each once."""
+        if self.known:
+            return ()
+        missing = (leaf.source.note for leaf in self.leaves if leaf.source is not None and leaf.source.kind == UNKNOWN)
+        return tuple(dict.fromkeys(missing))
 
     def __post_init__(self) -> None:
         if self.source is not None:  # a leaf; a formula has found the weakest among its inputs already
@@ -88,6 +106,11 @@ class Quantity:
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
     """A leaf written in code that is exact: structure, a definition, a constant of nature."""
     return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
+
+
+def unknown(unit: str, name: str, why: str) -> Quantity:
+    """A leaf that nobody knows. It is no number, and no formula makes a number of it. why: "no price for gpu"."""
+    return Quantity(float("nan"), unit, name, source=Source(UNKNOWN, note=why))
 
 
 FORMULAS: dict[str, "Formula"] = {}
@@ -155,13 +178,13 @@ class Formula:
         if unit == SAME:
             unit = next(iter(inputs.values())).unit
         result = NEW(Quantity)  # as Quantity(...), at a third of its time: what is not named has its default
-        result.__dict__.update(
-            value=self.function(**values), unit=unit, name=self.name, formula=self, inputs=inputs, weakest=rank
-        )
+        value = self.function(**values) if rank < _UNKNOWN_RANK else NAN
+        result.__dict__.update(value=value, unit=unit, name=self.name, formula=self, inputs=inputs, weakest=rank)
         return result
 
 
 NEW = object.__new__
+NAN = float("nan")
 SAME = "same"  # the unit of a result or of variadic terms that is whatever the first input has
 
 

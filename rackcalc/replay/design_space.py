@@ -7,7 +7,6 @@ its values. Which axes these are shows itself while recording, because an array 
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from itertools import islice
 from math import prod
 from typing import Any, NamedTuple
@@ -17,13 +16,14 @@ import numpy as np
 from rackcalc.config.racks import Check, Loaded, load_text
 from rackcalc.config.vary import Axis
 from rackcalc.estimation.estimate import compute
-from rackcalc.feasibility.conditions import Chain
+from rackcalc.feasibility.conditions import Chain, decidable
 from rackcalc.feasibility.requirements import is_number
 from rackcalc.formulas.queues.curves import for_points
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import replace
 from rackcalc.replay.program import Run, program_of
 
 Fixed = tuple[tuple[int, int], ...]  # dimension, place on it
@@ -145,7 +145,7 @@ class Space:
         chains: list[Chain] = []
 
         def collect(found: Sequence[Chain], problems: Sequence[Any]) -> None:
-            chains.extend(found)
+            chains.extend(decidable(found))
             if problems:
                 raise InputError(list(problems))
 
@@ -181,8 +181,9 @@ class Space:
                 places = tuple(range(len(targets), len(targets) + len(condition.quantities)))
                 targets += condition.quantities
                 rules.append((condition.reason, condition.holds, places))
-        for place, path in enumerate(wanted):
-            rules.append((f"{path} is no number", lambda value, path=path: is_number(path, value), (place,)))
+        for place, (path, quantity) in enumerate(wanted.items()):
+            if quantity.known:
+                rules.append((f"{path} is no number", lambda value, path=path: is_number(path, value), (place,)))
         axes = {axis.path for axis in self.question.axes}
         missing = tuple(path for path in self.paths if path not in wanted and path not in axes)
         for path in self.needed:

@@ -107,7 +107,7 @@ class Program:
         axes = 0
         for slot in inputs:
             axes |= self.axes[slot]
-        if not axes:
+        if not axes or not node.known:
             return self._constant(node)
         return self._call(node, formula, tuple(inputs), tuple(node.inputs), axes)
 

@@ -1,7 +1,6 @@
 """Decoders on two pools of GPUs: one reads prompts, the other generates; KV caches cross from one to the other."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.gpu.engine import at_age, in_group
@@ -29,7 +28,7 @@ from rackcalc.formulas.serving.disaggregated import (
     rate_elsewhere,
 )
 from rackcalc.quantities.quantity import Quantity, constant
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.serving.closed_loop import fits, memory_of
 from rackcalc.serving.generation import Shared, at_load, generation, gpu_passes, output_of, step_at, time_of
 from rackcalc.serving.pools import (

@@ -1,7 +1,6 @@
 """What every split of a decoder shares: requests that hold a place while they generate, and prompts among the steps."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from rackcalc.formulas.combine import largest, total
@@ -10,7 +9,7 @@ from rackcalc.formulas.serving import service
 from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
 from rackcalc.formulas.transformer.model_size import count
 from rackcalc.quantities.quantity import Quantity, Source
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.serving.pools import ONE, Service, Side, context_of, gpu_activity, kv_format
 from rackcalc.spec.rack import Rack
 

@@ -1,7 +1,5 @@
 """Decoders on GPUs and LPUs together: the three ways to split the work between them."""
 
-from dataclasses import replace
-
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.lpu import decode as lpu_decode
 from rackcalc.formulas.lpu import forward_pass as lpu
@@ -10,6 +8,7 @@ from rackcalc.formulas.serving import hybrid, service
 from rackcalc.formulas.serving.hybrid import repeated
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.formulas.transformer.work import ONE_TOKEN
+from rackcalc.quantities.record import replace
 from rackcalc.serving.decoders import lpu_details, lpu_holds, lpu_stage, lpu_step
 from rackcalc.serving.generation import generation, gpu_passes, output_of, serving_activity, shared_steps, time_of
 from rackcalc.serving.pools import (

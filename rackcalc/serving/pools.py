@@ -1,7 +1,7 @@
 """What every split needs: the pools, their links and memory, and what a split returns."""
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
@@ -15,7 +15,7 @@ from rackcalc.formulas.serving.concurrency import gpus_of
 from rackcalc.formulas.transformer.model_size import kv_cache, model_size, rows, width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, Source, constant
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.serving.versions import dated
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.formats import FORMATS

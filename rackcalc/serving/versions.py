@@ -1,9 +1,9 @@
 """Versions of serving engines: fixed times shrink from release to release."""
 
-from dataclasses import replace
 from functools import lru_cache
 
 from rackcalc.quantities.quantity import constant
+from rackcalc.quantities.record import replace
 from rackcalc.spec.runtimes import Runtime
 
 NOT_EAGER = constant(0.0, "1", "eager launches", "published", note="a compiled engine")

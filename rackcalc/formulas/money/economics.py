@@ -192,7 +192,7 @@ def economics(
     rented = _rented(spec, rents)
     purchase = _sum("purchase", "USD", bought)
     owning = _owning(spec, purchase, it_power, facility_power)
-    renting = {} if spec.rent_covers == "everything" else {name: owning[name] for name in ("energy", "space")}
+    renting = {name: owning[name] for name in ("energy", "space")} if rented and spec.rent_covers == "hardware" else {}
     capex = {"one-off": spec.one_off, **(one_off or {})}
     opex = {"staff": spec.staff, "software": spec.software, **(running or {})}
     if spec.acquisition == "purchase":

@@ -6,12 +6,11 @@ markets (Aquilina, Budish, O'Neill 2022), so a machine that is milliseconds late
 getting faster. For execution rather than racing, the cost of latency grows as its square root (Moallemi, Saglam 2013).
 """
 
-from dataclasses import replace
 from typing import Any
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.quantities.units import Count, PerSecondSquared, Ratio, Seconds, UsDollars, UsDollarsPerSecond
 from rackcalc.spec.money import LatencyValue
 
