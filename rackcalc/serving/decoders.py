@@ -5,8 +5,8 @@ from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.lpu import decode as lpu_decode
 from rackcalc.formulas.serving import service
 from rackcalc.formulas.serving.hybrid import repeated
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
-from rackcalc.formulas.transformer.work import ONE_TOKEN
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.closed_loop import kept_in_flight
 from rackcalc.serving.generation import (

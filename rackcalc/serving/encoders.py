@@ -4,7 +4,8 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.lpu import forward_pass as lpu
 from rackcalc.formulas.serving import hybrid, service
-from rackcalc.formulas.transformer.model_size import count, model_size
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.pools import (
     ONE,

@@ -8,7 +8,7 @@ from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.serving import service
 from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
-from rackcalc.formulas.transformer.model_size import count
+from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record
 from rackcalc.serving.pools import ONE, Service, Side, context_of, gpu_activity, kv_format

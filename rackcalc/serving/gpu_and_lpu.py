@@ -8,8 +8,8 @@ from rackcalc.formulas.lpu import forward_pass as lpu
 from rackcalc.formulas.lpu.cycles import stage_count
 from rackcalc.formulas.serving import hybrid, service
 from rackcalc.formulas.serving.hybrid import repeated
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
-from rackcalc.formulas.transformer.work import ONE_TOKEN
 from rackcalc.serving.decoders import lpu_details, lpu_holds, lpu_stage, lpu_step
 from rackcalc.serving.generation import generation, gpu_passes, output_of, serving_activity, shared_steps, time_of
 from rackcalc.serving.pools import (

@@ -12,7 +12,10 @@ from rackcalc.formulas.lpu import forward_pass as lpu
 from rackcalc.formulas.lpu.cycles import activation_size
 from rackcalc.formulas.serving import service
 from rackcalc.formulas.serving.concurrency import gpus_of
-from rackcalc.formulas.transformer.model_size import kv_cache, model_size, rows, width
+from rackcalc.formulas.transformer.flops import rows
+from rackcalc.formulas.transformer.kv_cache import kv_cache
+from rackcalc.formulas.transformer.model_size import model_size
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record

@@ -25,7 +25,8 @@ from rackcalc.formulas.serving.concurrency import (
 )
 from rackcalc.formulas.serving.limits import lived_context, lived_share
 from rackcalc.formulas.serving.token_rates import shortened
-from rackcalc.formulas.transformer.model_size import ModelSize, count, model_size
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
 from rackcalc.serving.pools import default_link

@@ -15,8 +15,12 @@ from rackcalc.formulas.gpu.kernels import (
 )
 from rackcalc.formulas.gpu.layers import ONE, THREE, ZERO, Parts, exchange
 from rackcalc.formulas.gpu.shapes import columns_of_heads, sharded
-from rackcalc.formulas.transformer.model_size import ModelSize, rows, times, width
-from rackcalc.formulas.transformer.work import Job, activation_bytes
+from rackcalc.formulas.transformer.flops import rows
+from rackcalc.formulas.transformer.forward_pass import Job
+from rackcalc.formulas.transformer.memory_traffic import activation_bytes
+from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.parameters import times
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record

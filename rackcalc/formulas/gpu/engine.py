@@ -7,8 +7,11 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.kernels import Chip, by_format, compute_format, repeated
 from rackcalc.formulas.gpu.layers import ONE, Parts
 from rackcalc.formulas.links.exchange import all_reduce
-from rackcalc.formulas.transformer.model_size import ModelSize, width
-from rackcalc.formulas.transformer.work import Job, Work, bytes_per_device, flops_per_device
+from rackcalc.formulas.transformer.flops import flops_per_device
+from rackcalc.formulas.transformer.forward_pass import Job, Work
+from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
+from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record

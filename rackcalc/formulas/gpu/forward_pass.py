@@ -9,9 +9,11 @@ from rackcalc.formulas.gpu import compiled, engine, layers, megakernel
 from rackcalc.formulas.gpu.kernels import Chip, compute_format, dispatch_time, memory_utilization, repeated, utilization
 from rackcalc.formulas.gpu.layers import Parts
 from rackcalc.formulas.gpu.passes import whole_pass
-from rackcalc.formulas.transformer import work
-from rackcalc.formulas.transformer.model_size import ModelSize, count, kv_cache, model_size, width
-from rackcalc.formulas.transformer.work import Job, Work
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Work, work
+from rackcalc.formulas.transformer.kv_cache import kv_cache
+from rackcalc.formulas.transformer.model_size import ModelSize, model_size
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
@@ -215,7 +217,7 @@ def decode(
     job = Job(
         "decode",
         batch,
-        work.ONE_TOKEN if tokens is None else tokens,
+        ONE_TOKEN if tokens is None else tokens,
         context,
         *_group(devices, link),
         expert_parallel,
@@ -282,7 +284,7 @@ def _parts(chip: Chip, model: Model, size: ModelSize, job: Job, done: Work) -> P
 
 def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool) -> GpuPass:
     cache = NO_L2 if chip.gpu.l2 is None else chip.gpu.l2
-    done = work.work(model, size, job, depth, ends, cache)
+    done = work(model, size, job, depth, ends, cache)
     parts = _parts(chip, model, size, job, done)
     expert_layers = size.expert_layers
     dense_layers = depth if model.experts is None else size.dense_layers

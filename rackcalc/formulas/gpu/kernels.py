@@ -3,8 +3,8 @@
 from typing import Any
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.transformer.model_size import width
-from rackcalc.formulas.transformer.work import activation_bytes
+from rackcalc.formulas.transformer.memory_traffic import activation_bytes
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, Source, constant, formula
 from rackcalc.quantities.record import record

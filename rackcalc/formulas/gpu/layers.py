@@ -24,18 +24,15 @@ from rackcalc.formulas.gpu.shapes import (
     up_columns,
 )
 from rackcalc.formulas.links.exchange import all_reduce
-from rackcalc.formulas.transformer.model_size import (
-    ModelSize,
-    attended_share,
-    attended_tokens,
-    busiest_experts,
-    count,
-    experts_hit,
-    rows,
-    times,
-    width,
-)
-from rackcalc.formulas.transformer.work import Job, activation_bytes, sum_of_dims
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.expert_routing import busiest_experts, experts_hit
+from rackcalc.formulas.transformer.flops import rows, sum_of_dims
+from rackcalc.formulas.transformer.forward_pass import Job
+from rackcalc.formulas.transformer.memory_traffic import activation_bytes
+from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.parameters import times
+from rackcalc.formulas.transformer.sliding_window import attended_share, attended_tokens
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula
 from rackcalc.quantities.record import record

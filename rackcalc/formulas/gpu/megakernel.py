@@ -4,8 +4,10 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.kernels import Chip, compute_format, repeated, roofline_time
 from rackcalc.formulas.gpu.layers import ZERO, Parts, exchange
 from rackcalc.formulas.gpu.shapes import mean_dim
+from rackcalc.formulas.transformer.flops import flops_per_device
+from rackcalc.formulas.transformer.forward_pass import Job, Work
+from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import ModelSize
-from rackcalc.formulas.transformer.work import Job, Work, bytes_per_device, flops_per_device
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Megakernel

@@ -238,8 +238,6 @@ VOLTAGE_FLOOR = assumed(
     "core voltage extrapolated to zero clock, as a share of that at full clock",
 )
 FULL_CLOCK = Quantity(1.0, "1", "full clock", source=Source("given", note="no throttling"))
-
-
 POWER_CAP = Quantity(
     0.97, "1", "largest sustained share of TDP", low=0.95, high=1.0,
     source=Source("measured", "mlenergy", note="H100 and B200 at large batches, 0.95 to 0.99"),

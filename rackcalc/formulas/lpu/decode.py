@@ -13,8 +13,10 @@ from rackcalc.formulas.lpu.cycles import (
     stage_count,
 )
 from rackcalc.formulas.lpu.forward_pass import Layer, compiled_time, layer_cycles, matrix_unit
-from rackcalc.formulas.transformer.model_size import count, rows, width
-from rackcalc.formulas.transformer.work import ONE_TOKEN
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.flops import rows
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record

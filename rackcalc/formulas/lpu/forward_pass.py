@@ -23,7 +23,13 @@ from rackcalc.formulas.lpu.cycles import (
     projection_cycles,
     stage_count,
 )
-from rackcalc.formulas.transformer.model_size import ModelSize, attended_tokens, count, experts_hit, rows, times, width
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.expert_routing import experts_hit
+from rackcalc.formulas.transformer.flops import rows
+from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.parameters import times
+from rackcalc.formulas.transformer.sliding_window import attended_tokens
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record

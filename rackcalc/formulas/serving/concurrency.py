@@ -10,7 +10,9 @@ from collections.abc import Callable
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.engine import MIXED, at_age, in_group
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.transformer.model_size import ModelSize, count, kv_cache
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.kv_cache import kv_cache
+from rackcalc.formulas.transformer.model_size import ModelSize
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, Source, constant, formula
 from rackcalc.quantities.record import record

@@ -116,3 +116,23 @@ def pooler_parameters(hidden: Count) -> Count:
     1049600.0
     """
     return hidden * hidden + hidden
+
+
+@formula(cite="definition: a product")
+def times(parameters: Count, copies: Count) -> Count:
+    """Parameters of several equal parts.
+
+    >>> times(parameters=12596224.0, copies=24.0)
+    302309376.0
+    """
+    return parameters * copies
+
+
+@formula(cite="definition: the layers that have no experts")
+def dense_layers(layers: Count, expert_layers: Count) -> Count:
+    """Layers with an ordinary feed-forward part.
+
+    >>> dense_layers(layers=61.0, expert_layers=58.0)
+    3.0
+    """
+    return layers - expert_layers

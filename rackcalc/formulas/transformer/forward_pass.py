@@ -1,25 +1,31 @@
-"""The arithmetic and memory traffic of one forward pass, whatever the hardware."""
+"""Work of one forward pass on any hardware: its arithmetic and its memory traffic."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.transformer.model_size import (
-    NONE,
-    ModelSize,
-    attended_share,
-    attended_tokens,
-    count,
+from rackcalc.formulas.transformer.counts import NONE, count
+from rackcalc.formulas.transformer.expert_routing import experts_hit
+from rackcalc.formulas.transformer.flops import (
+    causal_pairs,
     decode_attention_flops,
-    experts_hit,
+    layers_flops,
     matrix_flops,
     prefill_attention_flops,
     rows,
-    times,
-    weight_bytes,
-    width,
+    sum_of_dims,
 )
-from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import Quantity, constant, formula
+from rackcalc.formulas.transformer.memory_traffic import (
+    activation_bytes,
+    embedding_traffic,
+    expert_traffic,
+    kv_traffic,
+    layers_bytes,
+    spilled_traffic,
+)
+from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.parameters import times
+from rackcalc.formulas.transformer.sliding_window import attended_share, attended_tokens
+from rackcalc.formulas.transformer.weights import weight_bytes, width
+from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
-from rackcalc.quantities.units import Bytes, BytesPerToken, Count, Flop, Ratio, Tokens
 from rackcalc.spec.links import Link
 from rackcalc.spec.models import Model
 
@@ -32,106 +38,6 @@ PASSES = constant(
     "assumed",
     note="reads and writes of an unfused layer, in units of rows x hidden",
 )
-
-
-@formula(cite="definition: a causal mask keeps half of the pairs")
-def causal_pairs(share: Ratio) -> Ratio:
-    """Query-key pairs over tokens squared.
-
-    >>> causal_pairs(share=1.0)
-    0.5
-    """
-    return share / 2
-
-
-@formula(cite="definition: a sum")
-def sum_of_dims(first: Count, second: Count) -> Count:
-    """Dimensions of two concatenated vectors.
-
-    >>> sum_of_dims(first=512.0, second=64.0)
-    576.0
-    """
-    return first + second
-
-
-@formula(cite="definition: every cached key and value is read once per new token")
-def kv_traffic(batch: Count, tokens: Tokens, per_layer: BytesPerToken) -> Bytes:
-    """KV cache that one layer reads (decode) or writes (prefill).
-
-    >>> kv_traffic(batch=1.0, tokens=8192.0, per_layer=4096.0)
-    33554432.0
-    """
-    return batch * tokens * per_layer
-
-
-@formula(cite="definition: weights of the experts that a batch touches")
-def expert_traffic(weights: Bytes, hit: Count) -> Bytes:
-    """Expert weights one layer reads.
-
-    >>> expert_traffic(weights=1e6, hit=8.0)
-    8000000.0
-    """
-    return weights * hit
-
-
-@formula(cite="definition: a sum over layers")
-def layers_flops(flops: Flop, layers: Count) -> Flop:
-    """Arithmetic of several equal layers.
-
-    >>> layers_flops(flops=2.0, layers=3.0)
-    6.0
-    """
-    return flops * layers
-
-
-@formula(cite="definition: a sum over layers")
-def layers_bytes(size: Bytes, layers: Count) -> Bytes:
-    """Traffic of several equal layers.
-
-    >>> layers_bytes(size=2.0, layers=3.0)
-    6.0
-    """
-    return size * layers
-
-
-@formula(cite="definition: rows of an embedding table")
-def embedding_traffic(rows: Count, hidden: Count, element: Bytes) -> Bytes:
-    """Rows looked up in the embedding table.
-
-    >>> embedding_traffic(rows=128.0, hidden=1024.0, element=2.0)
-    262144.0
-    """
-    return rows * hidden * element
-
-
-@formula(cite="definition: an even split")
-def flops_per_device(flops: Flop, devices: Count) -> Flop:
-    """Arithmetic of one of several GPUs that share it evenly.
-
-    >>> flops_per_device(flops=8.0, devices=4.0)
-    2.0
-    """
-    return flops / devices
-
-
-@formula(cite="definition: an even split")
-def bytes_per_device(size: Bytes, devices: Count) -> Bytes:
-    """Traffic of one of several GPUs that share it evenly.
-
-    >>> bytes_per_device(size=8.0, devices=4.0)
-    2.0
-    """
-    return size / devices
-
-
-@formula(cite="assumption: activations that fit the last-level cache never reach memory, the rest does every time")
-def spilled_traffic(size: Bytes, working_set: Bytes, cache: Bytes, devices: Count) -> Bytes:
-    """Activation traffic that reaches memory, of `size` in all. cache: of one device.
-
-    >>> spilled_traffic(size=100.0, working_set=80.0, cache=5.0, devices=8.0)
-    50.0
-    """
-    return size * xp.maximum(1 - xp.divide(cache * devices, working_set), 0.0)
 
 
 @record
@@ -252,13 +158,3 @@ def _scores(model: Model, job: Job, passed: Quantity, attended: Quantity, pairs:
         key = sum_of_dims(first=mla.qk_nope_head_dim, second=mla.qk_rope_head_dim)
         dims = {"key_dim": key, "value_dim": mla.v_head_dim}
     return prefill_attention_flops(batch=job.batch, tokens=job.tokens, heads=model.heads, **dims, pairs=pairs)
-
-
-@formula(cite="definition: bytes of the passes over an activation matrix")
-def activation_bytes(rows: Count, columns: Count, passes: Count, element: Bytes) -> Bytes:
-    """Bytes that reading and writing an activation matrix `passes` times moves.
-
-    >>> activation_bytes(rows=128.0, columns=1024.0, passes=3.0, element=2.0)
-    786432.0
-    """
-    return passes * rows * columns * element

@@ -1,0 +1,14 @@
+"""Whole numbers that follow from the structure of a model or kernel, as constants with a source."""
+
+from functools import cache
+
+from rackcalc.quantities.quantity import Quantity, constant
+
+
+@cache
+def count(value: float, name: str) -> Quantity:
+    """A structural whole number, such as the four matrices of a kernel."""
+    return constant(value, "1", name, "published", note="structure of a transformer")
+
+
+NONE = count(0.0, "none")
