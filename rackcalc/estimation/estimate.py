@@ -16,7 +16,7 @@ from rackcalc.feasibility import requirements as feasible
 from rackcalc.feasibility.conditions import Chain, Require, refuse
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.heat.thermal import Thermal
-from rackcalc.formulas.links.bit_errors import link_reliability
+from rackcalc.formulas.links.link_reliability import link_reliability
 from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, transfer
 from rackcalc.formulas.queues.queueing import LEVELS, Load, load, sojourn_time
 from rackcalc.formulas.queues.sharing import Shared, shared_load, slowed_time

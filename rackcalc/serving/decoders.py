@@ -1,7 +1,7 @@
 """Decoders on one kind of chip: continuous batching on GPUs, pipelines of LPUs."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.gpu import memory_fit
 from rackcalc.formulas.lpu import decode as lpu_decode
 from rackcalc.formulas.serving import service
 from rackcalc.formulas.serving.hybrid import repeated
@@ -93,7 +93,7 @@ def lpu_holds(
     rack: Rack, pool: LpuPool, weights: Quantity, sequences: Quantity | None
 ) -> tuple[Memory, dict[str, Quantity]]:
     """Memory of LPUs that generate, and the spill term. sequences: whose KV cache they hold; None: none (it stays)."""
-    cached = gpu.NO_CACHE if sequences is None else cache_of(rack, sequences, context_of(rack)[1])
+    cached = memory_fit.NO_CACHE if sequences is None else cache_of(rack, sequences, context_of(rack)[1])
     rows_held = rack.workload.batch if sequences is None else sequences
     held, spilled = lpu_memory(pool, weights, cached, hidden_states(rack, rows_held, ONE_TOKEN, "bf16"))
     return held, spill(pool, spilled)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rackcalc.formulas.combine import largest, smallest, total
-from rackcalc.formulas.gpu.engine import at_age, in_group
 from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.gpu.serving_engine import at_age, in_group
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.queues.queueing import utilization
 from rackcalc.formulas.serving import hybrid, service

@@ -2,6 +2,7 @@
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.gpu import memory_fit
 from rackcalc.formulas.lpu import forward_pass as lpu
 from rackcalc.formulas.serving import hybrid, service
 from rackcalc.formulas.transformer.counts import count
@@ -55,7 +56,7 @@ def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[lpu.LpuPass
     size = model_size(rack.model, work.precision, "bf16")
     weights = service.layers_weights(attention=size.attention_weights, feed_forward=size.ffn_weights, layers=layers)
     states = hidden_states(rack, work.batch, work.input, work.precision)
-    held, spilled = lpu_memory(pool, weights, gpu.NO_CACHE, states)
+    held, spilled = lpu_memory(pool, weights, memory_fit.NO_CACHE, states)
     return passed, held, spill(pool, spilled)
 
 

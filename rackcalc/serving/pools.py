@@ -7,6 +7,7 @@ from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.gpu import launches, memory_fit
 from rackcalc.formulas.links.transfer import Transfer, transfer
 from rackcalc.formulas.lpu import forward_pass as lpu
 from rackcalc.formulas.lpu.cycles import activation_size
@@ -183,8 +184,8 @@ def bound_by(passed: gpu.GpuPass) -> str:
 def gpu_stage(passed: gpu.GpuPass) -> Stage:
     """A GPU pass as a stage; a host-bound one shows the launches instead of the device time that they hide."""
     sides = {"device_time": passed.device_time, "host_time": passed.host_time}
-    terms = {name: service.device_time_seen(time=time, **sides) for name, time in passed.terms.items()}
-    terms["host_launches"] = service.launches_seen(**sides)
+    terms = {name: launches.device_time_seen(time=time, **sides) for name, time in passed.terms.items()}
+    terms["host_launches"] = launches.launches_seen(**sides)
     return Stage(passed.time, bound_by(passed), terms | {"step_host": passed.step_host})
 
 
@@ -198,7 +199,7 @@ def gpu_activity(side: Side, memory: Quantity, compute: Quantity) -> Quantity:
 def gpu_memory(rack: Rack, side: Side, batch: Quantity, context: Quantity) -> Memory:
     """What one GPU holds."""
     formats = rack.workload.precision, kv_format(rack)
-    fit = gpu.memory_fit(side.gpu, side.runtime, rack.model, *formats, batch, context, side.devices)
+    fit = memory_fit.memory_fit(side.gpu, side.runtime, rack.model, *formats, batch, context, side.devices)
     most = fit.max_batch if rack.model.family == "decoder" else None
     return Memory(fit.capacity, fit.weights, fit.kv_cache, fit.free, max_batch=most)
 

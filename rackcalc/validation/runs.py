@@ -25,7 +25,7 @@ from rackcalc.formulas.serving.concurrency import (
 )
 from rackcalc.formulas.serving.limits import lived_context, lived_share
 from rackcalc.formulas.serving.token_rates import shortened
-from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
@@ -40,7 +40,6 @@ from rackcalc.validation.kernels import gpu, runtime_named
 from rackcalc.validation.launch import Options, launched, options
 from rackcalc.validation.read import Row, Unanswerable
 
-ONE, NONE = count(1.0, "one"), count(0.0, "none")
 LOOSE = constant(1e-9, "s", "front end", "assumed", note="a benchmark inside the process: nothing is sent")
 UNSTATED = Source("assumed", note="not stated by the run")
 DRAFTED = Quantity(3.0, "1", "drafted tokens", source=UNSTATED, low=1.0, high=4.0)

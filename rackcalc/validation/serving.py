@@ -24,12 +24,10 @@ from rackcalc.formulas.serving.token_rates import (
     user_rate,
     with_prefills,
 )
-from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.validation.read import Row, Unanswerable
 from rackcalc.validation.runs import Numbers, Run, fits, loop, numbers_of, per_token, prompts, run_of, stand, step
 
-ONE = count(1.0, "one")
 LARGEST = Quantity(
     2048.0,
     "1",

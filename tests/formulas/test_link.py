@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
+from rackcalc.formulas.links import host_bounce
 from rackcalc.formulas.links import transfer as f
 from rackcalc.quantities.quantity import Quantity, constant
 
@@ -146,10 +147,10 @@ def test_other_traffic_slows_and_a_full_link_never_delivers():
 @quick
 @given(st.floats(1e3, 1e10), st.floats(1e-6, 1e-4), st.floats(1e9, 1e11), st.floats(1e9, 1e11))
 def test_best_chunks_beats_every_other_number(size, call, down, up):
-    best = f.best_chunks(size, call, down, up, 64.0)
-    every = [f.pipelined_bounce_time(size, float(c), call, down, up) for c in range(1, 65)]
-    assert f.pipelined_bounce_time(size, best, call, down, up) == pytest.approx(min(every), rel=1e-12)
-    assert every[0] == pytest.approx(f.bounce_time(size, call, down, up, 0.0, 1e9))
+    best = host_bounce.best_chunks(size, call, down, up, 64.0)
+    every = [host_bounce.pipelined_bounce_time(size, float(c), call, down, up) for c in range(1, 65)]
+    assert host_bounce.pipelined_bounce_time(size, best, call, down, up) == pytest.approx(min(every), rel=1e-12)
+    assert every[0] == pytest.approx(host_bounce.bounce_time(size, call, down, up, 0.0, 1e9))
 
 
 def test_littles_law_limits_loads():

@@ -11,6 +11,7 @@ from scipy.stats import binom, geom
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.links import bit_errors as f
+from rackcalc.formulas.links import error_correction, link_reliability, retransmission
 from rackcalc.quantities.quantity import Quantity, constant
 
 quick = settings(max_examples=40, deadline=None)
@@ -21,14 +22,14 @@ def kelvin(celsius: float) -> Quantity:
     return constant(celsius + 273.15, "K", "temperature", "given")
 
 
-def assess(name: str, celsius: float, size: float = 262144.0) -> f.LinkReliability:
-    return f.link_reliability(
+def assess(name: str, celsius: float, size: float = 262144.0) -> link_reliability.LinkReliability:
+    return link_reliability.link_reliability(
         load_part("links", name), constant(size, "B", "size", "given"), kelvin(celsius), kelvin(25)
     )
 
 
 def chain(bit_error_rate: float, n: float, t: float) -> float:
-    return f.codeword_error(f.symbol_error(bit_error_rate, 10.0), n, t)
+    return error_correction.codeword_error(error_correction.symbol_error(bit_error_rate, 10.0), n, t)
 
 
 @pytest.mark.parametrize(
@@ -44,9 +45,9 @@ def chain(bit_error_rate: float, n: float, t: float) -> float:
 def test_rs544_table(bit_error_rate, codeword, replay):
     failed = chain(bit_error_rate, 544.0, 15.0)
     assert failed == pytest.approx(codeword, rel=5e-3)  # the table has three digits
-    count = f.codewords(262144.0, 514.0, 10.0)
+    count = error_correction.codewords(262144.0, 514.0, 10.0)
     assert count == 409
-    assert f.replay_probability(failed, count) == pytest.approx(replay, rel=4e-2)  # this column has two
+    assert retransmission.replay_probability(failed, count) == pytest.approx(replay, rel=4e-2)  # this column has two
 
 
 def test_rs528():
@@ -57,13 +58,15 @@ def test_rs528():
 @pytest.mark.parametrize(("n", "t"), [(544, 15), (528, 7), (86, 1), (1, 0)])
 def test_binomial_tail_is_scipys(exponent, n, t):
     p = 10.0**exponent
-    assert f.codeword_error(p, float(n), float(t)) == pytest.approx(binom.sf(t, n, p), rel=1e-9, abs=1e-300)
+    assert error_correction.codeword_error(p, float(n), float(t)) == pytest.approx(
+        binom.sf(t, n, p), rel=1e-9, abs=1e-300
+    )
 
 
 @quick
 @given(probabilities, st.integers(1, 600), st.integers(0, 40))
 def test_binomial_tail_anywhere(p, n, t):
-    ours = f.codeword_error(p, float(n), float(t))
+    ours = error_correction.codeword_error(p, float(n), float(t))
     assert math.isnan(ours) if t > n else ours == pytest.approx(binom.sf(t, n, p), rel=1e-8, abs=1e-290)
 
 
@@ -71,7 +74,7 @@ def test_binomial_tail_of_arrays_and_edges():
     import numpy
 
     p = numpy.array([[0.0, 1e-3, 0.03], [0.5, 1.0, -1.0]])
-    ours = f.codeword_error(p, 544.0, 15.0)
+    ours = error_correction.codeword_error(p, 544.0, 15.0)
     assert ours[:, :2] == pytest.approx(binom.sf(15, 544, p)[:, :2], rel=1e-9)
     assert ours[0, 2] == pytest.approx(binom.sf(15, 544, 0.03), rel=1e-9)
     assert math.isnan(ours[1, 2])
@@ -113,23 +116,25 @@ def test_loss_is_nan_where_copper_has_no_resistance():
 @quick
 @given(probabilities, st.floats(0.01, 0.9999))
 def test_delay_is_geometric(replay, quantile):
-    steps = f.quantile_delay(replay, 1.0, quantile)
+    steps = retransmission.quantile_delay(replay, 1.0, quantile)
     assert geom.cdf(steps + 1, 1 - replay) >= quantile - 1e-9
     assert steps == 0 or geom.cdf(steps, 1 - replay) < quantile + 1e-9
-    assert f.expected_delay(replay, 2.0) == pytest.approx(2 * (geom.mean(1 - replay) - 1), rel=1e-9, abs=1e-14)
+    assert retransmission.expected_delay(replay, 2.0) == pytest.approx(
+        2 * (geom.mean(1 - replay) - 1), rel=1e-9, abs=1e-14
+    )
 
 
 def test_delay_at_the_ends():
-    assert f.quantile_delay(0.0, 1e-6, 0.99) == 0
-    assert f.quantile_delay(1.0, 1e-6, 0.99) == math.inf == f.expected_delay(1.0, 1e-6)
+    assert retransmission.quantile_delay(0.0, 1e-6, 0.99) == 0
+    assert retransmission.quantile_delay(1.0, 1e-6, 0.99) == math.inf == retransmission.expected_delay(1.0, 1e-6)
 
 
 @quick
 @given(probabilities, st.floats(1, 1e5))
 def test_goodput(error, window):
-    selective, go_back = f.selective_repeat_goodput(error), f.go_back_n_goodput(error, window)
+    selective, go_back = retransmission.selective_repeat_goodput(error), retransmission.go_back_n_goodput(error, window)
     assert 0 < go_back <= selective < 1
-    assert f.go_back_n_goodput(error, 1.0) == selective
+    assert retransmission.go_back_n_goodput(error, 1.0) == selective
     sent = 1 + window * error / (1 - error)  # a failure costs the window; failures per success are error/(1-error)
     assert go_back == pytest.approx(1 / sent, rel=1e-9)
 
@@ -152,9 +157,11 @@ def test_it_is_a_cliff():
     link = load_part("links", "nvlink5")
     size = constant(262144.0, "B", "size", "given")
     weak = replace(link, snr=constant(17.66, "dB", "snr", "given"))
-    assert f.link_reliability(link, size, kelvin(105), kelvin(25)).p999_delay.value == 0
-    assert f.link_reliability(weak, size, kelvin(25), kelvin(25)).p999_delay.value == 0
-    assert f.link_reliability(weak, size, kelvin(85), kelvin(25)).p99_delay.value >= link.retry_time.value
+    assert link_reliability.link_reliability(link, size, kelvin(105), kelvin(25)).p999_delay.value == 0
+    assert link_reliability.link_reliability(weak, size, kelvin(25), kelvin(25)).p999_delay.value == 0
+    assert (
+        link_reliability.link_reliability(weak, size, kelvin(85), kelvin(25)).p99_delay.value >= link.retry_time.value
+    )
 
 
 def test_optics_do_not_drift_in_this_model():

@@ -1,6 +1,7 @@
 """Attention kernels of one layer on one GPU."""
 
-from rackcalc.formulas.gpu.kernels import Chip, by_format
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compute_formats import by_format
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula

@@ -2,19 +2,13 @@
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.attention import prefill_attention_time
-from rackcalc.formulas.gpu.kernels import (
-    NO_LIMIT,
-    SIXTEEN,
-    Chip,
-    by_format,
-    compute_format,
-    elementwise_time,
-    gemm_time,
-    repeated,
-    share_under_cap,
-)
-from rackcalc.formulas.gpu.layers import ONE, THREE, ZERO, Parts, exchange
-from rackcalc.formulas.gpu.shapes import columns_of_heads, sharded
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
+from rackcalc.formulas.gpu.kernels import NO_LIMIT, elementwise_time, gemm_time, repeated
+from rackcalc.formulas.gpu.layer_parts import Parts, exchange
+from rackcalc.formulas.gpu.matrix_shapes import columns_of_heads, sharded
+from rackcalc.formulas.gpu.power_cap import SIXTEEN, share_under_cap
+from rackcalc.formulas.transformer.counts import NONE, ONE, THREE
 from rackcalc.formulas.transformer.flops import rows
 from rackcalc.formulas.transformer.forward_pass import Job
 from rackcalc.formulas.transformer.memory_traffic import activation_bytes
@@ -195,7 +189,7 @@ def _attention(engine: _Engine, model: Model, job: Job, heads: Quantity) -> Quan
         heads=heads,
         kv_heads=heads,
         head_dim=model.head_dim,
-        causal=ZERO,
+        causal=NONE,
         pairs=ONE,
         element=width(engine.name),
         peak=chip.gpu.peak[sixteen],

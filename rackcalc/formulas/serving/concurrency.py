@@ -8,9 +8,9 @@ one's tokens. An open load is the closed loop whose request rate is the offered 
 from collections.abc import Callable
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.gpu.engine import MIXED, at_age, in_group
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.gpu.serving_engine import MIXED, at_age, in_group
+from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.formulas.transformer.kv_cache import kv_cache
 from rackcalc.formulas.transformer.model_size import ModelSize
 from rackcalc.quantities import elementwise as xp
@@ -341,9 +341,7 @@ class Loop:
 
 
 ROUNDS = 3
-ONE = count(1.0, "one")
 NO_TIME = constant(0.0, "s", "no fixed time", "published", note="an engine without any")
-NONE = count(0.0, "none")
 SHARPNESS = Quantity(
     4.0,
     "1",

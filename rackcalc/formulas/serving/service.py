@@ -226,26 +226,6 @@ def rate_within_limit(
     return xp.where(works, load * servers * REQUEST / service_time, 0.0 * REQUEST / SECOND)
 
 
-@formula(cite="definition: what is seen of a pass whose launches run beside it is the longer side")
-def device_time_seen(time: Seconds, device_time: Seconds, host_time: Seconds) -> Seconds:
-    """A part of the device time; 0 where the launches take longer than the whole of it.
-
-    >>> device_time_seen(time=1.0, device_time=3.0, host_time=2.0)
-    1.0
-    """
-    return xp.where(host_time > device_time, 0.0 * SECOND, time)
-
-
-@formula(cite="definition: what is seen of a pass whose launches run beside it is the longer side")
-def launches_seen(device_time: Seconds, host_time: Seconds) -> Seconds:
-    """The launches of a pass; 0 where the device takes longer.
-
-    >>> launches_seen(device_time=1.0, host_time=2.0)
-    2.0
-    """
-    return xp.where(host_time > device_time, host_time, 0.0 * SECOND)
-
-
 @formula(cite="assumption: the slowest case, every request meets a whole slice of other work")
 def limit_beside(limit: Seconds, slice: Seconds) -> Seconds:
     """What a latency limit leaves for the requests' own queue beside other work.

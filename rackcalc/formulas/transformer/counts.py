@@ -11,4 +11,4 @@ def count(value: float, name: str) -> Quantity:
     return constant(value, "1", name, "published", note="structure of a transformer")
 
 
-NONE = count(0.0, "none")
+NONE, ONE, TWO, THREE = count(0.0, "none"), count(1.0, "one"), count(2.0, "two"), count(3.0, "three")

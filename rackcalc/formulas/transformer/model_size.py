@@ -22,7 +22,6 @@ from rackcalc.quantities.record import record
 from rackcalc.spec.models import Model
 
 
-
 @record
 class ModelSize:
     """Sizes of a model. *_parameters [1] and *_weights [B] of attention, ffn, experts are per layer or per expert.

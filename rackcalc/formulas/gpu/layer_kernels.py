@@ -1,18 +1,13 @@
-"""One transformer layer on a GPU as a list of kernels, or as one stage of a megakernel."""
+"""One transformer layer on a GPU as a sequence of kernels."""
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.attention import decode_attention, latent_decode_attention_time, prefill_attention
-from rackcalc.formulas.gpu.kernels import (
-    SIXTEEN_BIT,
-    Chip,
-    by_format,
-    compute_format,
-    elementwise,
-    gemm,
-    kernel_launch,
-    share_under_cap,
-)
-from rackcalc.formulas.gpu.shapes import (
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compute_formats import SIXTEEN_BIT, by_format, compute_format
+from rackcalc.formulas.gpu.kernels import elementwise, gemm
+from rackcalc.formulas.gpu.launches import kernel_launch
+from rackcalc.formulas.gpu.layer_parts import Parts, exchange
+from rackcalc.formulas.gpu.matrix_shapes import (
     columns_of_heads,
     kv_heads_held,
     latent_down_columns,
@@ -23,23 +18,19 @@ from rackcalc.formulas.gpu.shapes import (
     sharded,
     up_columns,
 )
-from rackcalc.formulas.links.exchange import all_reduce
-from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.gpu.power_cap import share_under_cap
+from rackcalc.formulas.transformer.counts import NONE, ONE, THREE, TWO
 from rackcalc.formulas.transformer.expert_routing import busiest_experts, experts_hit
 from rackcalc.formulas.transformer.flops import rows, sum_of_dims
 from rackcalc.formulas.transformer.forward_pass import Job
-from rackcalc.formulas.transformer.memory_traffic import activation_bytes
 from rackcalc.formulas.transformer.model_size import ModelSize
 from rackcalc.formulas.transformer.parameters import times
 from rackcalc.formulas.transformer.sliding_window import attended_share, attended_tokens
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula
-from rackcalc.quantities.record import record
 from rackcalc.quantities.units import Count, Seconds
 from rackcalc.spec.models import Experts, Model
-
-ONE, ZERO, TWO, THREE = count(1.0, "one"), count(0.0, "none"), count(2.0, "two"), count(3.0, "three")
 
 
 @formula(cite="definition: nothing to do takes no time")
@@ -60,26 +51,6 @@ def exposed(time: Seconds, behind: Seconds) -> Seconds:
     10.0
     """
     return xp.maximum(time - behind, 0 * time)
-
-
-@record
-class Parts:
-    """Times [s] by kernel kind: of one layer's attention, dense feed-forward, experts; and of embedding and head."""
-
-    attention: dict[str, Quantity]
-    ffn: dict[str, Quantity]
-    experts: dict[str, Quantity]
-    ends: dict[str, Quantity]
-
-
-def exchange(chip: Chip, model: Model, job: Job) -> dict[str, Quantity]:
-    """The all-reduce that ends each part of a layer, where GPUs share it."""
-    if job.link is None:
-        return {}
-    size = activation_bytes(
-        rows=rows(batch=job.batch, tokens=job.tokens), columns=model.hidden, passes=ONE, element=width("bf16")
-    )
-    return {"all_reduce": all_reduce(size, job.devices, job.link, chip.gpu, chip.family, chip.runtime).time}
 
 
 def kernel_parts(chip: Chip, model: Model, size: ModelSize, job: Job) -> Parts:
@@ -144,7 +115,7 @@ def _whole_attention(
     if name not in chip.family.attention_prefill and SIXTEEN_BIT.get(name) not in chip.family.attention_prefill:
         name = compute_format(chip, "bf16")
     kernel = by_format(chip.family.attention_prefill, name)
-    causal = ZERO if job.phase == "encode" else ONE
+    causal = NONE if job.phase == "encode" else ONE
     launch = kernel_launch(launch=kernel.launch, saving=chip.runtime.launch_saving)
     return prefill_attention(chip, name, job.batch, job.tokens, heads, kv_heads, head_dim, causal, pairs, launch)
 

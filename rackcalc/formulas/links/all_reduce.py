@@ -30,13 +30,11 @@ PCIE_SHARE = constant(
     "aic-data",
     "cross-NUMA over NVLink copy efficiency; untested",
 )
-
 COPY_SHARE = constant(0.85, "1", "share of memory bandwidth of a copy", "measured", "aic-data", "0.79 to 0.95")
 NO_FLOOR = constant(0.0, "s", "host launch of an all-reduce", "assumed", note="hidden behind other work")
 NEVER = constant(math.inf, "s", "all-reduce by a kernel that does not exist", "published", note="definition")
 ONCE = constant(1.0, "1", "rounds of a gather or reduce-scatter", "published", note="definition")
 TWICE = constant(2.0, "1", "rounds of an all-reduce", "published", note="reduce-scatter, then gather")
-
 NET_STEP = Quantity(8e-6, "s", "tree step between nodes", source=Source("measured", "abci-mpi"), low=4e-6, high=12e-6)
 NET_SHARE = Quantity(
     0.31,

@@ -1,175 +1,41 @@
-"""A serving engine as a whole: decode steps and prefills by few numbers fitted to published serving runs.
-
-Fixed times per layer hold every launch, norm and host step of the engine; of the kernels only all-reduces are added.
-"""
+"""One transformer layer on the GPUs of a serving engine."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.gpu.kernels import Chip, by_format, compute_format, repeated
-from rackcalc.formulas.gpu.layers import ONE, Parts
-from rackcalc.formulas.links.exchange import all_reduce
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
+from rackcalc.formulas.gpu.kernels import repeated
+from rackcalc.formulas.gpu.launches import launches_exposed
+from rackcalc.formulas.gpu.layer_parts import Parts
+from rackcalc.formulas.gpu.serving_engine import (
+    arithmetic_time,
+    at_age,
+    beyond,
+    blended_time,
+    exchange,
+    in_group,
+    kv_time,
+    message,
+    padded_flops,
+    rest_of,
+    sampling,
+    sequences_time,
+    weights_time,
+)
+from rackcalc.formulas.links.all_reduce import all_reduce
+from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.flops import flops_per_device
 from rackcalc.formulas.transformer.forward_pass import Job, Work
 from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import ModelSize
 from rackcalc.formulas.transformer.weights import width
-from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import Quantity, constant, formula
+from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
-from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, PerSecond, Ratio, Seconds
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Engine
 
-FITTED = "fitted to InferenceX and ML.ENERGY serving runs on H100 and B200 (8 to 9 % error on a GPU or model left out)"
-MIXED = "A. Agrawal et al., Sarathi-Serve, arXiv:2403.02310: prefills and decodes share the steps of an engine"
 BOTH_WAYS_BYTES = constant(3.0, "B", "bytes per element both ways", "published", note="8 bit out, 16 bit back")
 FORMATS_8_BIT = ("fp8", "int8")
 Times = dict[str, Quantity]  # s, by kind of kernel
-
-
-@formula(cite=FITTED)
-def weights_time(size: Bytes, bandwidth: BytesPerSecond, share: Ratio, factor: Ratio) -> Seconds:
-    """Time to read weights at a share of memory bandwidth. factor: further share of dense 4-bit weights, else 1.
-
-    >>> round(1e6 * weights_time(size=213909504.0, bandwidth=7.7e12, share=0.923, factor=1.0), 1)
-    30.1
-    """
-    return size / (share * factor * bandwidth)
-
-
-@formula(cite=FITTED)
-def arithmetic_time(flops: Flop, peak: FlopPerSecond, share: Ratio, factor: Ratio) -> Seconds:
-    """Time of arithmetic at a share of dense peak. factor: further share of mixtures of experts in prefill, else 1.
-
-    >>> round(1e3 * arithmetic_time(flops=1.4e14, peak=2250e12, share=0.75, factor=1.0), 1)
-    83.0
-    """
-    return flops / (share * factor * peak)
-
-
-@formula(cite=FITTED)
-def blended_time(memory: Seconds, arithmetic: Seconds) -> Seconds:
-    """Memory and arithmetic time of a part whose kernels are partly bound by either: root of the sum of squares.
-
-    >>> blended_time(memory=3.0, arithmetic=4.0)
-    5.0
-    """
-    return (memory * memory + arithmetic * arithmetic) ** 0.5
-
-
-@formula(cite=MIXED)
-def beyond(whole: Seconds, arithmetic: Seconds) -> Seconds:
-    """What reading weights adds to a prefill by itself. In a step that also decodes they are read anyway.
-
-    >>> beyond(whole=5.0, arithmetic=3.0)
-    2.0
-    """
-    return whole - arithmetic
-
-
-@formula(cite=FITTED)
-def kv_time(size: Bytes, devices: Count, kv_heads: Count, bandwidth: BytesPerSecond, share: Ratio) -> Seconds:
-    """Time to read the KV cache of a group's batch in one layer; a head is never split. kv_heads 1: latent attention.
-
-    >>> round(1e6 * kv_time(size=33554432.0, devices=8.0, kv_heads=8.0, bandwidth=7.7e12, share=0.92), 2)
-    0.59
-    """
-    return size / xp.minimum(devices, kv_heads) / (share * bandwidth)
-
-
-@formula(cite="definition: a decline by the same share every year; " + FITTED)
-def at_age(time: Seconds, improvement: PerSecond, age: Seconds) -> Seconds:
-    """Fixed time of a version released `age` after the reference.
-
-    >>> round(1e6 * at_age(time=60e-6, improvement=1.6e-8, age=31557600.0), 1)
-    36.2
-    """
-    return time * xp.exp(xp.pure(-improvement * age))
-
-
-@formula(cite="definition: rows of each expert rounded up to whole tiles, which adds half a tile on average")
-def padded_flops(flops: Flop, rows: Count, active: Count, hit: Count, tile: Count) -> Flop:
-    """Arithmetic of the experts a prefill touches, as the matrix units do it.
-
-    >>> padded_flops(flops=1e9, rows=1024.0, active=8.0, hit=256.0, tile=128.0) / 1e9
-    3.0
-    """
-    return flops * (1 + xp.divide(tile * hit, 2 * rows * active))
-
-
-@formula(cite="definition: sequences are independent; " + FITTED)
-def sequences_time(rows: Count, each: Seconds) -> Seconds:
-    """Work per step that grows with the sequences and is not split over GPUs.
-
-    >>> round(1e3 * sequences_time(rows=64.0, each=10e-6), 2)
-    0.64
-    """
-    return rows * each
-
-
-@formula(cite="definition: a sort of each sequence's logits; " + FITTED)
-def sampling(rows: Count, vocabulary: Count, each: Seconds) -> Seconds:
-    """Time of top-p or top-k sampling in one step. Greedy decoding needs none.
-
-    >>> round(1e3 * sampling(rows=64.0, vocabulary=128256.0, each=0.2e-9), 2)
-    1.64
-    """
-    return rows * vocabulary * each
-
-
-@formula(cite="NVIDIA TensorRT-LLM and DeepSeek DeepEP: dispatch in 8 bit, combine in 16 bit; " + FITTED)
-def exchange(
-    rows: Count, groups: Count, active: Count, hidden: Count, element: Bytes, bandwidth: BytesPerSecond, fixed: Seconds
-) -> Seconds:
-    """Dispatch to the experts' GPUs and back, one layer, at the full link rate. element: bytes sent both ways.
-
-    >>> round(1e6 * exchange(rows=256.0, groups=8.0, active=8.0, hidden=7168.0, element=3.0, bandwidth=900e9,
-    ...                      fixed=16e-6), 1)
-    38.1
-    """
-    return 2 * fixed + rows / groups * active * hidden * element / bandwidth
-
-
-@formula(cite="definition: a hidden state per row")
-def message(rows: Count, hidden: Count, element: Bytes) -> Bytes:
-    """What an all-reduce sums up on every GPU.
-
-    >>> message(rows=64.0, hidden=8192.0, element=2.0)
-    1048576.0
-    """
-    return rows * hidden * element
-
-
-@formula(cite="definition: tensor-parallel groups side by side")
-def in_group(devices: Count, groups: Count) -> Count:
-    """GPUs that share one sequence's attention.
-
-    >>> in_group(devices=8.0, groups=4.0)
-    2.0
-    """
-    return devices / groups
-
-
-@formula(
-    cite="PyTorch documentation, CUDA semantics: kernels run asynchronously, the slower of host and GPU sets the pace"
-)
-def launches_exposed(captured: Seconds, copies: Count, share: Ratio, kernels: Seconds) -> Seconds:
-    """What the host adds to a part of a layer when it launches its kernels one by one. captured: the part's fixed time
-    inside a captured step; copies: host time over that; share: of the launches that are not captured.
-
-    >>> round(1e6 * launches_exposed(captured=40e-6, copies=10.0, share=1.0, kernels=150e-6))
-    210
-    """
-    return xp.maximum(captured * copies * share - captured - kernels, 0 * kernels)
-
-
-@formula(cite="definition: what the attention part leaves")
-def rest_of(time: Seconds, share: Ratio) -> Seconds:
-    """The part of a time that another part does not take.
-
-    >>> rest_of(time=60.0, share=0.75)
-    15.0
-    """
-    return time * (1 - share)
 
 
 def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
