@@ -3,7 +3,7 @@
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.gpu import memory_fit
-from rackcalc.formulas.lpu import forward_pass as lpu
+from rackcalc.formulas.lpu import encoder
 from rackcalc.formulas.serving import hybrid, service
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.formulas.transformer.model_size import model_size
@@ -47,10 +47,10 @@ def gpu_encoder(rack: Rack) -> Service:
     )
 
 
-def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[lpu.LpuPass, Memory, dict[str, Quantity]]:
+def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[encoder.LpuPass, Memory, dict[str, Quantity]]:
     """Encoder layers on the pipeline of LPUs: the pass, the memory, what spilling adds."""
     work, link = rack.workload, chip_link(rack, pool)
-    passed = lpu.encoder(
+    passed = encoder.encoder(
         pool.part, rack.model, pool.count, work.precision, work.batch, work.input, link.latency, link.bandwidth, layers
     )
     size = model_size(rack.model, work.precision, "bf16")
@@ -60,7 +60,7 @@ def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[lpu.LpuPass
     return passed, held, spill(pool, spilled)
 
 
-def lpu_stage(time: Quantity, passed: lpu.LpuPass, spilled: dict[str, Quantity]) -> Stage:
+def lpu_stage(time: Quantity, passed: encoder.LpuPass, spilled: dict[str, Quantity]) -> Stage:
     """The LPUs' part: the structural times, and what the compiler leaves on top of them."""
     compiler = service.left_over(whole=passed.time, part=total(**passed.terms))
     return Stage(time, "schedule", passed.terms | {"compiler": compiler} | spilled)

@@ -3,9 +3,8 @@
 from dataclasses import replace
 
 from rackcalc.formulas.combine import largest, total
-from rackcalc.formulas.lpu import decode as lpu_decode
-from rackcalc.formulas.lpu import forward_pass as lpu
-from rackcalc.formulas.lpu.cycles import stage_count
+from rackcalc.formulas.lpu import feed_forward, memory_fit
+from rackcalc.formulas.lpu.pipeline import stage_count
 from rackcalc.formulas.serving import hybrid, service
 from rackcalc.formulas.serving.hybrid import repeated
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
@@ -86,13 +85,13 @@ def attention_ffn(rack: Rack) -> Service:
     micro = service.microbatch(batch=work.batch, microbatches=microbatches)
     _, piece = gpu_passes(replace(rack, workload=replace(work, batch=micro)), side)
     link, layers = chip_link(rack, lpus), rack.model.layers
-    feed = lpu_decode.feed_forward(lpus.part, rack.model, lpus.count, work.precision, micro, link.bandwidth)
+    feed = feed_forward.feed_forward(lpus.part, rack.model, lpus.count, work.precision, micro, link.bandwidth)
     size = hidden_states(rack, micro, ONE_TOKEN, "bf16")
     moved, hop = cross(rack, size)
     rest = total(head=piece.head, step_host=piece.step_host)
     split = hybrid.attention_ffn(piece.attention, feed.time, hop, hop, layers, microbatches, rest)
     size_of = model_size(rack.model, work.precision, kv_format(rack))
-    held, extra = lpu_holds(rack, lpus, lpu.feed_forward_memory(rack.model, size_of), None)
+    held, extra = lpu_holds(rack, lpus, memory_fit.feed_forward_memory(rack.model, size_of), None)
     # every copy of the attention side sends all layers of all microbatches to the same LPUs
     groups = stage_count(chips=lpus.count, group=feed.group, layers=layers)
     asked = repeated(time=repeated(time=feed.time, times=layers), times=microbatches)

@@ -9,8 +9,8 @@ from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.gpu import launches, memory_fit
 from rackcalc.formulas.links.transfer import Transfer, transfer
-from rackcalc.formulas.lpu import forward_pass as lpu
-from rackcalc.formulas.lpu.cycles import activation_size
+from rackcalc.formulas.lpu import memory_fit as lpu_memory_fit
+from rackcalc.formulas.lpu.chip_links import activation_size
 from rackcalc.formulas.serving import service
 from rackcalc.formulas.serving.concurrency import gpus_of
 from rackcalc.formulas.transformer.flops import rows
@@ -206,13 +206,15 @@ def gpu_memory(rack: Rack, side: Side, batch: Quantity, context: Quantity) -> Me
 
 def lpu_memory(pool: LpuPool, weights: Quantity, cache: Quantity, activations: Quantity) -> tuple[Memory, Quantity]:
     """What all LPUs hold, and what spills."""
-    fit = lpu.capacity(pool.part, pool.count, weights, cache, activations)
+    fit = lpu_memory_fit.capacity(pool.part, pool.count, weights, cache, activations)
     return Memory(fit.held, weights, cache, fit.free, chips_needed=fit.chips), fit.spilled
 
 
 def spill(pool: LpuPool, spilled: Quantity) -> dict[str, Quantity]:
     """Time to stream in what does not fit, once a pass, where the file allows it."""
-    return {} if pool.spill is None else {"spill": lpu.spill_time(spilled=spilled, bandwidth=pool.spill)}
+    return (
+        {} if pool.spill is None else {"spill": lpu_memory_fit.spill_time(spilled=spilled, bandwidth=pool.spill)}
+    )
 
 
 def context_of(rack: Rack) -> tuple[Quantity, Quantity]:

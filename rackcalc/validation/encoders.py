@@ -7,7 +7,7 @@ from rackcalc.formulas.gpu.compiled import kept_tokens, pipelined_share, rate_at
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.kernels import repeated
 from rackcalc.formulas.lpu.decode import decode, user_rate
-from rackcalc.formulas.lpu.forward_pass import encoder as encode
+from rackcalc.formulas.lpu.encoder import encoder as encode
 from rackcalc.formulas.serving.service import capacity, mean_context
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source, constant

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas.lpu.forward_pass import LpuPass
+from rackcalc.formulas.lpu.encoder import LpuPass
 from rackcalc.formulas.serving import hybrid
 from rackcalc.quantities.quantity import Quantity
 

@@ -5,7 +5,7 @@ in every layer; drafting there and verifying here.
 """
 
 from rackcalc.formulas.combine import largest, total
-from rackcalc.formulas.lpu.forward_pass import LpuPass
+from rackcalc.formulas.lpu.encoder import LpuPass
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula
 from rackcalc.quantities.record import record
