@@ -18,8 +18,9 @@ from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.heat.thermal import Thermal
 from rackcalc.formulas.links.link_reliability import link_reliability
 from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, transfer
-from rackcalc.formulas.queues.queueing import LEVELS, Load, load, sojourn_time
-from rackcalc.formulas.queues.sharing import Shared, shared_load, slowed_time
+from rackcalc.formulas.queues.gpu_sharing import Shared, limit_beside, shared_load, slowed_time, slowed_tpot
+from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, load, sojourn_time
+from rackcalc.formulas.queues.mdc_waits import rate_within_limit
 from rackcalc.formulas.serving import service as formulas
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
@@ -41,7 +42,7 @@ def beside_other_work(rack: Rack, served: Service, shared: Shared) -> Service:
         served = slowed(
             served,
             lambda time: slowed_time(time=time, share=share),
-            lambda tpot: formulas.slowed_tpot(tpot=tpot, share=share),
+            lambda tpot: slowed_tpot(tpot=tpot, share=share),
         )
     return replace(served, passage=shared.passage_time, occupancy=shared.service_time)
 
@@ -102,8 +103,8 @@ def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput
     requests = most if work.arrival_rate is None else work.arrival_rate
     at_slo = None
     if work.slo is not None:
-        batches = formulas.rate_within_limit(
-            limit=work.slo if rack.sharing is None else formulas.limit_beside(limit=work.slo, slice=rack.sharing.slice),
+        batches = rate_within_limit(
+            limit=work.slo if rack.sharing is None else limit_beside(limit=work.slo, slice=rack.sharing.slice),
             service_time=served.occupancy,
             servers=served.servers,
             passage_time=served.passage,

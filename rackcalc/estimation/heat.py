@@ -9,7 +9,7 @@ from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.heat import thermal
 from rackcalc.formulas.heat.power import Power, energy_per_request, energy_per_token
 from rackcalc.formulas.heat.thermal import Thermal
-from rackcalc.formulas.queues.sharing import Shared
+from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving import service as formulas
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.serving.pools import ONE, Service

@@ -9,7 +9,7 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.heat.power import Power
 from rackcalc.formulas.money.economics import Money, economics
 from rackcalc.formulas.money.latency_value import LatencyGain, latency_value
-from rackcalc.formulas.queues.sharing import Shared
+from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving import service as formulas
 from rackcalc.formulas.serving.second_stack import SoftwarePenalty, software_penalty
 from rackcalc.quantities.quantity import Quantity, constant

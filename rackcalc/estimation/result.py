@@ -8,7 +8,7 @@ from rackcalc.formulas.links.link_reliability import LinkReliability
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.money.economics import Cost, Roi
 from rackcalc.formulas.money.latency_value import LatencyGain
-from rackcalc.formulas.queues.sharing import Shared
+from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.second_stack import SoftwarePenalty
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record

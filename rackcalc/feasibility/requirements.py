@@ -13,7 +13,7 @@ from rackcalc.config.racks import Loaded
 from rackcalc.feasibility.conditions import Chain, Condition, at_most, finite
 from rackcalc.feasibility.refusals import problems
 from rackcalc.formulas.heat.thermal import Thermal
-from rackcalc.formulas.queues.queueing import Load
+from rackcalc.formulas.queues.latency_under_load import Load
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figures

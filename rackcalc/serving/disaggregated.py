@@ -7,7 +7,7 @@ from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age, in_group
 from rackcalc.formulas.links.transfer import Transfer
-from rackcalc.formulas.queues.queueing import utilization
+from rackcalc.formulas.queues.latency_under_load import utilization
 from rackcalc.formulas.serving import hybrid, service
 from rackcalc.formulas.serving.concurrency import (
     ROUNDS,

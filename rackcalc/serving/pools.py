@@ -212,9 +212,7 @@ def lpu_memory(pool: LpuPool, weights: Quantity, cache: Quantity, activations: Q
 
 def spill(pool: LpuPool, spilled: Quantity) -> dict[str, Quantity]:
     """Time to stream in what does not fit, once a pass, where the file allows it."""
-    return (
-        {} if pool.spill is None else {"spill": lpu_memory_fit.spill_time(spilled=spilled, bandwidth=pool.spill)}
-    )
+    return {} if pool.spill is None else {"spill": lpu_memory_fit.spill_time(spilled=spilled, bandwidth=pool.spill)}
 
 
 def context_of(rack: Rack) -> tuple[Quantity, Quantity]:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas.queues import sharing as s
+from rackcalc.formulas.queues import gpu_sharing as s
+from rackcalc.formulas.queues.latency_under_load import load
 from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean, mdc_wait_quantile
-from rackcalc.formulas.queues.queueing import load
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.spec.software import Sharing
 

@@ -2,7 +2,7 @@
 
 import math
 
-from rackcalc.formulas.queues.mdc import Backlog, backlog, excess_after, poisson_law, solve_quantile
+from rackcalc.formulas.queues.mdc_backlog import Backlog, backlog, excess_after, poisson_law, solve_quantile
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import REQUEST, TOKEN, Count, Ratio, RequestsPerSecond, Seconds, Tokens

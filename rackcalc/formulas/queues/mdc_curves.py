@@ -6,7 +6,13 @@ from functools import lru_cache, partial
 from typing import Any
 
 from rackcalc.formulas.queues.curves import Curve, mapped, worth
-from rackcalc.formulas.queues.mdc import MAX_SERVERS, backlog, mean_in_service_times, survival, wait_in_service_times
+from rackcalc.formulas.queues.mdc_backlog import (
+    MAX_SERVERS,
+    backlog,
+    mean_in_service_times,
+    survival,
+    wait_in_service_times,
+)
 from rackcalc.quantities import elementwise as xp
 
 FORGOTTEN = 1e-30  # service times: in arrays, a shorter mean wait is none

@@ -1,10 +1,10 @@
 """Exact waits of M/D/c: Poisson arrivals, servers alike, each request the same service time. The law is in mdc.py."""
 
-from rackcalc.formulas.queues.mdc import wait_tail
-from rackcalc.formulas.queues.mdc_curves import mean_of, quantile_of
+from rackcalc.formulas.queues.mdc_backlog import wait_tail
+from rackcalc.formulas.queues.mdc_curves import mean_of, quantile_of, within_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import REQUEST, Count, Ratio, RequestsPerSecond, Seconds
+from rackcalc.quantities.units import REQUEST, SECOND, Count, Ratio, RequestsPerSecond, Seconds
 
 
 @formula(cite="G. J. Franx, Operations Research Letters 29 (2001) 221-229: P(W <= x) of M/D/c")
@@ -47,3 +47,18 @@ def mdc_wait_mean(service_time: Seconds, servers: Count, arrival_rate: RequestsP
     """
     rho = xp.pure(xp.divide(arrival_rate * service_time / REQUEST, servers))
     return mean_of(xp.pure(servers), rho) * service_time
+
+
+@formula(cite="G. J. Franx, Operations Research Letters 29 (2001) 221-229: M/D/c sojourn quantile, solved for the rate")
+def rate_within_limit(
+    limit: Seconds, service_time: Seconds, servers: Count, passage_time: Seconds, probability: Ratio
+) -> RequestsPerSecond:
+    """Largest arrival rate at which the given share of requests stays within the limit; 0 when none does.
+
+    >>> round(rate_within_limit(limit=11.3559, service_time=1.0, servers=1.0, passage_time=1.0, probability=0.99), 4)
+    0.8
+    """
+    room = xp.pure(xp.divide(limit - passage_time, service_time))
+    works = xp.logical_and(xp.isfinite(xp.pure(service_time / SECOND)), room > 0)
+    load = within_of(xp.pure(probability), xp.pure(servers), xp.where(works, room, 0.0))
+    return xp.where(works, load * servers * REQUEST / service_time, 0.0 * REQUEST / SECOND)

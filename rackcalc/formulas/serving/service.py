@@ -1,11 +1,9 @@
 """From passes to service: replicas, generation, capacity, what a busy chip means for its pool."""
 
-from rackcalc.formulas.queues.mdc_curves import within_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import (
     REQUEST,
-    SECOND,
     TOKEN,
     Bytes,
     Count,
@@ -211,31 +209,6 @@ def throttled_time(time: Seconds, clock: Ratio) -> Seconds:
     return xp.divide(time, clock)
 
 
-@formula(cite="G. J. Franx, Operations Research Letters 29 (2001) 221-229: M/D/c sojourn quantile, solved for the rate")
-def rate_within_limit(
-    limit: Seconds, service_time: Seconds, servers: Count, passage_time: Seconds, probability: Ratio
-) -> RequestsPerSecond:
-    """Largest arrival rate at which the given share of requests stays within the limit; 0 when none does.
-
-    >>> round(rate_within_limit(limit=11.3559, service_time=1.0, servers=1.0, passage_time=1.0, probability=0.99), 4)
-    0.8
-    """
-    room = xp.pure(xp.divide(limit - passage_time, service_time))
-    works = xp.logical_and(xp.isfinite(xp.pure(service_time / SECOND)), room > 0)
-    load = within_of(xp.pure(probability), xp.pure(servers), xp.where(works, room, 0.0))
-    return xp.where(works, load * servers * REQUEST / service_time, 0.0 * REQUEST / SECOND)
-
-
-@formula(cite="assumption: the slowest case, every request meets a whole slice of other work")
-def limit_beside(limit: Seconds, slice: Seconds) -> Seconds:
-    """What a latency limit leaves for the requests' own queue beside other work.
-
-    >>> limit_beside(limit=5.0, slice=2.0)
-    3.0
-    """
-    return limit - slice
-
-
 @formula(cite="definition: bytes of the layers a pool holds")
 def layers_weights(attention: Bytes, feed_forward: Bytes, layers: Count) -> Bytes:
     """Weights of so many dense layers.
@@ -364,16 +337,6 @@ def throttled_tpot(tpot: SecondsPerToken, clock: Ratio) -> SecondsPerToken:
     0.04
     """
     return xp.divide(tpot, clock)
-
-
-@formula(cite="A. K. Parekh, R. G. Gallager, IEEE/ACM Trans. Networking 1 (1993) 344-357: guaranteed share")
-def slowed_tpot(tpot: SecondsPerToken, share: Ratio) -> SecondsPerToken:
-    """Time per output token on a server of which other work keeps `share`.
-
-    >>> slowed_tpot(tpot=0.03, share=0.25)
-    0.04
-    """
-    return xp.divide(tpot, 1 - share)
 
 
 @formula(cite="definition: sequences arrive in batches")

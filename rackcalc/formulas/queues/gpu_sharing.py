@@ -9,13 +9,21 @@ import math
 from typing import Any
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.queues.mdc import backlog, mean_beyond, solve_quantile, survival
+from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, loaded, sojourn_time, utilization
+from rackcalc.formulas.queues.mdc_backlog import backlog, mean_beyond, solve_quantile, survival
 from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean
-from rackcalc.formulas.queues.queueing import LEVELS, Load, loaded, sojourn_time, utilization
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula
 from rackcalc.quantities.record import record
-from rackcalc.quantities.units import REQUEST, Count, Ratio, RequestsPerSecond, Seconds, UsDollarsPerSecond
+from rackcalc.quantities.units import (
+    REQUEST,
+    Count,
+    Ratio,
+    RequestsPerSecond,
+    Seconds,
+    SecondsPerToken,
+    UsDollarsPerSecond,
+)
 from rackcalc.spec.software import Sharing
 
 
@@ -251,3 +259,23 @@ def shared_load(
         power_utilization=power_utilization(utilization=own, share=share, relative_power=sharing.utilization),
         income=other_work_income(earns=sharing.earns, gpus=gpus, share=share),
     )
+
+
+@formula(cite="assumption: the slowest case, every request meets a whole slice of other work")
+def limit_beside(limit: Seconds, slice: Seconds) -> Seconds:
+    """What a latency limit leaves for the requests' own queue beside other work.
+
+    >>> limit_beside(limit=5.0, slice=2.0)
+    3.0
+    """
+    return limit - slice
+
+
+@formula(cite="A. K. Parekh, R. G. Gallager, IEEE/ACM Trans. Networking 1 (1993) 344-357: guaranteed share")
+def slowed_tpot(tpot: SecondsPerToken, share: Ratio) -> SecondsPerToken:
+    """Time per output token on a server of which other work keeps `share`.
+
+    >>> slowed_tpot(tpot=0.03, share=0.25)
+    0.04
+    """
+    return xp.divide(tpot, 1 - share)
