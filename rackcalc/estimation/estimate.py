@@ -15,7 +15,7 @@ from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.feasibility import requirements as feasible
 from rackcalc.feasibility.conditions import Chain, Require, refuse
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.heat.thermal import Thermal
+from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.links.link_reliability import link_reliability
 from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, transfer
 from rackcalc.formulas.queues.gpu_sharing import Shared, limit_beside, shared_load, slowed_time, slowed_tpot

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from rackcalc.formulas.heat.power import Power
-from rackcalc.formulas.heat.thermal import Thermal
+from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.links.link_reliability import LinkReliability
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.money.economics import Cost, Roi

@@ -12,7 +12,7 @@ from typing import Any
 from rackcalc.config.racks import Loaded
 from rackcalc.feasibility.conditions import Chain, Condition, at_most, finite
 from rackcalc.feasibility.refusals import problems
-from rackcalc.formulas.heat.thermal import Thermal
+from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.queues.latency_under_load import Load
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.display import show_value

@@ -6,6 +6,8 @@ from dataclasses import replace
 from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age, in_group
+from rackcalc.formulas.heat import chip_utilization
+from rackcalc.formulas.heat.chip_utilization import mean_of_pools
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.queues.latency_under_load import utilization
 from rackcalc.formulas.serving import hybrid, service
@@ -23,7 +25,6 @@ from rackcalc.formulas.serving.disaggregated import (
     cycle_time,
     decoding_gpus,
     generation_rate,
-    mean_of_pools,
     number_generating,
     prompts_at_engine,
     rate_elsewhere,
@@ -176,7 +177,7 @@ def built(rack: Rack, both: Pools, places: Quantity, now: Shared, held_for: Quan
     """The Service of both pools. places: requests in flight, each for held_for [s]; together: at most, in an engine."""
     first, step = both.first, step_at(rack, both.decode, now.under_way)
     prompts = service.shared_time(time=first.time, users=places, servers=both.prefill.replicas)
-    busy = service.busy_share(time=prompts, cycle=held_for, servers=ONE)
+    busy = chip_utilization.busy_share(time=prompts, cycle=held_for, servers=ONE)
     rate = rack.workload.arrival_rate
     if rate is None:
         rate = service.capacity(servers=places, batch=ONE, time=held_for)

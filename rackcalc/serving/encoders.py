@@ -3,6 +3,7 @@
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.gpu import memory_fit
+from rackcalc.formulas.heat import chip_utilization
 from rackcalc.formulas.lpu import encoder
 from rackcalc.formulas.serving import hybrid, service
 from rackcalc.formulas.transformer.counts import count
@@ -116,8 +117,8 @@ def encoder_pipeline(rack: Rack) -> Service:
         memory={"gpu": gpu_memory(rack, side, work.batch, work.input), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy={
-            "gpu": service.busy_share(time=passed.time, cycle=cycle, servers=gpus.count),
-            "lpu": service.busy_share(time=there.bottleneck, cycle=cycle, servers=ONE),
+            "gpu": chip_utilization.busy_share(time=passed.time, cycle=cycle, servers=gpus.count),
+            "lpu": chip_utilization.busy_share(time=there.bottleneck, cycle=cycle, servers=ONE),
         },
         activity={"gpu": gpu_activity(side, passed.memory_utilization, passed.utilization), "lpu": ONE},
         crossing=size,

@@ -6,6 +6,7 @@ from typing import Any
 
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.heat import chip_utilization
 from rackcalc.formulas.serving import service
 from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
 from rackcalc.formulas.transformer.counts import count
@@ -125,6 +126,6 @@ def serving_activity(rack: Rack, side: Side, first: gpu.GpuPass, step: gpu.GpuPa
     times = {"step_time": step.time, "prefill_time": first.time, "prefill_work": prefill_work(first)}
     return gpu_activity(
         side,
-        service.serving_utilization(step=step.memory_utilization, prefill=NOTHING, **times, **load),
-        service.serving_utilization(step=step.utilization, prefill=first.utilization, **times, **load),
+        chip_utilization.serving_utilization(step=step.memory_utilization, prefill=NOTHING, **times, **load),
+        chip_utilization.serving_utilization(step=step.utilization, prefill=first.utilization, **times, **load),
     )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from rackcalc.formulas.combine import largest, total
+from rackcalc.formulas.heat import chip_utilization
 from rackcalc.formulas.lpu import feed_forward, memory_fit
 from rackcalc.formulas.lpu.pipeline import stage_count
 from rackcalc.formulas.serving import hybrid, service
@@ -71,8 +72,8 @@ def onto_lpus(rack: Rack) -> Service:
     prompts = service.shared_time(time=first.time, users=in_flight, servers=side.replicas)
     held_for = largest(decoding=built.occupancy, prefill=prompts)
     busy = {
-        "gpu": service.busy_share(time=prompts, cycle=held_for, servers=ONE),
-        "lpu": service.busy_share(time=built.occupancy, cycle=held_for, servers=ONE),
+        "gpu": chip_utilization.busy_share(time=prompts, cycle=held_for, servers=ONE),
+        "lpu": chip_utilization.busy_share(time=built.occupancy, cycle=held_for, servers=ONE),
     }
     return replace(built, occupancy=held_for, busy=busy)
 
@@ -99,8 +100,8 @@ def attention_ffn(rack: Rack) -> Service:
     step = largest(step=total(layers=split.step, rest=rest, **extra), lpus=feeding)
     attending = repeated(time=repeated(time=piece.attention, times=layers), times=microbatches)
     busy = {
-        "gpu": service.busy_share(time=attending, cycle=step, servers=ONE),
-        "lpu": service.busy_share(time=feeding, cycle=step, servers=ONE),
+        "gpu": chip_utilization.busy_share(time=attending, cycle=step, servers=ONE),
+        "lpu": chip_utilization.busy_share(time=feeding, cycle=step, servers=ONE),
     }
     terms = split.terms | extra
     terms["waiting"] = service.left_over(whole=step, part=total(**terms))
@@ -161,8 +162,8 @@ def draft_verify(rack: Rack) -> Service:
         memory={"gpu": gpu_memory(rack, side, work.batch, context_of(rack)[1]), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy={
-            "gpu": service.busy_share(time=verify.time, cycle=turn, servers=ONE),
-            "lpu": service.busy_share(time=drafting_time, cycle=turn, servers=ONE),
+            "gpu": chip_utilization.busy_share(time=verify.time, cycle=turn, servers=ONE),
+            "lpu": chip_utilization.busy_share(time=drafting_time, cycle=turn, servers=ONE),
         },
         activity={"gpu": serving_activity(rack, side, first, verify, work.batch), "lpu": ONE},
         crossing=size,

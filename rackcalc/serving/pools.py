@@ -191,7 +191,7 @@ def gpu_stage(passed: gpu.GpuPass) -> Stage:
 
 def gpu_activity(side: Side, memory: Quantity, compute: Quantity) -> Quantity:
     """Power utilization of a GPU at these utilizations of memory and arithmetic."""
-    from rackcalc.formulas.heat.power import busy_gpu_utilization
+    from rackcalc.formulas.heat.chip_power import busy_gpu_utilization
 
     return busy_gpu_utilization(side.gpu, side.family, memory, compute)
 

@@ -6,23 +6,22 @@ from functools import lru_cache
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.heat.power import busy_gpu_power, energy_per_token, pool_power
+from rackcalc.formulas.heat.chip_power import busy_gpu_power
+from rackcalc.formulas.heat.chip_utilization import diluted, with_prefills
+from rackcalc.formulas.heat.power import energy_per_token, one_token, pool_power
 from rackcalc.formulas.serving.concurrency import SHARPNESS, Loop, at_rate, one_engine, paced, parts_of
 from rackcalc.formulas.serving.token_rates import (
     all_engines,
     batch_rate,
-    diluted,
     itl_quantile,
     least_prefills,
     mean_stall,
-    one_token,
     per_part,
     rate_of_run,
     static_rate,
     token_rate,
     typical_stall,
     user_rate,
-    with_prefills,
 )
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.validation.read import Row, Unanswerable

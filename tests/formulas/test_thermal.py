@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
-from rackcalc.formulas.heat import thermal
+from rackcalc.formulas.heat import chip_temperatures, rack_airflow
+from rackcalc.formulas.heat.chip_temperatures import Pool
 from rackcalc.formulas.heat.power import Power
-from rackcalc.formulas.heat.thermal import Pool, Thermal, cool
+from rackcalc.formulas.heat.rack_cooling import Thermal, cool
 from rackcalc.quantities.quantity import Quantity, constant
 
 CFM = 0.3048**3 / 60
@@ -49,7 +50,7 @@ def test_every_watt_in_comes_out(name: str, utilization: float, altitude: float)
     assert heat.heat_to_air.value + heat.heat_to_liquid.value == pytest.approx(power.it.value, rel=1e-9)
     part = load_part("cooling", name)
     assert power.facility.value == pytest.approx(power.it.value * part.pue.value)
-    density = thermal._density(q(altitude, "m"), part.air_supply).value
+    density = rack_airflow.moist_air_density(q(altitude, "m"), part.air_supply).value
     by_air = density * 1006.0 * heat.airflow.value * (heat.exhaust.value - heat.inlet.value)
     assert by_air == pytest.approx(heat.heat_to_air.value, rel=1e-9, abs=1e-6)
     if heat.coolant_flow is not None:
@@ -152,9 +153,9 @@ def test_a_sweep_is_the_same_code() -> None:
 
 def test_a_chip_states_its_resistance_or_the_cooling_does() -> None:
     b200 = load_part("gpus", "b200-sxm")
-    assert thermal.resistance_of(b200, load_part("cooling", "air")) is b200.thermal_resistance_air
-    assert thermal.resistance_of(b200, load_part("cooling", "warm-water")) is b200.thermal_resistance_liquid
-    assert thermal.resistance_of(b200, load_part("cooling", "immersion")) is None
+    assert chip_temperatures.resistance_of(b200, load_part("cooling", "air")) is b200.thermal_resistance_air
+    assert chip_temperatures.resistance_of(b200, load_part("cooling", "warm-water")) is b200.thermal_resistance_liquid
+    assert chip_temperatures.resistance_of(b200, load_part("cooling", "immersion")) is None
 
 
 def test_catalog_pue_and_limits_are_ordered_as_published() -> None:

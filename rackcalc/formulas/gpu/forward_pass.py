@@ -5,12 +5,15 @@ compiled engines), a serving engine as a whole (engine.py), or a megakernel boun
 """
 
 from rackcalc.formulas.combine import largest, total
-from rackcalc.formulas.gpu import compiled, engine_layer, layer_kernels, megakernel
 from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compiled import compiled_parts
 from rackcalc.formulas.gpu.compute_formats import compute_format
+from rackcalc.formulas.gpu.engine_layer import engine_parts
 from rackcalc.formulas.gpu.kernels import repeated
 from rackcalc.formulas.gpu.launches import dispatch_time
+from rackcalc.formulas.gpu.layer_kernels import kernel_parts
 from rackcalc.formulas.gpu.layer_parts import Parts
+from rackcalc.formulas.gpu.megakernel import megakernel_parts
 from rackcalc.formulas.gpu.passes import whole_pass
 from rackcalc.formulas.gpu.roofline import memory_utilization, utilization
 from rackcalc.formulas.transformer.counts import NONE, ONE
@@ -164,12 +167,12 @@ def _group(devices: Quantity | None, link: Link | None) -> tuple[Quantity, Link 
 def _parts(chip: Chip, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
     """Times of one layer's parts by the law of the runtime."""
     if chip.runtime.megakernel is not None:
-        return megakernel.megakernel_parts(chip, chip.runtime.megakernel, model, size, job, done)
+        return megakernel_parts(chip, chip.runtime.megakernel, model, size, job, done)
     if chip.runtime.engine is not None and job.phase != "encode":
-        return engine_layer.engine_parts(chip, chip.runtime.engine, model, size, job, done)
+        return engine_parts(chip, chip.runtime.engine, model, size, job, done)
     if chip.runtime.compiled is not None and job.phase == "encode":
-        return compiled.compiled_parts(chip, chip.runtime.compiled, model, size, job)
-    return layer_kernels.kernel_parts(chip, model, size, job)
+        return compiled_parts(chip, chip.runtime.compiled, model, size, job)
+    return kernel_parts(chip, model, size, job)
 
 
 def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool) -> GpuPass:

@@ -2,7 +2,7 @@
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import REQUEST, Count, Ratio, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
+from rackcalc.quantities.units import REQUEST, Count, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
 
 LITTLE = "J. D. C. Little, A Proof for the Queuing Formula L = lambda W, Operations Research 9 (1961) 383-387"
 
@@ -82,13 +82,3 @@ def before_generation(cycle: Seconds, tpot: SecondsPerToken, output: Tokens) -> 
     1.0
     """
     return cycle - tpot * output
-
-
-@formula(cite="definition: mean over the GPUs of both pools")
-def mean_of_pools(prefill: Ratio, share: Ratio, prefill_gpus: Count, decode: Ratio, decode_gpus: Count) -> Ratio:
-    """Power utilization of a GPU. share: of the time in which those that prefill have a prompt.
-
-    >>> round(mean_of_pools(prefill=0.8, share=0.5, prefill_gpus=4.0, decode=0.6, decode_gpus=12.0), 9)
-    0.55
-    """
-    return (prefill * share * prefill_gpus + decode * decode_gpus) / (prefill_gpus + decode_gpus)

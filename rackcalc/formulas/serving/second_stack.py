@@ -7,19 +7,11 @@ already contains them: tile padding is in the LPU's matrix cycles, a mature comp
 from collections.abc import Sequence
 
 from rackcalc.formulas.combine import total
+from rackcalc.formulas.money.costs import porting_cost, upkeep_cost
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
-from rackcalc.quantities.units import (
-    Bytes,
-    BytesPerSecond,
-    Count,
-    PerSecond,
-    Ratio,
-    Seconds,
-    UsDollars,
-    UsDollarsPerSecond,
-)
+from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Ratio, Seconds
 from rackcalc.spec.software import Software
 
 GROQ = "assumption: exponential; Groq's Llama-2-70B: 100 tokens/s in 2023 (Moor Insights), 300 in early 2024"
@@ -164,26 +156,6 @@ def scaled_up(added: Seconds, spread: Ratio) -> Seconds:
     0.004
     """
     return added * spread
-
-
-@formula(cite="definition: working time times its price, for every further stack")
-def porting_cost(effort: Seconds, engineer_cost: UsDollarsPerSecond, stacks: Count) -> UsDollars:
-    """Price of porting a model to further software stacks.
-
-    >>> round(porting_cost(effort=6 * 730 * 3600.0, engineer_cost=20000 / (730 * 3600), stacks=2.0))
-    240000
-    """
-    return effort * engineer_cost * stacks
-
-
-@formula(cite="definition: a share of the porting effort, again every year")
-def upkeep_cost(porting: UsDollars, upkeep: PerSecond) -> UsDollarsPerSecond:
-    """Running cost of keeping the further stacks working.
-
-    >>> round(upkeep_cost(porting=240000.0, upkeep=0.2 / (8760 * 3600)) * 8760 * 3600)
-    48000
-    """
-    return porting * upkeep
 
 
 @record

@@ -13,9 +13,6 @@ from rackcalc.quantities.units import (
     SecondsPerToken,
     Tokens,
     TokensPerSecond,
-    UsDollars,
-    UsDollarsPerSecond,
-    Watts,
 )
 
 
@@ -96,29 +93,6 @@ def rate_per_copy(arrival_rate: RequestsPerSecond, copies: Count) -> RequestsPer
     return xp.divide(arrival_rate, copies)
 
 
-@formula(cite="definition: mean over the time of a decode step and of the prefills between two steps")
-def serving_utilization(
-    step: Ratio,
-    step_time: Seconds,
-    prefill: Ratio,
-    prefill_time: Seconds,
-    prefill_work: Seconds,
-    batch: Count,
-    output: Tokens,
-) -> Ratio:
-    """Mean utilization of a GPU that serves a full batch, from that of a step and of a prefill that ran alone.
-
-    prefill_work: the part of prefill_time that the other sequences wait for.
-
-    >>> round(serving_utilization(
-    ...     step=0.1, step_time=0.01, prefill=0.5, prefill_time=0.1, prefill_work=0.08, batch=32.0, output=320.0
-    ... ), 4)
-    0.3333
-    """
-    prefills = batch * TOKEN / output
-    return xp.pure(xp.divide(step * step_time + prefills * prefill * prefill_time, step_time + prefills * prefill_work))
-
-
 @formula(cite="definition: work of several users over those that do it")
 def shared_time(time: Seconds, users: Count, servers: Count) -> Seconds:
     """Time that `servers` alike need for one piece of work of each user.
@@ -167,46 +141,6 @@ def tokens_per_second(requests: RequestsPerSecond, tokens: Tokens) -> TokensPerS
     1024.0
     """
     return requests * tokens / REQUEST
-
-
-@formula(cite="definition: time in use over time there")
-def busy_share(time: Seconds, cycle: Seconds, servers: Count) -> Ratio:
-    """Share of the time that each of `servers` alike works when the rack is saturated, one batch per cycle.
-
-    >>> busy_share(time=1e-3, cycle=2e-3, servers=1.0)
-    0.5
-    """
-    return xp.minimum(xp.pure(xp.divide(time, cycle * servers)), 1.0)
-
-
-@formula(cite="assumption: each slot is held independently of the others")
-def share_in_use(utilization: Ratio, slots: Count) -> Ratio:
-    """Share of time in which chips that serve up to `slots` requests together hold at least one.
-
-    >>> share_in_use(utilization=0.5, slots=2.0)
-    0.75
-    """
-    return 1 - xp.power(1 - xp.minimum(utilization, 1.0), slots)
-
-
-@formula(cite="definition: busy only while requests are served")
-def chip_utilization(utilization: Ratio, busy: Ratio, activity: Ratio) -> Ratio:
-    """Power utilization of a chip, mean over time. activity: of a busy chip, 0 idle to 1 TDP.
-
-    >>> round(chip_utilization(utilization=0.5, busy=0.8, activity=0.7), 9)
-    0.28
-    """
-    return xp.minimum(utilization * busy, 1.0) * activity
-
-
-@formula(cite="assumption: every kernel stretches with the clock, memory-bound ones included")
-def throttled_time(time: Seconds, clock: Ratio) -> Seconds:
-    """Time of a pass at a reduced clock (share of full clock): an upper bound.
-
-    >>> throttled_time(time=0.9e-3, clock=0.9)
-    0.001
-    """
-    return xp.divide(time, clock)
 
 
 @formula(cite="definition: bytes of the layers a pool holds")
@@ -259,56 +193,6 @@ def longest_context(prompt: Tokens, output: Tokens) -> Tokens:
     return prompt + output
 
 
-@formula(cite="definition: whole products")
-def systems_needed(count: Count, per_system: Count) -> Count:
-    """Servers or racks that hold so many accelerators.
-
-    >>> systems_needed(count=12.0, per_system=8.0)
-    2.0
-    """
-    return xp.ceil(count / per_system)
-
-
-@formula(cite="definition: a price for each")
-def price_of(price: UsDollars, count: Count) -> UsDollars:
-    """Price of several.
-
-    >>> price_of(price=40000.0, count=8.0)
-    320000.0
-    """
-    return price * count
-
-
-@formula(cite="assumption: a partly filled system draws its host power in full")
-def power_of(power: Watts, count: Count) -> Watts:
-    """Power of several.
-
-    >>> power_of(power=4000.0, count=2.0)
-    8000.0
-    """
-    return power * count
-
-
-@formula(cite="fit to the wall power of MLPerf Inference power runs, hosts of 3 to 8 GPUs")
-def fitted_host_power(servers: Count, per_server: Watts, chips: Count, tdp: Watts, board_share: Ratio) -> Watts:
-    """Power of everything but the chips: a two-socket server, and switches and conversion in proportion to the chips.
-
-    >>> fitted_host_power(servers=1.0, per_server=595.0, chips=8.0, tdp=700.0, board_share=0.194)
-    1681.4
-    """
-    return servers * per_server + chips * tdp * board_share
-
-
-@formula(cite="definition: several requests in turn")
-def filled(share: Ratio, requests: Count) -> Ratio:
-    """Share of time that `requests` in flight keep a pool busy when one of them needs `share` of it; at most all.
-
-    >>> filled(share=0.125, requests=4.0)
-    0.5
-    """
-    return xp.minimum(share * requests, 1.0)
-
-
 @formula(cite="definition: equal parts, at least one sequence each")
 def microbatch(batch: Count, microbatches: Count) -> Count:
     """Sequences in one microbatch.
@@ -329,16 +213,6 @@ def verified_rows(batch: Count, drafted: Count) -> Count:
     return batch * (drafted + 1)
 
 
-@formula(cite="assumption: every kernel stretches with the clock, memory-bound ones included")
-def throttled_tpot(tpot: SecondsPerToken, clock: Ratio) -> SecondsPerToken:
-    """Time per output token at a reduced clock (share of full clock): an upper bound.
-
-    >>> throttled_tpot(tpot=0.02, clock=0.5)
-    0.04
-    """
-    return xp.divide(tpot, clock)
-
-
 @formula(cite="definition: sequences arrive in batches")
 def sequence_rate(batches: RequestsPerSecond, batch: Count) -> RequestsPerSecond:
     """Sequences per second of a rate of batches.
@@ -357,23 +231,3 @@ def sustained_rate(capacity: RequestsPerSecond, utilization: Ratio) -> RequestsP
     400.0
     """
     return capacity * utilization
-
-
-@formula(cite="definition: a rent for each")
-def rent_of(rent: UsDollarsPerSecond, count: Count) -> UsDollarsPerSecond:
-    """Rent of several.
-
-    >>> rent_of(rent=0.5, count=8.0)
-    4.0
-    """
-    return rent * count
-
-
-@formula(cite="definition: a share of the price on top")
-def premium(price: UsDollars, premium: Ratio) -> UsDollars:
-    """What the way of cooling adds to the purchase.
-
-    >>> premium(price=500000.0, premium=0.125)
-    62500.0
-    """
-    return price * premium

@@ -6,8 +6,6 @@ from rackcalc.quantities.units import (
     REQUEST,
     TOKEN,
     Count,
-    Joules,
-    JoulesPerToken,
     Ratio,
     RequestsPerSecond,
     Seconds,
@@ -139,16 +137,6 @@ def per_part(rate: TokensPerSecond, parts: Count) -> TokensPerSecond:
     return rate / parts
 
 
-@formula(cite="definition: what a step does, over the mean time from step to step")
-def diluted(utilization: Ratio, step: SecondsPerToken, interval: SecondsPerToken) -> Ratio:
-    """Utilization of a resource, mean over time, from that during a step; at most 1.
-
-    >>> diluted(utilization=0.8, step=0.02, interval=0.04)
-    0.4
-    """
-    return xp.minimum(xp.pure(xp.divide(utilization * step, interval)), 1.0)
-
-
 @formula(cite="definition: a benchmark ends with the answer to its last request")
 def rate_of_run(rate: RequestsPerSecond, time: Seconds, requests: Count) -> RequestsPerSecond:
     """Requests over the length of a run that offers them at `rate`. time: of one request.
@@ -157,23 +145,3 @@ def rate_of_run(rate: RequestsPerSecond, time: Seconds, requests: Count) -> Requ
     8.0
     """
     return xp.divide(requests * REQUEST, requests * REQUEST / rate + time)
-
-
-@formula(cite="definition: prefills add their share of the time")
-def with_prefills(steps: Ratio, prefill: Ratio, stall: SecondsPerToken, interval: SecondsPerToken) -> Ratio:
-    """Utilization of a resource by steps and prefills together; at most 1. prefill: during a prefill.
-
-    >>> with_prefills(steps=0.25, prefill=0.75, stall=0.01, interval=0.03)
-    0.5
-    """
-    return xp.minimum(steps + prefill * xp.pure(xp.divide(stall, interval)), 1.0)
-
-
-@formula(cite="definition: one token")
-def one_token(energy: JoulesPerToken) -> Joules:
-    """Energy of one token.
-
-    >>> one_token(energy=0.5)
-    0.5
-    """
-    return energy * TOKEN
