@@ -19,7 +19,8 @@ from rackcalc.formulas.heat.power import (
 from rackcalc.formulas.heat.rack_cooling import Thermal, cool
 from rackcalc.formulas.heat.throttling import throttled_time, throttled_tpot
 from rackcalc.formulas.queues.gpu_sharing import Shared
-from rackcalc.formulas.serving.service import sustained_rate, tokens_per_second
+from rackcalc.formulas.serving.request_rates import sustained_rate
+from rackcalc.formulas.serving.token_rates import tokens_per_second
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.serving.pools import ONE, Service
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack

@@ -11,7 +11,7 @@ from rackcalc.formulas.money.economics import Money, economics
 from rackcalc.formulas.money.latency_value import LatencyGain, latency_value
 from rackcalc.formulas.money.prices import premium, price_of, rent_of
 from rackcalc.formulas.queues.gpu_sharing import Shared
-from rackcalc.formulas.serving.second_stack import SoftwarePenalty, software_penalty
+from rackcalc.formulas.serving.software_penalty import SoftwarePenalty, software_penalty
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.serving.pools import ONE, Service
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack

@@ -9,7 +9,7 @@ from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.money.economics import Cost, Roi
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.formulas.queues.gpu_sharing import Shared
-from rackcalc.formulas.serving.second_stack import SoftwarePenalty
+from rackcalc.formulas.serving.software_penalty import SoftwarePenalty
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.serving.pools import Memory, Stage

@@ -3,8 +3,8 @@
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu import memory_fit
 from rackcalc.formulas.lpu import decode as lpu_decode
-from rackcalc.formulas.serving import service
-from rackcalc.formulas.serving.hybrid import repeated
+from rackcalc.formulas.serving import replicas, request_time
+from rackcalc.formulas.serving.request_time import repeated
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
@@ -48,13 +48,13 @@ def gpu_decoder(rack: Rack) -> Service:
         return kept_in_flight(rack, side, first)
 
     def tpot_at(number: Quantity) -> Quantity:
-        return service.step_per_token(step=step_at(rack, side, number).time)
+        return request_time.step_per_token(step=step_at(rack, side, number).time)
 
     full, now = at_load(rack, side, lambda number: shared_steps(rack, side, first, tpot_at, number))
     usual = step_at(rack, side, now.under_way)
     return generation(
         rack,
-        service.slots(replicas=side.replicas, batch=work.batch),
+        replicas.slots(replicas=side.replicas, batch=work.batch),
         now.ttft,
         now.tpot,
         time_of(rack, full),
@@ -117,15 +117,17 @@ def lpu_decoder(rack: Rack) -> Service:
     first = lpu_decode.prefill(
         pool.part, rack.model, pool.count, *formats, ONE, work.input, link.latency, link.bandwidth
     )
-    in_flight = service.slots(replicas=step.stages, batch=work.batch)
+    in_flight = replicas.slots(replicas=step.stages, batch=work.batch)
     held, extra = lpu_holds(rack, pool, model_size(rack.model, *formats).weights, in_flight)
     decode = lpu_stage(step, rack.model.layers, extra)
     return generation(
         rack,
         in_flight,
         total(prefill=first, host_io=pool.part.host_io),
-        service.step_per_token(step=decode.time),
-        service.generation_time(ttft=first, tpot=service.step_per_token(step=decode.time), output=output_of(rack)),
+        request_time.step_per_token(step=decode.time),
+        request_time.generation_time(
+            ttft=first, tpot=request_time.step_per_token(step=decode.time), output=output_of(rack)
+        ),
         stages={"prefill": Stage(first, "schedule"), "decode": decode},
         memory={"lpu": held},
         transfers={},

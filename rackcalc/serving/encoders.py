@@ -5,7 +5,7 @@ from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.gpu import memory_fit
 from rackcalc.formulas.heat import chip_utilization
 from rackcalc.formulas.lpu import encoder
-from rackcalc.formulas.serving import hybrid, service
+from rackcalc.formulas.serving import encoder_split, request_time
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
@@ -55,7 +55,9 @@ def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[encoder.Lpu
         pool.part, rack.model, pool.count, work.precision, work.batch, work.input, link.latency, link.bandwidth, layers
     )
     size = model_size(rack.model, work.precision, "bf16")
-    weights = service.layers_weights(attention=size.attention_weights, feed_forward=size.ffn_weights, layers=layers)
+    weights = encoder_split.layers_weights(
+        attention=size.attention_weights, feed_forward=size.ffn_weights, layers=layers
+    )
     states = hidden_states(rack, work.batch, work.input, work.precision)
     held, spilled = lpu_memory(pool, weights, memory_fit.NO_CACHE, states)
     return passed, held, spill(pool, spilled)
@@ -63,7 +65,7 @@ def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[encoder.Lpu
 
 def lpu_stage(time: Quantity, passed: encoder.LpuPass, spilled: dict[str, Quantity]) -> Stage:
     """The LPUs' part: the structural times, and what the compiler leaves on top of them."""
-    compiler = service.left_over(whole=passed.time, part=total(**passed.terms))
+    compiler = request_time.left_over(whole=passed.time, part=total(**passed.terms))
     return Stage(time, "schedule", passed.terms | {"compiler": compiler} | spilled)
 
 
@@ -95,10 +97,12 @@ def encoder_pipeline(rack: Rack) -> Service:
     passed = gpu.encoder(
         side.gpu, side.family, side.runtime, rack.model, work.precision, work.batch, work.input, depth=here
     )
-    there, held, spilled = lpu_layers(rack, lpus, service.remaining_layers(layers=rack.model.layers, elsewhere=here))
+    there, held, spilled = lpu_layers(
+        rack, lpus, encoder_split.remaining_layers(layers=rack.model.layers, elsewhere=here)
+    )
     size = hidden_states(rack, work.batch, work.input, work.precision)
     moved, hop = cross(rack, size)
-    pipeline = hybrid.encoder_pipeline(passed.time, there, hop, hop)
+    pipeline = encoder_split.encoder_pipeline(passed.time, there, hop, hop)
     whole = total(lpu=there.time, **spilled)
     request = Stage(side.runtime.request_host, "host")
     cycle = total(bottleneck=pipeline.bottleneck, **spilled)

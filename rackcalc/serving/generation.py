@@ -7,7 +7,7 @@ from typing import Any
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.heat import chip_utilization
-from rackcalc.formulas.serving import service
+from rackcalc.formulas.serving import inter_token_latency, replicas, request_time, time_to_first_token
 from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
@@ -50,7 +50,7 @@ def generation(
 
     ttft, tpot: as the client sees them. occupancy: how long a request holds its place when all are taken.
     """
-    passage = service.generation_time(ttft=ttft, tpot=tpot, output=output_of(rack))
+    passage = request_time.generation_time(ttft=ttft, tpot=tpot, output=output_of(rack))
     return Service(passage=passage, occupancy=occupancy, servers=servers, batch=ONE, ttft=ttft, tpot=tpot, **parts)
 
 
@@ -88,13 +88,13 @@ def shared_steps(
     engine, host = side.runtime.engine, side.runtime.request_host
     if engine is not None:
         loop = closed_loop(engine, host, number, number, first, tpot_at, output_of(rack))
-        return Shared(loop.first, loop.tpot, service.left_over(whole=loop.first, part=host), number)
+        return Shared(loop.first, loop.tpot, request_time.left_over(whole=loop.first, part=host), number)
     load = {"prefill": prefill_work(first), "batch": number, "output": output_of(rack)}
     tpot = tpot_at(number)
-    entry = total(prefill=first.time, wait=service.prompt_wait(tpot=tpot, burst=BURST, **load))
+    entry = total(prefill=first.time, wait=time_to_first_token.prompt_wait(tpot=tpot, burst=BURST, **load))
     return Shared(
         ttft=total(entry=entry, request_host=host),
-        tpot=total(step=tpot, prefill_interference=service.prefill_interference(**load)),
+        tpot=total(step=tpot, prefill_interference=inter_token_latency.prefill_interference(**load)),
         entry=entry,
         under_way=number,
     )
@@ -102,7 +102,7 @@ def shared_steps(
 
 def time_of(rack: Rack, times: Shared) -> Quantity:
     """How long a request holds its place."""
-    return service.generation_time(ttft=times.entry, tpot=times.tpot, output=output_of(rack))
+    return request_time.generation_time(ttft=times.entry, tpot=times.tpot, output=output_of(rack))
 
 
 def at_load(rack: Rack, side: Side, shared_at: Callable[[Quantity], Shared]) -> tuple[Shared, Shared]:
@@ -111,7 +111,7 @@ def at_load(rack: Rack, side: Side, shared_at: Callable[[Quantity], Shared]) -> 
     full = shared_at(most)
     if rack.workload.arrival_rate is None:
         return full, full
-    rate = service.rate_per_copy(arrival_rate=rack.workload.arrival_rate, copies=side.replicas)
+    rate = replicas.rate_per_copy(arrival_rate=rack.workload.arrival_rate, copies=side.replicas)
     alone, number, loaded = time_of(rack, shared_at(ONE)), most, time_of(rack, full)
     for _ in range(ROUNDS):
         number = balanced(rate=rate, alone=alone, loaded=loaded, at=number, most=most)

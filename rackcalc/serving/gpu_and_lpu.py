@@ -6,8 +6,15 @@ from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.heat import chip_utilization
 from rackcalc.formulas.lpu import feed_forward, memory_fit
 from rackcalc.formulas.lpu.pipeline import stage_count
-from rackcalc.formulas.serving import hybrid, service
-from rackcalc.formulas.serving.hybrid import repeated
+from rackcalc.formulas.serving import (
+    attention_ffn_speedup,
+    attention_ffn_split,
+    draft_verify_split,
+    prefill_decode_split,
+    replicas,
+    request_time,
+)
+from rackcalc.formulas.serving.request_time import repeated
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.serving.decoders import lpu_details, lpu_holds, lpu_stage, lpu_step
@@ -39,18 +46,18 @@ def onto_lpus(rack: Rack) -> Service:
     step = lpu_step(rack, lpus)
     cache = cache_of(rack, ONE, work.input)
     moved, _ = cross(rack, cache)
-    in_flight = service.slots(replicas=step.stages, batch=work.batch)
+    in_flight = replicas.slots(replicas=step.stages, batch=work.batch)
     size = model_size(rack.model, work.precision, kv_format(rack))
     held, extra = lpu_holds(rack, lpus, size.weights, in_flight)
     decode = lpu_stage(step, rack.model.layers, extra)
-    split = hybrid.prefill_decode(
+    split = prefill_decode_split.prefill_decode(
         first.time,
         cache,
         rack.model.layers,
         rack.links["gpu-lpu"].part.latency,
         moved.bandwidth,
         decode.time,
-        service.step_per_token(step=decode.time),
+        request_time.step_per_token(step=decode.time),
         rack.serving.kv_transfer,
     )
     built = generation(
@@ -58,7 +65,7 @@ def onto_lpus(rack: Rack) -> Service:
         in_flight,
         total(split=split.ttft, request_host=side.runtime.request_host),
         split.tpot,
-        service.generation_time(ttft=decode.time, tpot=split.tpot, output=output_of(rack)),
+        request_time.generation_time(ttft=decode.time, tpot=split.tpot, output=output_of(rack)),
         stages={"prefill": gpu_stage(first), "kv_transfer": Stage(split.exposed, "link"), "decode": decode},
         memory={"gpu": gpu_memory(rack, side, ONE, work.input), "lpu": held},
         transfers={"gpu-lpu": moved},
@@ -69,7 +76,7 @@ def onto_lpus(rack: Rack) -> Service:
         details=lpu_details(step),
     )
     # a place on the LPUs comes free no faster than the GPUs can fill it
-    prompts = service.shared_time(time=first.time, users=in_flight, servers=side.replicas)
+    prompts = replicas.shared_time(time=first.time, users=in_flight, servers=side.replicas)
     held_for = largest(decoding=built.occupancy, prefill=prompts)
     busy = {
         "gpu": chip_utilization.busy_share(time=prompts, cycle=held_for, servers=ONE),
@@ -83,20 +90,20 @@ def attention_ffn(rack: Rack) -> Service:
     gpus, lpus = pools(rack)
     side, work, microbatches = gpu_side(rack, gpus), rack.workload, rack.serving.microbatches
     first, whole = gpu_passes(rack, side)
-    micro = service.microbatch(batch=work.batch, microbatches=microbatches)
+    micro = attention_ffn_split.microbatch(batch=work.batch, microbatches=microbatches)
     _, piece = gpu_passes(replace(rack, workload=replace(work, batch=micro)), side)
     link, layers = chip_link(rack, lpus), rack.model.layers
     feed = feed_forward.feed_forward(lpus.part, rack.model, lpus.count, work.precision, micro, link.bandwidth)
     size = hidden_states(rack, micro, ONE_TOKEN, "bf16")
     moved, hop = cross(rack, size)
     rest = total(head=piece.head, step_host=piece.step_host)
-    split = hybrid.attention_ffn(piece.attention, feed.time, hop, hop, layers, microbatches, rest)
+    split = attention_ffn_split.attention_ffn(piece.attention, feed.time, hop, hop, layers, microbatches, rest)
     size_of = model_size(rack.model, work.precision, kv_format(rack))
     held, extra = lpu_holds(rack, lpus, memory_fit.feed_forward_memory(rack.model, size_of), None)
     # every copy of the attention side sends all layers of all microbatches to the same LPUs
     groups = stage_count(chips=lpus.count, group=feed.group, layers=layers)
     asked = repeated(time=repeated(time=feed.time, times=layers), times=microbatches)
-    feeding = service.shared_time(time=asked, users=side.replicas, servers=groups)
+    feeding = replicas.shared_time(time=asked, users=side.replicas, servers=groups)
     step = largest(step=total(layers=split.step, rest=rest, **extra), lpus=feeding)
     attending = repeated(time=repeated(time=piece.attention, times=layers), times=microbatches)
     busy = {
@@ -104,12 +111,12 @@ def attention_ffn(rack: Rack) -> Service:
         "lpu": chip_utilization.busy_share(time=feeding, cycle=step, servers=ONE),
     }
     terms = split.terms | extra
-    terms["waiting"] = service.left_over(whole=step, part=total(**terms))
-    per_token = service.step_per_token(step=step)
+    terms["waiting"] = request_time.left_over(whole=step, part=total(**terms))
+    per_token = request_time.step_per_token(step=step)
     times = shared_steps(rack, side, first, lambda _: per_token, work.batch)
     return generation(
         rack,
-        service.slots(replicas=side.replicas, batch=work.batch),
+        replicas.slots(replicas=side.replicas, batch=work.batch),
         times.ttft,
         times.tpot,
         time_of(rack, times),
@@ -124,7 +131,9 @@ def attention_ffn(rack: Rack) -> Service:
             "hops_hidden": split.hidden,
             "microbatches_needed": split.needed,
             "gpu_only_step": whole.time,
-            "break_even_hop": hybrid.break_even_hop(feed_forward_here=piece.ffn, feed_forward_there=feed.time),
+            "break_even_hop": attention_ffn_speedup.break_even_hop(
+                feed_forward_here=piece.ffn, feed_forward_there=feed.time
+            ),
             "chips_per_layer": feed.group,
         },
     )
@@ -136,7 +145,7 @@ def draft_verify(rack: Rack) -> Service:
     side, work, plan = gpu_side(rack, gpus), rack.workload, rack.serving.speculation
     assert plan is not None
     first, _ = gpu_passes(rack, side)
-    checked = service.verified_rows(batch=work.batch, drafted=plan.tokens)
+    checked = draft_verify_split.verified_rows(batch=work.batch, drafted=plan.tokens)
     _, verify = gpu_passes(replace(rack, workload=replace(work, batch=checked)), side)
     drafting = replace(rack, model=plan.model)
     step = lpu_step(drafting, lpus)
@@ -145,16 +154,16 @@ def draft_verify(rack: Rack) -> Service:
     size = hidden_states(rack, checked, ONE_TOKEN, "bf16")
     moved, hop = cross(rack, size)
     draft = total(step=step.time, **extra)
-    split = hybrid.draft_verify(draft, verify.time, plan.acceptance, plan.tokens, hop, hop)
+    split = draft_verify_split.draft_verify(draft, verify.time, plan.acceptance, plan.tokens, hop, hop)
     # every copy of the large model drafts on the same LPUs, whose pipeline stages hold one batch each
-    drafting_time = service.shared_time(time=split.terms["draft"], users=side.replicas, servers=step.stages)
+    drafting_time = replicas.shared_time(time=split.terms["draft"], users=side.replicas, servers=step.stages)
     turn = largest(round=split.step, lpus=drafting_time)
-    terms = split.terms | {"waiting": service.left_over(whole=turn, part=split.step)}
-    tpot = hybrid.speculative_tpot(step=turn, tokens=split.tokens)
+    terms = split.terms | {"waiting": request_time.left_over(whole=turn, part=split.step)}
+    tpot = draft_verify_split.speculative_tpot(step=turn, tokens=split.tokens)
     times = shared_steps(rack, side, first, lambda _: tpot, work.batch)
     return generation(
         rack,
-        service.slots(replicas=side.replicas, batch=work.batch),
+        replicas.slots(replicas=side.replicas, batch=work.batch),
         times.ttft,
         times.tpot,
         time_of(rack, times),

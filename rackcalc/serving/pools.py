@@ -11,8 +11,9 @@ from rackcalc.formulas.gpu import launches, memory_fit
 from rackcalc.formulas.links.transfer import Transfer, transfer
 from rackcalc.formulas.lpu import memory_fit as lpu_memory_fit
 from rackcalc.formulas.lpu.chip_links import activation_size
-from rackcalc.formulas.serving import service
-from rackcalc.formulas.serving.concurrency import gpus_of
+from rackcalc.formulas.serving import kv_capacity, sequence_lengths
+from rackcalc.formulas.serving import replicas as replicas_formulas
+from rackcalc.formulas.serving.replicas import gpus_of
 from rackcalc.formulas.transformer.flops import rows
 from rackcalc.formulas.transformer.kv_cache import kv_cache
 from rackcalc.formulas.transformer.model_size import model_size
@@ -122,7 +123,7 @@ def gpu_side(rack: Rack, pool: GpuPool) -> Side:
         devices = gpus_of(groups=rack.serving.data_parallel, width=devices)
     runtime = dated(rack.serving.runtime, rack.serving.version or "")
     family: Family = load_part("families", pool.part.family)
-    copies = service.replicas(count=pool.count, tensor_parallel=devices)
+    copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=devices)
     return Side(pool.part, family, runtime, devices, gpu_link(rack, pool), copies)
 
 
@@ -220,7 +221,7 @@ def context_of(rack: Rack) -> tuple[Quantity, Quantity]:
     work = rack.workload
     assert work.output is not None
     lengths = {"prompt": work.input, "output": work.output}
-    return service.mean_context(**lengths), service.longest_context(**lengths)
+    return sequence_lengths.mean_context(**lengths), sequence_lengths.longest_context(**lengths)
 
 
 def hidden_states(rack: Rack, batch: Quantity, tokens: Quantity, format_: str) -> Quantity:
@@ -238,4 +239,4 @@ def cache_of(rack: Rack, batch: Quantity, context: Quantity) -> Quantity:
         full_attention_layers=size.full_attention_layers,
         window=size.window,
     )
-    return service.cache_of_batch(kv_cache=one, batch=batch)
+    return kv_capacity.cache_of_batch(kv_cache=one, batch=batch)

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from rackcalc.config.catalog_files import PACKAGE
 from rackcalc.config.parts import load_part
-from rackcalc.formulas.serving.concurrency import Loop, at_rate, one_engine
+from rackcalc.formulas.serving.concurrency import Loop, at_rate
+from rackcalc.formulas.serving.replicas import one_engine
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.units import resolve
 from rackcalc.validation import runs, serving

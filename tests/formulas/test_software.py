@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rackcalc.config.builder import Builder
 from rackcalc.config.document import Node
-from rackcalc.formulas.serving import second_stack as software
+from rackcalc.formulas.serving import graph_partition, tile_alignment
+from rackcalc.formulas.serving import software_penalty as software
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.spec.software import Software
 
@@ -30,11 +31,11 @@ PERFECT = replace(DEFAULTS, operator_coverage=q(1), cuts=q(0), maturity_start=q(
 
 
 def test_alignment():
-    assert software.alignment_efficiency(1024.0, 320.0) == 0.8
-    assert software.matrix_alignment(1024.0, 1024.0, 320.0) == pytest.approx(0.64)
-    assert software.matrix_alignment(640.0, 3200.0, 320.0) == 1
-    assert software.misaligned_bandwidth(1.0, 128.0, 0.0, 128.0) == 1
-    assert software.misaligned_bandwidth(1.0, 128.0, 1.0, 128.0) == 0.5
+    assert tile_alignment.alignment_efficiency(1024.0, 320.0) == 0.8
+    assert tile_alignment.matrix_alignment(1024.0, 1024.0, 320.0) == pytest.approx(0.64)
+    assert tile_alignment.matrix_alignment(640.0, 3200.0, 320.0) == 1
+    assert tile_alignment.misaligned_bandwidth(1.0, 128.0, 0.0, 128.0) == 1
+    assert tile_alignment.misaligned_bandwidth(1.0, 128.0, 1.0, 128.0) == 0.5
 
 
 def test_nothing_wrong_costs_nothing():
@@ -84,11 +85,11 @@ def test_partition_equals_brute_force(objective, times, data):
         return max(sum(times[a:b]) + (cuts[b - 1] if b < size else 0) for a, b in pairwise(edges))
 
     best = min(cost(bounds) for bounds in combinations(range(1, size), stages - 1))
-    found, bounds = software.partition_chain(times, cuts, stages, objective)
+    found, bounds = graph_partition.partition_chain(times, cuts, stages, objective)
     assert found == best == cost(bounds)
     assert len(bounds) == stages - 1
 
 
 def test_partition_refuses_more_stages_than_operators():
     with pytest.raises(ValueError, match="do not make 3 stages"):
-        software.partition_chain([1.0, 1.0], [0.0], 3)
+        graph_partition.partition_chain([1.0, 1.0], [0.0], 3)

@@ -4,8 +4,6 @@ None of these is known in advance, so the composed answer is a range and never a
 already contains them: tile padding is in the LPU's matrix cycles, a mature compiler in its compiler factor.
 """
 
-from collections.abc import Sequence
-
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.money.costs import porting_cost, upkeep_cost
 from rackcalc.quantities import elementwise as xp
@@ -15,37 +13,6 @@ from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Ratio, Secon
 from rackcalc.spec.software import Software
 
 GROQ = "assumption: exponential; Groq's Llama-2-70B: 100 tokens/s in 2023 (Moor Insights), 300 in early 2024"
-
-
-@formula(cite="definition: padding to whole tiles")
-def alignment_efficiency(size: Count, granule: Count) -> Ratio:
-    """Useful share of a dimension padded to a multiple of the granule (320 on a TSP, 64 or 128 on GPU matrix units).
-
-    >>> alignment_efficiency(size=1024.0, granule=320.0)
-    0.8
-    """
-    return xp.divide(size, xp.ceil(xp.divide(size, granule)) * granule)
-
-
-@formula(cite="definition: padding to whole tiles in both dimensions")
-def matrix_alignment(inner: Count, columns: Count, granule: Count) -> Ratio:
-    """Useful share of a weight matrix padded in both dimensions.
-
-    >>> round(matrix_alignment(inner=1024.0, columns=1024.0, granule=320.0), 2)
-    0.64
-    """
-    padded = xp.ceil(xp.divide(inner, granule)) * xp.ceil(xp.divide(columns, granule)) * granule * granule
-    return xp.divide(inner * columns, padded)
-
-
-@formula(cite="definition: whole lines are moved")
-def misaligned_bandwidth(bandwidth: BytesPerSecond, useful: Bytes, offset: Bytes, line: Bytes) -> BytesPerSecond:
-    """Useful bandwidth of reads that start `offset` bytes into a line.
-
-    >>> misaligned_bandwidth(bandwidth=8e12, useful=128.0, offset=64.0, line=128.0) / 1e12
-    4.0
-    """
-    return bandwidth * xp.divide(useful, xp.ceil(xp.divide(offset + useful, line)) * line)
 
 
 @formula(cite="definition: read once, written once")
@@ -222,37 +189,3 @@ def software_penalty(
         porting=porting,
         upkeep=upkeep_cost(porting=porting, upkeep=software.upkeep),
     )
-
-
-def partition_chain(
-    times: Sequence[float], cuts: Sequence[float], stages: int, objective: str = "bottleneck"
-) -> tuple[float, tuple[int, ...]]:
-    """Best way to cut a chain of operators into stages: (cost, index of each stage's first operator but the first's).
-
-    times [s]: of each operator; cuts[i] [s]: of cutting between operator i and i + 1. "bottleneck": the longest stage,
-    a cut charged to the stage that sends; "cuts": the sum of the cuts. ValueError for fewer operators than stages.
-    """
-    if not 1 <= stages <= len(times) or len(cuts) != len(times) - 1:
-        raise ValueError(f"{len(times)} operators with {len(cuts)} cuts do not make {stages} stages")
-    inf = float("inf")
-    before = [0.0]
-    for time in times:
-        before.append(before[-1] + time)
-    sends = [*cuts, 0.0]
-    best = [0.0] + [inf] * len(times)  # best[j]: cheapest way to do the first j operators with the stages so far
-    chosen: list[list[int]] = []
-    for _ in range(stages):
-        row, starts = [inf] * len(best), [0] * len(best)
-        for end in range(1, len(best)):
-            for start in range(end):
-                stage = before[end] - before[start] + sends[end - 1]
-                cost = max(best[start], stage) if objective == "bottleneck" else best[start] + sends[end - 1]
-                if cost < row[end]:
-                    row[end], starts[end] = cost, start
-        best, end = row, len(times)
-        chosen.append(starts)
-    bounds = []
-    for starts in reversed(chosen):
-        end = starts[end]
-        bounds.append(end)
-    return best[-1], tuple(reversed(bounds[:-1]))

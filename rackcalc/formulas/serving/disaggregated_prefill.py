@@ -1,10 +1,9 @@
 """Prompts on some GPUs, generation on others: the two pools feed each other, and the slower one sets the rate."""
 
+from rackcalc.formulas.serving.time_to_first_token import LITTLE
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import REQUEST, Count, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
-
-LITTLE = "J. D. C. Little, A Proof for the Queuing Formula L = lambda W, Operations Research 9 (1961) 383-387"
+from rackcalc.quantities.units import REQUEST, SECOND, Count, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
 
 
 @formula(cite="definition: those that do not prefill")
@@ -82,3 +81,19 @@ def before_generation(cycle: Seconds, tpot: SecondsPerToken, output: Tokens) -> 
     1.0
     """
     return cycle - tpot * output
+
+
+@formula(cite="Y. Zhong et al., DistServe, arXiv:2401.09670: prompts on their own GPUs; queue M/D/1 (Kleinrock)")
+def separate_first_token(
+    request_host: Seconds, prefill: Seconds, rate: RequestsPerSecond, engines: Count, transfer: Seconds, step: Seconds
+) -> Seconds:
+    """Time to first token with a pool of prefill engines and another that decodes: queue, prefill, KV transfer, step.
+
+    rate: of all requests. inf where the prefill pool cannot keep up.
+
+    >>> round(separate_first_token(request_host=0.05, prefill=0.1, rate=5.0, engines=1.0, transfer=0.01, step=0.02), 9)
+    0.23
+    """
+    load = xp.pure(rate * prefill / REQUEST / engines)
+    wait = xp.where(load < 1, prefill * xp.divide(load, 2 * (1 - load)), xp.inf * SECOND)
+    return request_host + wait + prefill + transfer + step

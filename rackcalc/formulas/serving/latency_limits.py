@@ -2,32 +2,9 @@
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import TOKEN, Count, Ratio, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
+from rackcalc.quantities.units import Count, Ratio, Seconds, SecondsPerToken
 
 POISSON = "definition: requests in service where none waits are a Poisson number, whatever their lengths (Erlang)"
-INSPECTION = "D. R. Cox, Renewal Theory (1962), section 5.4: who is met in service is long in proportion to his length"
-
-
-@formula(cite=INSPECTION)
-def lived_context(prompt: Tokens, output: Tokens, spread: Ratio) -> Tokens:
-    """Mean tokens of a sequence that is being generated: its prompt and half of its answer.
-
-    spread: mean square of the answers' lengths over the square of their mean; 1 where all are equal.
-
-    >>> lived_context(prompt=100.0, output=200.0, spread=1.5)
-    250.0
-    """
-    return prompt + spread * output / 2
-
-
-@formula(cite=INSPECTION)
-def lived_share(spread: Ratio) -> Ratio:
-    """Tokens a sequence being generated has of its answer, over the mean length of all answers.
-
-    >>> lived_share(spread=1.5)
-    0.75
-    """
-    return spread / 2
 
 
 @formula(cite="definition")
@@ -63,23 +40,3 @@ def usual_number(peak: Count, z: Ratio) -> Count:
     100.0
     """
     return (xp.sqrt(peak + z * z / 4) - z / 2) ** 2
-
-
-@formula(cite="definition: an engine that is never quite full")
-def kept_rate(rate: RequestsPerSecond, spare: Ratio) -> RequestsPerSecond:
-    """Request rate of an engine that keeps a share of its capacity free.
-
-    >>> kept_rate(rate=100.0, spare=0.25)
-    75.0
-    """
-    return rate * (1 - spare)
-
-
-@formula(cite="definition: a step yields one token of each sequence")
-def one_step(tpot: SecondsPerToken) -> Seconds:
-    """Time of a step from the time per token.
-
-    >>> one_step(tpot=0.02)
-    0.02
-    """
-    return tpot * TOKEN
