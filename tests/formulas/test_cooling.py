@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas.heat import air_density, chillers, heat_exchangers, heat_transport
+from rackcalc.formulas.heat import air_density, chillers, coolant_flow, heat_exchangers
 from rackcalc.formulas.heat import fans as fans_formulas
 
 CFM = 0.3048**3 / 60
@@ -47,37 +47,37 @@ def test_saturation_pressure_within_its_stated_accuracy(celsius: float) -> None:
 
 @pytest.mark.parametrize(("heat", "rise", "cfm"), [(10e3, 15, 1166), (14.3e3, 20, 1251), (40e3, 15, 4665)])
 def test_airflow_for_a_rack(heat: float, rise: float, cfm: float) -> None:
-    assert heat_transport.volume_flow(heat, 1.204, 1006.0, rise) / CFM == pytest.approx(cfm, abs=0.5)
+    assert coolant_flow.volume_flow(heat, 1.204, 1006.0, rise) / CFM == pytest.approx(cfm, abs=0.5)
 
 
 def test_trade_rule_of_1755_cfm_per_kilowatt_kelvin_and_the_55_degree_outlet() -> None:
     # CFM = 3412 BTU/h/kW x 5/9 / 1.08: air of 0.075 lb/ft^3 and 0.24 BTU/lb/degF
     density, heat_capacity = 0.075 * 0.45359237 / 0.3048**3, 0.24 * 4186.8
-    assert heat_transport.volume_flow(14e3, density, heat_capacity, 15) / CFM == pytest.approx(1638, rel=2e-3)
-    rise = heat_transport.temperature_rise(14e3, density, heat_capacity, 878 * CFM)
-    assert heat_transport.warmed(27 + 273.15, rise) - 273.15 == pytest.approx(55, abs=0.1)
+    assert coolant_flow.volume_flow(14e3, density, heat_capacity, 15) / CFM == pytest.approx(1638, rel=2e-3)
+    rise = coolant_flow.temperature_rise(14e3, density, heat_capacity, 878 * CFM)
+    assert coolant_flow.warmed(27 + 273.15, rise) - 273.15 == pytest.approx(55, abs=0.1)
 
 
 def test_one_litre_per_minute_and_kilowatt_warms_water_by_14_kelvin() -> None:
-    assert heat_transport.temperature_rise(1000, 994, 4180, LPM) == pytest.approx(14.44, abs=5e-3)
+    assert coolant_flow.temperature_rise(1000, 994, 4180, LPM) == pytest.approx(14.44, abs=5e-3)
 
 
 @settings(max_examples=50)
 @given(st.floats(1, 1e6), st.floats(0.5, 1100), st.floats(1, 60))
 def test_flow_and_rise_are_inverse(heat: float, density: float, rise: float) -> None:
-    flow = heat_transport.volume_flow(heat, density, 1006.0, rise)
-    assert heat_transport.temperature_rise(heat, density, 1006.0, flow) == pytest.approx(rise, rel=1e-12)
+    flow = coolant_flow.volume_flow(heat, density, 1006.0, rise)
+    assert coolant_flow.temperature_rise(heat, density, 1006.0, flow) == pytest.approx(rise, rel=1e-12)
 
 
 def test_no_heat_needs_no_flow_and_no_flow_cannot_carry_heat() -> None:
-    assert heat_transport.temperature_rise(0.0, 1.2, 1006.0, 0.0) == 0
-    assert heat_transport.temperature_rise(1.0, 1.2, 1006.0, 0.0) == math.inf
+    assert coolant_flow.temperature_rise(0.0, 1.2, 1006.0, 0.0) == 0
+    assert coolant_flow.temperature_rise(1.0, 1.2, 1006.0, 0.0) == math.inf
 
 
 def test_recirculation_satisfies_the_mixing_balance() -> None:
-    inlet = heat_transport.recirculated_inlet(295, 15, 0.2)
+    inlet = coolant_flow.recirculated_inlet(295, 15, 0.2)
     assert inlet == pytest.approx(0.8 * 295 + 0.2 * (inlet + 15))
-    assert heat_transport.recirculated_inlet(295, 15, 0.0) == 295
+    assert coolant_flow.recirculated_inlet(295, 15, 0.0) == 295
 
 
 @pytest.mark.parametrize(("exponent", "share"), [(3.0, 1 / 8), (2.5, 0.176777)])
@@ -134,8 +134,8 @@ def test_chiller_stops_when_the_tower_is_cold_enough() -> None:
 
 @pytest.mark.parametrize(("celsius", "lpm"), [(25, 150), (35, 200), (45, 320)])
 def test_rubin_rack_flow_table(celsius: float, lpm: float) -> None:
-    flow = heat_transport.rated_coolant_flow(celsius + 273.15, 57.2 + 273.15, 17370, 0.796, LPM)
+    flow = coolant_flow.rated_coolant_flow(celsius + 273.15, 57.2 + 273.15, 17370, 0.796, LPM)
     assert flow / LPM == pytest.approx(lpm, rel=0.015)
     # 227 kW into PG25 at that flow stays below the 65 degC outlet the rack allows
-    assert celsius + heat_transport.temperature_rise(227e3, 1020, 3900, flow) < 65
-    assert math.isnan(heat_transport.rated_coolant_flow(331.0, 57.2 + 273.15, 17370, 0.796, LPM))
+    assert celsius + coolant_flow.temperature_rise(227e3, 1020, 3900, flow) < 65
+    assert math.isnan(coolant_flow.rated_coolant_flow(331.0, 57.2 + 273.15, 17370, 0.796, LPM))

@@ -10,8 +10,8 @@ from rackcalc.formulas.heat.assumptions import (
     VOLTAGE_FLOOR,
 )
 from rackcalc.formulas.heat.chip_power import ChipPower, switching_power
+from rackcalc.formulas.heat.coolant_flow import mean_temperature
 from rackcalc.formulas.heat.heat_balance import temperature_margin
-from rackcalc.formulas.heat.heat_transport import mean_temperature
 from rackcalc.formulas.heat.junction_temperature import junction_with_leakage, resistance_at_flow
 from rackcalc.formulas.heat.rack_airflow import Airflow
 from rackcalc.formulas.heat.throttling import switching_budget, throttled_clock

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rackcalc.formulas.heat.heat_transport import volume_flow
+from rackcalc.formulas.heat.coolant_flow import volume_flow
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import (

@@ -3,9 +3,9 @@
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.heat.air_density import air_density, pressure_at, saturation_pressure
 from rackcalc.formulas.heat.assumptions import FAN_EXPONENT, HEAT_CAPACITY, HUMIDITY
+from rackcalc.formulas.heat.coolant_flow import recirculated_inlet, temperature_rise, volume_flow
 from rackcalc.formulas.heat.fans import airflow_with_fans, fan_power, rated_fan_power
 from rackcalc.formulas.heat.heat_balance import part_of
-from rackcalc.formulas.heat.heat_transport import recirculated_inlet, temperature_rise, volume_flow
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
 from rackcalc.spec.site import Cooling

@@ -13,9 +13,9 @@ from rackcalc.formulas.heat.chip_temperatures import (
     chip_resistance,
     settled,
 )
+from rackcalc.formulas.heat.coolant_flow import temperature_rise, volume_flow, warmed
 from rackcalc.formulas.heat.heat_balance import captured_share, heat_per_rack, part_of, power_margin, remainder
 from rackcalc.formulas.heat.heat_exchangers import facility_supply
-from rackcalc.formulas.heat.heat_transport import temperature_rise, volume_flow, warmed
 from rackcalc.formulas.heat.power import Power, facility_power, pool_power
 from rackcalc.formulas.heat.rack_airflow import SEA_LEVEL, Airflow, rack_airflow
 from rackcalc.quantities.quantity import Quantity, constant, renamed
