@@ -7,7 +7,7 @@ from rackcalc.spec.runtimes import Family, Runtime
 
 @record
 class Chip:
-    """One GPU under one runtime: what the time of a kernel depends on."""
+    """One GPU with its family and runtime, on which the time of a kernel depends."""
 
     gpu: GPU
     family: Family

@@ -4,7 +4,7 @@ from typing import Any
 
 from rackcalc.formulas.gpu.chip import Chip
 
-# Formats a matrix unit may compute in, best first, for weights stored in a format.
+# For weights stored in a format: the formats in which a matrix unit may compute, best first.
 COMPUTE = {
     "fp32": ("fp32", "tf32", "bf16", "fp16"),
     "tf32": ("tf32", "bf16", "fp16"),
@@ -20,7 +20,7 @@ SIXTEEN_BIT = {"fp16": "bf16", "bf16": "fp16", "tf32": "bf16", "fp32": "bf16"}
 
 
 def compute_format(chip: Chip, weight_format: str) -> str:
-    """The format the matrix unit computes in; weights in a format it lacks are widened. ValueError when none fits."""
+    """Format in which the matrix unit computes. It widens weights in a format it lacks. ValueError when none fits."""
     for name in COMPUTE[weight_format]:
         sixteen = {"fp16", "bf16"} & chip.family.gemm.keys() if name in SIXTEEN_BIT else ()
         if name in chip.gpu.peak and (name in chip.family.gemm or sixteen):
@@ -29,7 +29,7 @@ def compute_format(chip: Chip, weight_format: str) -> str:
 
 
 def by_format(table: Any, name: str) -> Any:
-    """The entry of a format, else of the other 16-bit format, else the first."""
+    """The entry of a format, or else of the other 16-bit format, or else the first entry."""
     for key in (name, SIXTEEN_BIT.get(name)):
         if key in table:
             return table[key]

@@ -39,7 +39,7 @@ Times = dict[str, Quantity]  # s, by kind of kernel
 
 
 def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
-    """A layer under a serving engine. Prefill adds attention arithmetic; its launches hide behind the kernels."""
+    """A layer in a serving engine. A prefill adds attention arithmetic; its launches overlap with kernels."""
     on = Setting(chip, engine, model, job, done)
     fixed, exchanged, stored = on.fixed(engine.layer_overhead), on.exchanged(), size.formats
     attention_fixed = {"overhead": repeated(time=fixed, copies=engine.attention_share)}
@@ -75,6 +75,7 @@ class Setting:
 
     @property
     def decoding(self) -> bool:
+        """Whether the pass is a decode step."""
         return self.job.phase == "decode"
 
     @property
@@ -84,11 +85,11 @@ class Setting:
         return self.job.devices if groups is None else in_group(devices=self.job.devices, groups=groups)
 
     def fixed(self, time: Quantity) -> Quantity:
-        """A fixed time of this version, in a captured step."""
+        """A fixed time in this version of the engine, inside a captured step."""
         return at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
 
     def launched(self, kernels: dict[str, Quantity], fixed: dict[str, Quantity]) -> dict[str, Quantity]:
-        """Kernels with their fixed times; of a prefill, also what the host adds by launching them one by one."""
+        """Kernels with their fixed times. In a prefill, the host adds the time of launching them one by one."""
         if self.decoding:
             return kernels | fixed
         added = launches_exposed(
@@ -100,7 +101,7 @@ class Setting:
         return kernels | fixed | {"launches": added}
 
     def exchanged(self) -> dict[str, Quantity]:
-        """The all-reduce after half a layer. None between the groups of data-parallel attention."""
+        """The all-reduce after half a layer. The groups of data-parallel attention need none between them."""
         if self.job.link is None or self.job.data_parallel is not None:
             return {}
         size = message(rows=self.done.rows, hidden=self.model.hidden, element=width("bf16"))
@@ -109,7 +110,7 @@ class Setting:
         return {"all_reduce": summed.time}
 
     def dispatched(self, exchanged: dict[str, Quantity]) -> dict[str, Quantity]:
-        """What an expert layer exchanges: under data-parallel attention, tokens with the experts' GPUs."""
+        """Exchange of an expert layer. With data-parallel attention, tokens are sent to the GPUs of their experts."""
         experts, groups, link = self.model.experts, self.job.data_parallel, self.job.link
         if experts is None or groups is None or link is None:
             return exchanged
@@ -125,7 +126,7 @@ class Setting:
         return {"dispatch": sent}
 
     def context(self) -> Quantity:
-        """Attention over the context: reading the cache (decode) beside its arithmetic, or arithmetic (prefill)."""
+        """Attention over the context: a decode step reads the cache and computes, a prefill only computes."""
         gpu, decoding = self.chip.gpu, self.decoding
         arithmetic = arithmetic_time(
             flops=flops_per_device(flops=self.done.score_flops, devices=self.job.devices),
@@ -147,7 +148,7 @@ class Setting:
         return blended_time(memory=memory, arithmetic=arithmetic)
 
     def arithmetic(self, flops: Quantity, stored: str) -> Quantity:
-        """Time of matrix products, spread over all GPUs."""
+        """Time of matrix products that are spread over all GPUs."""
         name = compute_format(self.chip, stored)
         share = self.engine.decode_share
         if not self.decoding:
@@ -160,14 +161,14 @@ class Setting:
         )
 
     def both(self, name: str, memory: Quantity, arithmetic: Quantity) -> Times:
-        """A part that reads weights and computes; of a prefill, the reading apart: a decode step shares it."""
+        """Part that reads weights and computes. A prefill lists the reading apart, as a decode step shares it."""
         whole = blended_time(memory=memory, arithmetic=arithmetic)
         if self.decoding:
             return {name: whole}
         return {name: arithmetic, f"{name}_reading": beyond(whole=whole, arithmetic=arithmetic)}
 
     def part(self, name: str, flops: Quantity, weights: Quantity, stored: str, holders: Quantity) -> Times:
-        """Dense products; holders: GPUs over which the weights are split."""
+        """Terms of dense products. holders: GPUs over which the weights are split."""
         arithmetic = self.arithmetic(flops, stored)
         memory = weights_time(
             size=bytes_per_device(size=weights, devices=holders),
@@ -178,7 +179,7 @@ class Setting:
         return self.both(name, memory, arithmetic)
 
     def experts(self, size: ModelSize) -> Times:
-        """Routed experts that the batch touches, and shared ones."""
+        """Terms of the routed experts that the batch uses, and of the shared experts."""
         done, model = self.done, self.model
         assert model.experts is not None
         routed = weights_time(
@@ -196,7 +197,7 @@ class Setting:
         return self.both("experts", routed, arithmetic) | shared
 
     def sequences(self) -> dict[str, Quantity]:
-        """Work of a decode step that grows with its sequences, outside the layers."""
+        """Work outside the layers that grows with the number of sequences of a decode step."""
         if not self.decoding:
             return {}
         terms = {"sequences": sequences_time(rows=self.done.rows, each=self.engine.sequence_time)}

@@ -1,7 +1,8 @@
-"""A forward pass on GPUs: encoder, prefill, decode step; and what fits in memory.
+"""A forward pass on GPUs: an encoder pass, a prefill or a decode step.
 
-A pass is priced per layer as attention and feed-forward parts, by one of three laws: a sum of kernels (eager, graphs,
-compiled engines), a serving engine as a whole (engine.py), or a megakernel bound.
+The time of a layer is the sum of its attention and feed-forward parts. Depending on the runtime, the parts come from
+kernels (layer_kernels.py, compiled.py), from a serving engine as a whole (engine_layer.py), or from the bound of a
+megakernel (megakernel.py).
 """
 
 from rackcalc.formulas.combine import largest, total
@@ -140,7 +141,7 @@ def decode(
 ) -> GpuPass:
     """One decode step: a new token for each of batch [1] sequences that hold `context` [token]; else as prefill.
 
-    sampled: with top-p or top-k. tokens [token]: computed per sequence, more than one when drafts are verified.
+    sampled: with top-p or top-k. tokens [token]: tokens computed per sequence, more than one when drafts are verified.
     """
     chip = Chip(gpu, family, runtime)
     job = Job(
@@ -159,13 +160,14 @@ def decode(
 
 
 def _group(devices: Quantity | None, link: Link | None) -> tuple[Quantity, Link | None]:
+    """Devices and link of a group of GPUs. ValueError for several devices without a link."""
     if devices is not None and link is None:
         raise ValueError("GPUs that share a model need the link between them")
     return (ONE if devices is None else devices), link
 
 
 def _parts(chip: Chip, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
-    """Times of one layer's parts by the law of the runtime."""
+    """Times of the parts of one layer, computed as the runtime executes them."""
     if chip.runtime.megakernel is not None:
         return megakernel_parts(chip, chip.runtime.megakernel, model, size, job, done)
     if chip.runtime.engine is not None and job.phase != "encode":
@@ -176,6 +178,7 @@ def _parts(chip: Chip, model: Model, size: ModelSize, job: Job, done: Work) -> P
 
 
 def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool) -> GpuPass:
+    """A pass through `depth` layers, and through embedding and head if it has these ends."""
     cache = NO_L2 if chip.gpu.l2 is None else chip.gpu.l2
     done = work(model, size, job, depth, ends, cache)
     parts = _parts(chip, model, size, job, done)

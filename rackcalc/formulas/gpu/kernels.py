@@ -1,4 +1,4 @@
-"""GPU kernels, one at a time: matrix products, element-wise passes, launches. Attention is in attention.py."""
+"""GPU kernels, one at a time: matrix products and element-wise kernels. attention.py has the attention kernels."""
 
 from typing import Any
 
@@ -21,9 +21,10 @@ FITTED = "closed form fitted to the kernel tables of NVIDIA aiconfigurator 0.12.
 
 
 def _fastest(m: Any, n: Any, k: Any, groups: Any, per_k: Any, floor: Any, second: Any, extra: Any, sms: Any) -> Any:
-    """Smallest time over all tiles and splits of k.
+    """Smallest time over all tile shapes and splits of k.
 
-    per_k(rows, columns): time of one wave per element of k. floor: memory time. second + split * extra: split-k pass.
+    per_k(rows, columns): time of one wave per element of k. floor: memory time. second + split * extra: time of the
+    pass that adds up the splits.
     """
     rows = {tile: xp.ceil(m / tile) * groups for tile in TILES}
     columns = {tile: xp.ceil(n / tile) for tile in TILES}
@@ -65,8 +66,8 @@ def gemm_time(
 ) -> Seconds:
     """(m x k) times (k x n), `groups` times in one kernel; the fastest of 9 tile shapes and 4 splits of k.
 
-    Widths are bytes per element: of weights, of activations in the matrix unit, as they lie in memory, and of the
-    result. load_rate may be inf. Fitted for 1 <= m <= 16384, 256 <= n, k <= 16384: mean error 3 to 8 % by family and
+    Widths are in bytes per element: of the weights, of activations in the matrix unit and in memory, and of the result.
+    load_rate may be inf. Fitted for 1 <= m <= 16384, 256 <= n, k <= 16384: mean error 3 to 8 % by family and
     format, worst 40 %. The example is BERT-Large's first feed-forward product on a B200, which takes 3.40 us measured.
 
     >>> round(1e6 * gemm_time(m=128.0, n=4096.0, k=1024.0, groups=1.0, weight_width=2.0, operand_width=2.0,
@@ -138,9 +139,10 @@ def gemm(
     quantised: bool = False,
     plain: bool = False,
 ) -> Quantity:
-    """Time of a matrix product on one GPU. quantised: activations already are in the format of the matrix unit.
+    """Time of a matrix product on one GPU. quantised: activations are already in the format of the matrix unit.
 
-    plain: so are they, the result is 16 bit wide, and no quantising kernel runs before: a library call by itself.
+    plain: a library call by itself. Activations are in that format too, the result has 16 bits, and no kernel
+    quantises before it.
     """
     name = compute_format(chip, weight_format)
     parameters: GemmParameters = by_format(chip.family.gemm, name)

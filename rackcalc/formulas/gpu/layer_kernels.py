@@ -54,7 +54,7 @@ def exposed(time: Seconds, behind: Seconds) -> Seconds:
 
 
 def kernel_parts(chip: Chip, model: Model, size: ModelSize, job: Job) -> Parts:
-    """A layer as its kernels, one after the other."""
+    """Times of a layer whose kernels run one after the other."""
     passed = rows(batch=job.batch, tokens=job.tokens)
     shared = exchange(chip, model, job)
     norm = {"norms": elementwise(chip, passed, model.hidden, THREE)}
@@ -82,7 +82,7 @@ def _ends(chip: Chip, model: Model, size: ModelSize, passed: Quantity, job: Job)
 
 
 def _quantised(chip: Chip) -> bool:
-    """Compiled engines keep activations quantised between kernels."""
+    """Whether activations stay quantised between kernels, as in compiled engines."""
     return chip.runtime.compiled is not None
 
 
@@ -136,7 +136,7 @@ def _latent(chip: Chip, model: Model, size: ModelSize, passed: Quantity, job: Jo
         "latent_norm": elementwise(chip, passed, down, TWO),
         "query_up": gemm(chip, passed, columns_of_heads(heads=heads, dims=key), depth, ONE, stored),
     }
-    if job.phase == "decode":  # absorbed: the up-projections of keys and values act on queries and results
+    if job.phase == "decode":  # absorbed: up-projections of keys and values act on queries and results
         kernels["absorb"] = total(
             keys=gemm(chip, passed, mla.kv_lora_rank, mla.qk_nope_head_dim, heads, "bf16"),
             values=gemm(chip, passed, mla.v_head_dim, mla.kv_lora_rank, heads, "bf16"),
@@ -177,7 +177,7 @@ def _ffn(chip: Chip, model: Model, inner: Quantity, passed: Quantity, job: Job, 
     up = up_columns(ffn=inner, matrices=model.ffn_matrices, devices=job.devices)
     quantised = _quantised(chip)
     kernels = {"ffn_up": gemm(chip, passed, up, model.hidden, ONE, stored, quantised)}
-    if model.family == "decoder":  # encoders fuse it into the product
+    if model.family == "decoder":  # encoders fuse the activation into the product
         kernels["activation"] = elementwise(chip, passed, held, THREE)
     return kernels | {"ffn_down": gemm(chip, passed, model.hidden, held, ONE, stored, quantised)}
 

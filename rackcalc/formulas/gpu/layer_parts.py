@@ -1,4 +1,4 @@
-"""Parts of one transformer layer on GPUs, and the all-reduce that ends each part."""
+"""Times of the parts of one transformer layer on GPUs, and of the all-reduce that ends each part."""
 
 from rackcalc.formulas.gpu.chip import Chip
 from rackcalc.formulas.links.all_reduce import all_reduce
@@ -14,7 +14,7 @@ from rackcalc.spec.models import Model
 
 @record
 class Parts:
-    """Times [s] by kernel kind: of one layer's attention, dense feed-forward, experts; and of embedding and head."""
+    """Times [s] by kind of kernel for attention, dense feed-forward and experts of one layer, and for both ends."""
 
     attention: dict[str, Quantity]
     ffn: dict[str, Quantity]
@@ -23,7 +23,7 @@ class Parts:
 
 
 def exchange(chip: Chip, model: Model, job: Job) -> dict[str, Quantity]:
-    """The all-reduce that ends each part of a layer, where GPUs share it."""
+    """Time of the all-reduce that ends each part of a layer, if several GPUs share the layer."""
     if job.link is None:
         return {}
     size = activation_bytes(

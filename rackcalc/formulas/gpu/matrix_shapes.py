@@ -1,4 +1,4 @@
-"""Shapes of the matrices of a layer, on one of several tensor-parallel GPUs."""
+"""Shapes of the matrices of one layer on each of several tensor-parallel GPUs."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

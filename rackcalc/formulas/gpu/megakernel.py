@@ -1,4 +1,4 @@
-"""A layer as one stage of a persistent megakernel: a bound."""
+"""A layer inside a persistent megakernel: a lower bound of its time."""
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.chip import Chip
@@ -18,7 +18,7 @@ from rackcalc.spec.runtimes import Megakernel
 
 
 def megakernel_parts(chip: Chip, bound: Megakernel, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
-    """A layer inside one persistent kernel: rooflines, grid synchronisations and exchanges."""
+    """Times of a layer inside one persistent kernel: rooflines, grid synchronisations and exchanges."""
     syncs = bound.encoder_syncs if job.phase == "encode" else bound.decoder_syncs
     half = repeated(time=bound.grid_sync, copies=mean_dim(keys=syncs, values=NONE))
     shared = exchange(chip, model, job)

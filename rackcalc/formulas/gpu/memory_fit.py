@@ -99,7 +99,7 @@ def memory_fit(
     context: Quantity,
     devices: Quantity | None = None,
 ) -> MemoryFit:
-    """What one of `devices` tensor-parallel GPUs holds for batch [1] sequences of `context` [token]."""
+    """Memory that each of `devices` tensor-parallel GPUs needs for batch [1] sequences of `context` [token]."""
     devices = ONE if devices is None else devices
     size = model_size(model, weight_format, kv_format)
     cache = kv_cache(

@@ -21,7 +21,8 @@ def sustained_share(
 ) -> Ratio:
     """Share of peak that survives the power cap: why a 70 W T4 holds 0.41 of its peak, a 165 W A30 0.71.
 
-    format_gain: operations per joule relative to 16 bit. process_power: of the chip's process over its family's.
+    format_gain: operations per joule relative to 16 bit. process_power: power of the process of the chip over that of
+    its family.
 
     >>> round(sustained_share(
     ...     compute_share=0.844, per_watt=0.71e12, format_gain=1.0, tdp=165.0, peak=165e12, process_power=1.0
@@ -40,7 +41,7 @@ def clocked_share(
 ) -> Ratio:
     """Share of peak that large products hold on a GPU with more or less power for its peak than the measured one.
 
-    peak_per_watt, compute_share: of the measured one. peak: at 16 bit. The example is an H100 PCIe, from H100 SXM.
+    peak_per_watt, compute_share: of the measured GPU. peak: at 16 bit. The example is an H100 PCIe, from an H100 SXM.
 
     >>> round(clocked_share(compute_share=0.795, peak_per_watt=1.413e12, peak=756.5e12, tdp=350.0, full_clock=0.844), 3)
     0.69
@@ -69,7 +70,7 @@ def format_gain(family: Family, name: str) -> Quantity:
 
 
 def share_under_cap(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
-    """Share of peak of large products in a format."""
+    """Share of the peak rate that large products reach in a format."""
     per_watt = chip.family.sustained_per_watt
     fitted = chip.family.peak_per_watt
     if fitted is not None:

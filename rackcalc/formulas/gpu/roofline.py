@@ -1,4 +1,4 @@
-"""Roofline: time bound by arithmetic or by memory, and the shares of both peaks that are reached."""
+"""Roofline: the time of work limited by arithmetic or memory, and the shares of both peak rates that it reaches."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

@@ -1,6 +1,7 @@
-"""A serving engine as a whole: decode steps and prefills by few numbers fitted to published serving runs.
+"""Decode steps and prefills of a serving engine, from a few parameters fitted to published serving runs.
 
-Fixed times per layer hold every launch, norm and host step of the engine; of the kernels only all-reduces are added.
+The fixed times per layer include all launches, norms and host steps of the engine. All-reduces are the only kernels
+that are added one by one.
 """
 
 from rackcalc.quantities import elementwise as xp

@@ -1,4 +1,4 @@
-"""Power of a chip from its load, clock and temperature: switching, leakage, and memory traffic."""
+"""Power of a chip from its load, clock and temperature: switching power, leakage, and memory traffic."""
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.heat.assumptions import VOLTAGE_FLOOR
@@ -66,9 +66,9 @@ def decoding_power(
 ) -> Watts:
     """Mean power of one GPU that serves a language model, from the shares of memory bandwidth and peak rate in use.
 
-    Idle power, what the clocks take once they are up, energy per byte read, and energy per operation. A byte costs the
-    same on H100 and B200; operations at the peak rate take the same share of TDP (compute_power, beyond what the chip
-    may draw), so an operation gets cheaper as a generation raises the rate more than the power.
+    The sum of idle power, the power of running clocks, energy per byte read, and energy per operation. A byte takes the
+    same energy on H100 and B200. Operations at the peak rate take the same share of TDP (compute_power, more than the
+    chip may draw), so that an operation takes less energy on a generation that raises the rate more than the power.
 
     >>> round(decoding_power(
     ...     tdp=700.0, idle_power=70.0, memory_bandwidth=3.35e12, memory_utilization=0.5, compute_utilization=0.05,
@@ -93,7 +93,7 @@ def power_utilization(power: Watts, idle_power: Watts, tdp: Watts) -> Ratio:
 
 @record
 class ChipPower:
-    """One chip at full clock and reference temperature: leakage apart, leakage, and both."""
+    """Power of one chip at full clock and reference temperature: switching, leakage, and their sum."""
 
     switching: Quantity
     leakage: Quantity
@@ -123,7 +123,7 @@ def busy_gpu_power(gpu: GPU, family: Family, memory: Quantity, compute: Quantity
 
 
 def busy_gpu_utilization(gpu: GPU, family: Family, memory: Quantity, compute: Quantity) -> Quantity:
-    """Utilization to give chip() for a GPU that serves a model, from the shares of bandwidth and peak rate in use."""
+    """Utilization of a GPU that serves a model, for chip(), from the shares of bandwidth and peak rate in use."""
     power = busy_gpu_power(gpu, family, memory, compute)
     return power_utilization(power=power, idle_power=gpu.idle_power, tdp=gpu.tdp)
 

@@ -23,7 +23,7 @@ from rackcalc.spec.site import Cooling
 
 @record
 class Pool:
-    """Equal chips, equal load. resistance: junction to inlet air or mean coolant; None for the cooling's default."""
+    """Equal chips with equal load. resistance: junction to inlet air or mean coolant; None: default of the cooling."""
 
     count: Quantity
     tdp: Quantity
@@ -40,6 +40,8 @@ ON_LIQUID = ("direct-liquid", "immersion")  # chips give their heat to coolant, 
 
 @record
 class ChipState:
+    """Power, temperature, headroom below the temperature limit and share of full clock of one chip."""
+
     power: Quantity
     junction: Quantity
     headroom: Quantity
@@ -47,7 +49,7 @@ class ChipState:
 
 
 def settled(pool: Pool, nominal: ChipPower, carrier: Quantity, resistance: Quantity) -> ChipState:
-    """Clock, temperature and power of the chips of one pool: throttle first, then the leakage equilibrium."""
+    """Clock, temperature and power of the chips of one pool: first the clock, then the equilibrium with leakage."""
     leak = {
         "rated_leakage": nominal.leakage,
         "sensitivity": LEAKAGE_SENSITIVITY,
@@ -81,14 +83,14 @@ def settled(pool: Pool, nominal: ChipPower, carrier: Quantity, resistance: Quant
 
 
 def carrier_temperature(cooling: Cooling, air: Airflow, coolant: Quantity | None) -> Quantity:
-    """Temperature the chips' resistance starts from."""
+    """Temperature of the air or coolant that carries the heat of the chips away."""
     if coolant is None or cooling.coolant_rise is None:
         return air.inlet
     return mean_temperature(inlet=coolant, rise=cooling.coolant_rise)
 
 
 def chip_resistance(pool: Pool, cooling: Cooling, air: Airflow) -> Quantity:
-    """Resistance of one chip; a heat sink's depends on the airflow, a cold plate's is taken as it is."""
+    """Thermal resistance of one chip. It depends on the airflow with a heat sink, but not with a cold plate."""
     rated = cooling.chip_resistance if pool.resistance is None else pool.resistance
     if cooling.method in ON_LIQUID:
         return rated

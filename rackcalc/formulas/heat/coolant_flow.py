@@ -1,4 +1,4 @@
-"""How heat is carried off: air and coolant flows, fans and pumps, heat exchangers, chillers. Flows are in m^3/s."""
+"""Flow of air or liquid coolant, and the temperature at which it arrives and leaves. Flows are in m^3/s."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

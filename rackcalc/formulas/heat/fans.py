@@ -1,4 +1,4 @@
-"""Fans: the airflow they need and the power they draw."""
+"""Fans: the airflow that they have to deliver, and the power that they draw."""
 
 from typing import Any
 
@@ -36,6 +36,7 @@ def _affinity(
     rated_density: KilogramsPerCubicMetre,
     exponent: Ratio,
 ) -> Watts:
+    """Fan power at a flow, by the affinity laws; for numbers and arrays inside other formulas."""
     ratio = xp.where(rated_flow > 0 * rated_flow, xp.pure(xp.divide(flow, rated_flow)), 0.0)
     return rated * (density / rated_density) * xp.power(ratio, exponent)
 

@@ -1,4 +1,4 @@
-"""Chip temperature: thermal resistance, the feedback of leakage on temperature, runaway, and throttling."""
+"""Junction temperature of a chip: thermal resistance, feedback of leakage on temperature, and thermal runaway."""
 
 import math
 from typing import Any
@@ -63,7 +63,7 @@ def junction_with_leakage(
     """
     exponent = xp.minimum(xp.pure(sensitivity * (carrier + resistance * switching - reference)), 700.0)
     z = xp.pure(sensitivity * resistance * rated_leakage) * xp.exp(exponent)
-    # -W(-z)/k, written without the division so that no leakage and no sensitivity need no special case
+    # this is -W(-z)/k without the division, so that zero leakage and zero sensitivity need no special case
     leak = rated_leakage * xp.exp(exponent - _lambert_w(-xp.minimum(z, 1 / math.e)))
     stable = z * math.e <= 1 + 1e-9
     return xp.where(stable, carrier + resistance * (switching + leak), xp.inf * KELVIN)

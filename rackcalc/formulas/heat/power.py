@@ -1,4 +1,4 @@
-"""Electrical power: what a chip draws at a load, clock and temperature, and what server and facility make of it."""
+"""Electrical power of servers, pools and facility, and energy per request and per token."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula
@@ -18,7 +18,7 @@ from rackcalc.quantities.units import (
 
 @formula(
     cite="linear fit to measured wall power of GPU servers in MLPerf Inference power submissions (mlcommons.org)",
-    error=0.04,  # 4 % fitted, 7 % on a GPU left out; the rest is in the ranges of host, boards and shares
+    error=0.04,  # 4 % fitted, 7 % on a GPU left out; the ranges of host, boards and shares explain the rest
 )
 def wall_power(host_power: Watts, chips: Count, tdp: Watts, chip_share: Ratio, board_share: Ratio) -> Watts:
     """Power at the plug of a busy GPU server, per TDP of its GPUs.
@@ -34,7 +34,7 @@ def wall_power(host_power: Watts, chips: Count, tdp: Watts, chip_share: Ratio, b
 
 @formula(
     cite="as wall_power, with idle chips; mlcommons.org power submissions", error=0.07
-)  # 12 % fitted, 15 % left out, ranges and all
+)  # 12 % fitted, 15 % on a GPU left out, both including the ranges
 def idle_wall_power(host_power: Watts, chips: Count, idle_power: Watts, tdp: Watts, board_share: Ratio) -> Watts:
     """Power at the plug of an idle GPU server; the switches and fans of its board keep running.
 

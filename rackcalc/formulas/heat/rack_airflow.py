@@ -1,4 +1,4 @@
-"""Airflow and fan power of a rack, from its load and altitude."""
+"""Airflow and fan power of a rack, from its load and its altitude."""
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.heat.air_density import air_density, pressure_at, saturation_pressure
@@ -15,6 +15,8 @@ SEA_LEVEL = constant(0.0, "m", "sea level", "given", note="where the flow is rat
 
 @record
 class Airflow:
+    """Inlet temperature, flow and density of the air, the flow and density for which fans are rated, and fan power."""
+
     inlet: Quantity
     flow: Quantity
     density: Quantity
@@ -24,6 +26,7 @@ class Airflow:
 
 
 def moist_air_density(altitude: Quantity, temperature: Quantity) -> Quantity:
+    """Density of air at an altitude and a temperature, with the assumed humidity."""
     pressure = pressure_at(altitude=altitude)
     vapour = saturation_pressure(temperature=temperature)
     return air_density(
@@ -42,7 +45,7 @@ def rack_airflow(
     altitude: Quantity,
     airflow: Quantity | None,
 ) -> Airflow:
-    """Airflow and fans. Fans are rated for full load at sea level, and set for this load with its rated leakage."""
+    """Airflow and fan power. Fans are rated for full load at sea level; they run for this load with rated leakage."""
     density, rated_density = moist_air_density(altitude, supply), moist_air_density(SEA_LEVEL, supply)
     rated_fans = rated_fan_power(load=full_load, share=fan_share)
     rated_heat = part_of(power=total(load=full_load, fans=rated_fans), share=built_air_share)

@@ -1,4 +1,4 @@
-"""The thermal state of one rack: airflow and fans, every chip's temperature and clock, and where the heat goes."""
+"""Thermal state of a rack: airflow, fans, temperature and clock of every chip, and heat to air and liquid."""
 
 from collections.abc import Mapping
 
@@ -65,13 +65,13 @@ def cool(
     built_liquid_share: Quantity = NO_LIQUID,
     racks: Quantity = ONE_RACK,
 ) -> tuple[Power, Thermal]:
-    """Power and temperatures of the equipment in so many racks, with leakage, fans, throttling and altitude coupled.
+    """Power and temperatures of the equipment in `racks` racks, with leakage, fans, throttling and altitude coupled.
 
-    host_power: W, everything but chips and fans. fan_share: fans' share of the servers' full-load power, as built.
-    inlet: K, of the air (air, rear-door) or coolant (direct-liquid, immersion); default the cooling's supply.
-    airflow: m^3/s that the site pushes through the rack; default what the cooling's air_rise needs for this load.
-    built_liquid_share: share of heat the servers were built to give to liquid; sizes their fans.
-    Every W of IT power ends in heat_to_air or heat_to_liquid. Runaway and fans that cannot keep up come out as inf.
+    host_power: W, everything but chips and fans. fan_share: share of fans in the full-load power of the servers.
+    inlet: K, of the air (air, rear-door) or coolant (direct-liquid, immersion); by default the supply of the cooling.
+    airflow: m^3/s that the site moves through the rack; by default the flow that keeps to the air_rise of the cooling.
+    built_liquid_share: share of heat that the servers were built to give to liquid; their fans are sized for the rest.
+    All IT power becomes heat_to_air or heat_to_liquid. Thermal runaway and fans that are too weak give inf.
     """
     on_liquid = cooling.method in ON_LIQUID
     air_supply = cooling.air_supply if inlet is None or on_liquid else inlet
@@ -79,7 +79,7 @@ def cool(
     liquid_share = cooling.liquid_share
     if cooling.method == "direct-liquid":
         liquid_share = captured_share(built=built_liquid_share, cooling=liquid_share)
-    # behind a rear door all heat still crosses the servers as air
+    # with a rear door, air still carries all heat out of the servers
     air_share = remainder(share=liquid_share if on_liquid else NO_LIQUID)
     nominal = {name: chip_power.chip(p.tdp, p.idle_power, p.utilization, p.leakage_share) for name, p in pools.items()}
     demand = {name: pool_power(count=p.count, power=nominal[name].nominal) for name, p in pools.items()}
@@ -114,7 +114,7 @@ def _heat(
     coolant_supply: Quantity | None,
     racks: Quantity,
 ) -> Thermal:
-    """Where the heat goes once every power is known."""
+    """Flows and temperatures of air and coolant, once every power is known."""
     to_liquid = part_of(power=it, share=liquid_share)
     to_air = part_of(power=it, share=remainder(share=liquid_share))
     moved = {"density": air.density, "heat_capacity": HEAT_CAPACITY, "flow": air.flow}

@@ -1,4 +1,4 @@
-"""Throttling: the clock that limits of temperature and power allow, and how much longer work takes at that clock."""
+"""Throttling: the clock within limits of temperature and power, and the time of work at a reduced clock."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which algorithm a collective takes: those of the runtime and of the general library, by size, link and GPU."""
+"""All-reduce by the fastest of the algorithms that the runtime and the general library (NCCL) have."""
 
 import math
 
@@ -65,8 +65,8 @@ def all_reduce(
 ) -> AllReduce:
     """All-reduce of `size` bytes per device within one node over `link`.
 
-    Custom kernels (one-shot, two-shot, in-switch) need NVLink and a runtime that has them; else only the general
-    library remains. launch: "graph" or "eager", where it is not the runtime's own.
+    Custom kernels (one-shot, two-shot, in-switch) need NVLink and a runtime that has them; otherwise only the general
+    library is available. launch: "graph" or "eager", if it differs from the launch mode of the runtime.
     """
     algorithms = _library(TWICE, size, devices, link, gpu, family, family.ring.share)
     if not _rate(link)[0] and not runtime.library_all_reduce:
@@ -90,7 +90,7 @@ def all_reduce(
 def _own_kernels(
     size: Quantity, devices: Quantity, link: Link, gpu: GPU, family: Family, runtime: Runtime
 ) -> dict[str, Quantity]:
-    """Times of a runtime's own kernels, each up to the largest message that the runtime hands to it."""
+    """Times of the kernels of the runtime, each up to the largest message that the runtime sends with it."""
     common = {
         "size": size,
         "devices": devices,
@@ -115,7 +115,7 @@ def _own_kernels(
 
 
 def _rate(link: Link) -> tuple[bool, Quantity]:
-    """Whether the link is PCIe, and the rate it leaves to collectives."""
+    """Whether the link is PCIe, and the rate at which collectives can use it."""
     pcie = any(port.startswith("pcie") for port in link.ports)
     return pcie, shared_rate(bandwidth=link.bandwidth, share=PCIE_SHARE) if pcie else link.bandwidth
 
@@ -123,7 +123,7 @@ def _rate(link: Link) -> tuple[bool, Quantity]:
 def _library(
     rounds: Quantity, size: Quantity, devices: Quantity, link: Link, gpu: GPU, family: Family, share: Quantity
 ) -> dict[str, Quantity]:
-    """Times of the general library (NCCL) around a ring and, to all-reduce, in the switch."""
+    """Times of the general library (NCCL) with a ring and, for an all-reduce, in the switch."""
     law, (pcie, bandwidth) = family.ring, _rate(link)
     rate = copy_rate(per_cycle=law.copy_per_cycle, sms=gpu.sms, clock=gpu.clock)
     common = {"size": size, "devices": devices, "bandwidth": bandwidth, "rounds": rounds, "floor": law.floor}
@@ -143,10 +143,10 @@ def library_collective(
     family: Family,
     nodes: Quantity | None = None,
 ) -> Quantity:
-    """A collective of the general library (NCCL) by itself. operation: all_reduce, all_gather, reduce_scatter.
+    """Time of a collective of the general library (NCCL). operation: all_reduce, all_gather, reduce_scatter.
 
-    size: bytes of the reduced or of the gathered whole. nodes: devices are spread over so many; the time is that of
-    one node, to which between_nodes adds.
+    size: bytes of the whole tensor after it is reduced or gathered. nodes: number of nodes over which the devices are
+    spread; the result is the time within one node, and between_nodes adds the rest.
     """
     near = devices if nodes is None else per_node(devices=devices, nodes=nodes)
     if operation == "all_reduce":

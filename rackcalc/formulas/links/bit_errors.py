@@ -1,7 +1,8 @@
-"""Bit errors on a link: heat -> loss -> noise margin -> bit errors -> uncorrectable codewords -> replays -> delay.
+"""Bit errors on a link: heat raises the loss of the channel, which lowers the signal-to-noise ratio.
 
-Forward error correction turns a slope into a cliff: latency does not move until the raw bit error rate passes about
-6e-4 (RS(544,514)), then a few kelvin decide. Errors cost time, not wrong results: a CRC catches what the code cannot.
+Forward error correction makes the effect abrupt: latency does not change until the raw bit error rate passes about
+6e-4 (RS(544,514)), and then rises within a few kelvin. Errors cost time and do not spoil results, because a CRC detects
+what the code cannot correct.
 """
 
 from rackcalc.quantities import elementwise as xp

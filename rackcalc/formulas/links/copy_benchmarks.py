@@ -1,4 +1,4 @@
-"""Copies from one chip to another, measured alone: what a share of a link's rate is left, and what a start costs."""
+"""Copies between chips as benchmarks measure them: the rate of large copies and the fixed time of a start."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

@@ -32,7 +32,7 @@ def codeword_error(symbol_error: Ratio, symbols: Count, correctable: Count) -> R
 
 @xp.vectorized
 def _binomial_tail(p: float, n: float, k: float) -> float:
-    """P(X > k) for X ~ Binomial(n, p): terms by recurrence from the first, so tiny tails keep their digits."""
+    """P(X > k) for X ~ Binomial(n, p): terms by recurrence from the first, which keeps the precision of tiny tails."""
     if not 0 <= p <= 1 or not 0 <= k <= n < math.inf:
         return math.nan
     first = int(k) + 1
@@ -40,7 +40,7 @@ def _binomial_tail(p: float, n: float, k: float) -> float:
         return 0.0
     if p == 1:
         return 1.0
-    if n * p > first:  # the tail is the bulk: take what is missing from 1
+    if n * p > first:  # the tail holds most of the probability: subtract the few terms below it from 1
         term = math.exp(n * math.log1p(-p))
         missing = term
         for i in range(first - 1):
@@ -70,7 +70,7 @@ def codewords(size: Bytes, data_symbols: Count, symbol_bits: Count) -> Count:
 
 @record
 class Code:
-    """A block code: symbols per codeword, of these data, symbol errors it corrects, bits per symbol."""
+    """A block code: symbols per codeword, data symbols among them, symbol errors it corrects, bits per symbol."""
 
     symbols: Quantity
     data_symbols: Quantity
@@ -79,13 +79,14 @@ class Code:
 
 
 def _code(name: str, n: int, k: int, t: int, bits: int, reference: str = "", note: str = "") -> Code:
+    """A code of n symbols, k of them data, that corrects t symbols."""
     words = {"symbols": n, "data symbols": k, "correctable symbols": t, "symbol bits": bits}
     kind = "published" if reference else "given"
     return Code(*(constant(float(v), "1", f"{name} {word}", kind, reference, note) for word, v in words.items()))
 
 
-# No code: every byte is its own codeword and any bit error fails it. pcie6: three interleaved codewords per 256-byte
-# flit, 250 bytes of data and 6 of parity, each correcting one byte.
+# Without a code, every byte is a codeword that any bit error spoils. A 256-byte flit of PCIe 6 has three interleaved
+# codewords with 250 bytes of data and 6 bytes of parity in all; each codeword corrects one byte.
 CODES = {
     "none": _code("uncoded", 1, 1, 0, 8, note="any wrong bit fails the CRC"),
     "rs528": _code("RS(528,514)", 528, 514, 7, 10, "ieee-8023", "clause 91, KR4"),

@@ -81,7 +81,7 @@ def serialised_time(
 
 
 def bounces(size: Quantity, path: CpuPath) -> tuple[Quantity, Quantity]:
-    """The copy over host memory: in one piece, and pipelined in the best number of chunks."""
+    """Time of the copy through host memory: in one piece, and pipelined with the best number of chunks."""
     rates = {"d2h_bandwidth": path.d2h_bandwidth, "h2d_bandwidth": path.h2d_bandwidth, "call_time": path.call_time}
     whole = bounce_time(size=size, staging_copies=path.staging_copies, memcpy_bandwidth=path.memcpy_bandwidth, **rates)
     chunks = best_chunks(size=size, most=path.most_chunks, **rates)

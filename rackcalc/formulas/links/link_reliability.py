@@ -1,4 +1,4 @@
-"""Reliability of a link at a temperature."""
+"""Reliability of a link at a temperature, from bit errors to the delay by retransmission."""
 
 from rackcalc.formulas.links.bit_errors import BIT_ERROR_RATES, COPPER, insertion_loss, signal_to_noise
 from rackcalc.formulas.links.error_correction import CODES, Code, codeword_error, codewords, symbol_error
@@ -37,9 +37,9 @@ class LinkReliability:
 
 
 def link_reliability(link: Link, size: Quantity, temperature: Quantity, reference: Quantity) -> LinkReliability:
-    """What heat does to one message.
+    """Effect of the temperature on one message.
 
-    size: B. temperature: K, of the channel. reference: K, where the link's loss and signal to noise ratio hold.
+    size: B. temperature: K, of the channel. reference: K, at which the link states its loss and signal-to-noise ratio.
     """
     code = CODES[link.fec]
     loss = insertion_loss(
@@ -84,6 +84,6 @@ def link_reliability(link: Link, size: Quantity, temperature: Quantity, referenc
 
 
 def _replay(failed: Quantity, size: Quantity, code: Code) -> Quantity:
-    """Probability that a message or packet of this size fails."""
+    """Probability that a message or packet of this size has to be sent again."""
     count = codewords(size=size, data_symbols=code.data_symbols, symbol_bits=code.symbol_bits)
     return replay_probability(codeword_error=failed, codewords=count)

@@ -1,4 +1,4 @@
-"""Moving bytes between two chips: latency, packets, switches, other traffic, and the detour over host memory."""
+"""Time to move a message between two chips over a link: latency, packets, switches and other traffic."""
 
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.links.host_bounce import bounces, serialised_time
@@ -63,7 +63,7 @@ def usable_bandwidth(bandwidth: BytesPerSecond, efficiency: Ratio, share: Ratio)
 def fair_share(other_load: Ratio, other_flows: Count) -> Ratio:
     """Max-min fair share of a link for one greedy flow beside equal flows that together want `other_load`.
 
-    Modest flows keep what they ask for and the rest is ours; nobody is pushed below an equal share.
+    Flows that ask for little keep what they ask for, and the rest is left; no flow gets less than an equal share.
 
     >>> fair_share(other_load=0.3, other_flows=1.0)
     0.7
@@ -169,11 +169,11 @@ class Transfer:
 def transfer(
     link: Link, size: Quantity, port_a: Quantity, port_b: Quantity, other_load: Quantity, cpu_path: CpuPath
 ) -> Transfer:
-    """Move `size` (B) from one chip to another.
+    """Time to move `size` (B) from one chip to another.
 
-    port_a, port_b: bandwidth (B/s, one direction) of the ports it leaves and enters; the slowest of link and ports
-    counts. other_load: share of the link that other traffic wants (1): it takes bandwidth away (max-min fair) and
-    makes the first packet wait (inf at 1).
+    port_a, port_b: bandwidth (B/s, one direction) of the ports at both ends; the slowest of link and ports limits the
+    rate. other_load: share of the link that other traffic asks for (1). Other traffic takes bandwidth (max-min fair)
+    and makes the first packet wait (inf at 1).
     """
     nominal = smallest(link=link.bandwidth, port_a=port_a, port_b=port_b)
     alone = constant(1.0, "1", "idle link", "given", note="nobody else on the link")

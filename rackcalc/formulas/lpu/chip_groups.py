@@ -1,11 +1,11 @@
-"""Groups of chips that share each layer, and the size of group with the shortest step."""
+"""Groups of chips that share each layer, and the group size with the shortest step."""
 
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula
 from rackcalc.quantities.units import SECOND, Count, Seconds
 
-GROUPS = (1, 2, 4, 8, 16, 32, 64)  # sizes tried; a group larger than the tightly coupled one takes inf
+GROUPS = (1, 2, 4, 8, 16, 32, 64)  # sizes tried; a group larger than a tightly coupled one takes infinite time
 
 
 @formula(cite="definition: a group cannot have more chips than there are")
@@ -36,4 +36,5 @@ def fastest_group(**times: Seconds) -> Count:
 
 
 def group_of(chips: int) -> Quantity:
+    """The size of a group, as a constant."""
     return count(float(chips), "chips per group tried")

@@ -1,4 +1,4 @@
-"""Generating tokens on deterministic SRAM chips: groups of chips share a layer, groups form a pipeline."""
+"""Decode steps and prefills on deterministic SRAM chips. Groups of chips share a layer, and groups form a pipeline."""
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.lpu.chip_groups import GROUPS, fastest_group, group_of, group_time
@@ -86,7 +86,7 @@ class LpuDecode:
 
 @record
 class Work:
-    """What one step has to do. batch: sequences; tokens: new ones per sequence; context: tokens they attend to."""
+    """Input of one step. batch: sequences; tokens: new tokens per sequence; context: tokens that they attend to."""
 
     weight_format: str
     kv_format: str
@@ -106,7 +106,7 @@ def decode(
     latency: Quantity,
     bandwidth: Quantity,
 ) -> LpuDecode:
-    """One token for each of `batch` sequences of `context` tokens, at the group size that is fastest.
+    """A step that adds one token to each of `batch` sequences of `context` tokens, with the fastest group size.
 
     latency [s], bandwidth [B/s, one direction]: of one link between two chips. ValueError for a format the chip lacks.
     """
@@ -126,9 +126,9 @@ def prefill(
     bandwidth: Quantity,
     chunk: Quantity = _CHUNK,
 ) -> Quantity:
-    """Seconds to read prompts of `prompt` tokens, in chunks that follow one another through the stages.
+    """Time [s] to read prompts of `prompt` tokens, in chunks that follow one another through the stages.
 
-    Every chunk is charged attention over the whole prompt (a static schedule cannot skip what causality allows).
+    Every chunk attends to the whole prompt, because a static schedule cannot skip the masked part.
     """
     first = chunk_length(tokens=prompt, chunk=chunk)
     work = Work(weight_format, kv_format, batch, first, prompt)

@@ -45,7 +45,7 @@ def encoder(
 ) -> LpuPass:
     """One batch of sequences (tokens each) through an encoder whose layers are spread over a pipeline of chips.
 
-    latency [s], bandwidth [B/s, one direction]: of the link between two neighbouring chips. layers: only these many.
+    latency [s], bandwidth [B/s, one direction]: of the link between neighbouring chips. layers: how many run here.
     """
     depth = model.layers if layers is None else layers
     one = count(1.0, "one chip per stage")
@@ -62,7 +62,7 @@ def encoder(
         ),
     }
     fill = layers_time(cycles=lpu.fill_cycles, **in_all)
-    # embedding and pooler fill and drain like a layer; where only some layers run here, they run elsewhere
+    # embedding and pooler fill and drain like a layer; if only some layers run here, both run elsewhere
     ends = cycle_time(cycles=lpu.fill_cycles, clock=lpu.clock) if layers is None else _ZERO
     moving = {"hops": hops_time(stages=stages, hop=hop), "host_io": lpu.host_io}
     factor = lpu.compiler_factor_encoder

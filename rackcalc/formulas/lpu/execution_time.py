@@ -1,4 +1,4 @@
-"""Time that a number of cycles takes, ideally and as compiled."""
+"""Time of a number of cycles: as scheduled ideally, and as compiled."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

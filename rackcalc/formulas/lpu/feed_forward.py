@@ -28,7 +28,7 @@ class LpuFeedForward:
 def feed_forward(
     lpu: LPU, model: Model, chips: Quantity, weight_format: str, batch: Quantity, bandwidth: Quantity
 ) -> LpuFeedForward:
-    """Feed-forward blocks alone (attention stays elsewhere): one layer, mean over the layers, `batch` tokens."""
+    """Feed-forward block of one layer for `batch` tokens, mean over the layers; the attention runs elsewhere."""
     size = activation_size(rows=batch, hidden=model.hidden, width=width("bf16"))
 
     def block(group: Quantity) -> tuple[Quantity, Quantity]:

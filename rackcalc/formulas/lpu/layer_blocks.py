@@ -9,7 +9,8 @@ from rackcalc.spec.chips import LPU
 
 
 def exchange_time(lpu: LPU, group: Quantity, size: Quantity, bandwidth: Quantity) -> Quantity:
-    port = lpu.ports.get(lpu.chip_link, bandwidth)  # without the figure: one link
+    """Time of the all-reduce of `size` bytes within a group."""
+    port = lpu.ports.get(lpu.chip_link, bandwidth)  # one link, if the rate of all links of a chip is unknown
     return all_reduce_time(
         latency=lpu.all_reduce_latency, chips=group, group=lpu.group, size=size, bandwidth=bandwidth, port=port
     )

@@ -44,7 +44,7 @@ def layer_mean(usual: Count, special: Count, layers: Count, special_layers: Coun
 
 
 def matrix_unit(lpu: LPU, chips: Quantity, format_: str) -> dict[str, Quantity]:
-    """The matrix units of `chips` chips working in one number format."""
+    """Parameters of the matrix units of `chips` chips that compute in one number format."""
     if format_ not in lpu.cycles_per_row:
         raise ValueError(f"{lpu.name} does not compute in {format_}; it has {', '.join(lpu.cycles_per_row)}")
     return {
@@ -78,6 +78,7 @@ def layer_cycles(
     tokens: Quantity,
     context: Quantity,
 ) -> Layer:
+    """Cycles of one layer on `chips` chips, for `batch` sequences with `tokens` new tokens each."""
     weights, cache = matrix_unit(lpu, chips, weight_format), matrix_unit(lpu, chips, kv_format)
     m = rows(batch=batch, tokens=tokens)
     seen = context

@@ -1,8 +1,8 @@
-"""Cycles of a deterministic tensor-streaming chip: matrix units, vector lanes, hops between chips.
+"""Cycles of the matrix units of a deterministic tensor-streaming chip.
 
-A matrix unit holds size x size weights. Installing them takes a fixed number of cycles, then one row of activations
-enters per cycle; few rows are therefore bound by the installing, many by the rows. Installing, not the headline SRAM
-bandwidth, is what a matrix-vector product sees.
+A matrix unit holds size x size weights. Installing them takes a fixed number of cycles; after that, one row of
+activations enters per cycle. With few rows, the time is limited by installing, with many rows by the rows. A
+matrix-vector product is therefore limited by the installing rate, not by the headline bandwidth of the SRAM.
 """
 
 from typing import Any
@@ -27,8 +27,9 @@ def _passes(
     row_cycles: Any,
     width: Any,
 ) -> Any:
+    """Cycles of `copies` products, each padded to whole tiles."""
     tiles = copies * xp.ceil(xp.divide(inner, size)) * xp.ceil(xp.divide(columns, size))
-    rounds = xp.ceil(xp.divide(tiles, planes * chips) * (1 - 1e-12))  # the factor forgives rounding in averages
+    rounds = xp.ceil(xp.divide(tiles, planes * chips) * (1 - 1e-12))  # the factor allows for rounding in averages
     return rounds * xp.maximum(rows * row_cycles, install_cycles * width / BYTE)
 
 
@@ -213,7 +214,7 @@ def expert_cycles(
 ) -> Count:
     """Matrix cycles of one mixture-of-experts layer, router and shared experts included.
 
-    Every expert is spread over all the chips. hit: experts that got a row. Mixtral-8x7B, one row:
+    Every expert is spread over all the chips. hit: experts that at least one row is routed to. Mixtral-8x7B, one row:
 
     >>> expert_cycles(rows=1.0, hidden=4096.0, ffn=14336.0, shared_ffn=0.0, matrices=3.0, experts=8.0, active=2.0,
     ...     hit=2.0, chips=8.0, planes=4.0, size=320.0, install_cycles=40.0, row_cycles=1.0, width=1.0)

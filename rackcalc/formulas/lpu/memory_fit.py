@@ -86,7 +86,7 @@ class LpuCapacity:
 
 
 def capacity(lpu: LPU, chips: Quantity, weights: Quantity, kv_cache: Quantity, activations: Quantity) -> LpuCapacity:
-    """Whether weights, KV cache and activations (bytes) fit in the SRAM of the chips."""
+    """Memory that weights, KV cache and activations (bytes) need, and the memory that the chips have."""
     needed = total(weights=weights, kv_cache=kv_cache, activations=activations)
     held = usable_memory(chips=chips, sram=lpu.sram, usable=lpu.usable_sram)
     return LpuCapacity(

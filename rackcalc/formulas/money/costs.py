@@ -56,7 +56,7 @@ def maintenance_cost(purchase: UsDollars, maintenance: PerSecond) -> UsDollarsPe
 def cost_per_token(cost: UsDollarsPerSecond, tokens: TokensPerSecond, utilization: Ratio) -> UsDollarsPerToken:
     """Cost of one token, which is also the price at which nothing is earned or lost; inf when nothing is produced.
 
-    tokens: the whole system's rate within its latency limit, not the speed of one stream. 174,649 USD a year, 163
+    tokens: rate of the whole system within its latency limit, not the speed of one stream. 174,649 USD a year, 163
     token/s, 60 % used:
 
     >>> round(1e6 * cost_per_token(cost=0.005538083967529173, tokens=163.0, utilization=0.6), 1)

@@ -1,4 +1,4 @@
-"""What a rack costs and what it earns: capital, running cost, cost per token, net present value, payback.
+"""Costs and return of a rack: capital, running costs, cost per unit, net present value and payback.
 
 Money is in USD, money per time in USD/s (shown per hour, month or year), prices per token and per request in
 USD/token and USD/request (shown per million).
@@ -82,13 +82,13 @@ def economics(
     running: Mapping[str, Quantity] | None = None,
     income: Mapping[str, Quantity] | None = None,
 ) -> Money:
-    """Money of one rack.
+    """Costs and return of one rack.
 
-    purchases, rents: catalog price (USD) and rent (USD/s) of each whole pool, None where the catalog has none; those of
-    the price book and then of the spec replace them by name. it_power: W that space is rented for. facility_power:
-    average W. tokens, requests: token/s and request/s that the rack can deliver within its latency limit, None where
-    that has no meaning. one_off: further USD at the start without resale value (porting). running: further USD/s paid.
-    income: USD/s earned (value of latency, sharing).
+    purchases, rents: catalog price (USD) and rent (USD/s) of each whole pool, None if the catalog has none; prices of
+    the price book replace them by name, and prices of the spec replace both. it_power: W for which space is rented.
+    facility_power: average W. tokens, requests: token/s and request/s that the rack can deliver within its latency
+    limit, None if they do not apply. one_off: further USD at the start without resale value (porting). running: further
+    costs (USD/s). income: further income (USD/s; value of latency, sharing).
     """
     bought = _priced(purchases, spec.prices.purchase) | dict(spec.price)
     rented = _rented(spec, rents)
@@ -114,6 +114,7 @@ def economics(
 
 
 def _own(own: Quantity | None, common: Quantity) -> Quantity:
+    """The value of the rack file, or else that of the price book."""
     return common if own is None else own
 
 
@@ -126,17 +127,18 @@ def _horizon(spec: Economics) -> Quantity:
 
 
 def _sum(name: str, unit: str, terms: Mapping[str, Quantity]) -> Quantity:
+    """The sum of terms under a name; 0 without terms."""
     return renamed(total(**terms), name) if terms else constant(0.0, unit, name, "given", note="no terms")
 
 
 def _priced(catalog: Mapping[str, Quantity | None], book: Mapping[str, Quantity]) -> dict[str, Quantity]:
-    """The price of every pool that has one, the price book's before the catalog's."""
+    """Price of every pool that has one; the price book takes precedence over the catalog."""
     found = {name: book.get(name, price) for name, price in catalog.items()}
     return {name: price for name, price in found.items() if price is not None}
 
 
 def _rented(spec: Economics, rents: Mapping[str, Quantity | None]) -> dict[str, Quantity]:
-    """Rents by pool, or {"rack": ...} for the whole; empty when a pool has no rent and renting was not asked for."""
+    """Rents by pool, or {"rack": ...} for the whole rack; empty if a pool has no rent and the rack is not rented."""
     whole = _own(spec.rent, spec.prices.rent["rack"]) if "rack" in spec.prices.rent else spec.rent
     if whole is not None:
         return {"rack": whole}
@@ -157,7 +159,7 @@ def _owning(spec: Economics, purchase: Quantity, it_power: Quantity, facility_po
 def _lease_advantage(
     spec: Economics, purchase: Quantity, spared: Mapping[str, Quantity], rented: Mapping[str, Quantity]
 ) -> Quantity:
-    """spared: running costs of an owner that the rent covers."""
+    """Advantage of renting over buying. spared: running costs of an owner that the rent covers."""
     return present_value.lease_advantage(
         capex=purchase,
         resale_value=resale_value(purchase=purchase, resale=_own(spec.resale, spec.prices.resale)),
@@ -208,7 +210,7 @@ def _cost(
 def _income(
     spec: Economics, tokens: Quantity | None, requests: Quantity | None, income: Mapping[str, Quantity]
 ) -> dict[str, Quantity]:
-    """Everything that earns, by name."""
+    """Income by name."""
     terms = dict(income)
     if spec.token_price is not None and tokens is not None:
         terms["tokens"] = token_revenue(price=spec.token_price, tokens=tokens, utilization=spec.utilization)

@@ -24,7 +24,7 @@ def payback(outlay: UsDollars, net_value: UsDollarsPerSecond) -> Seconds:
 def discounted_payback(outlay: UsDollars, net_value: UsDollarsPerSecond, discount_rate: PerSecond) -> Seconds:
     """Time until an even net value, discounted from the moment it arrives, has returned the outlay; inf when never.
 
-    Not the year-end convention of npv, which would put a whole year's interest on a payback of days.
+    The year-end convention of npv is not used, because it would charge interest for a whole year on a payback of days.
 
     >>> time = discounted_payback(outlay=950000.0, net_value=2.264079147640792, discount_rate=3.1709791983764586e-09)
     >>> round(time / 86400, 2)

@@ -1,8 +1,8 @@
-"""The time value of money: discounting, annuities, internal rate of return, payback, rent or buy.
+"""Present value: discounting, annuities, annualised cost, net present value, and the advantage of renting over buying.
 
 A year has 8760 hours. Rates are per second and compound yearly: a flow t seconds from now counts
-(1 + r) ** -(t / year), where r is the rate per year. Level flows are paid at the end of each year, as spreadsheets do,
-and the closed forms extend that to horizons that are not whole years. Amounts are nominal when the discount rate is.
+(1 + r) ** -(t / year), where r is the rate per year. Level flows are paid at the end of each year, as in spreadsheets;
+the closed forms extend that to horizons that are not whole years. Amounts are nominal if the discount rate is nominal.
 """
 
 from typing import Any
@@ -17,14 +17,17 @@ CORPORATE_FINANCE = "R. Brealey, S. Myers, F. Allen, Principles of Corporate Fin
 
 
 def _yearly(rate: Any) -> Any:
+    """A rate per year."""
     return xp.pure(rate * YEAR)
 
 
 def _years(time: Any) -> Any:
+    """A time in years."""
     return xp.pure(time / YEAR)
 
 
 def _discount(rate: Any, years: Any) -> Any:
+    """Present value of 1 after some years."""
     return xp.exp(-years * xp.log1p(rate))
 
 
@@ -64,7 +67,7 @@ def annualised_cost(
 ) -> UsDollarsPerSecond:
     """Level cost per time of buying, running and reselling.
 
-    recovery, sinking: capital recovery and sinking fund factors. Cash, not accounting: no depreciation besides.
+    recovery, sinking: capital recovery and sinking fund factors. This is cash flow; depreciation does not occur in it.
 
     >>> annualised_cost(capex=1000.0, resale_value=100.0, opex=50.0, recovery=0.3, sinking=0.2)
     330.0
@@ -128,8 +131,8 @@ def lease_advantage(
 ) -> UsDollars:
     """What renting saves over buying, in today's money; negative when buying is cheaper.
 
-    owner_cost: what an owner pays and a tenant does not (maintenance, ...). discount_rate: cost of debt before tax.
-    Rent at the end of each year; straight-line depreciation down to the resale value, of which only the tax counts.
+    owner_cost: costs that only an owner has (maintenance, ...). discount_rate: cost of debt before tax.
+    Rent is paid at the end of each year. Depreciation is linear down to the resale value and only reduces taxes.
 
     >>> round(lease_advantage(capex=1000.0, resale_value=0.0, owner_cost=0.0, rent=1e-05, discount_rate=0.0,
     ...                       horizon=94608000.0, tax_rate=0.0), 2)

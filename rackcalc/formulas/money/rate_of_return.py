@@ -1,4 +1,4 @@
-"""Internal rate of return, plain and modified."""
+"""Internal rate of return, and modified internal rate of return."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ def _bisect(function: Callable[[Any], Any], low: float, high: float) -> Any:
 def irr(outlay: UsDollars, net_value: UsDollarsPerSecond, resale_value: UsDollars, horizon: Seconds) -> PerSecond:
     """Discount rate at which the net present value of outlay, level net value and resale is zero.
 
-    nan without an outlay, and when what comes back cannot be discounted to the outlay (-99.8 %/year to 10**10 %/year).
+    nan without an outlay, and if no rate from -99.8 %/year to 10**10 %/year gives a net present value of zero.
 
     >>> rate = irr(outlay=1000.0, net_value=1.2683916793505834e-05, resale_value=0.0, horizon=94608000.0)
     >>> round(8760 * 3600 * rate, 4)
@@ -45,7 +45,7 @@ def irr(outlay: UsDollars, net_value: UsDollarsPerSecond, resale_value: UsDollar
 def irr_of_flows(**flows: UsDollars) -> PerSecond:
     """Discount rate at which yearly flows, in order from now, have no net present value.
 
-    nan when the flows change sign never, or more than once: there may be several rates then; see mirr_of_flows.
+    nan unless the flows change sign exactly once, because there may be several rates otherwise; see mirr_of_flows.
 
     >>> round(8760 * 3600 * irr_of_flows(now=-100.0, a=39.0, b=59.0, c=55.0, d=20.0), 7)
     0.2809484
@@ -69,7 +69,7 @@ def irr_of_flows(**flows: UsDollars) -> PerSecond:
 def mirr_of_flows(finance_rate: PerSecond, reinvest_rate: PerSecond, **flows: UsDollars) -> PerSecond:
     """Rate of return of yearly flows with income reinvested and outlays financed at rates of their own.
 
-    Defined whatever the number of sign changes; nan without an outlay.
+    Defined for any number of sign changes; nan without an outlay.
 
     >>> round(8760 * 3600 * mirr_of_flows(finance_rate=3.1709791983764586e-09, reinvest_rate=3.805175038051751e-09,
     ...       now=-1000.0, a=500.0, b=-200.0, c=900.0), 6)

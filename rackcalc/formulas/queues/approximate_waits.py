@@ -27,7 +27,7 @@ def mgc_wait_mean(mmc_wait: Seconds, mdc_wait: Seconds, service_scv: Ratio) -> S
     3.0
     """
     ratio = xp.divide(mdc_wait, mmc_wait)
-    ratio = xp.where(ratio == ratio, ratio, 0.5)  # nan: both 0 or both inf, where any value will do
+    ratio = xp.where(ratio == ratio, ratio, 0.5)  # nan: both waits are 0 or infinite, any value will do
     return mdc_wait * (1 + service_scv) / (1 - service_scv + 2 * service_scv * ratio)
 
 
@@ -37,7 +37,7 @@ def kingman_wait_mean(
 ) -> Seconds:
     """Mean wait at one server with any arrivals and service times, right as rho approaches 1; not for quantiles.
 
-    arrival_scv: squared coefficient of variation of the gaps (1: Poisson; market-data bursts: 4 and far more).
+    arrival_scv: squared coefficient of variation of the gaps (1: Poisson; 4 and far more in bursts of market data).
 
     >>> round(kingman_wait_mean(service_time=1.0, service_scv=0.0, arrival_rate=0.8, arrival_scv=4.0), 9)
     8.0

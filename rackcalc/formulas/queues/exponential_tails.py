@@ -17,6 +17,7 @@ def _decay_per_service(servers: float, rho: float) -> float:
 
 
 def _asymptote_factor(rho: float) -> float:
+    """Factor of the exponential tail of the M/D/1 wait."""
     if not 0 < rho < 1:
         return 0.0 if rho <= 0 else 1.0
     return (1 - rho) / (rho * decay(rho) - 1)
@@ -68,7 +69,10 @@ def delayed_wait_quantile(probability: Ratio, delay_probability: Ratio, wait_mea
 
 
 def _sum_quantile(probability: float, delay: float, wait: float, service: float, scv: float) -> float:
-    """Quantile of (0, or with chance `delay` exponential) + gamma, in units of the mean service time."""
+    """Quantile of wait plus service, in units of the mean service time.
+
+    The wait is exponential with probability `delay` and 0 otherwise; the service time has a gamma law.
+    """
     if not 0 <= probability < 1:
         return math.inf if probability == 1 else math.nan
     if not math.isfinite(wait) or not delay < 1:
@@ -93,9 +97,9 @@ def variable_sojourn_quantile(
 ) -> Seconds:
     """Wait plus passage that the given share of requests stays within, when service times vary.
 
-    passage_time: mean time through the empty system, of which service_time (mean) is the stage that queues and varies.
-    Wait: 0, or with delay_probability exponential, independent of the request's own service. Exact for M/M/c.
-    The example is M/M/1, 5 ln 100.
+    passage_time: mean time through the empty system. service_time: mean of the stage in it that queues and varies. With
+    delay_probability the wait is exponential, otherwise 0, and independent of the service of the request. Exact for
+    M/M/c. The example is M/M/1, 5 ln 100.
 
     >>> round(variable_sojourn_quantile(probability=0.99, passage_time=1.0, service_time=1.0, service_scv=1.0,
     ...                                 delay_probability=0.8, wait_mean=4.0), 3)

@@ -1,8 +1,9 @@
-"""The GPUs' other work: what training, fine-tuning and other tenants do to waits, links, power and income.
+"""GPUs that also do other work, such as training: its effect on waits, power and income.
 
 An arriving request may find the server inside a slice of other work. Its wait is then the M/D/c wait plus an
-independent part of the slice (decomposition). Exact for one server. For several it is an estimate, as if one slice held
-up the whole line: in simulations of 2 to 8 servers up to 2.7 times the simulated mean, at most 6 % too low.
+independent part of the slice (decomposition). This is exact for one server. For several servers it is an estimate, as
+if one slice blocked the whole queue: in simulations of 2 to 8 servers the result was up to 2.7 times the simulated mean
+and at most 6 % below it.
 """
 
 import math
@@ -28,14 +29,17 @@ from rackcalc.spec.software import Sharing
 
 
 def _slice_quantile(level: float, whole: float, part: float, piece: float) -> float:
-    """Quantile of the slice alone: whole with one chance, uniform over it with another."""
+    """Quantile of the slice alone: the whole slice with chance `whole`, uniform over it with chance `part`."""
     if level >= whole + part or piece == 0:
         return 0.0
     return piece if level <= whole else piece * (1 - (level - whole) / part)
 
 
 def _behind_quantile(probability: float, servers: float, rho: float, whole: float, part: float, piece: float) -> float:
-    """Quantile, in service times, of the M/D/c wait plus piece (chance whole), uniform in it (chance part), or 0."""
+    """Quantile, in service times, of the M/D/c wait plus the slice.
+
+    The slice adds `piece` with chance `whole`, a uniform part of it with chance `part`, and otherwise nothing.
+    """
     if rho >= 1 or probability == 1:
         return math.inf
     level = 1 - probability
@@ -65,6 +69,7 @@ def _behind_quantile(probability: float, servers: float, rho: float, whole: floa
 
 
 def _behind(probability: Any, servers: Any, rho: Any, whole: Any, part: Any, piece: Any) -> Any:
+    """_behind_quantile for numbers and arrays."""
     inputs = (probability, servers, rho, whole, part, piece)
     return xp.vectorized(_behind_quantile)(*(xp.pure(value) for value in inputs))
 
@@ -94,7 +99,7 @@ def slice_chance(share: Ratio, utilization: Ratio) -> Ratio:
 def slice_wait_mean(chance: Ratio, slice: Seconds) -> Seconds:
     """Mean wait added by slices that are finished first (chance: see slice_chance).
 
-    Other work that always has a next slice (chance 1): half a slice, the vacation model (Takagi 1991).
+    Other work that always has a next slice (chance 1) adds half a slice, as in the vacation model (Takagi 1991).
 
     >>> slice_wait_mean(chance=0.5, slice=0.004)
     0.001
@@ -137,8 +142,8 @@ def slice_wait_quantile(
 ) -> Seconds:
     """Wait that the given share of requests stays within: M/D/c plus the rest of a running slice.
 
-    chance: see slice_chance. The rest is uniform over the slice. Exact for one server and random slice starts.
-    The example has no requests but one: it waits out a uniform slice.
+    chance: see slice_chance. The rest is uniform over the slice. Exact for one server and random starts of slices.
+    In the example a single request waits for the rest of a slice.
 
     >>> round(slice_wait_quantile(probability=0.9, service_time=1.0, servers=1, arrival_rate=0.0, chance=1.0,
     ...                           slice=2.0), 9)
@@ -159,7 +164,7 @@ def stop_wait_quantile(
 ) -> Seconds:
     """Wait that the given share of requests stays within: M/D/c plus the time to stop other work.
 
-    The first request of a busy time waits for all of it, those that arrive meanwhile for its rest.
+    The first request of a busy period waits for the whole time, and those that arrive meanwhile wait for its rest.
     Exact for one server.
 
     >>> stop_wait_quantile(probability=0.9, service_time=1.0, servers=1, arrival_rate=0.0, chance=1.0, stop_time=2.0)
@@ -223,10 +228,10 @@ def shared_load(
     passage_time: Quantity,
     gpus: Quantity,
 ) -> Shared:
-    """Load beside other work: Poisson arrivals, fixed service times. Inputs as for queueing.load; gpus [1]: all.
+    """Load beside other work: Poisson arrivals, fixed service times. gpus [1]: all GPUs; other inputs as for load().
 
-    finish: the M/D/c wait plus the rest of a slice. preempt: plus the time to stop it. reserved: service and passage
-    slowed, plus the rest of a slice (an approximation of time slicing; exact for a partition, slice 0).
+    Policies: "finish" adds the rest of a slice to the M/D/c wait, "preempt" adds the time to stop it. "reserved" slows
+    service and passage and adds the rest of a slice (an approximation of time slicing; exact for a partition, slice 0).
     """
     own = utilization(arrival_rate=arrival_rate, service_time=service_time, servers=servers)
     if sharing.policy == "reserved":

@@ -1,6 +1,6 @@
-"""Waiting under load: utilization, mean waits of the standard queues, and the composed latency quantiles.
+"""Latency under load: utilization, wait and time in the system, as means and quantiles.
 
-Requests wait in one line, first come first served. At or above full load every wait is infinite.
+Requests wait in one queue and are served in the order of arrival. At or above full load every wait is infinite.
 """
 
 from rackcalc.formulas.queues.approximate_waits import bursty_wait, mgc_wait_mean
@@ -37,7 +37,7 @@ def service_rate(service_time: Seconds, servers: Count) -> RequestsPerSecond:
 def sojourn_time(passage_time: Seconds, wait: Seconds) -> Seconds:
     """Time in the system: the fixed passage through all stages plus the wait for the slowest.
 
-    Means, and quantiles too, since the passage is fixed. Exact for Poisson or any other arrivals.
+    This holds for means and for quantiles, because the passage is fixed. It is exact for any arrivals.
 
     >>> sojourn_time(passage_time=1.5, wait=0.5)
     2.0
@@ -89,12 +89,13 @@ def load(
     arrival_scv: Quantity | None = None,
     service_scv: Quantity | None = None,
 ) -> Load:
-    """Latency under load of servers alike, behind one line.
+    """Latency under load of identical servers with one queue.
 
     service_time [s]: time one request occupies a server; of a pipeline, its slowest stage (servers [1]: pipelines).
     passage_time [s]: time of one request through the empty system. arrival_rate [request/s].
-    arrival_scv None: Poisson; a value: bursts, scaled as in heavy traffic (high at light load, see bursty_wait).
-    service_scv None: every request takes the same time, waits exact (M/D/c); a value: Kimura's mean, exponential tail.
+    arrival_scv: None for Poisson arrivals; a value scales the waits as in heavy traffic (too high at light load, see
+    bursty_wait). service_scv: None if every request takes the same time, with exact waits (M/D/c); a value uses the
+    mean of Kimura and an exponential tail.
     """
     queue = {"service_time": service_time, "servers": servers, "arrival_rate": arrival_rate}
     mean = mdc_wait_mean(**queue)
@@ -126,7 +127,7 @@ def loaded(
     waits: dict[str, Quantity],
     sojourns: dict[str, Quantity],
 ) -> Load:
-    """Load from its parts. queue: service_time, servers, arrival_rate; waits and sojourns [s] by name in LEVELS."""
+    """A Load from its parts. queue: service_time, servers, arrival_rate. waits, sojourns [s]: by names in LEVELS."""
     mean = sojourn_time(passage_time=passage_time, wait=wait)
     return Load(
         utilization=utilization(**queue),

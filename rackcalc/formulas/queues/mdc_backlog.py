@@ -1,9 +1,9 @@
-"""The law of M/D/c, by exact algorithms: Poisson arrivals, servers alike, each request the same service time.
+"""Exact algorithms for the queue of M/D/c: Poisson arrivals, identical servers, the same service time for each request.
 
-The queue, seen every service time, is a random walk: queue' = max(queue + arrivals - c, 0). Its stationary law is a
-geometric sum of ladder heights, whose law follows from the roots of z^c = exp(rho c (z - 1)) in the unit disc. Written
-so, every term is positive: no alternating series, full relative precision in the far tail.
-Inside, times are measured in service times. At or above full load every wait is infinite.
+The queue, observed once per service time, is a random walk: queue' = max(queue + arrivals - c, 0). Its stationary law
+is a geometric sum of ladder heights, whose law follows from the roots of z^c = exp(rho c (z - 1)) in the unit disc. In
+this form every term is positive, which avoids alternating series and keeps the full relative precision in the far tail.
+Internally, times are in units of the service time. At or above full load every wait is infinite.
 """
 
 import cmath
@@ -15,9 +15,9 @@ from operator import mul
 
 from rackcalc.quantities.record import record
 
-MAX_SERVERS = 1000  # more are taken as this many faster ones: the work grows with the square of the servers
+MAX_SERVERS = 1000  # more servers are replaced by this many faster ones: the work grows with the square of the servers
 _SETTLED = 1e-12  # relative deviation below which the tail of the queue counts as geometric
-_NEGLIGIBLE = 1e-40  # probabilities below it are not followed
+_NEGLIGIBLE = 1e-40  # smaller probabilities are ignored
 
 
 @record
@@ -51,7 +51,7 @@ class Backlog:
 
 
 def poisson_law(mean: float, cut: float) -> tuple[int, list[float]]:
-    """First index and probabilities of a Poisson law; terms below `cut` times the largest are left out."""
+    """First index and probabilities of a Poisson law, without the terms below `cut` times the largest."""
     if mean <= 0:
         return 0, [1.0]
     mode = int(mean)
@@ -71,8 +71,8 @@ def poisson_law(mean: float, cut: float) -> tuple[int, list[float]]:
 
 
 def _inner_roots(c: int, rho: float) -> list[complex]:
-    """Roots of z = w exp(rho (z - 1)) in the unit disc, w the c-th roots of one but 1; one of each conjugate pair."""
-    order = sorted(range(1, c // 2 + 1), key=lambda k: int(f"{k:010b}"[::-1], 2))  # spread: keeps products small
+    """Roots of z = w exp(rho (z - 1)) in the unit disc; w: c-th roots of unity except 1, one per conjugate pair."""
+    order = sorted(range(1, c // 2 + 1), key=lambda k: int(f"{k:010b}"[::-1], 2))  # spread: keeps the products small
     roots = []
     for k in order:
         w = cmath.exp(2j * cmath.pi * k / c)
@@ -91,12 +91,13 @@ def _descending(c: int, rho: float) -> list[float]:
     """Coefficients of (1 - y) prod(1 - z_k y): one minus the law of the walk's descents."""
     poly = [1.0]
     for z in _inner_roots(c, rho):
-        alone = abs(z.imag) < 1e-14  # the root at w = -1 has no partner
+        alone = abs(z.imag) < 1e-14  # the root at w = -1 has no conjugate
         poly = _product(poly, [1.0, -z.real] if alone else [1.0, -2 * z.real, abs(z) ** 2])
     return _product(poly, [1.0, -1.0])
 
 
 def _product(a: list[float], b: list[float]) -> list[float]:
+    """Coefficients of the product of two polynomials."""
     result = [0.0] * (len(a) + len(b) - 1)
     for i, x in enumerate(a):
         for j, y in enumerate(b):
@@ -119,8 +120,8 @@ def _ladder(c: int, load: float) -> list[float]:
 
 
 def decay(rho: float) -> float:
-    """The root z > 1 of z = exp(rho (z - 1)): deep in the queue, one more waiting is 1/z times as likely."""
-    z = 1 + 2 * (1 - rho) / rho - math.log(rho)  # above the root, and Newton comes down on a convex function
+    """The root z > 1 of z = exp(rho (z - 1)). In a long queue, one more waiting request is 1/z times as likely."""
+    z = 1 + 2 * (1 - rho) / rho - math.log(rho)  # above the root of a convex function: Newton descends
     for _ in range(100):
         step = (rho * (z - 1) - math.log(z)) / (rho - 1 / z)
         z -= step
@@ -129,7 +130,7 @@ def decay(rho: float) -> float:
     return z
 
 
-@lru_cache(maxsize=16384)  # more than a sweep's chunk: each quantile asks again
+@lru_cache(maxsize=16384)  # larger than the chunk of a sweep, because each quantile asks again
 def backlog(servers: float, rho: float) -> Backlog | None:
     """Stationary law of the queue of M/D/c. None outside 0 < rho < 1 or 1 <= servers <= MAX_SERVERS, whole.
 
@@ -190,7 +191,7 @@ def mean_beyond(queue: Backlog, x: float) -> float:
 def solve_quantile(
     tail_and_density: Callable[[float], tuple[float, float]], level: float, low: float, high: float, start: float
 ) -> float:
-    """x in [low, high] where the falling tail = level: Newton on its logarithm, else bisection."""
+    """Solution x in [low, high] of tail(x) = level, by Newton's method on the logarithm of the tail or by bisection."""
     x, error = start, math.inf
     for _ in range(200):
         tail, density = tail_and_density(x)
@@ -230,7 +231,7 @@ def wait_in_service_times(probability: float, servers: float, rho: float) -> flo
     if survival(queue, 0.0)[0] <= level:
         return 0.0
     settled = len(queue.beyond) // c + 1
-    if queue.over(settled * c - 1) >= level:  # beyond the last cell that differs from its exponential
+    if queue.over(settled * c - 1) >= level:  # beyond the last cell in which the tail is not yet exponential
         return math.log(queue.scale / level) / (c * math.log(queue.decay))
     low, high = 0, settled  # cells; P(wait > k) = P(at least k c wait)
     while high - low > 1:

@@ -1,4 +1,7 @@
-"""Exact waits of M/D/c: Poisson arrivals, servers alike, each request the same service time. The law is in mdc.py."""
+"""Exact waits in an M/D/c queue: Poisson arrivals, identical servers, the same service time for each request.
+
+mdc_backlog.py has the algorithms.
+"""
 
 from rackcalc.formulas.queues.mdc_backlog import wait_tail
 from rackcalc.formulas.queues.mdc_curves import mean_of, quantile_of, within_of
@@ -11,8 +14,8 @@ from rackcalc.quantities.units import REQUEST, SECOND, Count, Ratio, RequestsPer
 def mdc_wait_tail(time: Seconds, service_time: Seconds, servers: Count, arrival_rate: RequestsPerSecond) -> Ratio:
     """Share of requests that wait longer than `time`: Poisson arrivals, fixed service time, servers alike.
 
-    1 at or above full load; nan for a broken number of servers. More than 1000 are taken as 1000 faster ones, which
-    wait longer: an upper bound.
+    1 at or above full load; nan for a fractional number of servers. More than 1000 servers are replaced by 1000 faster
+    ones, in front of which requests wait longer; the result is then an upper bound.
 
     >>> round(1 - mdc_wait_tail(time=2.5, service_time=1.0, servers=1, arrival_rate=0.8), 6)
     0.704852
@@ -28,8 +31,8 @@ def mdc_wait_quantile(
 ) -> Seconds:
     """Wait that the given share of requests stays within: Poisson arrivals, fixed service time, servers alike.
 
-    Exact, inf at or above full load; nan for a broken number of servers. More than 1000 are taken as 1000 faster ones,
-    which wait longer: an upper bound.
+    Exact; inf at or above full load; nan for a fractional number of servers. More than 1000 servers are replaced by
+    1000 faster ones, in front of which requests wait longer; the result is then an upper bound.
 
     >>> round(mdc_wait_quantile(probability=0.99, service_time=1.0, servers=1, arrival_rate=0.9), 4)
     21.8982

@@ -1,7 +1,7 @@
-"""Tails of queues with variable service times: M/G/1 by transform inversion, exponential tails, waits plus service.
+"""Waits in an M/G/1 queue: Poisson arrivals, one server, variable service times.
 
-The M/G/1 service time is fixed + variable + extra: a fixed part; a gamma part of given mean and squared coefficient of
-variation (1: exponential); and with probability extra_share an extra piece (a long prompt, a retry).
+The mixed service time is fixed + variable + extra: a fixed part; a gamma part of given mean and squared coefficient of
+variation (1: exponential); and, with probability extra_share, an extra part (a long prompt, a retry).
 """
 
 import cmath
@@ -15,7 +15,7 @@ from rackcalc.quantities.units import REQUEST, SECOND, Ratio, Requests, Requests
 
 
 def _service(fixed: float, variable: float, scv: float, extra: float, share: float) -> tuple[Transform, float]:
-    """Transform and mean of the service time of the module's docstring."""
+    """Laplace transform and mean of the mixed service time (see the docstring of the module)."""
     gamma = gamma_transform(variable, scv)
 
     def transform(s: complex) -> complex:
@@ -42,6 +42,7 @@ def _mg1_tail(t: float, rate: float, *service: float, sojourn: bool) -> float:
 
 
 def _mg1_quantile(probability: float, rate: float, *service: float, sojourn: bool) -> float:
+    """Quantile of the wait, or of wait plus service."""
     mean = _service(*service)[1]
     rho = rate * mean
     if not 0 <= probability < 1:
@@ -66,7 +67,7 @@ def _sojourn_quantile(*args: float) -> float:
 
 
 def _plain(rate: Any, fixed: Any, variable: Any, scv: Any, extra: Any, share: Any) -> tuple[Any, ...]:
-    """The inputs as bare numbers in requests and seconds, in the order the algorithms take them."""
+    """The inputs as bare numbers in requests and seconds, in the order in which the algorithms take them."""
     seconds = (xp.pure(fixed / SECOND), xp.pure(variable / SECOND), xp.pure(scv), xp.pure(extra / SECOND))
     return (xp.pure(rate * SECOND / REQUEST), *seconds, xp.pure(share))
 

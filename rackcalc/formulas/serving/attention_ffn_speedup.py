@@ -1,4 +1,4 @@
-"""Speed-up by moving the feed-forward blocks to other chips."""
+"""Speed-up by moving the feed-forward blocks to other chips, and the link latency up to which it pays."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
@@ -30,7 +30,7 @@ def fastafd_prediction(
 ) -> Ratio:
     """Predicted speed-up per device with the feed-forward side hidden. Shares of the undivided step time.
 
-    attention_share grows with the batch, dense_share (projections) is paid once per microbatch. Measured: 1.45.
+    attention_share grows with the batch; dense_share (projections) is needed once per microbatch. Measured: 1.45.
 
     >>> round(fastafd_prediction(batch_ratio=1.5, microbatches=2.0, attention_share=0.434, dense_share=0.162,
     ...     attention_devices=17.0, ffn_devices=1.0), 3)

@@ -1,4 +1,4 @@
-"""Attention on GPUs and feed-forward blocks on LPUs in every layer, and the schedules that overlap them."""
+"""Attention on GPUs and feed-forward blocks on LPUs in every layer, with the schedules that overlap them."""
 
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.serving.kv_transfer import HOCKNEY
@@ -75,7 +75,9 @@ def hops_hidden(attention: Seconds, feed_forward: Seconds, crossing: Seconds, mi
     1.0
     """
     slower = xp.maximum(attention, feed_forward)
-    enough = microbatches * slower >= 2 * (slower + crossing) * (1 - 1e-12)  # equality must survive rounding
+    enough = microbatches * slower >= 2 * (slower + crossing) * (
+        1 - 1e-12
+    )  # the factor keeps equality despite rounding
     return xp.where(xp.logical_and(crossing < slower, enough), 1.0, 0.0)
 
 
@@ -96,8 +98,8 @@ def ping_pong_step(
 ) -> Seconds:
     """Step of m microbatches that alternate between the two sides, for any m.
 
-    A layer takes as long as the slower side needs for all microbatches, or one whole round trip when that is longer.
-    With one microbatch this is the serial time.
+    A layer takes as long as the slower side needs for all microbatches, or one whole round trip if that is longer. With
+    one microbatch the result is the serial time.
 
     >>> round(ping_pong_step(attention=120e-6, feed_forward=100e-6, forth=40e-6, back=40e-6, microbatches=2.0,
     ...     layers=94.0) * 1e3, 2)
@@ -128,7 +130,7 @@ def optimistic_step(
 ) -> Seconds:
     """Step when transfers overlap with computing; every microbatch in flight keeps its KV cache.
 
-    nan with fewer microbatches than 2 + (forth + back) / slower side, three at least in practice.
+    nan with fewer microbatches than 2 + (forth + back) / slower side, which is at least three in practice.
 
     >>> round(optimistic_step(attention=120e-6, feed_forward=100e-6, forth=40e-6, back=50e-6, microbatches=3.0,
     ...     layers=94.0) * 1e3, 2)
@@ -181,9 +183,9 @@ def attention_ffn(
     microbatches: Quantity,
     rest: Quantity,
 ) -> AttentionFfn:
-    """Attention on the GPU and feed-forward on the LPU in every layer: two crossings per layer and token.
+    """Attention on the GPU and feed-forward on the LPU in every layer, with two crossings per layer and token.
 
-    attention, feed_forward: one layer of one microbatch [s]. rest: head, sampling and host of a step [s].
+    attention, feed_forward: one layer of one microbatch [s]. rest: head, sampling and host in a step [s].
     """
     sides = {"attention": attention, "feed_forward": feed_forward}
     hops = {"forth": forth, "back": back}

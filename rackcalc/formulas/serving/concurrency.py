@@ -1,8 +1,8 @@
-"""Continuous batching: requests that decode together while others are prefilled on the same GPUs.
+"""Requests in flight together in one engine (continuous batching): time to first token, time per token, request rate.
 
-A closed loop of c requests per engine: each client sends its next request when the last is answered. In one cycle
-every request is prefilled once, so of the others' prefills some come before one's first token and all the rest between
-one's tokens. An open load is the closed loop whose request rate is the offered one.
+The engine is a closed loop: each client sends its next request when the last one is answered. In one cycle every
+request is prefilled once. Of the prefills of other requests, some run before the first token of a request and all
+others between its tokens. An open load is the closed loop that has the offered request rate.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,9 @@ def held(concurrency: Count, room: Count) -> Count:
     return xp.minimum(concurrency, room)
 
 
-@formula(cite="definition: the parts of the way to the first token; " + FITTED, error=0.18)  # 22 % left out
+@formula(
+    cite="definition: the parts of the way to the first token; " + FITTED, error=0.18
+)  # 22 % on a GPU or model left out
 def first_token(
     request_host: Seconds, looked: Count, back: Count, step: SecondsPerToken, prefill: Seconds, ahead: Count
 ) -> Seconds:
@@ -78,7 +80,7 @@ def closed_rate(concurrency: Count, time: Seconds) -> RequestsPerSecond:
 def balanced(rate: RequestsPerSecond, alone: Seconds, loaded: Seconds, at: Count, most: Count) -> Count:
     """Requests under way at a request rate when a request takes `alone` by itself and `loaded` among `at`.
 
-    Between 1 and `most`, which is also the answer where the rate cannot be kept up.
+    The result is between 1 and `most`, and is `most` where the engine cannot sustain the rate.
 
     >>> round(balanced(rate=2.0, alone=2.0, loaded=4.0, at=11.0, most=100.0), 9)
     6.0
@@ -91,9 +93,10 @@ def balanced(rate: RequestsPerSecond, alone: Seconds, loaded: Seconds, at: Count
 
 @record
 class Loop:
-    """One engine with its load. Times in s, per token s/token; counts of requests; time: one request's whole.
+    """One engine with its load. Times are in s or s/token, numbers are requests. time: of a whole request.
 
-    first: to the first token once there is room; ttft: with the wait for room. step: of those that decode, with pacing.
+    first: time to the first token once there is room. ttft: first, and the wait for room. step: time per token of the
+    requests that decode, paced by the front end.
     """
 
     ttft: Quantity
@@ -116,9 +119,9 @@ Step = Callable[[Quantity], Quantity]
 
 
 def parts_of(prefill: GpuPass) -> tuple[Quantity, Quantity]:
-    """Time [s] that a prefill adds to a decode step: what grows with its tokens, and launches outside graphs.
+    """Time [s] that a prefill adds to a decode step: the part that grows with its tokens, and launches outside graphs.
 
-    The step has the fixed times of the layers and the reading of weights anyway.
+    The fixed times of the layers and the reading of weights are not added, because the step needs them anyway.
     """
     shared = ("overhead", "_reading", "launches")
     work = {name: time for name, time in prefill.terms.items() if not name.endswith(shared)}
@@ -136,10 +139,10 @@ def closed_loop(
     equal_lengths: bool = False,
     arrivals: Quantity | None = None,
 ) -> Loop:
-    """An engine with `concurrency` requests in flight, `fits` of which find room.
+    """An engine with `concurrency` requests in flight, of which `fits` find room.
 
-    step_at: time per output token [s/token] of a step that so many sequences share. arrivals: the requests come at
-    random at this rate, so prefills queue by chance and not in bursts.
+    step_at: time per output token [s/token] as a function of the sequences that share a step. arrivals: request rate
+    if requests arrive at random, so that prefills queue by chance and not in bursts.
     """
     inside = held(concurrency=concurrency, room=fits)
     lockstep = engine.lockstep if equal_lengths else NONE
@@ -181,7 +184,7 @@ def closed_loop(
 
 
 def at_rate(loop_at: Callable[[Quantity], Loop], rate: Quantity, most: Quantity) -> Loop:
-    """The loop whose requests in flight are what Little's law gives at a request rate; at most `most`."""
+    """The loop at a request rate: its number of requests in flight follows from Little's law and is at most `most`."""
     alone = loop_at(ONE).time
     number = most
     for _ in range(ROUNDS):

@@ -1,4 +1,4 @@
-"""Prompts on some GPUs, generation on others: the two pools feed each other, and the slower one sets the rate."""
+"""Prefill on some GPUs and decoding on others: the queues of both pools, and the request rate of the slower one."""
 
 from rackcalc.formulas.serving.time_to_first_token import LITTLE
 from rackcalc.quantities import elementwise as xp
@@ -40,7 +40,8 @@ def number_generating(rate: RequestsPerSecond, engines: Count, tpot: SecondsPerT
 def prompts_at_engine(requests: Count, engines: Count, prefill: Seconds, elsewhere: Seconds) -> Count:
     """Requests that wait or are prefilled at one engine, `requests` in flight in all; elsewhere: the rest of a cycle.
 
-    Sooner or later all of a large number are there: the engine has no pause, and the rate is 1 / prefill.
+    With many requests in flight nearly all of them are at the engine, which then never pauses and has the rate
+    1 / prefill.
 
     >>> round(prompts_at_engine(requests=2.0, engines=2.0, prefill=1.0, elsewhere=9.0), 9)
     0.1
@@ -89,7 +90,7 @@ def separate_first_token(
 ) -> Seconds:
     """Time to first token with a pool of prefill engines and another that decodes: queue, prefill, KV transfer, step.
 
-    rate: of all requests. inf where the prefill pool cannot keep up.
+    rate: of all requests. inf if the prefill pool cannot sustain it.
 
     >>> round(separate_first_token(request_host=0.05, prefill=0.1, rate=5.0, engines=1.0, transfer=0.01, step=0.02), 9)
     0.23

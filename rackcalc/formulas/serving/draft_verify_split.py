@@ -64,7 +64,7 @@ class DraftVerify:
 def draft_verify(
     draft: Quantity, verify: Quantity, acceptance: Quantity, drafted: Quantity, forth: Quantity, back: Quantity
 ) -> DraftVerify:
-    """LPU drafts tokens one by one (draft: s each), GPU verifies them in one pass (verify: s)."""
+    """The LPU drafts tokens one by one (draft: s per token), and the GPU verifies them in one pass (verify: s)."""
     tokens = tokens_per_step(acceptance=acceptance, drafted=drafted)
     step = speculative_step(draft=draft, drafted=drafted, verify=verify, forth=forth, back=back)
     terms = {"draft": repeated(time=draft, times=drafted), "forth": forth, "verify": verify, "back": back}

@@ -1,4 +1,4 @@
-"""An encoder whose first layers run on GPUs and the others on LPUs."""
+"""An encoder whose first layers run on GPUs and whose other layers run on LPUs."""
 
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.lpu.encoder import LpuPass
@@ -29,7 +29,7 @@ def remaining_layers(layers: Count, elsewhere: Count) -> Count:
 
 @record
 class EncoderPipeline:
-    """Seconds. terms: gpu, forth, lpu, back. bottleneck: between two results of the full pipeline."""
+    """Times in seconds. terms: gpu, forth, lpu, back. bottleneck: between two results of the full pipeline."""
 
     time: Quantity
     bottleneck: Quantity
@@ -37,7 +37,7 @@ class EncoderPipeline:
 
 
 def encoder_pipeline(gpu: Quantity, lpu: LpuPass, forth: Quantity, back: Quantity) -> EncoderPipeline:
-    """First layers on the GPU (seconds), the others on a pipeline of LPUs, hidden states over and result back."""
+    """First layers on the GPU [s], other layers on a pipeline of LPUs. Hidden states go forth, a result comes back."""
     terms = {"gpu": gpu, "forth": forth, "lpu": lpu.time, "back": back}
     return EncoderPipeline(
         time=total(**terms),

@@ -1,4 +1,4 @@
-"""The front end that sends tokens to clients and can limit the pace of the engine."""
+"""The front end of an engine, which sends the tokens to the clients and can limit its pace."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, Source, formula
@@ -11,7 +11,7 @@ FITTED = "form fitted to InferenceX and NVIDIA serving runs"
 def paced(tpot: SecondsPerToken, decoding: Count, front_end: Seconds, sharpness: Count) -> SecondsPerToken:
     """Time per token when the front end works beside the engine: the slower of the two, softly.
 
-    front_end: its time for one token of one sequence.
+    front_end: time of the front end for one token of one sequence.
 
     >>> round(1e3 * paced(tpot=5e-3, decoding=128.0, front_end=80e-6, sharpness=4.0), 2)
     10.38

@@ -1,4 +1,4 @@
-"""The best cuts of a chain of operators into pipeline stages."""
+"""Partition of a chain of operators into pipeline stages."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 def partition_chain(
     times: Sequence[float], cuts: Sequence[float], stages: int, objective: str = "bottleneck"
 ) -> tuple[float, tuple[int, ...]]:
-    """Best way to cut a chain of operators into stages: (cost, index of each stage's first operator but the first's).
+    """Best way to cut a chain of operators into stages: its cost, and the first operator of each later stage.
 
-    times [s]: of each operator; cuts[i] [s]: of cutting between operator i and i + 1. "bottleneck": the longest stage,
-    a cut charged to the stage that sends; "cuts": the sum of the cuts. ValueError for fewer operators than stages.
+    times [s]: of each operator. cuts[i] [s]: of a cut between operators i and i + 1. objective: "bottleneck" minimises
+    the longest stage, where a cut belongs to the stage that sends; "cuts" minimises the sum of the cuts. ValueError if
+    there are fewer operators than stages.
     """
     if not 1 <= stages <= len(times) or len(cuts) != len(times) - 1:
         raise ValueError(f"{len(times)} operators with {len(cuts)} cuts do not make {stages} stages")
@@ -18,7 +19,7 @@ def partition_chain(
     for time in times:
         before.append(before[-1] + time)
     sends = [*cuts, 0.0]
-    best = [0.0] + [inf] * len(times)  # best[j]: cheapest way to do the first j operators with the stages so far
+    best = [0.0] + [inf] * len(times)  # best[j]: lowest cost of the first j operators in the stages so far
     chosen: list[list[int]] = []
     for _ in range(stages):
         row, starts = [inf] * len(best), [0] * len(best)

@@ -1,4 +1,4 @@
-"""Time between two tokens, and what the prefills of other requests add to it."""
+"""Time between two tokens of a request, and the stalls by prefills of other requests."""
 
 from rackcalc.formulas.gpu.serving_engine import MIXED
 from rackcalc.quantities import elementwise as xp
@@ -10,7 +10,7 @@ from rackcalc.quantities.units import TOKEN, Count, Ratio, Seconds, SecondsPerTo
 def prefill_interference(prefill: Seconds, batch: Count, output: Tokens) -> SecondsPerToken:
     """Added to every output token in a steady batch: while one request decodes, each other one is prefilled once.
 
-    prefill: work of one prompt; what a layer costs in any case is in the step that the prompt shares.
+    prefill: work of one prompt, without the fixed times of the layers, which the shared step already includes.
 
     >>> round(prefill_interference(prefill=0.1, batch=33.0, output=320.0), 9)
     0.01
@@ -39,8 +39,8 @@ def itl_quantile(
 ) -> SecondsPerToken:
     """Quantile of the time between two tokens: a step, with the number of prefills in it that the quantile has.
 
-    tpot: without prefills. z: normal quantile; correction: (z^2 - 1) / 6 - 1/2. floor: prefills at least, where the
-    quantile is beyond the steps without one.
+    tpot: without prefills. z: normal quantile; correction: (z^2 - 1) / 6 - 1/2. floor: least number of prefills, if the
+    quantile lies beyond the steps without a prefill.
 
     >>> round(1e3 * itl_quantile(tpot=0.02, decoding=64.0, output=400.0, prefill=0.04, z=1.2816, correction=-0.3929,
     ...                          floor=1.0), 1)

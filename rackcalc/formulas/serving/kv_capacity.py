@@ -1,4 +1,4 @@
-"""Room for the KV cache: how many sequences an engine can hold at once."""
+"""Room for the KV cache: the number of sequences that an engine can hold at once."""
 
 from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.serving.sequence_lengths import reserved_context
@@ -27,7 +27,7 @@ def cache_of_batch(kv_cache: Bytes, batch: Count) -> Bytes:
 def kv_room(memory: Bytes, weights: Bytes, reserve: Bytes, share: Ratio, cache: Bytes, groups: Count) -> Count:
     """Sequences whose KV cache fits, of all groups of GPUs together; at least one.
 
-    memory, weights, cache (of one sequence): of one GPU.
+    memory, weights, cache (of one sequence): on one GPU.
 
     >>> round(kv_room(memory=85.9e9, weights=35e9, reserve=4e9, share=0.8, cache=0.2e9, groups=1.0))
     188

@@ -33,7 +33,7 @@ def layerwise_exposed(
 def exposed_transfer(
     prefill: Quantity, kv_cache: Quantity, layers: Quantity, latency: Quantity, bandwidth: Quantity, transfer: str
 ) -> Quantity:
-    """Wait for a KV cache [B] sent "bulk" after the prefill [s], or "layer-wise" during it."""
+    """Wait for a KV cache [B] that is sent "bulk" after the prefill [s] or "layer-wise" during it."""
     if transfer == "bulk":
         return bulk_exposed(latency=latency, kv_cache=kv_cache, bandwidth=bandwidth)
     return layerwise_exposed(latency=latency, kv_cache=kv_cache, bandwidth=bandwidth, prefill=prefill, layers=layers)

@@ -1,4 +1,4 @@
-"""The load a serving engine can carry within limits on its times, when requests come at random."""
+"""Load of a serving engine within limits on its latencies, for requests that arrive at random."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
@@ -21,7 +21,7 @@ def of_limits(ttft: Seconds, most_ttft: Seconds, tpot: SecondsPerToken, most_tpo
 def at_limit(alone: Ratio, loaded: Ratio, at: Count, most: Count) -> Count:
     """Requests in flight that bring the times to their limits; between 1 and `most`.
 
-    alone, loaded: share of the limits with one request in flight, and with `at`.
+    alone, loaded: share of the limits with one request in flight, and with `at` requests.
 
     >>> at_limit(alone=0.25, loaded=0.5, at=11.0, most=100.0)
     31.0

@@ -1,4 +1,4 @@
-"""Prefill on GPUs, decoding on LPUs."""
+"""Prefill on GPUs and decoding on LPUs."""
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.serving.kv_transfer import exposed_transfer
@@ -26,7 +26,7 @@ def prefill_decode(
     tpot: Quantity,
     transfer: str,
 ) -> PrefillDecode:
-    """GPU reads the prompt (prefill, s), LPU generates (first_token, s; tpot, s/token); kv_cache [B] crosses once.
+    """The GPU prefills [s], the LPU generates (first_token [s], tpot [s/token]), and kv_cache [B] crosses once.
 
     transfer: "bulk" after the prefill, or "layer-wise" during it.
     """

@@ -1,4 +1,4 @@
-"""Copies of a model on a pool of GPUs, and how they share requests and work."""
+"""Replicas of a model and their engines: how many a pool of GPUs holds, and the requests and work of each."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

@@ -1,4 +1,4 @@
-"""Requests per second: capacity, batches, and rates within limits."""
+"""Request rates: capacity, rates of batches and sequences, and rates at a planned utilization."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

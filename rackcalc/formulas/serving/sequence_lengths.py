@@ -1,4 +1,4 @@
-"""Lengths of prompts, answers and contexts, in tokens."""
+"""Lengths of prompts, answers and contexts in tokens."""
 
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import Ratio, Tokens

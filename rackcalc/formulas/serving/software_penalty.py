@@ -1,7 +1,8 @@
-"""What a second software stack costs: padding, cuts of the graph, operators that fall back, immaturity, porting.
+"""Cost of a second software stack in time: padding, cuts of the graph, unsupported operators, and immaturity.
 
-None of these is known in advance, so the composed answer is a range and never a point. Do not apply them to a time that
-already contains them: tile padding is in the LPU's matrix cycles, a mature compiler in its compiler factor.
+None of these is known in advance, so the composed result is a range and never a single value. Do not apply them to a
+time that already includes them: the matrix cycles of an LPU include tile padding, and its compiler factor describes a
+mature compiler.
 """
 
 from rackcalc.formulas.combine import total
@@ -154,10 +155,10 @@ def software_penalty(
     bandwidth: Quantity,
     alignment: Quantity = _ALIGNED,
 ) -> SoftwarePenalty:
-    """What the stack adds to the hardware time [s] of the part that runs on it: a range.
+    """Time that the stack adds to the hardware time [s] of the part that runs on it, as a range.
 
-    layers: that run on it. size: bytes that cross at one cut; latency [s] and bandwidth [B/s] of that link.
-    alignment: only for a hardware time without padding.
+    layers: number that run on it. size: bytes that cross at one cut; latency [s] and bandwidth [B/s]: of the link that
+    they cross. alignment: only for a hardware time without padding.
     """
     maturity = maturity_factor(start=software.maturity_start, age=software.age, time=software.maturity_time)
     degraded = degraded_time(hardware=hardware, alignment=alignment, maturity=maturity)

@@ -1,4 +1,4 @@
-"""Speculative decoding inside one engine: tokens per step from the drafted tokens that are accepted."""
+"""Speculative decoding in one engine: tokens per step, and the time per token that follows."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

@@ -1,4 +1,4 @@
-"""Efficiency of dimensions and reads that do not fill whole tiles or lines."""
+"""Efficiency of matrices and reads that do not fill whole tiles or memory lines."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

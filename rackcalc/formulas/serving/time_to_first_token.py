@@ -1,4 +1,7 @@
-"""Prompts that wait for their prefill."""
+"""Parts of the time to first token: prompts that wait for their prefill, and steps before it starts.
+
+`first_token` in concurrency.py adds them up.
+"""
 
 from rackcalc.formulas.gpu.serving_engine import MIXED
 from rackcalc.formulas.serving.front_end import FITTED
@@ -13,8 +16,8 @@ LITTLE = "J. D. C. Little, A Proof for the Queuing Formula L = lambda W, Operati
 def prompt_wait(tpot: SecondsPerToken, prefill: Seconds, batch: Count, output: Tokens, burst: Ratio) -> Seconds:
     """Mean wait of a prompt in an engine that holds `batch` requests: the running step, and other prompts before it.
 
-    Of the others, the share prefill / (output * tpot + prefill) is in the line for prefill; a share `burst` came at the
-    same moment, half of it goes first. Alone (batch 1) it waits for nothing.
+    Of the other requests, the share prefill / (output * tpot + prefill) waits for its prefill. A share `burst` arrived
+    at the same moment, and half of these go first. A single request (batch 1) does not wait.
 
     >>> round(prompt_wait(tpot=0.02, prefill=0.05, batch=33.0, output=100.0, burst=0.2), 4)
     0.219
@@ -28,8 +31,8 @@ def prompt_wait(tpot: SecondsPerToken, prefill: Seconds, batch: Count, output: T
 def prefills_ahead(held: Count, burst: Ratio, lockstep: Count) -> Count:
     """Other prefills that come before one's own, mean. At most half of the others: the mean place in a full wave.
 
-    burst: share of the others that arrive at the same moment. lockstep: further ones ahead, 0 unless all requests have
-    the same length and so keep finishing together; large where prefills do not share steps with decoding.
+    burst: share of the others that arrive at the same moment. lockstep: number of further prefills ahead; 0 unless all
+    requests have the same length and therefore finish together; large if prefills do not share steps with decoding.
 
     >>> prefills_ahead(held=9.0, burst=0.25, lockstep=1.0)
     2.0

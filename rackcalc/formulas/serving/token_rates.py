@@ -1,4 +1,4 @@
-"""Decoding at a given batch: times between tokens and their quantiles, token rates, shares of a GPU in use."""
+"""Token rates of a batch, of all engines, per user and per GPU."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

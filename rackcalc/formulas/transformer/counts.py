@@ -7,7 +7,7 @@ from rackcalc.quantities.quantity import Quantity, constant
 
 @cache
 def count(value: float, name: str) -> Quantity:
-    """A structural whole number, such as the four matrices of a kernel."""
+    """A whole number that follows from the structure of a model, such as two matrices of a feed-forward layer."""
     return constant(value, "1", name, "published", note="structure of a transformer")
 
 

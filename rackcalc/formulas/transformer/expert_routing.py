@@ -18,7 +18,7 @@ def experts_hit(experts: Count, active: Count, rows: Count) -> Count:
 
 
 def _expected_maximum(trials: float, chance: float, copies: float) -> float:
-    """Mean of the largest of several independent binomial counts."""
+    """Mean of the largest of `copies` independent binomial counts."""
     n, p = round(trials), min(max(chance, 0.0), 1.0)
     if n < 1 or p <= 0 or p >= 1:
         return trials * p
@@ -34,7 +34,8 @@ def _expected_maximum(trials: float, chance: float, copies: float) -> float:
 def busiest_experts(hit: Count, experts: Count, devices: Count) -> Count:
     """Experts hit on the busiest of `devices` that share them evenly, mean: everyone waits for that one.
 
-    Counts of devices taken as independent: 3 % below a simulation of 8 to 128 of 256 experts over eight devices.
+    The counts of the devices are taken as independent. The result is 3 % below a simulation of 8 to 128 of 256 experts
+    spread over eight devices.
 
     >>> round(busiest_experts(hit=8.0, experts=256.0, devices=8.0), 1)
     2.5
@@ -44,6 +45,7 @@ def busiest_experts(hit: Count, experts: Count, devices: Count) -> Count:
 
 
 def _coverage(experts: float, active: float, nodes: float) -> float:
+    """Chance that at least one of the chosen experts is on a given node, drawn without replacement."""
     missed = 1.0
     for i in range(int(active)):
         missed *= max(experts - experts / nodes - i, 0.0) / (experts - i)

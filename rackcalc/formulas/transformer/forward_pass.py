@@ -42,10 +42,10 @@ PASSES = constant(
 
 @record
 class Job:
-    """What a pass is asked: batch [1] sequences with `tokens` [token] new ones each, at `context` [token] in all.
+    """The input of a pass: batch [1] sequences with `tokens` [token] new tokens each, and `context` [token] in all.
 
-    phase: encode, prefill or decode. devices [1]: GPUs that share the model, joined by link. data_parallel [1]: groups
-    of them, each with the attention of its own sequences. sampled: tokens are drawn with top-p or top-k.
+    phase: encode, prefill or decode. devices [1]: GPUs that share the model, connected by link. data_parallel [1]:
+    groups of these GPUs, each with the attention of its own sequences. sampled: tokens are drawn with top-p or top-k.
     """
 
     phase: str
@@ -63,9 +63,9 @@ class Job:
 
 @record
 class Work:
-    """Arithmetic [FLOP] and traffic [B] of one layer's parts, and of the whole pass; all GPUs together.
+    """Arithmetic [FLOP] and traffic [B] of the parts of one layer and of the whole pass, summed over all GPUs.
 
-    attended [token]: tokens a new token attends to, mean over layers. hit [1]: experts touched per layer.
+    attended [token]: tokens that a new token attends to, mean over the layers. hit [1]: experts used per layer.
     """
 
     rows: Quantity
@@ -85,7 +85,7 @@ class Work:
 
 
 def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, cache: Quantity) -> Work:
-    """Work of a pass through `depth` layers; ends: embedding and head too. cache [B]: last-level cache of a device."""
+    """Work of a pass through `depth` layers. ends: include embedding and head. cache [B]: last-level cache of a GPU."""
     passed = rows(batch=job.batch, tokens=job.tokens)
     reach = {"layers": model.layers, "full_attention_layers": size.full_attention_layers, "window": size.window}
     attended = attended_tokens(context=job.context, **reach)
@@ -144,11 +144,12 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
 
 
 def _scores(model: Model, job: Job, passed: Quantity, attended: Quantity, pairs: Quantity) -> Quantity:
+    """Arithmetic of the attention scores and of the weighted sum of values, in one layer."""
     mla = model.mla
     if job.phase == "decode":
         if mla is None:
             dims = {"key_dim": model.head_dim, "value_dim": model.head_dim}
-        else:  # absorbed: scores and values live in the latent
+        else:  # with absorbed projections, scores and values are computed in the latent space
             key = sum_of_dims(first=mla.kv_lora_rank, second=mla.qk_rope_head_dim)
             dims = {"key_dim": key, "value_dim": mla.kv_lora_rank}
         return decode_attention_flops(rows=passed, context=attended, heads=model.heads, **dims)

@@ -113,6 +113,7 @@ def model_size(model: Model, weight_format: str, kv_format: str) -> ModelSize:
 
 
 def _attention(model: Model) -> Quantity:
+    """Parameters of the attention projections of one layer."""
     if model.mla is None:
         return attention_parameters(
             hidden=model.hidden, heads=model.heads, kv_heads=model.kv_heads, head_dim=model.head_dim
@@ -121,6 +122,7 @@ def _attention(model: Model) -> Quantity:
 
 
 def _kv(model: Model, width: Quantity) -> Quantity:
+    """KV cache of one token in one layer."""
     if model.mla is None:
         return kv_per_layer(kv_heads=model.kv_heads, head_dim=model.head_dim, width=width)
     return latent_kv_per_layer(
@@ -129,7 +131,7 @@ def _kv(model: Model, width: Quantity) -> Quantity:
 
 
 def _experts(model: Model) -> tuple[Quantity, Quantity, Quantity, Quantity, Quantity]:
-    """One expert, router and shared experts, experts, active experts, layers that have them."""
+    """Parameters of one expert, parameters of router and shared experts, experts, active experts, expert layers."""
     experts = model.experts
     if experts is None:
         return NONE, NONE, NONE, NONE, NONE
@@ -144,7 +146,7 @@ def _experts(model: Model) -> tuple[Quantity, Quantity, Quantity, Quantity, Quan
 
 
 def _ends(model: Model) -> tuple[Quantity, Quantity, Quantity]:
-    """Embedding, head as read, head as stored."""
+    """Parameters of the embedding, of the head as read per step, and of the head as stored."""
     if model.family == "encoder":
         embedding = encoder_embedding_parameters(
             vocabulary=model.vocabulary, hidden=model.hidden, max_context=model.max_context

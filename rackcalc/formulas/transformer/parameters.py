@@ -58,7 +58,7 @@ def vector_parameters(
 ) -> Count:
     """Norm gains, and for plain feed-forward models (the BERT and GPT-2 generation) all biases, of one layer.
 
-    Attention biases of some gated models (gpt-oss, Qwen2) are left out: under 0.1 % of the model.
+    The attention biases of some gated models (gpt-oss, Qwen2) are neglected; they are below 0.1 % of the model.
 
     >>> vector_parameters(hidden=1024.0, heads=16.0, kv_heads=16.0, head_dim=64.0, ffn=4096.0, matrices=2.0)
     13312.0

@@ -29,7 +29,7 @@ def width(format_: str) -> Quantity:
 
 @record
 class Formats:
-    """Number formats of the parts of a model. Only experts go below 8 bit in published 4-bit mixtures of experts."""
+    """Number formats of the parts of a model. In published 4-bit models, only experts go below 8 bits."""
 
     attention: str
     ffn: str
@@ -38,7 +38,7 @@ class Formats:
 
 
 def formats(model: Model, weight_format: str) -> Formats:
-    """How a model is stored when it is served in weight_format. Embedding and head stay at 16 bit or wider."""
+    """Formats of a model that is served in weight_format. Embedding and head keep at least 16 bits."""
     small = FORMATS[weight_format] < 1
     sparse = model.experts is not None
     shipped = (model.experts and model.experts.format) or weight_format
