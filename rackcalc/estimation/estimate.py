@@ -21,7 +21,8 @@ from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, trans
 from rackcalc.formulas.queues.gpu_sharing import Shared, limit_beside, shared_load, slowed_time, slowed_tpot
 from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, load, sojourn_time
 from rackcalc.formulas.queues.mdc_waits import rate_within_limit
-from rackcalc.formulas.serving import request_rates, token_rates
+from rackcalc.formulas.serving.request_rates import batch_rate, capacity, sequence_rate
+from rackcalc.formulas.serving.token_rates import tokens_per_second
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.serving import serve
@@ -55,7 +56,7 @@ def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]
     queue = {
         "service_time": served.occupancy,
         "servers": served.servers,
-        "arrival_rate": request_rates.batch_rate(arrival_rate=rate, batch=served.batch),
+        "arrival_rate": batch_rate(arrival_rate=rate, batch=served.batch),
         "passage_time": served.passage,
     }
     if rack.sharing is not None and rack.accelerators.gpu is not None:
@@ -98,7 +99,7 @@ def latency_of(served: Service, queue: Load | None, links: Mapping[str, LinkRepo
 def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput:
     """What the rack can do, and what of it is priced: at the SLO, the offered load, or the planned utilization."""
     work = rack.workload
-    most = request_rates.capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
+    most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
     used = rack.economics.utilization if queue is None else queue.utilization
     requests = most if work.arrival_rate is None else work.arrival_rate
     at_slo = None
@@ -110,9 +111,9 @@ def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput
             passage_time=served.passage,
             probability=P99,
         )
-        at_slo = request_rates.sequence_rate(batches=batches, batch=served.batch)
+        at_slo = sequence_rate(batches=batches, batch=served.batch)
         requests = at_slo if work.arrival_rate is None else smallest(offered=work.arrival_rate, at_slo=at_slo)
-    tokens = None if work.output is None else token_rates.tokens_per_second(requests=requests, tokens=work.output)
+    tokens = None if work.output is None else tokens_per_second(requests=requests, tokens=work.output)
     return Throughput(requests, tokens, used, most, at_slo)
 
 

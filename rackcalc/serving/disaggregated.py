@@ -6,12 +6,9 @@ from dataclasses import replace
 from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age, in_group
-from rackcalc.formulas.heat import chip_utilization
-from rackcalc.formulas.heat.chip_utilization import mean_of_pools
+from rackcalc.formulas.heat.chip_utilization import busy_share, mean_of_pools
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.queues.latency_under_load import utilization
-from rackcalc.formulas.serving import kv_transfer, replicas, request_rates
-from rackcalc.formulas.serving import request_time as request_time_formulas
 from rackcalc.formulas.serving.concurrency import ROUNDS
 from rackcalc.formulas.serving.disaggregated_prefill import (
     before_generation,
@@ -25,8 +22,10 @@ from rackcalc.formulas.serving.disaggregated_prefill import (
 )
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced
 from rackcalc.formulas.serving.kv_capacity import cache_held
-from rackcalc.formulas.serving.replicas import per_engine
-from rackcalc.formulas.serving.request_time import request_time
+from rackcalc.formulas.serving.kv_transfer import exposed_transfer
+from rackcalc.formulas.serving.replicas import per_engine, shared_time, slots
+from rackcalc.formulas.serving.request_rates import capacity
+from rackcalc.formulas.serving.request_time import request_time, step_per_token
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
 from rackcalc.serving.closed_loop import fits, memory_of
@@ -86,7 +85,7 @@ def pools(rack: Rack) -> Pools:
         kv_heads=ONE if rack.model.mla is not None else rack.model.kv_heads,
     )
     moved, sent = crossed(rack, LINK, shard, pool, pool)
-    exposed = kv_transfer.exposed_transfer(
+    exposed = exposed_transfer(
         first.time,
         shard,
         rack.model.layers,
@@ -105,7 +104,7 @@ def tpot_of(rack: Rack, side: Side) -> Callable[[Quantity], Quantity]:
     """s/token by the number of sequences that share a step; no prompt comes between."""
 
     def tpot_at(number: Quantity) -> Quantity:
-        tpot, engine = request_time_formulas.step_per_token(step=step_at(rack, side, number).time), side.runtime.engine
+        tpot, engine = step_per_token(step=step_at(rack, side, number).time), side.runtime.engine
         if engine is None:
             return tpot
         return paced(tpot=tpot, decoding=number, front_end=engine.token_time, sharpness=SHARPNESS)
@@ -137,8 +136,8 @@ def at_arrivals(rack: Rack, both: Pools) -> Service:
         return Shared(ttft, tpot_at(number), total(transfer=both.exposed, step=step), number)
 
     full, now = at_load(rack, both.decode, shared_at)
-    places = replicas.slots(replicas=both.decode.replicas, batch=work.batch)
-    prompts = replicas.shared_time(time=both.turn, users=places, servers=both.prefill.replicas)
+    places = slots(replicas=both.decode.replicas, batch=work.batch)
+    prompts = shared_time(time=both.turn, users=places, servers=both.prefill.replicas)
     # a place comes free no faster than the other GPUs can fill it
     held_for = largest(decoding=time_of(rack, full), prefill=prompts)
     return built(rack, both, places, now, held_for, work.batch)
@@ -174,11 +173,11 @@ def held_by(rack: Rack, side: Side, together: Quantity) -> Memory:
 def built(rack: Rack, both: Pools, places: Quantity, now: Shared, held_for: Quantity, together: Quantity) -> Service:
     """The Service of both pools. places: requests in flight, each for held_for [s]; together: at most, in an engine."""
     first, step = both.first, step_at(rack, both.decode, now.under_way)
-    prompts = replicas.shared_time(time=first.time, users=places, servers=both.prefill.replicas)
-    busy = chip_utilization.busy_share(time=prompts, cycle=held_for, servers=ONE)
+    prompts = shared_time(time=first.time, users=places, servers=both.prefill.replicas)
+    busy = busy_share(time=prompts, cycle=held_for, servers=ONE)
     rate = rack.workload.arrival_rate
     if rate is None:
-        rate = request_rates.capacity(servers=places, batch=ONE, time=held_for)
+        rate = capacity(servers=places, batch=ONE, time=held_for)
     load = utilization(arrival_rate=rate, service_time=both.turn, servers=both.prefill.replicas)
     activity = mean_of_pools(
         prefill=gpu_activity(both.prefill, first.memory_utilization, first.utilization),

@@ -12,10 +12,10 @@ from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu import forward_pass as passes
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.serving import request_time
 from rackcalc.formulas.serving.concurrency import Loop, closed_loop
 from rackcalc.formulas.serving.kv_capacity import room
 from rackcalc.formulas.serving.replicas import gpus_of, per_engine
+from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import lived_context, lived_share, shortened
 from rackcalc.formulas.serving.speculative_decoding import speculative_tpot, tokens_checked, tokens_per_step
 from rackcalc.formulas.transformer.counts import ONE
@@ -196,7 +196,7 @@ def per_token(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
     """Time per output token of a step without prefills."""
     time = step(run, numbers, batch).time
     if "mtp" not in run.words:
-        return request_time.step_per_token(step=time)
+        return step_per_token(step=time)
     return speculative_tpot(step=time, tokens=tokens_per_step(drafted=DRAFTED, acceptance=ACCEPTANCE))
 
 
