@@ -3,7 +3,7 @@
 import pytest
 
 from rackcalc.config.parts import load_part
-from rackcalc.formulas.serving.concurrency import held_back
+from rackcalc.formulas.serving.time_to_first_token import held_back
 from rackcalc.serving.versions import dated
 from rackcalc.validation import runs, serving
 from rackcalc.validation.read import Row

@@ -15,12 +15,14 @@ from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.feasibility import requirements as feasible
 from rackcalc.feasibility.conditions import Chain, Require, refuse
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.heat.thermal import Thermal
-from rackcalc.formulas.links.bit_errors import link_reliability
+from rackcalc.formulas.heat.rack_cooling import Thermal
+from rackcalc.formulas.links.link_reliability import link_reliability
 from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, transfer
-from rackcalc.formulas.queues.queueing import LEVELS, Load, load, sojourn_time
-from rackcalc.formulas.queues.sharing import Shared, shared_load, slowed_time
-from rackcalc.formulas.serving import service as formulas
+from rackcalc.formulas.queues.gpu_sharing import Shared, limit_beside, shared_load, slowed_time, slowed_tpot
+from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, load, sojourn_time
+from rackcalc.formulas.queues.mdc_waits import rate_within_limit
+from rackcalc.formulas.serving.request_rates import batch_rate, capacity, sequence_rate
+from rackcalc.formulas.serving.token_rates import tokens_per_second
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.serving import serve
@@ -41,7 +43,7 @@ def beside_other_work(rack: Rack, served: Service, shared: Shared) -> Service:
         served = slowed(
             served,
             lambda time: slowed_time(time=time, share=share),
-            lambda tpot: formulas.slowed_tpot(tpot=tpot, share=share),
+            lambda tpot: slowed_tpot(tpot=tpot, share=share),
         )
     return replace(served, passage=shared.passage_time, occupancy=shared.service_time)
 
@@ -54,7 +56,7 @@ def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]
     queue = {
         "service_time": served.occupancy,
         "servers": served.servers,
-        "arrival_rate": formulas.batch_rate(arrival_rate=rate, batch=served.batch),
+        "arrival_rate": batch_rate(arrival_rate=rate, batch=served.batch),
         "passage_time": served.passage,
     }
     if rack.sharing is not None and rack.accelerators.gpu is not None:
@@ -97,21 +99,21 @@ def latency_of(served: Service, queue: Load | None, links: Mapping[str, LinkRepo
 def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput:
     """What the rack can do, and what of it is priced: at the SLO, the offered load, or the planned utilization."""
     work = rack.workload
-    most = formulas.capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
+    most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
     used = rack.economics.utilization if queue is None else queue.utilization
     requests = most if work.arrival_rate is None else work.arrival_rate
     at_slo = None
     if work.slo is not None:
-        batches = formulas.rate_within_limit(
-            limit=work.slo if rack.sharing is None else formulas.limit_beside(limit=work.slo, slice=rack.sharing.slice),
+        batches = rate_within_limit(
+            limit=work.slo if rack.sharing is None else limit_beside(limit=work.slo, slice=rack.sharing.slice),
             service_time=served.occupancy,
             servers=served.servers,
             passage_time=served.passage,
             probability=P99,
         )
-        at_slo = formulas.sequence_rate(batches=batches, batch=served.batch)
+        at_slo = sequence_rate(batches=batches, batch=served.batch)
         requests = at_slo if work.arrival_rate is None else smallest(offered=work.arrival_rate, at_slo=at_slo)
-    tokens = None if work.output is None else formulas.tokens_per_second(requests=requests, tokens=work.output)
+    tokens = None if work.output is None else tokens_per_second(requests=requests, tokens=work.output)
     return Throughput(requests, tokens, used, most, at_slo)
 
 

@@ -6,11 +6,21 @@ from dataclasses import replace
 from rackcalc.config.parts import load_part
 from rackcalc.estimation.result import PowerReport, Throughput
 from rackcalc.formulas.combine import largest, smallest, total
-from rackcalc.formulas.heat import thermal
-from rackcalc.formulas.heat.power import Power, energy_per_request, energy_per_token
-from rackcalc.formulas.heat.thermal import Thermal
-from rackcalc.formulas.queues.sharing import Shared
-from rackcalc.formulas.serving import service as formulas
+from rackcalc.formulas.heat.chip_temperatures import Pool, resistance_of
+from rackcalc.formulas.heat.chip_utilization import chip_utilization, share_in_use
+from rackcalc.formulas.heat.power import (
+    Power,
+    energy_per_request,
+    energy_per_token,
+    fitted_host_power,
+    power_of,
+    systems_needed,
+)
+from rackcalc.formulas.heat.rack_cooling import Thermal, cool
+from rackcalc.formulas.heat.throttling import throttled_time, throttled_tpot
+from rackcalc.formulas.queues.gpu_sharing import Shared
+from rackcalc.formulas.serving.request_rates import sustained_rate
+from rackcalc.formulas.serving.token_rates import tokens_per_second
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.serving.pools import ONE, Service
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
@@ -48,27 +58,27 @@ def pools_of(rack: Rack) -> dict[str, GpuPool | LpuPool]:
 def host_power(pool: GpuPool | LpuPool) -> Quantity:
     """Everything but chips and fans: of the system it comes in, else the fit to measured servers."""
     per = SERVER_SIZE if pool.system is None else pool.system.count
-    systems = formulas.systems_needed(count=pool.count, per_system=per)
+    systems = systems_needed(count=pool.count, per_system=per)
     if pool.system is not None and pool.system.host_power is not None:
-        return formulas.power_of(power=pool.system.host_power, count=systems)
-    return formulas.fitted_host_power(
+        return power_of(power=pool.system.host_power, count=systems)
+    return fitted_host_power(
         servers=systems, per_server=SERVER_POWER, chips=pool.count, tdp=tdp(pool), board_share=BOARD_SHARE
     )
 
 
-def thermal_pool(rack: Rack, pool: GpuPool | LpuPool, utilization: Quantity) -> thermal.Pool:
+def thermal_pool(rack: Rack, pool: GpuPool | LpuPool, utilization: Quantity) -> Pool:
     """A pool as the thermal formulas need it."""
     leakage = UNKNOWN_LEAKAGE
     if isinstance(pool, GpuPool):
         leakage = load_part("families", pool.part.family).leakage_share
-    return thermal.Pool(
+    return Pool(
         count=pool.count,
         tdp=tdp(pool),
         idle_power=idle_power(pool),
         utilization=utilization,
         leakage_share=leakage,
         temperature_limit=pool.part.temperature_limit,
-        resistance=thermal.resistance_of(pool.part, rack.site.cooling),
+        resistance=resistance_of(pool.part, rack.site.cooling),
     )
 
 
@@ -78,7 +88,7 @@ def cooled(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Power, Ther
     systems = [pool.system for pool in pools.values() if pool.system is not None]
     built = {f"system_{i}": system.liquid_share for i, system in enumerate(systems)}
     fans = {f"system_{i}": system.fan_share for i, system in enumerate(systems)}
-    return thermal.cool(
+    return cool(
         {name: thermal_pool(rack, pool, utilization[name]) for name, pool in pools.items()},
         rack.site.cooling,
         host_power=total(**{name: host_power(pool) for name, pool in pools.items()}),
@@ -96,10 +106,10 @@ def throttled(served: Service, heat: Thermal) -> Service:
     clock = smallest(**heat.throttle)
 
     def slow(time: Quantity) -> Quantity:
-        return formulas.throttled_time(time=time, clock=clock)
+        return throttled_time(time=time, clock=clock)
 
     return replace(
-        slowed(served, slow, lambda tpot: formulas.throttled_tpot(tpot=tpot, clock=clock)),
+        slowed(served, slow, lambda tpot: throttled_tpot(tpot=tpot, clock=clock)),
         passage=slow(served.passage),
         occupancy=slow(served.occupancy),
     )
@@ -124,10 +134,10 @@ def mean_utilization(rack: Rack, served: Service, used: Quantity, shared: Shared
     for name in pools_of(rack):
         busy, activity, in_use = served.busy.get(name, NO_LOAD), served.activity.get(name, ONE), used
         if rack.workload.arrival_rate is not None and name in served.together:
-            in_use = formulas.share_in_use(utilization=used, slots=served.together[name])
+            in_use = share_in_use(utilization=used, slots=served.together[name])
         if name == "gpu" and shared is not None:
             in_use = shared.power_utilization
-        result[name] = formulas.chip_utilization(utilization=in_use, busy=busy, activity=activity)
+        result[name] = chip_utilization(utilization=in_use, busy=busy, activity=activity)
     return result
 
 
@@ -135,10 +145,10 @@ def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> Powe
     """Power and energy per unit of work."""
     delivered = rack.workload.arrival_rate
     if delivered is None:
-        delivered = formulas.sustained_rate(capacity=done.capacity, utilization=done.utilization)
+        delivered = sustained_rate(capacity=done.capacity, utilization=done.utilization)
     tokens = None
     if rack.workload.output is not None:
-        rate = formulas.tokens_per_second(requests=delivered, tokens=rack.workload.output)
+        rate = tokens_per_second(requests=delivered, tokens=rack.workload.output)
         tokens = energy_per_token(power=mean.facility, throughput=rate)
     return PowerReport(
         mean.chips,

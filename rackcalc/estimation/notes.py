@@ -2,7 +2,7 @@
 
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.result import Estimate
-from rackcalc.formulas.heat.thermal import Thermal
+from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity

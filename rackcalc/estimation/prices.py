@@ -6,12 +6,12 @@ from rackcalc.config.parts import load_part
 from rackcalc.estimation.heat import pools_of
 from rackcalc.estimation.result import Latency, Throughput
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.heat.power import Power
+from rackcalc.formulas.heat.power import Power, systems_needed
 from rackcalc.formulas.money.economics import Money, economics
 from rackcalc.formulas.money.latency_value import LatencyGain, latency_value
-from rackcalc.formulas.queues.sharing import Shared
-from rackcalc.formulas.serving import service as formulas
-from rackcalc.formulas.serving.second_stack import SoftwarePenalty, software_penalty
+from rackcalc.formulas.money.prices import premium, price_of, rent_of
+from rackcalc.formulas.queues.gpu_sharing import Shared
+from rackcalc.formulas.serving.software_penalty import SoftwarePenalty, software_penalty
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.serving.pools import ONE, Service
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
@@ -38,7 +38,7 @@ def money(
     known = {name: price for name, price in {**booked, **spec.price}.items() if price is not None}
     if known and spec.acquisition == "purchase":
         hardware = total(**known)
-        one_off["cooling"] = formulas.premium(price=hardware, premium=rack.site.cooling.capex_premium)
+        one_off["cooling"] = premium(price=hardware, premium=rack.site.cooling.capex_premium)
     income = {}
     if gain is not None:
         income["latency"] = gain.value
@@ -61,17 +61,17 @@ def money(
 def purchase(pool: GpuPool | LpuPool) -> Quantity | None:
     """Catalog price of a pool: of the systems it comes in, else of the chips."""
     if pool.system is not None and pool.system.price is not None:
-        systems = formulas.systems_needed(count=pool.count, per_system=pool.system.count)
-        return formulas.price_of(price=pool.system.price, count=systems)
-    return None if pool.part.price is None else formulas.price_of(price=pool.part.price, count=pool.count)
+        systems = systems_needed(count=pool.count, per_system=pool.system.count)
+        return price_of(price=pool.system.price, count=systems)
+    return None if pool.part.price is None else price_of(price=pool.part.price, count=pool.count)
 
 
 def rent(pool: GpuPool | LpuPool) -> Quantity | None:
     """Catalog rent of a pool."""
     if pool.system is not None and pool.system.rent is not None:
-        systems = formulas.systems_needed(count=pool.count, per_system=pool.system.count)
-        return formulas.rent_of(rent=pool.system.rent, count=systems)
-    return None if pool.part.rent is None else formulas.rent_of(rent=pool.part.rent, count=pool.count)
+        systems = systems_needed(count=pool.count, per_system=pool.system.count)
+        return rent_of(rent=pool.system.rent, count=systems)
+    return None if pool.part.rent is None else rent_of(rent=pool.part.rent, count=pool.count)
 
 
 def gain_of(rack: Rack, latency: Latency) -> LatencyGain | None:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from rackcalc.config.racks import Loaded
-from rackcalc.formulas.gpu.kernels import COMPUTE
-from rackcalc.formulas.heat.thermal import ON_LIQUID
+from rackcalc.formulas.gpu.compute_formats import COMPUTE
+from rackcalc.formulas.heat.chip_temperatures import ON_LIQUID
 from rackcalc.formulas.money.latency_value import missing
 from rackcalc.quantities.problems import Problem
 from rackcalc.serving import SPLITS

@@ -12,8 +12,8 @@ from typing import Any
 from rackcalc.config.racks import Loaded
 from rackcalc.feasibility.conditions import Chain, Condition, at_most, finite
 from rackcalc.feasibility.refusals import problems
-from rackcalc.formulas.heat.thermal import Thermal
-from rackcalc.formulas.queues.queueing import Load
+from rackcalc.formulas.heat.rack_cooling import Thermal
+from rackcalc.formulas.queues.latency_under_load import Load
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figures

@@ -2,8 +2,11 @@
 
 from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.serving import service
-from rackcalc.formulas.serving.concurrency import Loop, closed_loop, per_engine, reserved_context, room
+from rackcalc.formulas.serving.concurrency import Loop, closed_loop
+from rackcalc.formulas.serving.kv_capacity import room
+from rackcalc.formulas.serving.replicas import per_engine
+from rackcalc.formulas.serving.request_time import step_per_token
+from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.generation import generation, output_of, serving_activity, step_at
@@ -37,7 +40,7 @@ def loop(rack: Rack, side: Side, first: GpuPass, requests: Quantity) -> Loop:
     assert engine is not None
 
     def tpot_at(batch: Quantity) -> Quantity:
-        return service.step_per_token(step=step_at(rack, side, batch).time)
+        return step_per_token(step=step_at(rack, side, batch).time)
 
     host = side.runtime.request_host
     return closed_loop(engine, host, requests, fits(rack, side), first, tpot_at, output_of(rack))

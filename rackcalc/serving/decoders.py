@@ -1,12 +1,12 @@
 """Decoders on one kind of chip: continuous batching on GPUs, pipelines of LPUs."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.gpu.memory_fit import NO_CACHE
 from rackcalc.formulas.lpu import decode as lpu_decode
-from rackcalc.formulas.serving import service
-from rackcalc.formulas.serving.hybrid import repeated
+from rackcalc.formulas.serving.replicas import slots
+from rackcalc.formulas.serving.request_time import generation_time, repeated, step_per_token
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
-from rackcalc.formulas.transformer.work import ONE_TOKEN
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.closed_loop import kept_in_flight
 from rackcalc.serving.generation import (
@@ -48,13 +48,13 @@ def gpu_decoder(rack: Rack) -> Service:
         return kept_in_flight(rack, side, first)
 
     def tpot_at(number: Quantity) -> Quantity:
-        return service.step_per_token(step=step_at(rack, side, number).time)
+        return step_per_token(step=step_at(rack, side, number).time)
 
     full, now = at_load(rack, side, lambda number: shared_steps(rack, side, first, tpot_at, number))
     usual = step_at(rack, side, now.under_way)
     return generation(
         rack,
-        service.slots(replicas=side.replicas, batch=work.batch),
+        slots(replicas=side.replicas, batch=work.batch),
         now.ttft,
         now.tpot,
         time_of(rack, full),
@@ -93,7 +93,7 @@ def lpu_holds(
     rack: Rack, pool: LpuPool, weights: Quantity, sequences: Quantity | None
 ) -> tuple[Memory, dict[str, Quantity]]:
     """Memory of LPUs that generate, and the spill term. sequences: whose KV cache they hold; None: none (it stays)."""
-    cached = gpu.NO_CACHE if sequences is None else cache_of(rack, sequences, context_of(rack)[1])
+    cached = NO_CACHE if sequences is None else cache_of(rack, sequences, context_of(rack)[1])
     rows_held = rack.workload.batch if sequences is None else sequences
     held, spilled = lpu_memory(pool, weights, cached, hidden_states(rack, rows_held, ONE_TOKEN, "bf16"))
     return held, spill(pool, spilled)
@@ -117,15 +117,15 @@ def lpu_decoder(rack: Rack) -> Service:
     first = lpu_decode.prefill(
         pool.part, rack.model, pool.count, *formats, ONE, work.input, link.latency, link.bandwidth
     )
-    in_flight = service.slots(replicas=step.stages, batch=work.batch)
+    in_flight = slots(replicas=step.stages, batch=work.batch)
     held, extra = lpu_holds(rack, pool, model_size(rack.model, *formats).weights, in_flight)
     decode = lpu_stage(step, rack.model.layers, extra)
     return generation(
         rack,
         in_flight,
         total(prefill=first, host_io=pool.part.host_io),
-        service.step_per_token(step=decode.time),
-        service.generation_time(ttft=first, tpot=service.step_per_token(step=decode.time), output=output_of(rack)),
+        step_per_token(step=decode.time),
+        generation_time(ttft=first, tpot=step_per_token(step=decode.time), output=output_of(rack)),
         stages={"prefill": Stage(first, "schedule"), "decode": decode},
         memory={"lpu": held},
         transfers={},

@@ -4,30 +4,28 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rackcalc.formulas.combine import largest, smallest, total
-from rackcalc.formulas.gpu.engine import at_age, in_group
 from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.gpu.serving_engine import at_age, in_group
+from rackcalc.formulas.heat.chip_utilization import busy_share, mean_of_pools
 from rackcalc.formulas.links.transfer import Transfer
-from rackcalc.formulas.queues.queueing import utilization
-from rackcalc.formulas.serving import hybrid, service
-from rackcalc.formulas.serving.concurrency import (
-    ROUNDS,
-    SHARPNESS,
-    cache_held,
-    paced,
-    per_engine,
-    request_time,
-    separate_first_token,
-)
-from rackcalc.formulas.serving.disaggregated import (
+from rackcalc.formulas.queues.latency_under_load import utilization
+from rackcalc.formulas.serving.concurrency import ROUNDS
+from rackcalc.formulas.serving.disaggregated_prefill import (
     before_generation,
     cycle_time,
     decoding_gpus,
     generation_rate,
-    mean_of_pools,
     number_generating,
     prompts_at_engine,
     rate_elsewhere,
+    separate_first_token,
 )
+from rackcalc.formulas.serving.front_end import SHARPNESS, paced
+from rackcalc.formulas.serving.kv_capacity import cache_held
+from rackcalc.formulas.serving.kv_transfer import exposed_transfer
+from rackcalc.formulas.serving.replicas import per_engine, shared_time, slots
+from rackcalc.formulas.serving.request_rates import capacity
+from rackcalc.formulas.serving.request_time import request_time, step_per_token
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
 from rackcalc.serving.closed_loop import fits, memory_of
@@ -87,7 +85,7 @@ def pools(rack: Rack) -> Pools:
         kv_heads=ONE if rack.model.mla is not None else rack.model.kv_heads,
     )
     moved, sent = crossed(rack, LINK, shard, pool, pool)
-    exposed = hybrid.exposed_transfer(
+    exposed = exposed_transfer(
         first.time,
         shard,
         rack.model.layers,
@@ -106,7 +104,7 @@ def tpot_of(rack: Rack, side: Side) -> Callable[[Quantity], Quantity]:
     """s/token by the number of sequences that share a step; no prompt comes between."""
 
     def tpot_at(number: Quantity) -> Quantity:
-        tpot, engine = service.step_per_token(step=step_at(rack, side, number).time), side.runtime.engine
+        tpot, engine = step_per_token(step=step_at(rack, side, number).time), side.runtime.engine
         if engine is None:
             return tpot
         return paced(tpot=tpot, decoding=number, front_end=engine.token_time, sharpness=SHARPNESS)
@@ -138,8 +136,8 @@ def at_arrivals(rack: Rack, both: Pools) -> Service:
         return Shared(ttft, tpot_at(number), total(transfer=both.exposed, step=step), number)
 
     full, now = at_load(rack, both.decode, shared_at)
-    places = service.slots(replicas=both.decode.replicas, batch=work.batch)
-    prompts = service.shared_time(time=both.turn, users=places, servers=both.prefill.replicas)
+    places = slots(replicas=both.decode.replicas, batch=work.batch)
+    prompts = shared_time(time=both.turn, users=places, servers=both.prefill.replicas)
     # a place comes free no faster than the other GPUs can fill it
     held_for = largest(decoding=time_of(rack, full), prefill=prompts)
     return built(rack, both, places, now, held_for, work.batch)
@@ -175,11 +173,11 @@ def held_by(rack: Rack, side: Side, together: Quantity) -> Memory:
 def built(rack: Rack, both: Pools, places: Quantity, now: Shared, held_for: Quantity, together: Quantity) -> Service:
     """The Service of both pools. places: requests in flight, each for held_for [s]; together: at most, in an engine."""
     first, step = both.first, step_at(rack, both.decode, now.under_way)
-    prompts = service.shared_time(time=first.time, users=places, servers=both.prefill.replicas)
-    busy = service.busy_share(time=prompts, cycle=held_for, servers=ONE)
+    prompts = shared_time(time=first.time, users=places, servers=both.prefill.replicas)
+    busy = busy_share(time=prompts, cycle=held_for, servers=ONE)
     rate = rack.workload.arrival_rate
     if rate is None:
-        rate = service.capacity(servers=places, batch=ONE, time=held_for)
+        rate = capacity(servers=places, batch=ONE, time=held_for)
     load = utilization(arrival_rate=rate, service_time=both.turn, servers=both.prefill.replicas)
     activity = mean_of_pools(
         prefill=gpu_activity(both.prefill, first.memory_utilization, first.utilization),

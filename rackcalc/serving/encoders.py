@@ -2,9 +2,14 @@
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu import forward_pass as gpu
-from rackcalc.formulas.lpu import forward_pass as lpu
-from rackcalc.formulas.serving import hybrid, service
-from rackcalc.formulas.transformer.model_size import count, model_size
+from rackcalc.formulas.gpu.memory_fit import NO_CACHE
+from rackcalc.formulas.heat.chip_utilization import busy_share
+from rackcalc.formulas.lpu.encoder import LpuPass, encoder
+from rackcalc.formulas.serving import encoder_split
+from rackcalc.formulas.serving.encoder_split import layers_weights, remaining_layers
+from rackcalc.formulas.serving.request_time import left_over
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.pools import (
     ONE,
@@ -45,22 +50,22 @@ def gpu_encoder(rack: Rack) -> Service:
     )
 
 
-def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[lpu.LpuPass, Memory, dict[str, Quantity]]:
+def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[LpuPass, Memory, dict[str, Quantity]]:
     """Encoder layers on the pipeline of LPUs: the pass, the memory, what spilling adds."""
     work, link = rack.workload, chip_link(rack, pool)
-    passed = lpu.encoder(
+    passed = encoder(
         pool.part, rack.model, pool.count, work.precision, work.batch, work.input, link.latency, link.bandwidth, layers
     )
     size = model_size(rack.model, work.precision, "bf16")
-    weights = service.layers_weights(attention=size.attention_weights, feed_forward=size.ffn_weights, layers=layers)
+    weights = layers_weights(attention=size.attention_weights, feed_forward=size.ffn_weights, layers=layers)
     states = hidden_states(rack, work.batch, work.input, work.precision)
-    held, spilled = lpu_memory(pool, weights, gpu.NO_CACHE, states)
+    held, spilled = lpu_memory(pool, weights, NO_CACHE, states)
     return passed, held, spill(pool, spilled)
 
 
-def lpu_stage(time: Quantity, passed: lpu.LpuPass, spilled: dict[str, Quantity]) -> Stage:
+def lpu_stage(time: Quantity, passed: LpuPass, spilled: dict[str, Quantity]) -> Stage:
     """The LPUs' part: the structural times, and what the compiler leaves on top of them."""
-    compiler = service.left_over(whole=passed.time, part=total(**passed.terms))
+    compiler = left_over(whole=passed.time, part=total(**passed.terms))
     return Stage(time, "schedule", passed.terms | {"compiler": compiler} | spilled)
 
 
@@ -92,10 +97,10 @@ def encoder_pipeline(rack: Rack) -> Service:
     passed = gpu.encoder(
         side.gpu, side.family, side.runtime, rack.model, work.precision, work.batch, work.input, depth=here
     )
-    there, held, spilled = lpu_layers(rack, lpus, service.remaining_layers(layers=rack.model.layers, elsewhere=here))
+    there, held, spilled = lpu_layers(rack, lpus, remaining_layers(layers=rack.model.layers, elsewhere=here))
     size = hidden_states(rack, work.batch, work.input, work.precision)
     moved, hop = cross(rack, size)
-    pipeline = hybrid.encoder_pipeline(passed.time, there, hop, hop)
+    pipeline = encoder_split.encoder_pipeline(passed.time, there, hop, hop)
     whole = total(lpu=there.time, **spilled)
     request = Stage(side.runtime.request_host, "host")
     cycle = total(bottleneck=pipeline.bottleneck, **spilled)
@@ -114,8 +119,8 @@ def encoder_pipeline(rack: Rack) -> Service:
         memory={"gpu": gpu_memory(rack, side, work.batch, work.input), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy={
-            "gpu": service.busy_share(time=passed.time, cycle=cycle, servers=gpus.count),
-            "lpu": service.busy_share(time=there.bottleneck, cycle=cycle, servers=ONE),
+            "gpu": busy_share(time=passed.time, cycle=cycle, servers=gpus.count),
+            "lpu": busy_share(time=there.bottleneck, cycle=cycle, servers=ONE),
         },
         activity={"gpu": gpu_activity(side, passed.memory_utilization, passed.utilization), "lpu": ONE},
         crossing=size,

@@ -6,9 +6,13 @@ from typing import Any
 
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
-from rackcalc.formulas.serving import service
+from rackcalc.formulas.heat.chip_utilization import serving_utilization
 from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
-from rackcalc.formulas.transformer.model_size import count
+from rackcalc.formulas.serving.inter_token_latency import prefill_interference
+from rackcalc.formulas.serving.replicas import rate_per_copy
+from rackcalc.formulas.serving.request_time import generation_time, left_over
+from rackcalc.formulas.serving.time_to_first_token import prompt_wait
+from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record
 from rackcalc.serving.pools import ONE, Service, Side, context_of, gpu_activity, kv_format
@@ -49,7 +53,7 @@ def generation(
 
     ttft, tpot: as the client sees them. occupancy: how long a request holds its place when all are taken.
     """
-    passage = service.generation_time(ttft=ttft, tpot=tpot, output=output_of(rack))
+    passage = generation_time(ttft=ttft, tpot=tpot, output=output_of(rack))
     return Service(passage=passage, occupancy=occupancy, servers=servers, batch=ONE, ttft=ttft, tpot=tpot, **parts)
 
 
@@ -87,13 +91,13 @@ def shared_steps(
     engine, host = side.runtime.engine, side.runtime.request_host
     if engine is not None:
         loop = closed_loop(engine, host, number, number, first, tpot_at, output_of(rack))
-        return Shared(loop.first, loop.tpot, service.left_over(whole=loop.first, part=host), number)
+        return Shared(loop.first, loop.tpot, left_over(whole=loop.first, part=host), number)
     load = {"prefill": prefill_work(first), "batch": number, "output": output_of(rack)}
     tpot = tpot_at(number)
-    entry = total(prefill=first.time, wait=service.prompt_wait(tpot=tpot, burst=BURST, **load))
+    entry = total(prefill=first.time, wait=prompt_wait(tpot=tpot, burst=BURST, **load))
     return Shared(
         ttft=total(entry=entry, request_host=host),
-        tpot=total(step=tpot, prefill_interference=service.prefill_interference(**load)),
+        tpot=total(step=tpot, prefill_interference=prefill_interference(**load)),
         entry=entry,
         under_way=number,
     )
@@ -101,7 +105,7 @@ def shared_steps(
 
 def time_of(rack: Rack, times: Shared) -> Quantity:
     """How long a request holds its place."""
-    return service.generation_time(ttft=times.entry, tpot=times.tpot, output=output_of(rack))
+    return generation_time(ttft=times.entry, tpot=times.tpot, output=output_of(rack))
 
 
 def at_load(rack: Rack, side: Side, shared_at: Callable[[Quantity], Shared]) -> tuple[Shared, Shared]:
@@ -110,7 +114,7 @@ def at_load(rack: Rack, side: Side, shared_at: Callable[[Quantity], Shared]) -> 
     full = shared_at(most)
     if rack.workload.arrival_rate is None:
         return full, full
-    rate = service.rate_per_copy(arrival_rate=rack.workload.arrival_rate, copies=side.replicas)
+    rate = rate_per_copy(arrival_rate=rack.workload.arrival_rate, copies=side.replicas)
     alone, number, loaded = time_of(rack, shared_at(ONE)), most, time_of(rack, full)
     for _ in range(ROUNDS):
         number = balanced(rate=rate, alone=alone, loaded=loaded, at=number, most=most)
@@ -125,6 +129,6 @@ def serving_activity(rack: Rack, side: Side, first: gpu.GpuPass, step: gpu.GpuPa
     times = {"step_time": step.time, "prefill_time": first.time, "prefill_work": prefill_work(first)}
     return gpu_activity(
         side,
-        service.serving_utilization(step=step.memory_utilization, prefill=NOTHING, **times, **load),
-        service.serving_utilization(step=step.utilization, prefill=first.utilization, **times, **load),
+        serving_utilization(step=step.memory_utilization, prefill=NOTHING, **times, **load),
+        serving_utilization(step=step.utilization, prefill=first.utilization, **times, **load),
     )

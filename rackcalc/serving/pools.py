@@ -7,12 +7,20 @@ from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.gpu.launches import device_time_seen, launches_seen
+from rackcalc.formulas.gpu.memory_fit import memory_fit
 from rackcalc.formulas.links.transfer import Transfer, transfer
-from rackcalc.formulas.lpu import forward_pass as lpu
-from rackcalc.formulas.lpu.cycles import activation_size
-from rackcalc.formulas.serving import service
-from rackcalc.formulas.serving.concurrency import gpus_of
-from rackcalc.formulas.transformer.model_size import kv_cache, model_size, rows, width
+from rackcalc.formulas.lpu import memory_fit as lpu_memory_fit
+from rackcalc.formulas.lpu.chip_links import activation_size
+from rackcalc.formulas.lpu.memory_fit import spill_time
+from rackcalc.formulas.serving import replicas as replicas_formulas
+from rackcalc.formulas.serving.kv_capacity import cache_of_batch
+from rackcalc.formulas.serving.replicas import gpus_of
+from rackcalc.formulas.serving.sequence_lengths import longest_context, mean_context
+from rackcalc.formulas.transformer.flops import rows
+from rackcalc.formulas.transformer.kv_cache import kv_cache
+from rackcalc.formulas.transformer.model_size import model_size
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
@@ -118,7 +126,7 @@ def gpu_side(rack: Rack, pool: GpuPool) -> Side:
         devices = gpus_of(groups=rack.serving.data_parallel, width=devices)
     runtime = dated(rack.serving.runtime, rack.serving.version or "")
     family: Family = load_part("families", pool.part.family)
-    copies = service.replicas(count=pool.count, tensor_parallel=devices)
+    copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=devices)
     return Side(pool.part, family, runtime, devices, gpu_link(rack, pool), copies)
 
 
@@ -180,14 +188,14 @@ def bound_by(passed: gpu.GpuPass) -> str:
 def gpu_stage(passed: gpu.GpuPass) -> Stage:
     """A GPU pass as a stage; a host-bound one shows the launches instead of the device time that they hide."""
     sides = {"device_time": passed.device_time, "host_time": passed.host_time}
-    terms = {name: service.device_time_seen(time=time, **sides) for name, time in passed.terms.items()}
-    terms["host_launches"] = service.launches_seen(**sides)
+    terms = {name: device_time_seen(time=time, **sides) for name, time in passed.terms.items()}
+    terms["host_launches"] = launches_seen(**sides)
     return Stage(passed.time, bound_by(passed), terms | {"step_host": passed.step_host})
 
 
 def gpu_activity(side: Side, memory: Quantity, compute: Quantity) -> Quantity:
     """Power utilization of a GPU at these utilizations of memory and arithmetic."""
-    from rackcalc.formulas.heat.power import busy_gpu_utilization
+    from rackcalc.formulas.heat.chip_power import busy_gpu_utilization
 
     return busy_gpu_utilization(side.gpu, side.family, memory, compute)
 
@@ -195,20 +203,20 @@ def gpu_activity(side: Side, memory: Quantity, compute: Quantity) -> Quantity:
 def gpu_memory(rack: Rack, side: Side, batch: Quantity, context: Quantity) -> Memory:
     """What one GPU holds."""
     formats = rack.workload.precision, kv_format(rack)
-    fit = gpu.memory_fit(side.gpu, side.runtime, rack.model, *formats, batch, context, side.devices)
+    fit = memory_fit(side.gpu, side.runtime, rack.model, *formats, batch, context, side.devices)
     most = fit.max_batch if rack.model.family == "decoder" else None
     return Memory(fit.capacity, fit.weights, fit.kv_cache, fit.free, max_batch=most)
 
 
 def lpu_memory(pool: LpuPool, weights: Quantity, cache: Quantity, activations: Quantity) -> tuple[Memory, Quantity]:
     """What all LPUs hold, and what spills."""
-    fit = lpu.capacity(pool.part, pool.count, weights, cache, activations)
+    fit = lpu_memory_fit.capacity(pool.part, pool.count, weights, cache, activations)
     return Memory(fit.held, weights, cache, fit.free, chips_needed=fit.chips), fit.spilled
 
 
 def spill(pool: LpuPool, spilled: Quantity) -> dict[str, Quantity]:
     """Time to stream in what does not fit, once a pass, where the file allows it."""
-    return {} if pool.spill is None else {"spill": lpu.spill_time(spilled=spilled, bandwidth=pool.spill)}
+    return {} if pool.spill is None else {"spill": spill_time(spilled=spilled, bandwidth=pool.spill)}
 
 
 def context_of(rack: Rack) -> tuple[Quantity, Quantity]:
@@ -216,7 +224,7 @@ def context_of(rack: Rack) -> tuple[Quantity, Quantity]:
     work = rack.workload
     assert work.output is not None
     lengths = {"prompt": work.input, "output": work.output}
-    return service.mean_context(**lengths), service.longest_context(**lengths)
+    return mean_context(**lengths), longest_context(**lengths)
 
 
 def hidden_states(rack: Rack, batch: Quantity, tokens: Quantity, format_: str) -> Quantity:
@@ -234,4 +242,4 @@ def cache_of(rack: Rack, batch: Quantity, context: Quantity) -> Quantity:
         full_attention_layers=size.full_attention_layers,
         window=size.window,
     )
-    return service.cache_of_batch(kv_cache=one, batch=batch)
+    return cache_of_batch(kv_cache=one, batch=batch)

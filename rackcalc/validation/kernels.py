@@ -7,9 +7,10 @@ from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import kernels
 from rackcalc.formulas.gpu.attention import decode_attention, prefill_attention
-from rackcalc.formulas.gpu.layers import ONE
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.links.all_reduce import NET_SHARE, NET_STEP, all_reduce, library_collective
 from rackcalc.formulas.links.collective import between_nodes, lanes
-from rackcalc.formulas.links.exchange import NET_SHARE, NET_STEP, all_reduce, library_collective
+from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.serving.pools import default_link
 from rackcalc.spec.chips import GPU
@@ -45,10 +46,10 @@ def word(row: Row) -> str:
     return row.runtime.partition(" ")[0]
 
 
-def eager(row: Row) -> kernels.Chip:
+def eager(row: Row) -> Chip:
     """The GPU of a row, kernels launched one by one."""
     part = gpu(row)
-    return kernels.Chip(part, load_part("families", part.family), load_part("runtimes", "eager"))
+    return Chip(part, load_part("families", part.family), load_part("runtimes", "eager"))
 
 
 def gemm(row: Row) -> Quantity:
