@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.units import parse
+from rackcalc.quantities.unit_text import parse
 from rackcalc.questions.gates import Verdict, conditions, evaluate, judge, parse_condition
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import checks

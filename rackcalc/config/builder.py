@@ -10,7 +10,7 @@ from typing import Any
 
 from rackcalc.config.catalog_files import part_names, part_node
 from rackcalc.config.document import Node, plain, read_text
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import KINDS, Quantity, Source
 from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
@@ -78,7 +78,7 @@ class Builder:
             case Number(default=None) | Text(default=None) | Part(default=None):
                 return None
             case Number(default=default) if default != REQUIRED:
-                value = units.parse(str(default), declared.unit, absolute=declared.absolute)
+                value = unit_text.parse(str(default), declared.unit, absolute=declared.absolute)
                 source = Source("assumed", note="default: " + declared.doc)
                 return Quantity(
                     value,
@@ -89,7 +89,7 @@ class Builder:
                     exact=certain(declared, value),
                 )
             case Number():
-                self.missing(parent, path, f"; expected {units.expected(declared.unit, declared.example)}")
+                self.missing(parent, path, f"; expected {unit_text.expected(declared.unit, declared.example)}")
             case Text(default=default) if default != REQUIRED:
                 return default
             case Text():
@@ -217,16 +217,16 @@ class Builder:
             elif key in ("kind", "source", "note") and child.value is not None:
                 self.text(Text("text", default="", choices=KINDS if key == "kind" else ()), child, _join(path, key))
         if "value" not in node.value:
-            self.fail(node, path, f"has no value; expected {units.expected(declared.unit, declared.example)}")
+            self.fail(node, path, f"has no value; expected {unit_text.expected(declared.unit, declared.example)}")
         return node.value
 
     def scalar(self, declared: Number, node: Node, path: str) -> float | None:
         example = declared.example or ("8" if declared.whole and declared.unit == "1" else "")
         if not isinstance(node.value, str) or len(node.value) > MOST_TEXT:
-            self.fail(node, path, f"expected {units.expected(declared.unit, example)}, got {node.kind}")
+            self.fail(node, path, f"expected {unit_text.expected(declared.unit, example)}, got {node.kind}")
             return None
         try:
-            value = units.parse(node.value, declared.unit, example=example, absolute=declared.absolute)
+            value = unit_text.parse(node.value, declared.unit, example=example, absolute=declared.absolute)
         except units.UnitError as error:
             self.fail(node, path, str(error))
             return None

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from rackcalc.config.builder import Builder, broken_bound
 from rackcalc.config.document import Node
 from rackcalc.config.overrides import declared_at
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import Problem, shortened, suggest
 from rackcalc.spec.fields import Flag, Number, Part, Text
 
@@ -50,7 +50,7 @@ class Axis(NamedTuple):
     def shown(self, place: int) -> str:
         """One value as people write it."""
         value = self.values[place]
-        return value if self.unit is None else units.show(value, self.unit, absolute=self.absolute, digits=6)
+        return value if self.unit is None else unit_text.show(value, self.unit, absolute=self.absolute, digits=6)
 
 
 class RangeError(ValueError):
@@ -112,7 +112,7 @@ def _check_values(values: Sequence[float], declared: Number, builder: Builder, n
     for value in values:
         broken = broken_bound(declared, value)
         if broken:
-            shown = units.show(value, declared.unit, absolute=declared.absolute)
+            shown = unit_text.show(value, declared.unit, absolute=declared.absolute)
             builder.fail(node, path, f"must be {broken}, and {node.kind} holds {shown}")
             return
 
@@ -171,7 +171,7 @@ def _step(text: str, end: str, declared: Number, builder: Builder, path: str) ->
     if _BARE.fullmatch(text):
         text = f"{text} {_BARE.sub('', end.strip(), count=1).strip()}".strip()
     try:
-        step = units.parse(text, declared.unit, absolute=False)
+        step = unit_text.parse(text, declared.unit, absolute=False)
     except units.UnitError as error:
         raise RangeError(f"the step: {error}") from None
     if step <= 0:

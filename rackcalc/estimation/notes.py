@@ -6,7 +6,7 @@ from rackcalc.formulas.heat.thermal import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.units import show
+from rackcalc.quantities.unit_text import show
 from rackcalc.spec.rack import Rack
 
 

@@ -19,7 +19,7 @@ from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.units import show
+from rackcalc.quantities.unit_text import show
 from rackcalc.serving.pools import Service
 from rackcalc.spec.rack import Rack
 

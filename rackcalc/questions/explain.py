@@ -13,7 +13,7 @@ from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Formula, Quantity
 from rackcalc.quantities.record import record
-from rackcalc.quantities.units import show
+from rackcalc.quantities.unit_text import show
 
 
 @record

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from rackcalc.config.document import Node
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, shortened
@@ -202,7 +202,7 @@ def _evaluated(
     if figure is None:
         raise units.UnitError(f'no figure "{condition.path}"{suggest(condition.path, known)}')
     if not condition.delta:
-        limit = units.parse(condition.limit, figure.unit, absolute=is_temperature(figure))
+        limit = unit_text.parse(condition.limit, figure.unit, absolute=is_temperature(figure))
         return judge(condition, figure, limit, draws.interval(figure), confident)
     if former is None:
         raise units.UnitError("delta(...) needs --baseline FILE, a former `rackcalc estimate RACK --json`")
@@ -215,12 +215,12 @@ def _evaluated(
 def change_limit(condition: Condition, figure: Quantity, before: float) -> float:
     """The limit of a change: a share of the baseline, or a difference in the figure's unit."""
     if not is_relative(condition):
-        return units.parse(condition.limit, figure.unit, absolute=False)
+        return unit_text.parse(condition.limit, figure.unit, absolute=False)
     if is_temperature(figure):
         raise units.UnitError("a percentage of a temperature means nothing; write a limit in K")
     if before == 0:
         raise units.UnitError("the baseline is 0, and no change is a percentage of 0; write a limit with a unit")
-    return units.parse(condition.limit, "1")
+    return unit_text.parse(condition.limit, "1")
 
 
 def change(condition: Condition, figure: Quantity, before: float) -> Quantity:

@@ -8,7 +8,7 @@ from typing import Any
 from rackcalc.quantities.display import is_temperature, show_value
 from rackcalc.quantities.problems import Problem, printable
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.units import show
+from rackcalc.quantities.unit_text import show
 from rackcalc.questions.gates import Verdict
 from rackcalc.render.data import number
 from rackcalc.render.markdown import escape

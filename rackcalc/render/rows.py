@@ -5,7 +5,7 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import KINDS, Quantity
@@ -96,7 +96,7 @@ def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
     value = float(quantity.value)
     if spelling is None or value - value != 0:
         return show_value(quantity, digits)
-    return f"{units.convert(value, quantity.unit, spelling):,.{digits}g} {spelling.replace('percent', '%')}"
+    return f"{unit_text.convert(value, quantity.unit, spelling):,.{digits}g} {spelling.replace('percent', '%')}"
 
 
 def with_intervals(lines: Sequence[Row], report: Any) -> list[Row]:

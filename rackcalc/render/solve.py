@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text
 from rackcalc.quantities.problems import printable
 from rackcalc.questions.solve.grid import Checked, Dimensions, Fact
 from rackcalc.questions.solve.search import DIGITS, Answer, Stretch, continuous
@@ -79,9 +79,11 @@ def between(stretch: Stretch) -> str:
 def margin(fact: Fact) -> str:
     """A criterion with its two sides and the distance between them."""
     item = fact.criterion
-    actual, limit = (units.show(x, item.unit, absolute=item.absolute) for x in (fact.actual, fact.limit))
+    actual, limit = (unit_text.show(x, item.unit, absolute=item.absolute) for x in (fact.actual, fact.limit))
     if actual == limit:
-        actual, limit = (units.show(x, item.unit, absolute=item.absolute, digits=9) for x in (fact.actual, fact.limit))
+        actual, limit = (
+            unit_text.show(x, item.unit, absolute=item.absolute, digits=9) for x in (fact.actual, fact.limit)
+        )
     apart = distance(fact.actual, fact.limit, item.unit, item.absolute)
     return f"{item.left} = {actual}, limit {limit} ({apart})"
 

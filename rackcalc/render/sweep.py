@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from math import isfinite
 from typing import Any
 
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text
 from rackcalc.questions.sweep.answer import Answer, Column
 from rackcalc.version import __version__
 
@@ -29,7 +29,7 @@ def as_text(answer: Answer) -> str:
     if answer.part.stats is not None:
         cells = [["", *next(iter(answer.statistics()), ("", {}))[1]]]
         for column, found in answer.statistics():
-            shown = [units.show(value, column.unit, absolute=column.absolute) for value in found.values()]
+            shown = [unit_text.show(value, column.unit, absolute=column.absolute) for value in found.values()]
             cells.append([column.path, *shown])
         blocks.append(_aligned(cells))
     return "\n".join([*blocks, "".join(f"{line}\n" for line in fate(answer))])
@@ -48,7 +48,7 @@ def fate(answer: Answer) -> Iterator[str]:
 def _cell(column: Column, value: Any) -> str:
     if isinstance(value, str):
         return value
-    return units.show(value, column.unit, absolute=column.absolute)
+    return unit_text.show(value, column.unit, absolute=column.absolute)
 
 
 def _aligned(cells: Sequence[Sequence[str]]) -> str:

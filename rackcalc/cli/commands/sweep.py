@@ -6,6 +6,7 @@ import typer
 
 from rackcalc.cli.console import emit, note, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
+from rackcalc.quantities import unit_text
 from rackcalc.quantities.problems import InputError, Problem, failure
 
 FORMATS = ("table", "json", "jsonl", "csv")
@@ -115,7 +116,6 @@ def answered(wish: Any, file: str | None, resume: bool, workers: int, address: s
 
 def never(job: Any, columns: Any, part: Any, crew: Any) -> list[Problem]:
     """Why no point is left: how close each condition came to being met, by itself."""
-    from rackcalc.quantities import units
     from rackcalc.questions.sweep.run import closest
 
     if not part.outside:
@@ -126,7 +126,7 @@ def never(job: Any, columns: Any, part: Any, crew: Any) -> list[Problem]:
     for where, rows in closest(job, crew):
         path = job.paths[where.column]
         column = known[path]
-        best = units.show(float(rows.values[0, where.column]), column.unit, absolute=column.absolute)
+        best = unit_text.show(float(rows.values[0, where.column]), column.unit, absolute=column.absolute)
         extreme = "smallest" if where.operator in ("<", "<=") else "largest"
         axes = [
             f"{axis.path}={axis.shown(place)}"

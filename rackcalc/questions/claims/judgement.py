@@ -9,7 +9,7 @@ from typing import Any
 from rackcalc.config.document import Node
 from rackcalc.config.racks import Check, load_text, scenario_names
 from rackcalc.feasibility.conditions import Chain
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem
@@ -113,7 +113,7 @@ def _judged(claim: Any, place: Node, racks: _Racks) -> Judgement:
     figure = _figure(expectation.path, now[0])
     one = Judgement(claim, place, "", "", expectation, figure, None, figure, now[1].interval(figure), chains=now[2])
     if not expectation.delta:
-        return _held(one, units.parse(expectation.value, figure.unit, absolute=is_temperature(figure)))
+        return _held(one, unit_text.parse(expectation.value, figure.unit, absolute=is_temperature(figure)))
     base = racks.of(claim.against or "")
     if isinstance(base, str):
         raise units.UnitError(f"against: {base}")
@@ -121,7 +121,7 @@ def _judged(claim: Any, place: Node, racks: _Racks) -> Judgement:
     actual = _change(expectation, figure, before)
     ends = _change_interval(expectation, now[1].column(figure), base[1].column(before), float(actual.value))
     one = replace(one, before=before, actual=actual, ends=ends, chains=[*now[2], *base[2]])
-    return _held(one, units.parse(expectation.value, actual.unit, absolute=False))
+    return _held(one, unit_text.parse(expectation.value, actual.unit, absolute=False))
 
 
 def _figure(path: str, known: Mapping[str, Quantity]) -> Quantity:
@@ -176,7 +176,7 @@ def _tolerance(claim: Any, expectation: Expectation, actual: Quantity, expected:
     share = re.search(r"(%|percent)\s*$", claim.within) is not None
     if share and point:
         raise units.UnitError("within: a percentage of a temperature means nothing; write a value in K")
-    found = units.parse(claim.within, "1" if share else actual.unit, absolute=False)
+    found = unit_text.parse(claim.within, "1" if share else actual.unit, absolute=False)
     if found < 0:
         raise units.UnitError("within: must be at least 0")
     return found * abs(expected) if share else found

@@ -11,7 +11,7 @@ import numpy as np
 from rackcalc.config.racks import Loaded
 from rackcalc.config.vary import Axis
 from rackcalc.estimation.estimate import estimate
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.quantities.quantity import Quantity
@@ -190,7 +190,7 @@ def with_limit(item: Criterion, sides: Mapping[str | None, Side]) -> Criterion:
     unit, absolute = sides[item.left.scenario].unit(item.left.path)
     right = item.right
     if isinstance(right, str):
-        right = units.parse(right, unit, absolute=absolute)
+        right = unit_text.parse(right, unit, absolute=absolute)
     elif isinstance(right, Reference):
         other = sides[right.scenario].unit(right.path)
         if other != (unit, absolute):

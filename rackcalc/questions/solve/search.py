@@ -14,7 +14,7 @@ import numpy as np
 
 from rackcalc.config.overrides import declared_at
 from rackcalc.config.vary import Axis
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text
 from rackcalc.questions.solve.grid import Checked, Dimensions, Grid, Side, Task, check, evaluate, sides_of
 from rackcalc.spec.fields import Number
 
@@ -169,13 +169,13 @@ def step_aside(
 def rounded(axis: Axis, value: float, way: int) -> float:
     """A value to DIGITS digits of the unit it is shown in: up (1), down (-1) or to the nearest (0)."""
     spelling = axis._replace(values=(value,)).shown(0).partition(" ")[2]
-    number = units.convert(value, axis.unit or "1", spelling, absolute=axis.absolute)
+    number = unit_text.convert(value, axis.unit or "1", spelling, absolute=axis.absolute)
     if not number:
         return value
     places = DIGITS - 1 - floor(log10(abs(number)))
     scaled = number * 10.0**places
     whole = round(scaled) if abs(scaled - round(scaled)) < 1e-6 or not way else floor(scaled) + (way > 0)
-    return units.parse(f"{whole / 10.0**places!r} {spelling}", axis.unit or "1", absolute=axis.absolute)
+    return unit_text.parse(f"{whole / 10.0**places!r} {spelling}", axis.unit or "1", absolute=axis.absolute)
 
 
 def stretches(task: Task, grid: Grid) -> tuple[Stretch, ...]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from rackcalc.config.racks import find_rack, scenario_names
 from rackcalc.config.vary import Axis, parse_axes
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.questions.gates import Condition, parse_condition
 from rackcalc.questions.rack_file import CHECKS
@@ -108,7 +108,7 @@ def _limits(conditions: Sequence[Condition], space: Space, problems: list[Proble
         if unit is None:
             continue  # an unknown path is said already
         try:
-            found.append((condition, units.parse(condition.limit, unit[0], absolute=unit[1])))
+            found.append((condition, unit_text.parse(condition.limit, unit[0], absolute=unit[1])))
         except units.UnitError as error:
             problems.append(Problem("--where", 0, 0, condition.text, str(error)))
     return found
