@@ -19,9 +19,10 @@ from rackcalc.quantities.record import record
 from rackcalc.serving.versions import dated
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
 from rackcalc.spec.rack import GpuPool, LinkUse, LpuPool, Rack
-from rackcalc.spec.runtimes import Family, Runtime
+from rackcalc.spec.runtimes import Runtime
 
 ONE = constant(1.0, "1", "one", "given", note="one, or all of it, where the file says nothing else")
 

@@ -13,8 +13,9 @@ from rackcalc.formulas.links.exchange import NET_SHARE, NET_STEP, all_reduce, li
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.serving.pools import default_link
 from rackcalc.spec.chips import GPU
+from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
-from rackcalc.spec.runtimes import Family, Runtime
+from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation.read import Row, Unanswerable
 
 # The first word of a row's runtime -> the catalog's runtime.

@@ -21,7 +21,8 @@ from rackcalc.quantities.units import (
     Watts,
 )
 from rackcalc.spec.chips import GPU
-from rackcalc.spec.runtimes import Family, GemmParameters, Runtime
+from rackcalc.spec.gpu_families import Family, GemmParameters
+from rackcalc.spec.runtimes import Runtime
 
 TILES = (64, 128, 256)
 SPLITS = (1, 2, 4, 8)

@@ -18,7 +18,7 @@ from rackcalc.quantities.units import (
     Watts,
 )
 from rackcalc.spec.chips import GPU
-from rackcalc.spec.runtimes import Family
+from rackcalc.spec.gpu_families import Family
 
 
 @formula(cite="assumption: leakage is a fixed share of TDP, and TDP is stated with it included")
