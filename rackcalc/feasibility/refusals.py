@@ -70,7 +70,7 @@ def _systems(loaded: Loaded, rack: Rack) -> list[Problem]:
     """Products that hold other chips than the pool's: their price and power would be those of another machine."""
     found = []
     for name, pool in (("gpu", rack.accelerators.gpu), ("lpu", rack.accelerators.lpu)):
-        part = loaded.where.get(f"accelerators.{name}.part")
+        part = loaded.nodes.get(f"accelerators.{name}.part")
         if pool is None or pool.system is None or part is None or not isinstance(part.value, str):
             continue
         if part.value != pool.system.accelerator:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite, nan
 from typing import Any, NoReturn
 
-from rackcalc.config.document import read_text
+from rackcalc.config.text_files import read_text
 from rackcalc.quantities.problems import failure, shortened
 from rackcalc.quantities.quantity import KINDS, Quantity, Source
 from rackcalc.quantities.record import record

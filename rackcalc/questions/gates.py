@@ -155,7 +155,7 @@ def conditions(loaded: Any, fail_if: Sequence[str], warn_if: Sequence[str]) -> l
     for index, gate in enumerate(loaded.rack.gates):
         for text, level, key in ((gate.fail_if, "error", "fail_if"), (gate.warn_if, "warn", "warn_if")):
             if text is not None:
-                place = loaded.where[f"gates[{index}].{key}"]
+                place = loaded.nodes[f"gates[{index}].{key}"]
                 texts.append((text, level, gate.why, place.file, place.line, place.column))
     texts += [(text, "error", "", "--fail-if", 0, 0) for text in fail_if]
     texts += [(text, "warn", "", "--warn-if", 0, 0) for text in warn_if]

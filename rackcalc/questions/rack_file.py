@@ -10,9 +10,9 @@ from rackcalc.questions.gates import malformed_gates
 CHECKS = (malformed_gates, malformed_claims)
 
 
-def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = (), above: int = 0) -> Loaded:
+def load_text(text: str, file: str, scenario: str = "", sets: Iterable[str] = (), line_offset: int = 0) -> Loaded:
     """A rack from YAML text, as racks.load_text. The form of its gates and claims is checked with everything else."""
-    return racks.load_text(text, file, scenario, sets, above, CHECKS)
+    return racks.load_text(text, file, scenario, sets, line_offset, CHECKS)
 
 
 def load(name: str, scenario: str = "", sets: Iterable[str] = ()) -> Loaded:

@@ -8,8 +8,8 @@ import typer
 from rackcalc.cli.console import use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, SetOption, chosen, once
 from rackcalc.cli.reports import publish, targets
-from rackcalc.config.document import read_text
 from rackcalc.config.racks import find_rack
+from rackcalc.config.text_files import read_text
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.questions import baseline

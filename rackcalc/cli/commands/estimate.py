@@ -17,7 +17,7 @@ from rackcalc.cli.options import (
     chosen,
     once,
 )
-from rackcalc.config.stdin_racks import STDIN, Source, from_file, many
+from rackcalc.config.stdin_racks import STDIN, RackSource, from_file, racks_of_arguments
 from rackcalc.estimation.estimate import estimate as computed
 from rackcalc.quantities.display import in_unit
 from rackcalc.quantities.figures import figure
@@ -94,17 +94,17 @@ def refuse_unused(name: str, get: Sequence[str] | None, unit: str | None, prefix
         raise failure("--prefix goes with --format env")
 
 
-def attempts(sources: Iterable[Source], scenarios: Sequence[str], sets: Sequence[str]) -> Iterator[Attempt]:
+def attempts(sources: Iterable[RackSource], scenarios: Sequence[str], sets: Sequence[str]) -> Iterator[Attempt]:
     """Every rack in every scenario, one after the other, each read once: its estimate, or why there is none."""
     for shown, read in sources:
         try:
-            text, file, above = read()
+            text, file, line_offset = read()
         except InputError as error:
             yield from ((shown, scenario, error) for scenario in scenarios)
             continue
         for scenario in scenarios:
             try:
-                yield shown, scenario, computed(load_text(text, file, scenario, sets, above))
+                yield shown, scenario, computed(load_text(text, file, scenario, sets, line_offset))
             except InputError as error:
                 yield shown, scenario, error
 
@@ -131,7 +131,7 @@ def streamed(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]
     from rackcalc.render import jsonl
 
     said, kept, empty = Report(), [], True
-    for rack, scenario, made in attempts(many(racks), scenarios, sets):
+    for rack, scenario, made in attempts(racks_of_arguments(racks), scenarios, sets):
         empty = False
         try:
             if isinstance(made, InputError):

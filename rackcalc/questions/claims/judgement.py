@@ -84,10 +84,10 @@ def judge_claims(
         path = f"claims[{index}]"
         try:
             _check_scenarios(claim, known)
-            judged.append(_judged(claim, loaded.where[path], racks))
+            judged.append(_judged(claim, loaded.nodes[path], racks))
         except units.UnitError as error:
-            place = f"{path}.expect" if f"{path}.expect" in loaded.where else path
-            problems.append(loaded.where[place].problem(place, str(error)))
+            place = f"{path}.expect" if f"{path}.expect" in loaded.nodes else path
+            problems.append(loaded.nodes[place].problem(place, str(error)))
     if problems:
         raise InputError(problems)
     return loaded, judged
