@@ -23,8 +23,9 @@ from rackcalc.formulas.queues.sharing import Shared, shared_load, slowed_time
 from rackcalc.formulas.serving import service as formulas
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
-from rackcalc.serving import serve
-from rackcalc.serving.pools import ONE, Service, on_path
+from rackcalc.serving.pool_links import time_on_path
+from rackcalc.serving.service_model import ONE, ServiceModel
+from rackcalc.serving.splits import serve
 from rackcalc.spec.links import Link
 from rackcalc.spec.rack import Rack
 
@@ -34,7 +35,7 @@ REFERENCE = Quantity(
 P99 = LEVELS["p99"]
 
 
-def beside_other_work(rack: Rack, served: Service, shared: Shared) -> Service:
+def beside_other_work(rack: Rack, served: ServiceModel, shared: Shared) -> ServiceModel:
     """The service on GPUs of which other work takes its part."""
     if rack.sharing is not None and rack.sharing.policy == "reserved":
         share = rack.sharing.share
@@ -46,7 +47,7 @@ def beside_other_work(rack: Rack, served: Service, shared: Shared) -> Service:
     return replace(served, passage=shared.passage_time, occupancy=shared.service_time)
 
 
-def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]:
+def under_load(rack: Rack, served: ServiceModel) -> tuple[Load | None, Shared | None]:
     """Queueing behind the servers, beside the GPUs' other work if any. None without an arrival rate."""
     rate = rack.workload.arrival_rate
     if rate is None:
@@ -63,7 +64,7 @@ def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]
     return load(**queue), None
 
 
-def latency_of(served: Service, queue: Load | None, links: Mapping[str, LinkReport]) -> Latency:
+def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, LinkReport]) -> Latency:
     """Latencies under the load, with the replays of hot links in the tail."""
     replays = {name: report.reliability for name, report in links.items()}
     if queue is None:
@@ -94,7 +95,7 @@ def latency_of(served: Service, queue: Load | None, links: Mapping[str, LinkRepo
     )
 
 
-def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput:
+def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throughput:
     """What the rack can do, and what of it is priced: at the SLO, the offered load, or the planned utilization."""
     work = rack.workload
     most = formulas.capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
@@ -115,16 +116,16 @@ def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput
     return Throughput(requests, tokens, used, most, at_slo)
 
 
-def link_reports(rack: Rack, served: Service, heat: Thermal) -> dict[str, LinkReport]:
+def link_reports(rack: Rack, served: ServiceModel, heat: Thermal) -> dict[str, LinkReport]:
     """The crossing between the pools at the temperature of its cable."""
     reports = {}
     for name, moved in served.transfers.items():
         use = rack.links[name]
         warm = heat.outlet if use.temperature is None else use.temperature
-        size = served.crossing
+        size = served.crossing_size
         assert size is not None
         reports[name] = LinkReport(
-            time=on_path(moved, use),
+            time=time_on_path(moved, use),
             bandwidth=moved.bandwidth,
             efficiency=moved.efficiency,
             size=size,
@@ -150,7 +151,7 @@ def subject(rack: Rack) -> str:
     return f"{chips}{software}; {rack.model.name}, {rack.workload.precision}; split {rack.serving.split}"
 
 
-def usual_heat(rack: Rack, ideal: Service) -> Thermal:
+def usual_heat(rack: Rack, ideal: ServiceModel) -> Thermal:
     """Temperatures at the load as it would be at full clocks; they decide the clocks."""
     queue, shared = under_load(rack, ideal)
     used = rack.economics.utilization if queue is None else queue.utilization

@@ -12,7 +12,7 @@ from rackcalc.formulas.heat.thermal import Thermal
 from rackcalc.formulas.queues.sharing import Shared
 from rackcalc.formulas.serving import service as formulas
 from rackcalc.quantities.quantity import Quantity, Source, constant
-from rackcalc.serving.pools import ONE, Service
+from rackcalc.serving.service_model import ONE, ServiceModel
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 SERVER_POWER = Quantity(
@@ -91,7 +91,7 @@ def cooled(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Power, Ther
     )
 
 
-def throttled(served: Service, heat: Thermal) -> Service:
+def throttled(served: ServiceModel, heat: Thermal) -> ServiceModel:
     """The service with the clocks that the temperatures allow."""
     clock = smallest(**heat.throttle)
 
@@ -105,7 +105,9 @@ def throttled(served: Service, heat: Thermal) -> Service:
     )
 
 
-def slowed(served: Service, slow: Callable[[Quantity], Quantity], slow_tpot: Callable[[Quantity], Quantity]) -> Service:
+def slowed(
+    served: ServiceModel, slow: Callable[[Quantity], Quantity], slow_tpot: Callable[[Quantity], Quantity]
+) -> ServiceModel:
     """The service with its stages and token times slowed down; passage and occupancy are the caller's."""
     return replace(
         served,
@@ -118,13 +120,13 @@ def slowed(served: Service, slow: Callable[[Quantity], Quantity], slow_tpot: Cal
     )
 
 
-def mean_utilization(rack: Rack, served: Service, used: Quantity, shared: Shared | None) -> dict[str, Quantity]:
+def mean_utilization(rack: Rack, served: ServiceModel, used: Quantity, shared: Shared | None) -> dict[str, Quantity]:
     """Power utilization of each pool, mean over time."""
     result = {}
     for name in pools_of(rack):
         busy, activity, in_use = served.busy.get(name, NO_LOAD), served.activity.get(name, ONE), used
-        if rack.workload.arrival_rate is not None and name in served.together:
-            in_use = formulas.share_in_use(utilization=used, slots=served.together[name])
+        if rack.workload.arrival_rate is not None and name in served.slots:
+            in_use = formulas.share_in_use(utilization=used, slots=served.slots[name])
         if name == "gpu" and shared is not None:
             in_use = shared.power_utilization
         result[name] = formulas.chip_utilization(utilization=in_use, busy=busy, activity=activity)

@@ -13,7 +13,7 @@ from rackcalc.formulas.queues.sharing import Shared
 from rackcalc.formulas.serving import service as formulas
 from rackcalc.formulas.serving.second_stack import SoftwarePenalty, software_penalty
 from rackcalc.quantities.quantity import Quantity, constant
-from rackcalc.serving.pools import ONE, Service
+from rackcalc.serving.service_model import ONE, ServiceModel
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 
@@ -80,14 +80,16 @@ def gain_of(rack: Rack, latency: Latency) -> LatencyGain | None:
     return None if spec is None else latency_value(spec, getattr(latency, spec.quantile))
 
 
-def port_penalty(rack: Rack, served: Service) -> SoftwarePenalty | None:
+def port_penalty(rack: Rack, served: ServiceModel) -> SoftwarePenalty | None:
     """What a second software stack may add to the LPUs' part: a range beside the latency, not in it."""
     use = rack.links.get("gpu-lpu")
     lpus = served.stages.get("lpu") or served.stages.get("decode")
     if rack.software is None or rack.accelerators.lpu is None or lpus is None:
         return None
     size = (
-        served.crossing if served.crossing is not None else constant(0.0, "B", "no crossing", "given", note="one pool")
+        served.crossing_size
+        if served.crossing_size is not None
+        else constant(0.0, "B", "no crossing", "given", note="one pool")
     )
     link = use.part if use is not None else load_part("links", rack.accelerators.lpu.part.chip_link)
     return software_penalty(rack.software, lpus.time, rack.model.layers, size, link.latency, link.bandwidth)

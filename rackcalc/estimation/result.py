@@ -12,7 +12,7 @@ from rackcalc.formulas.queues.sharing import Shared
 from rackcalc.formulas.serving.second_stack import SoftwarePenalty
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.serving.pools import Memory, Stage
+from rackcalc.serving.service_model import Memory, Stage
 
 
 @record

@@ -7,8 +7,9 @@ from rackcalc.formulas.gpu.kernels import COMPUTE
 from rackcalc.formulas.heat.thermal import ON_LIQUID
 from rackcalc.formulas.money.latency_value import missing
 from rackcalc.quantities.problems import Problem
-from rackcalc.serving import SPLITS
-from rackcalc.serving.pools import default_link, kv_format
+from rackcalc.serving.pool_links import default_link
+from rackcalc.serving.pool_memory import kv_format
+from rackcalc.serving.splits import SPLITS
 from rackcalc.spec.rack import Rack
 
 

@@ -20,7 +20,7 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
-from rackcalc.serving.pools import Service
+from rackcalc.serving.service_model import ServiceModel
 from rackcalc.spec.rack import Rack
 
 
@@ -136,7 +136,7 @@ def _plain(quantity: Quantity) -> str:
     return f"{quantity.value:g}" if isinstance(quantity.value, float) else "given"
 
 
-def works(loaded: Loaded, served: Service, heat: Thermal) -> list[Chain]:
+def works(loaded: Loaded, served: ServiceModel, heat: Thermal) -> list[Chain]:
     """A rack that is computed and can work: room in memory, cooling that holds, links that are not taken whole."""
     chains: list[Chain] = []
     for name, memory in served.memory.items():
@@ -155,7 +155,7 @@ def works(loaded: Loaded, served: Service, heat: Thermal) -> list[Chain]:
     return chains
 
 
-def keeps_up(loaded: Loaded, served: Service, queue: Load) -> list[Chain]:
+def keeps_up(loaded: Loaded, served: ServiceModel, queue: Load) -> list[Chain]:
     """No more work than the rack can do."""
 
     def too_much() -> Problem:

@@ -11,7 +11,7 @@ from rackcalc.formulas.lpu.decode import decode, user_rate
 from rackcalc.formulas.lpu.forward_pass import encoder as encode
 from rackcalc.formulas.serving.service import capacity, mean_context
 from rackcalc.quantities.quantity import Quantity, Source, constant
-from rackcalc.serving.pools import default_link
+from rackcalc.serving.pool_links import default_link
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation.kernels import gpu, runtime_named

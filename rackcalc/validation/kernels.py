@@ -11,7 +11,7 @@ from rackcalc.formulas.gpu.layers import ONE
 from rackcalc.formulas.links.collective import between_nodes, lanes
 from rackcalc.formulas.links.exchange import NET_SHARE, NET_STEP, all_reduce, library_collective
 from rackcalc.quantities.quantity import Quantity, Source
-from rackcalc.serving.pools import default_link
+from rackcalc.serving.pool_links import default_link
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
