@@ -12,7 +12,7 @@ from rackcalc.estimation.heat import cooled, mean_utilization, pools_of, power_r
 from rackcalc.estimation.notes import notes
 from rackcalc.estimation.prices import gain_of, money, port_penalty
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
-from rackcalc.feasibility import requirements as feasible
+from rackcalc.feasibility import requirements
 from rackcalc.feasibility.conditions import Chain, Require, refuse
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.heat.thermal import Thermal
@@ -169,7 +169,7 @@ def closed_loop(loaded: Loaded) -> Loaded:
 
 def compute(loaded: Loaded, require: Require) -> Estimate:
     """Every figure of one rack, without words. require: what to do about conditions; values may be arrays."""
-    require(*feasible.structure(loaded))
+    require(*requirements.input_requirements(loaded))
     loaded = closed_loop(loaded)
     rack = loaded.rack
     ideal = serve(rack)
@@ -178,9 +178,9 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     queue, shared = under_load(rack, served)
     if shared is not None:
         served = beside_other_work(rack, served, shared)
-    require(feasible.works(loaded, served, heat), ())
+    require(requirements.rack_requirements(loaded, served, heat), ())
     if queue is not None:
-        require(feasible.keeps_up(loaded, served, queue), ())
+        require(requirements.load_requirements(loaded, served, queue), ())
     links = link_reports(rack, served, heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)
@@ -207,7 +207,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         roi=account.roi,
         notes=(),
     )
-    require(feasible.ends(loaded, result), ())
+    require(requirements.link_requirements(loaded, result), ())
     return result
 
 
@@ -220,7 +220,7 @@ def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
         chains.extend(found)
 
     result = compute(loaded, require)
-    feasible.check_figures(loaded, result)
+    requirements.check_figures(loaded, result)
     return result, chains
 
 

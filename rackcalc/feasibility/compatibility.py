@@ -1,4 +1,4 @@
-"""What cannot be answered because of the words in the file: parts, splits, formats that do not go together."""
+"""Parts, splits, models and formats of a rack file that do not go together."""
 
 from collections.abc import Iterable
 
@@ -13,31 +13,31 @@ from rackcalc.serving.splits import SPLITS
 from rackcalc.spec.rack import Rack
 
 
-def problems(loaded: Loaded) -> list[Problem]:
-    """Do parts, split and workload go together? Ports are looked at once the rest does."""
+def incompatible_parts(loaded: Loaded) -> list[Problem]:
+    """All problems with the choices in the file; those of ports only when there are no others."""
     checks = (_pools, _systems, _workload, _formats, _speculation, _cooling, _money)
     found = [problem for check in checks for problem in check(loaded, loaded.rack)]
     return found or _ports(loaded, loaded.rack)
 
 
-def _apart(rack: Rack) -> bool:
-    """Prompts and generation on GPUs alone, apart."""
+def _prefills_on_own_gpus(rack: Rack) -> bool:
+    """Whether some of the GPUs prefill and the others decode."""
     return rack.serving.split == "prefill-decode" and rack.serving.prefill_gpus is not None
 
 
-def _needs(rack: Rack) -> tuple[bool, bool]:
-    """Whether GPUs and LPUs are needed."""
-    return rack.serving.split != "lpu", rack.serving.split != "gpu" and not _apart(rack)
+def _needed_pools(rack: Rack) -> tuple[bool, bool]:
+    """Whether the split needs GPUs, and whether it needs LPUs."""
+    return rack.serving.split != "lpu", rack.serving.split != "gpu" and not _prefills_on_own_gpus(rack)
 
 
 def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
     split, found = rack.serving.split, []
-    needs_gpu, needs_lpu = _needs(rack)
+    needs_gpu, needs_lpu = _needed_pools(rack)
     for name, needed, pool in (("gpu", needs_gpu, rack.accelerators.gpu), ("lpu", needs_lpu, rack.accelerators.lpu)):
         if needed and pool is None:
             instead = "; or say serving.prefill_gpus: how many GPUs prefill for the others"
-            mend = instead if (name, split) == ("lpu", "prefill-decode") else ""
-            found.append(loaded.problem(f"accelerators.{name}", f"is missing; split {split} needs it{mend}"))
+            fix = instead if (name, split) == ("lpu", "prefill-decode") else ""
+            found.append(loaded.problem(f"accelerators.{name}", f"is missing; split {split} needs it{fix}"))
     if needs_gpu and rack.serving.runtime is None:
         found.append(
             loaded.problem(
@@ -48,15 +48,15 @@ def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
         found.append(
             loaded.problem("links.gpu-lpu", f"is missing; split {split} crosses it: name the link between the pools")
         )
-    return found + _two_pools(loaded, rack)
+    return found + _prefill_gpus(loaded, rack)
 
 
-def _two_pools(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """GPUs that prefill beside GPUs that decode: is that what the rack is?"""
+def _prefill_gpus(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """serving.prefill_gpus where the rack has no such GPUs, or where their link is missing."""
     path = "serving.prefill_gpus"
     if rack.serving.prefill_gpus is None or rack.accelerators.gpu is None:
         return []
-    if not _apart(rack):
+    if not _prefills_on_own_gpus(rack):
         return [loaded.problem(path, f"is for split prefill-decode, not {rack.serving.split}; remove it")]
     if rack.accelerators.lpu is not None:
         return [loaded.problem(path, "leaves nothing to the LPUs; remove it, or accelerators.lpu")]
@@ -68,7 +68,7 @@ def _two_pools(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 
 def _systems(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """Products that hold other chips than the pool's: their price and power would be those of another machine."""
+    """Systems that hold other chips than the pool: their price and power would be those of another machine."""
     found = []
     for name, pool in (("gpu", rack.accelerators.gpu), ("lpu", rack.accelerators.lpu)):
         part = loaded.nodes.get(f"accelerators.{name}.part")
@@ -76,8 +76,8 @@ def _systems(loaded: Loaded, rack: Rack) -> list[Problem]:
             continue
         if part.value != pool.system.accelerator:
             message = f"{pool.system.name} holds {pool.system.accelerator}, not {part.value}"
-            mend = "name the product they come in, or leave system out"
-            found.append(loaded.problem(f"accelerators.{name}.system", f"{message}; {mend}"))
+            fix = "name the product they come in, or leave system out"
+            found.append(loaded.problem(f"accelerators.{name}.system", f"{message}; {fix}"))
     return found
 
 
@@ -108,7 +108,7 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 def _closed_loop(loaded: Loaded, rack: Rack) -> list[Problem]:
     path, runtime = "workload.concurrency", rack.serving.runtime
-    on_gpus = rack.serving.split == "gpu" or _apart(rack)
+    on_gpus = rack.serving.split == "gpu" or _prefills_on_own_gpus(rack)
     if rack.model.family != "decoder" or not on_gpus or runtime is None or runtime.engine is None:
         return [loaded.problem(path, "needs a decoder on GPUs under a serving engine: vllm, sglang or tensorrt-llm")]
     return []
@@ -123,7 +123,7 @@ def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
     found, precision = [], rack.workload.precision
-    needs_gpu, needs_lpu = _needs(rack)
+    needs_gpu, needs_lpu = _needed_pools(rack)
     gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
     if needs_gpu and gpus is not None:
         weight_only = precision in ("int4", "mxfp4", "fp4")  # computed in a wider format where the chip lacks them
@@ -146,7 +146,7 @@ def _no_format(loaded: Loaded, path: str, chip: str, wanted: str, able: Iterable
 
 
 def _cooling(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """A coolant that is only half described."""
+    """A coolant of which some properties are missing."""
     cooling, found = rack.site.cooling, []
     wanted = ["coolant_density", "coolant_heat_capacity"] if cooling.coolant_rise is not None else []
     if cooling.method in ON_LIQUID:
@@ -169,7 +169,7 @@ def _money(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 
 def _ports(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """Links that a chip has no port for, unless the file calls them hypothetical."""
+    """Links for which a chip has no port, unless the file says that they are hypothetical."""
     found = []
     ends = {"gpu-gpu": ("gpu",), "lpu-lpu": ("lpu",), "gpu-lpu": ("gpu", "lpu"), "prefill-decode": ("gpu",)}
     for name, use in rack.links.items():
@@ -179,8 +179,8 @@ def _ports(loaded: Loaded, rack: Rack) -> list[Problem]:
                 continue
             has = ", ".join(pool.part.ports)
             message = f"{pool.part.name} has no port for {use.part.name} (it has {has})"
-            mend = "write hypothetical: true to compute it all the same"
-            found.append(loaded.problem(f"links.{name}.part", f"{message}; {mend}"))
+            fix = "write hypothetical: true to compute it all the same"
+            found.append(loaded.problem(f"links.{name}.part", f"{message}; {fix}"))
     pool = rack.accelerators.gpu
     if pool is not None and "gpu-gpu" not in rack.links and default_link(dict(pool.part.ports)) is None:
         found.append(
