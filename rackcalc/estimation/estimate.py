@@ -1,6 +1,6 @@
-"""THE calculation, in order. Start reading at estimate(), at the end: it is the summary page; the rest are its lines.
+"""The calculation of a rack, in order. Start reading at compute(), which calls the other functions one after another.
 
-Every function here calls formulas and nothing else, so every number of the result leads to its formula and sources.
+These functions only call formulas, so every number of the result leads to its formula and sources.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,9 +8,16 @@ from dataclasses import replace
 
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
-from rackcalc.estimation.heat import cooled, mean_utilization, pools_of, power_report, slowed, throttled
+from rackcalc.estimation.money import cost_and_return, latency_gain, second_stack_penalty
 from rackcalc.estimation.notes import notes
-from rackcalc.estimation.prices import gain_of, money, port_penalty
+from rackcalc.estimation.power_and_heat import (
+    mean_utilization,
+    pools_by_name,
+    power_and_heat,
+    power_report,
+    slowed_down,
+    throttled,
+)
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.feasibility import requirements
 from rackcalc.feasibility.conditions import Chain, Require, refuse
@@ -36,10 +43,10 @@ P99 = LEVELS["p99"]
 
 
 def beside_other_work(rack: Rack, served: ServiceModel, shared: Shared) -> ServiceModel:
-    """The service on GPUs of which other work takes its part."""
+    """The service on GPUs that also do other work."""
     if rack.sharing is not None and rack.sharing.policy == "reserved":
         share = rack.sharing.share
-        served = slowed(
+        served = slowed_down(
             served,
             lambda time: slowed_time(time=time, share=share),
             lambda tpot: formulas.slowed_tpot(tpot=tpot, share=share),
@@ -47,8 +54,8 @@ def beside_other_work(rack: Rack, served: ServiceModel, shared: Shared) -> Servi
     return replace(served, passage=shared.passage_time, occupancy=shared.service_time)
 
 
-def under_load(rack: Rack, served: ServiceModel) -> tuple[Load | None, Shared | None]:
-    """Queueing behind the servers, beside the GPUs' other work if any. None without an arrival rate."""
+def queue_at_load(rack: Rack, served: ServiceModel) -> tuple[Load | None, Shared | None]:
+    """The queue at the arrival rate, and the GPUs' other work if there is any. None without an arrival rate."""
     rate = rack.workload.arrival_rate
     if rate is None:
         return None, None
@@ -65,7 +72,7 @@ def under_load(rack: Rack, served: ServiceModel) -> tuple[Load | None, Shared | 
 
 
 def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, LinkReport]) -> Latency:
-    """Latencies under the load, with the replays of hot links in the tail."""
+    """Latencies under the load, including replays of packets on links. Without a queue, those of the idle rack."""
     replays = {name: report.reliability for name, report in links.items()}
     if queue is None:
         base = dict.fromkeys(LEVELS, served.passage)
@@ -96,7 +103,7 @@ def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, Lin
 
 
 def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throughput:
-    """What the rack can do, and what of it is priced: at the SLO, the offered load, or the planned utilization."""
+    """Capacity, and the priced throughput: at the SLO, at the arrival rate, or at the planned utilization."""
     work = rack.workload
     most = formulas.capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
     used = rack.economics.utilization if queue is None else queue.utilization
@@ -117,7 +124,7 @@ def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throu
 
 
 def link_reports(rack: Rack, served: ServiceModel, heat: Thermal) -> dict[str, LinkReport]:
-    """The crossing between the pools at the temperature of its cable."""
+    """The transfers between pools, and the errors of their links at the temperature of the cable."""
     reports = {}
     for name, moved in served.transfers.items():
         use = rack.links[name]
@@ -140,26 +147,26 @@ def link_reports(rack: Rack, served: ServiceModel, heat: Thermal) -> dict[str, L
 
 
 def per_link(link: Link) -> Quantity | None:
-    """Rate of one of the links that a chip bundles, where it says how many."""
+    """Rate of one of the links that a chip bundles; None where their number is unknown."""
     return None if link.bundle is None else bandwidth_per_link(bandwidth=link.bandwidth, bundle=link.bundle)
 
 
-def subject(rack: Rack) -> str:
-    """What was computed, in a line: chips, software, model, split."""
-    chips = " + ".join(f"{pool.count.value:g} x {pool.part.name}" for pool in pools_of(rack).values())
+def summary_line(rack: Rack) -> str:
+    """What was computed, in one line: chips, software, model, split."""
+    chips = " + ".join(f"{pool.count.value:g} x {pool.part.name}" for pool in pools_by_name(rack).values())
     software = "" if rack.serving.runtime is None else f" under {rack.serving.runtime.name}"
     return f"{chips}{software}; {rack.model.name}, {rack.workload.precision}; split {rack.serving.split}"
 
 
-def usual_heat(rack: Rack, ideal: ServiceModel) -> Thermal:
-    """Temperatures at the load as it would be at full clocks; they decide the clocks."""
-    queue, shared = under_load(rack, ideal)
+def heat_at_load(rack: Rack, ideal: ServiceModel) -> Thermal:
+    """Temperatures under the load at full clocks; they decide how far chips throttle."""
+    queue, shared = queue_at_load(rack, ideal)
     used = rack.economics.utilization if queue is None else queue.utilization
-    return cooled(rack, mean_utilization(rack, ideal, used, shared))[1]
+    return power_and_heat(rack, mean_utilization(rack, ideal, used, shared))[1]
 
 
-def closed_loop(loaded: Loaded) -> Loaded:
-    """Requests kept in flight are the whole load: no arrival rate beside them, and the rack always has work."""
+def without_arrivals(loaded: Loaded) -> Loaded:
+    """The rack of a closed loop: it has no arrival rate, and always works. Other racks are returned unchanged."""
     rack = loaded.rack
     if rack.workload.concurrency is None:
         return loaded
@@ -168,14 +175,17 @@ def closed_loop(loaded: Loaded) -> Loaded:
 
 
 def compute(loaded: Loaded, require: Require) -> Estimate:
-    """Every figure of one rack, without words. require: what to do about conditions; values may be arrays."""
+    """Every figure of one rack, without subject and notes. Values may be arrays.
+
+    require: called with the conditions and problems found at each step; decides what happens where they do not hold.
+    """
     require(*requirements.input_requirements(loaded))
-    loaded = closed_loop(loaded)
+    loaded = without_arrivals(loaded)
     rack = loaded.rack
     ideal = serve(rack)
-    peak, heat = cooled(rack, dict.fromkeys(pools_of(rack), ONE))
-    served = throttled(ideal, usual_heat(rack, ideal))
-    queue, shared = under_load(rack, served)
+    peak, heat = power_and_heat(rack, dict.fromkeys(pools_by_name(rack), ONE))
+    served = throttled(ideal, heat_at_load(rack, ideal))
+    queue, shared = queue_at_load(rack, served)
     if shared is not None:
         served = beside_other_work(rack, served, shared)
     require(requirements.rack_requirements(loaded, served, heat), ())
@@ -184,10 +194,10 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     links = link_reports(rack, served, heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)
-    mean, _ = cooled(rack, mean_utilization(rack, served, done.utilization, shared))
-    port = port_penalty(rack, served)
-    gain = gain_of(rack, latency)
-    account = money(rack, mean, peak, done, gain, port, shared)
+    mean, _ = power_and_heat(rack, mean_utilization(rack, served, done.utilization, shared))
+    penalty = second_stack_penalty(rack, served)
+    gain = latency_gain(rack, latency)
+    account = cost_and_return(rack, mean, peak, done, gain, penalty, shared)
     result = Estimate(
         name=rack.name,
         scenario=loaded.scenario,
@@ -198,7 +208,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         details=served.details,
         link=links,
         memory=served.memory,
-        software=port,
+        software=penalty,
         sharing=shared,
         power=power_report(rack, mean, peak, done),
         thermal=heat,
@@ -211,8 +221,8 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     return result
 
 
-def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
-    """Every figure of one rack, without words, and what must hold for it to work. InputError as of estimate()."""
+def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
+    """As estimate(), without subject and notes, and the conditions that the rack had to fulfil."""
     chains: list[Chain] = []
 
     def require(found: Sequence[Chain], problems: Sequence[Problem]) -> None:
@@ -225,14 +235,14 @@ def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
 
 
 def estimate(loaded: Loaded) -> Estimate:
-    """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
-    result, _ = conditioned(loaded)
-    loaded = closed_loop(loaded)
-    return replace(result, subject=subject(loaded.rack), notes=notes(loaded, result))
+    """Everything about one rack. InputError when it cannot be computed: no room, no port, overload, ..."""
+    result, _ = estimate_with_conditions(loaded)
+    loaded = without_arrivals(loaded)
+    return replace(result, subject=summary_line(loaded.rack), notes=notes(loaded, result))
 
 
 def transfer_over(link: str, size: Quantity, other_load: Quantity, hops: Quantity | None = None) -> Transfer:
-    """One message over a catalog link whose chips are no bottleneck. size [B], other_load [1], hops [1]."""
+    """One message over a catalog link between chips that do not limit it. size [B], other_load [1], hops [1]."""
     part = load_part("links", link)
     if hops is not None:
         part = replace(part, hops=hops)

@@ -1,4 +1,4 @@
-"""What an estimate says: records of Quantities under the names that gates, JSON and explain share."""
+"""The records of an estimate. Their field names are the dotted paths that gates, JSON and explain use."""
 
 from collections.abc import Mapping
 

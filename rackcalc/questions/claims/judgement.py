@@ -57,13 +57,13 @@ class _Racks:
 
     def of(self, scenario: str) -> Known | str:
         """All about a scenario, or what stands against it. The file as it is must be computable."""
-        from rackcalc.estimation.estimate import conditioned
+        from rackcalc.estimation.estimate import estimate_with_conditions
         from rackcalc.replay.intervals import Draws
 
         if scenario not in self.known:
             loaded = load_text(self.text, self.file, scenario, self.sets)
             try:
-                result, chains = conditioned(loaded)
+                result, chains = estimate_with_conditions(loaded)
                 self.known[scenario] = dict(figures(result)), Draws(result), chains
             except InputError as error:
                 if not scenario:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rackcalc.config.racks import Loaded
-from rackcalc.estimation.estimate import conditioned
+from rackcalc.estimation.estimate import estimate_with_conditions
 from rackcalc.estimation.result import Estimate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, suggest
@@ -93,7 +93,7 @@ class Subject(NamedTuple):
 
 def subject(loaded: Loaded) -> Subject:
     """The rack computed, with its conditions. InputError when it cannot be answered as it stands."""
-    result, chains = conditioned(loaded)
+    result, chains = estimate_with_conditions(loaded)
     return Subject(loaded, result, Able(chains))
 
 

@@ -1,4 +1,4 @@
-"""Power and heat of a rack: pools, hosts, fans, and the clocks that the temperatures allow."""
+"""Power and heat of a rack: its chips, hosts and fans, and the clocks at which the temperatures stay within limits."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -36,17 +36,23 @@ FAN_SHARE = Quantity(0.10, "1", "fans", source=Source("press", "sow-fans", note=
 UNKNOWN_LEAKAGE = Quantity(
     0.1, "1", "leakage share", source=Source("assumed", note="LPUs publish none"), low=0.05, high=0.2
 )
+ASSUMED_TDP = Quantity(
+    300.0, "W", "TDP", source=Source("assumed", note="the maker publishes none"), low=100.0, high=600.0
+)
+ASSUMED_IDLE = Quantity(
+    60.0, "W", "idle power", source=Source("assumed", note="the maker publishes none"), low=20.0, high=150.0
+)
 NO_LOAD = constant(0.0, "1", "idle", "given", note="none, where nothing is said")
 
 
-def pools_of(rack: Rack) -> dict[str, GpuPool | LpuPool]:
-    """The pools by name."""
+def pools_by_name(rack: Rack) -> dict[str, GpuPool | LpuPool]:
+    """The pools that the rack has, by name: gpu, lpu."""
     both: dict[str, GpuPool | LpuPool | None] = {"gpu": rack.accelerators.gpu, "lpu": rack.accelerators.lpu}
     return {name: pool for name, pool in both.items() if pool is not None}
 
 
 def host_power(pool: GpuPool | LpuPool) -> Quantity:
-    """Everything but chips and fans: of the system it comes in, else the fit to measured servers."""
+    """Power of all but chips and fans: that of the system the chips come in, else a fit to measured servers."""
     per = SERVER_SIZE if pool.system is None else pool.system.count
     systems = formulas.systems_needed(count=pool.count, per_system=per)
     if pool.system is not None and pool.system.host_power is not None:
@@ -56,8 +62,8 @@ def host_power(pool: GpuPool | LpuPool) -> Quantity:
     )
 
 
-def thermal_pool(rack: Rack, pool: GpuPool | LpuPool, utilization: Quantity) -> thermal.Pool:
-    """A pool as the thermal formulas need it."""
+def pool_for_thermal(rack: Rack, pool: GpuPool | LpuPool, utilization: Quantity) -> thermal.Pool:
+    """The values of a pool that the thermal formulas need."""
     leakage = UNKNOWN_LEAKAGE
     if isinstance(pool, GpuPool):
         leakage = load_part("families", pool.part.family).leakage_share
@@ -72,14 +78,14 @@ def thermal_pool(rack: Rack, pool: GpuPool | LpuPool, utilization: Quantity) -> 
     )
 
 
-def cooled(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Power, Thermal]:
-    """Power and heat of the rack with its chips at these power utilizations."""
-    pools = pools_of(rack)
+def power_and_heat(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Power, Thermal]:
+    """Power and heat of the rack. utilization: power utilization of the chips, by pool."""
+    pools = pools_by_name(rack)
     systems = [pool.system for pool in pools.values() if pool.system is not None]
     built = {f"system_{i}": system.liquid_share for i, system in enumerate(systems)}
     fans = {f"system_{i}": system.fan_share for i, system in enumerate(systems)}
     return thermal.cool(
-        {name: thermal_pool(rack, pool, utilization[name]) for name, pool in pools.items()},
+        {name: pool_for_thermal(rack, pool, utilization[name]) for name, pool in pools.items()},
         rack.site.cooling,
         host_power=total(**{name: host_power(pool) for name, pool in pools.items()}),
         fan_share=largest(**fans) if fans else FAN_SHARE,
@@ -92,23 +98,23 @@ def cooled(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Power, Ther
 
 
 def throttled(served: ServiceModel, heat: Thermal) -> ServiceModel:
-    """The service with the clocks that the temperatures allow."""
+    """The service at the clocks that the temperatures allow."""
     clock = smallest(**heat.throttle)
 
     def slow(time: Quantity) -> Quantity:
         return formulas.throttled_time(time=time, clock=clock)
 
     return replace(
-        slowed(served, slow, lambda tpot: formulas.throttled_tpot(tpot=tpot, clock=clock)),
+        slowed_down(served, slow, lambda tpot: formulas.throttled_tpot(tpot=tpot, clock=clock)),
         passage=slow(served.passage),
         occupancy=slow(served.occupancy),
     )
 
 
-def slowed(
+def slowed_down(
     served: ServiceModel, slow: Callable[[Quantity], Quantity], slow_tpot: Callable[[Quantity], Quantity]
 ) -> ServiceModel:
-    """The service with its stages and token times slowed down; passage and occupancy are the caller's."""
+    """The service with slower stages and token times; passage and occupancy are left to the caller."""
     return replace(
         served,
         stages={
@@ -121,9 +127,9 @@ def slowed(
 
 
 def mean_utilization(rack: Rack, served: ServiceModel, used: Quantity, shared: Shared | None) -> dict[str, Quantity]:
-    """Power utilization of each pool, mean over time."""
+    """Mean power utilization of each pool over time. used: utilization of the rack by its load."""
     result = {}
-    for name in pools_of(rack):
+    for name in pools_by_name(rack):
         busy, activity, in_use = served.busy.get(name, NO_LOAD), served.activity.get(name, ONE), used
         if rack.workload.arrival_rate is not None and name in served.slots:
             in_use = formulas.share_in_use(utilization=used, slots=served.slots[name])
@@ -134,7 +140,7 @@ def mean_utilization(rack: Rack, served: ServiceModel, used: Quantity, shared: S
 
 
 def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> PowerReport:
-    """Power and energy per unit of work."""
+    """Mean power, energy per request and per token, and peak power."""
     delivered = rack.workload.arrival_rate
     if delivered is None:
         delivered = formulas.sustained_rate(capacity=done.capacity, utilization=done.utilization)
@@ -152,16 +158,6 @@ def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> Powe
         tokens,
         peak,
     )
-
-
-ASSUMED_TDP = Quantity(
-    300.0, "W", "TDP", source=Source("assumed", note="the maker publishes none"), low=100.0, high=600.0
-)
-
-
-ASSUMED_IDLE = Quantity(
-    60.0, "W", "idle power", source=Source("assumed", note="the maker publishes none"), low=20.0, high=150.0
-)
 
 
 def tdp(pool: GpuPool | LpuPool) -> Quantity:
