@@ -7,9 +7,10 @@ from math import isfinite, nan
 from typing import Any, NoReturn
 
 from rackcalc.config.text_files import read_text
-from rackcalc.quantities.problems import failure, shortened
+from rackcalc.quantities.problems import failure, printable, shortened
 from rackcalc.quantities.quantity import KINDS, Quantity, Source
 from rackcalc.quantities.record import record
+from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.estimate/1"
 HOW = "`rackcalc estimate RACK --json` writes one"
@@ -65,6 +66,17 @@ def of_scenario(found: Sequence[Former], scenario: str) -> Former:
         wanted = f'scenario "{scenario}"' if scenario else "the file without a scenario"
         raise failure(f"holds {len(found)} estimates, {len(same)} of {wanted}; expected one", found[0].file)
     return same[0]
+
+
+def remarks(former: Former, title: str) -> list[str]:
+    """What a reader must know before comparing an estimate of that title with a former one."""
+    found = []
+    if former.title != title:
+        found.append(f"the baseline is of {printable(former.title)}")
+    if former.version != __version__:
+        by = f"the baseline is by rackcalc {printable(former.version)}"
+        found.append(f"{by}, this is {__version__}: formulas may differ")
+    return found
 
 
 def _parsed(text: str, file: str) -> Any:

@@ -61,9 +61,14 @@ def as_markdown(loaded: Any, judged: Sequence[Judgement]) -> str:
 
 def as_json(loaded: Any, judged: Sequence[Judgement]) -> str:
     """Every claim with its figure, in canonical units."""
+    return json.dumps(document(loaded, judged), indent=2) + "\n"
+
+
+def document(loaded: Any, judged: Sequence[Judgement]) -> dict[str, Any]:
+    """The same as plain data."""
     head = {"schema": SCHEMA, "rackcalc": __version__, "name": loaded.rack.name}
     counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in VERDICTS}
-    return json.dumps(head | {"counts": counts, "claims": list(map(as_data, judged))}, indent=2) + "\n"
+    return head | {"counts": counts, "claims": list(map(as_data, judged))}
 
 
 def word(one: Judgement) -> str:

@@ -79,7 +79,12 @@ def as_markdown(found: Comparison, everything: bool = False) -> str:
 
 def as_json(found: Comparison, everything: bool = False) -> str:
     """Everything, in canonical units; everything makes no difference here."""
-    data = {
+    return json.dumps(document(found), indent=2) + "\n"
+
+
+def document(found: Comparison) -> dict[str, Any]:
+    """The same as plain data."""
+    return {
         "schema": SCHEMA,
         "rackcalc": __version__,
         "baseline": found.baseline,
@@ -94,7 +99,6 @@ def as_json(found: Comparison, everything: bool = False) -> str:
         ],
         "explanations": [_explained(explanation) for explanation in found.explanations],
     }
-    return json.dumps(data, indent=2) + "\n"
 
 
 def others(found: Comparison) -> list[tuple[int, Column]]:

@@ -115,6 +115,11 @@ def facts(point: Checked) -> dict[str, Any]:
 
 def as_json(answer: Answer) -> str:
     """Everything, in canonical units."""
+    return json.dumps(document(answer), indent=2) + "\n"
+
+
+def document(answer: Answer) -> dict[str, Any]:
+    """The same as plain data."""
     best, task = answer.best, answer.task
     wanted = dict.fromkeys(path for path in (task.aim.path, *task.shown) if path in best.figures)
     data: dict[str, Any] = {"schema": SCHEMA, "rackcalc": __version__, "found": answer.found}
@@ -133,4 +138,4 @@ def as_json(answer: Answer) -> str:
     ]
     data |= {"points": answer.points, "computed": answer.able, "holding": answer.holding}
     data["refused"] = dict(answer.refused)
-    return json.dumps(data, indent=2) + "\n"
+    return data

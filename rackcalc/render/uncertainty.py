@@ -128,6 +128,11 @@ def short(name: str) -> str:
 
 def as_json(report: Report) -> str:
     """Everything, in canonical units."""
+    return json.dumps(document(report), indent=2) + "\n"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The same as plain data."""
     data: dict[str, Any] = {"schema": SCHEMA, "rackcalc": __version__}
     data |= {"name": report.result.name, "scenario": report.result.scenario}
     data |= {"samples": report.samples, "seed": report.seed, "doubts": report.doubts}
@@ -158,7 +163,7 @@ def as_json(report: Report) -> str:
     ]
     data["cannot_work"] = dict(report.refused)
     data["effects"] = {path: [effect_data(effect) for effect in effects] for path, effects in report.effects.items()}
-    return json.dumps(data, indent=2) + "\n"
+    return data
 
 
 def effect_data(effect: Effect) -> dict[str, Any]:

@@ -24,7 +24,6 @@ from rackcalc.quantities.problems import InputError, Problem, failure, printable
 from rackcalc.questions import baseline, gates
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import checks
-from rackcalc.version import __version__
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 Judge = Callable[[Any, Any], list[gates.Verdict]]  # of a rack as loaded, and its estimate
@@ -109,12 +108,8 @@ def former_of(report: Any, formers: Sequence[baseline.Former], several: bool) ->
     if not same:
         raise failure(f'holds no estimate of "{printable(report.name)}"', formers[0].file)
     former = baseline.of_scenario(same, report.scenario)
-    if former.title != report.title:
-        note(f"note: the baseline is of {printable(former.title)}")
-    if former.version != __version__:
-        note(
-            f"note: the baseline is by rackcalc {printable(former.version)}, this is {__version__}: formulas may differ"
-        )
+    for said in baseline.remarks(former, report.title):
+        note(f"note: {said}")
     return former
 
 

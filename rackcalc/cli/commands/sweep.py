@@ -6,8 +6,7 @@ import typer
 
 from rackcalc.cli.console import emit, note, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
-from rackcalc.quantities import unit_text
-from rackcalc.quantities.problems import InputError, Problem, failure
+from rackcalc.quantities.problems import InputError, failure
 
 FORMATS = ("table", "json", "jsonl", "csv")
 
@@ -88,7 +87,7 @@ def answered(wish: Any, file: str | None, resume: bool, workers: int, address: s
     from rackcalc.questions.sweep import dump as dumping
     from rackcalc.questions.sweep.answer import Answer
     from rackcalc.questions.sweep.request import asked
-    from rackcalc.questions.sweep.run import Kept, run
+    from rackcalc.questions.sweep.run import Kept, never, run
     from rackcalc.questions.sweep.workers import alone, dask, processes
     from rackcalc.render.progress import progress
 
@@ -112,27 +111,3 @@ def answered(wish: Any, file: str | None, resume: bool, workers: int, address: s
     if target is not None:
         dumping.finished(target)
     return Answer(job, columns, part, kept.rows(job) if isinstance(kept, Kept) and job.dump else None)
-
-
-def never(job: Any, columns: Any, part: Any, crew: Any) -> list[Problem]:
-    """Why no point is left: how close each condition came to being met, by itself."""
-    from rackcalc.questions.sweep.run import closest
-
-    if not part.outside:
-        reasons = "; ".join(f"{count:,} {reason}" for reason, count in part.refused.most_common())
-        return [Problem(job.question.file, 0, 0, "", f"none of {part.points:,} points can be computed: {reasons}")]
-    known = {column.path: column for column in columns}
-    problems = []
-    for where, rows in closest(job, crew):
-        path = job.paths[where.column]
-        column = known[path]
-        best = unit_text.show(float(rows.values[0, where.column]), column.unit, absolute=column.absolute)
-        extreme = "smallest" if where.operator in ("<", "<=") else "largest"
-        axes = [
-            f"{axis.path}={axis.shown(place)}"
-            for axes, place in zip(job.question.dimensions, job.plan.places(int(rows.index[0])), strict=True)
-            for axis in axes
-        ]
-        message = f"no point is left; the {extreme} {path} is {best}, at {', '.join(axes)}"
-        problems.append(Problem("--where", 0, 0, where.text, message))
-    return problems

@@ -1,13 +1,11 @@
 """rackcalc uncertainty: how sure the figures are, and what they hang on."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from rackcalc.cli.console import emit, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
-from rackcalc.quantities.problems import InputError, Problem
-from rackcalc.questions import gates
 
 FORMATS = ("table", "json", "csv")
 
@@ -35,7 +33,7 @@ def uncertainty(
     from rackcalc.config.racks import find_rack
     from rackcalc.questions.claims.judgement import judge_claims
     from rackcalc.questions.rack_file import CHECKS, load_text
-    from rackcalc.questions.uncertainty.report import subject, work
+    from rackcalc.questions.uncertainty.report import judged, subject, work
     from rackcalc.questions.uncertainty.report import uncertainty as found
     from rackcalc.render.progress import progress
     from rackcalc.render.uncertainty import render
@@ -49,18 +47,3 @@ def uncertainty(
     with progress(work(about, samples)) as watch:
         report = found(about, paths or (), samples, seed, verdicts, claims, watch)
     emit(render(report, name, top, everything))
-
-
-def judged(about: Any, paths: Any, samples: int, seed: int, fail_if: Any) -> list[Any]:
-    """The gates of the file and of the command line. InputError with what is wrong with them or with the options."""
-    from rackcalc.questions.uncertainty.report import wrong
-
-    problems: list[Problem] = wrong(about, paths, samples, seed)
-    verdicts: list[Any] = []
-    try:
-        verdicts = gates.evaluate(gates.conditions(about.loaded, fail_if, ()), about.result)
-    except InputError as error:
-        problems += error.problems
-    if problems:
-        raise InputError(problems)
-    return verdicts

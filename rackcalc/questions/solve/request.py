@@ -32,8 +32,12 @@ class Wish(NamedTuple):
 
 def asked(wish: Wish) -> tuple[Task, Mapping[str | None, Side]]:
     """The task, and the scenarios it compares. InputError with every problem."""
+    return asked_of(wish, *find_rack(wish.rack))
+
+
+def asked_of(wish: Wish, text: str, shown: str) -> tuple[Task, Mapping[str | None, Side]]:
+    """The same of a rack whose text has been read. shown: what its file is called."""
     problems: list[Problem] = []
-    text, shown = find_rack(wish.rack)
     scenarios = scenario_names(text, shown)
     axes = parse_axes(wish.vary, scenarios, problems)
     criteria = parse_criteria(wish.so_that, scenarios, problems)

@@ -34,7 +34,7 @@ class Answer(NamedTuple):
 
     def records(self, rows: Rows) -> list[list[Any]]:
         """Points as lists of numbers and words, in the order of the columns."""
-        rows, places = self._completed(rows), range(len(self.columns))
+        rows, places = self.completed(rows), range(len(self.columns))
         return [
             [
                 column.words[int(row[place])] if column.words else row[place]
@@ -43,7 +43,7 @@ class Answer(NamedTuple):
             for row in rows.values.tolist()
         ]
 
-    def _completed(self, rows: Rows) -> Rows:
+    def completed(self, rows: Rows) -> Rows:
         """The points with all columns: what was not needed to choose them is computed now."""
         paths = [column.path for column in self.columns]
         if set(paths) <= set(self.job.paths):

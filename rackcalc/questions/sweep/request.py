@@ -41,8 +41,12 @@ class Wish(NamedTuple):
 
 def asked(wish: Wish) -> tuple[Job, list[Column]]:
     """The job and its columns. InputError with every problem."""
+    return asked_of(wish, *find_rack(wish.rack))
+
+
+def asked_of(wish: Wish, text: str, shown: str) -> tuple[Job, list[Column]]:
+    """The same of a rack whose text has been read. shown: what its file is called."""
     problems: list[Problem] = []
-    text, shown = find_rack(wish.rack)
     axes = parse_axes(wish.vary, scenario_names(text, shown), problems)
     if not wish.vary:
         problems.append(Problem("--vary", 0, 0, "", 'is missing; say what to vary, as in "workload.batch=1,2,4..64"'))

@@ -1,8 +1,11 @@
 """Running a job: tasks given out, parts put together."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from rackcalc.quantities import unit_text
+from rackcalc.quantities.problems import Problem
+from rackcalc.questions.sweep.answer import Column
 from rackcalc.questions.sweep.job import Job, Part, Where
 from rackcalc.questions.sweep.reductions import Rows
 from rackcalc.questions.sweep.workers import Crew, alone
@@ -59,6 +62,28 @@ def closest(job: Job, crew: Crew = alone) -> list[tuple[Where, Rows]]:
         assert best is not None
         found.append((where, best.rows))
     return found
+
+
+def never(job: Job, columns: Sequence[Column], part: Part, crew: Crew = alone) -> list[Problem]:
+    """Why no point is left: how close each condition came to being met, by itself."""
+    if not part.outside:
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in part.refused.most_common())
+        return [Problem(job.question.file, 0, 0, "", f"none of {part.points:,} points can be computed: {reasons}")]
+    known = {column.path: column for column in columns}
+    problems = []
+    for where, rows in closest(job, crew):
+        path = job.paths[where.column]
+        column = known[path]
+        best = unit_text.show(float(rows.values[0, where.column]), column.unit, absolute=column.absolute)
+        extreme = "smallest" if where.operator in ("<", "<=") else "largest"
+        axes = [
+            f"{axis.path}={axis.shown(place)}"
+            for axes, place in zip(job.question.dimensions, job.plan.places(int(rows.index[0])), strict=True)
+            for axis in axes
+        ]
+        message = f"no point is left; the {extreme} {path} is {best}, at {', '.join(axes)}"
+        problems.append(Problem("--where", 0, 0, where.text, message))
+    return problems
 
 
 class Kept:

@@ -17,6 +17,7 @@ from rackcalc.estimation.result import Estimate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.questions import gates
 from rackcalc.questions.claims.judgement import Judgement
 from rackcalc.questions.gates import Verdict
 from rackcalc.questions.uncertainty import odds
@@ -111,6 +112,19 @@ def wrong(about: Subject, paths: Sequence[str], samples: int, seed: int) -> list
     if not 0 <= seed < 1 << 32:
         found.append(Problem("--seed", 0, 0, "", f"expected a number from 0 to {(1 << 32) - 1}, got {seed}"))
     return found
+
+
+def judged(about: Subject, paths: Sequence[str], samples: int, seed: int, fail_if: Sequence[str]) -> list[Verdict]:
+    """The gates of the file and further ones. InputError with what is wrong with them or with the options."""
+    problems = wrong(about, paths, samples, seed)
+    verdicts: list[Verdict] = []
+    try:
+        verdicts = gates.evaluate(gates.conditions(about.loaded, fail_if, ()), about.result)
+    except InputError as error:
+        problems += error.problems
+    if problems:
+        raise InputError(problems)
+    return verdicts
 
 
 def explained(about: Subject, paths: Sequence[str]) -> list[str]:
