@@ -9,6 +9,7 @@ from rackcalc.api.errors import in_python, unknown
 from rackcalc.api.racks import Rack, Source, rack_of, texts, value_text
 from rackcalc.quantities import unit_text
 from rackcalc.quantities.problems import InputError, failure
+from rackcalc.quantities.units import UnitError
 from rackcalc.questions.sweep.answer import Answer, Column
 from rackcalc.questions.sweep.job import Part
 from rackcalc.questions.sweep.request import Wish, asked_of
@@ -70,7 +71,7 @@ class Table:
         values, column = self[path], self._known[path]
         try:
             return unit_text.convert(values, column.unit, unit, absolute=column.absolute)
-        except units.UnitError as error:
+        except UnitError as error:
             raise failure(str(error), "unit", path=path) from None
 
     def __len__(self) -> int:
