@@ -17,11 +17,11 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import FORMULAS, Quantity, formula
 from rackcalc.quantities.units import Ratio
-from rackcalc.questions.baseline import formers
+from rackcalc.questions.better_side import BETTER_SIDES, better_side
 from rackcalc.questions.compare import attribution
 from rackcalc.questions.compare.comparison import HEADLINES, Comparison, column_of, compare, former_column, place_of
 from rackcalc.questions.compare.input_differences import differences
-from rackcalc.questions.directions import BETTER, better
+from rackcalc.questions.former_estimates import parse_former_estimates
 from rackcalc.questions.rack_file import load
 from rackcalc.render import compare as shown
 from rackcalc.render import json as estimate_json
@@ -130,7 +130,7 @@ def test_break_downs_add_up_for_every_bundled_scenario(name: str, scenario: str)
 
 @pytest.mark.parametrize(("name", "scenario"), CASES, ids=["-".join(case) for case in CASES])
 def test_break_downs_of_former_estimates_add_up(name: str, scenario: str) -> None:
-    old = former_column("old.json", formers(estimate_json.render([estimate(load(name))]), "old.json")[0])
+    old = former_column("old.json", parse_former_estimates(estimate_json.render([estimate(load(name))]), "old.json")[0])
     found = compare([old, column(name, scenario)], 0, ())
     for explanation in found.explanations:
         assert not explanation.inputs and explanation.terms
@@ -182,15 +182,15 @@ def test_an_exchanged_part_is_one_difference_and_an_overridden_value_another() -
 @pytest.mark.parametrize("name", sorted(RACKS))
 def test_every_direction_is_a_side_and_the_headlines_have_one(name: str) -> None:
     known = dict(figures(estimate(load(name))))
-    assert {better(path) for path in known} <= {"lower", "higher", ""}
-    assert all(better(path) for path in HEADLINES)
+    assert {better_side(path) for path in known} <= {"lower", "higher", ""}
+    assert all(better_side(path) for path in HEADLINES)
 
 
 def test_no_direction_is_hidden_by_one_before_it() -> None:
-    for (early, _), (late, side) in combinations(BETTER, 2):
+    for (early, _), (late, side) in combinations(BETTER_SIDES, 2):
         path = late.replace("*", "x")
-        if better(path) != side:
-            assert early != late and side != better(path)
+        if better_side(path) != side:
+            assert early != late and side != better_side(path)
             pytest.fail(f"{late} is never reached: {early}")
 
 

@@ -8,22 +8,22 @@ from rackcalc.api.errors import DOCUMENT
 from rackcalc.api.racks import as_json
 from rackcalc.api.results import Result
 from rackcalc.quantities.problems import failure
-from rackcalc.questions.baseline import Former, formers, read_formers
+from rackcalc.questions.former_estimates import FormerEstimate, parse_former_estimates, read_former_estimates
 
 Baseline = Result | Mapping[str, Any] | Sequence[Mapping[str, Any]] | str | os.PathLike[str]
 
 
-def formers_of(given: Baseline) -> tuple[Former, ...]:
+def formers_of(given: Baseline) -> tuple[FormerEstimate, ...]:
     """The former estimates: one, or several of a file or list. InputError where it is no estimate of rackcalc."""
     if isinstance(given, Result):
-        return formers(as_json(given.to_dict(interval=False), DOCUMENT), "<result>")
+        return parse_former_estimates(as_json(given.to_dict(interval=False), DOCUMENT), "<result>")
     if isinstance(given, str | os.PathLike):
         name = os.fspath(given)
         if name == "-":
             raise failure("names standard input on the command line only", name)
-        return read_formers(name)
+        return read_former_estimates(name)
     if isinstance(given, Mapping | Sequence):
-        return formers(as_json(given, DOCUMENT), DOCUMENT)
+        return parse_former_estimates(as_json(given, DOCUMENT), DOCUMENT)
     raise TypeError(f"a baseline is a Result, its to_dict(), or a JSON file, not {type(given).__name__}")
 
 

@@ -8,9 +8,8 @@ from rackcalc.api.errors import in_python
 from rackcalc.api.formers import Baseline, formers_of
 from rackcalc.api.racks import Source, rack_of, texts
 from rackcalc.quantities.problems import failure, suggest
-from rackcalc.questions import baseline as former_estimates
-from rackcalc.questions import gates
-from rackcalc.questions.claims.judgement import VERDICTS, failing, judge_claims
+from rackcalc.questions import former_estimates, gate_conditions, gates
+from rackcalc.questions.claims.judgement import VERDICTS, failing_verdicts, judge_claims
 from rackcalc.questions.rack_file import CHECKS
 from rackcalc.render import checks
 from rackcalc.render import claims as shown
@@ -91,12 +90,12 @@ def check(
     """
     with in_python():
         held = rack_of(rack)
-        conditions = gates.conditions(held.loaded, texts(fail_if, "fail_if"), texts(warn_if, "warn_if"))
+        conditions = gate_conditions.rack_conditions(held.loaded, texts(fail_if, "fail_if"), texts(warn_if, "warn_if"))
         if not conditions:
             raise failure("no gates: add a gates section to the file, or fail_if", held.file)
         report, former = held.estimated, None
         if baseline is not None:
-            former = former_estimates.of_scenario(formers_of(baseline), report.scenario)
+            former = former_estimates.choose_by_scenario(formers_of(baseline), report.scenario)
         verdicts = gates.evaluate(conditions, report, former, confident)
         notes = () if former is None else tuple(former_estimates.remarks(former, report.title))
         data = checks.report_data(report, verdicts)
@@ -181,5 +180,5 @@ def claims(rack: Source, *, fail_if: str | Iterable[str] = ()) -> Claims:
             raise failure("no claims: add a claims section to the file", held.file)
         data = shown.document(loaded, judged)
         found = tuple(Claim(**claim) for claim in data["claims"])
-        passed = not any(claim.verdict in failing(words) for claim in found)
+        passed = not any(claim.verdict in failing_verdicts(words) for claim in found)
         return Claims(data, shown.as_text(loaded, judged), passed, found, dict(data["counts"]))

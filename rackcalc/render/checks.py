@@ -37,9 +37,9 @@ def line(verdict: Verdict) -> str:
     condition = verdict.condition
     text = f"{condition.subject} = {actual(verdict)}, limit {limit(verdict)} ({margin(verdict)})"
     doubt = interval(verdict)
-    text += ", not certain" if verdict.doubted else ""
+    text += ", not certain" if verdict.broken_by_doubt else ""
     if doubt:
-        text += f", {'inside the ' if verdict.straddles else ''}80 % interval {doubt}"
+        text += f", {'inside the ' if verdict.limit_in_interval else ''}80 % interval {doubt}"
     if condition.delta:
         text += f", {show_value(verdict.figure)} after {show_value(like(verdict.figure, verdict.baseline))}"
     if condition.why:
@@ -81,9 +81,9 @@ def percent(share: float) -> str:
 
 def interval(verdict: Verdict) -> str:
     """The 80 % interval of what is compared; "" where there is no doubt."""
-    if isnan(verdict.ends[0]) or isnan(float(verdict.actual.value)):
+    if isnan(verdict.interval[0]) or isnan(float(verdict.actual.value)):
         return ""
-    return between("" if verdict.condition.delta else verdict.condition.path, verdict.actual, verdict.ends)
+    return between("" if verdict.condition.delta else verdict.condition.path, verdict.actual, verdict.interval)
 
 
 def margin(verdict: Verdict) -> str:
@@ -123,7 +123,7 @@ def as_markdown(report: Any, verdicts: Sequence[Verdict]) -> str:
         "| --- | --- | ---: | ---: | ---: | --- | --- |",
     ]
     for verdict in verdicts:
-        doubt = interval(verdict) + (" (holds the limit)" if verdict.straddles else "")
+        doubt = interval(verdict) + (" (holds the limit)" if verdict.limit_in_interval else "")
         place = f" ({verdict.condition.file}:{verdict.condition.line})" if verdict.condition.line else ""
         words = (verdict.condition.text, actual(verdict), limit(verdict), margin(verdict), doubt)
         cells = [*words, verdict.condition.why + place]
@@ -155,12 +155,12 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "path": condition.path,
         "compared": "figure" if not condition.delta else "share" if verdict.relative else "change",
         "actual": number(float(verdict.actual.value)),
-        **dict(zip(("low", "high"), map(number, verdict.ends), strict=True)),
+        **dict(zip(("low", "high"), map(number, verdict.interval), strict=True)),
         "limit": verdict.limit,
         "unit": verdict.actual.unit,
         "difference": number(verdict.difference),
         "margin": number(verdict.margin),
-        "straddles": verdict.straddles,
+        "straddles": verdict.limit_in_interval,
         "figure": number(float(verdict.figure.value)),
         "baseline": number(verdict.baseline),
         "kind": verdict.figure.kind,

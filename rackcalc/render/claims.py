@@ -9,7 +9,7 @@ from typing import Any
 from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.problems import printable
-from rackcalc.questions.claims.judgement import VERDICTS, Judgement, decider
+from rackcalc.questions.claims.judgement import VERDICTS, Judgement, deciding_quantity
 from rackcalc.render.checks import percent
 from rackcalc.render.compare import aligned
 from rackcalc.render.data import number
@@ -97,12 +97,12 @@ def figures(one: Judgement) -> list[str]:
 def interval(one: Judgement) -> str:
     """The 80 % interval of what is compared; "" where there is no doubt."""
     assert one.expectation is not None and one.actual is not None
-    low, high = one.ends
+    low, high = one.interval
     if isnan(low) or low == high:
         return ""
     if one.expectation.relative:
         return f"{low * 100:.3g} .. {high * 100:.3g} %"
-    return between("" if one.expectation.delta else one.expectation.path, one.actual, one.ends)
+    return between("" if one.expectation.delta else one.expectation.path, one.actual, one.interval)
 
 
 def subject(one: Judgement) -> str:
@@ -124,7 +124,7 @@ def computed(one: Judgement) -> str:
 
 def decided(one: Judgement) -> str:
     """The formula that decides, or the name of a value that is no formula's."""
-    found = decider(one)
+    found = deciding_quantity(one)
     if found is None:
         return ""
     return found.name if found.formula is None else found.formula.label
@@ -132,7 +132,7 @@ def decided(one: Judgement) -> str:
 
 def cite(one: Judgement) -> str:
     """Who stands behind what decides."""
-    found = decider(one)
+    found = deciding_quantity(one)
     if found is not None and found.formula is not None:
         return found.formula.cite
     source = None if found is None else found.source
@@ -161,7 +161,7 @@ def as_data(one: Judgement) -> dict[str, Any]:
         "against": claim.against,
         "path": one.expectation.path if one.expectation else None,
         "actual": number(float(actual.value)) if actual is not None else None,
-        **dict(zip(("low", "high"), map(number, one.ends), strict=True)),
+        **dict(zip(("low", "high"), map(number, one.interval), strict=True)),
         "expected": number(one.expected),
         "tolerance": one.tolerance if actual is not None else None,
         "unit": actual.unit if actual is not None else None,
@@ -171,8 +171,8 @@ def as_data(one: Judgement) -> dict[str, Any]:
         "reason": one.reason,
         "source": claim.source,
         "note": claim.note,
-        "file": one.place.file,
-        "line": one.place.line,
+        "file": one.node.file,
+        "line": one.node.line,
     }
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from rackcalc.quantities.display import is_temperature, show_value
 from rackcalc.quantities.problems import printable
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.questions.better_side import better_side
 from rackcalc.questions.compare.attribution import Part
 from rackcalc.questions.compare.comparison import Cell, Column, Comparison, Explanation
-from rackcalc.questions.directions import better
 from rackcalc.render.checks import percent
 from rackcalc.render.data import number
 from rackcalc.render.markdown import escape
@@ -231,7 +231,7 @@ def _figure(path: str, cells: Sequence[Cell]) -> dict[str, Any]:
     return {
         "path": path,
         "unit": unit,
-        "better": better(path) or None,
+        "better": better_side(path) or None,
         "values": [None if one.quantity is None else number(float(one.quantity.value)) for one in cells],
         "changes": [number(one.change) for one in cells],
         "shares": [number(one.share) for one in cells],

@@ -12,10 +12,10 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.questions.baseline import Former
+from rackcalc.questions.better_side import better_side
 from rackcalc.questions.compare import attribution
 from rackcalc.questions.compare.input_differences import Difference, differences
-from rackcalc.questions.directions import better
+from rackcalc.questions.former_estimates import FormerEstimate
 
 HEADLINES = (
     "latency.p99",
@@ -97,7 +97,7 @@ def column_of(argument: str, loaded: Loaded, report: Any) -> Column:
     return Column(argument, report.title, report.scenario, dict(figures(report)), report.notes, loaded)
 
 
-def former_column(argument: str, former: Former) -> Column:
+def former_column(argument: str, former: FormerEstimate) -> Column:
     """A former estimate. What it has in K is a point on the temperature scale, but for margins."""
     known = {
         path: replace(quantity, absolute=quantity.unit == "K" and not path.startswith("thermal.headroom."))
@@ -164,7 +164,7 @@ def _inputs(base: Column, column: Column) -> tuple[Difference, ...] | None:
 def _cells(found: Sequence[Quantity | None], baseline: int, path: str) -> tuple[Cell, ...]:
     """One figure of all columns. The best is marked where they are not all the same and one side is better."""
     values = [float(quantity.value) if quantity is not None else float("nan") for quantity in found]
-    side, known = better(path), {value for value in values if value == value}
+    side, known = better_side(path), {value for value in values if value == value}
     best = None if len(known) < 2 or not side else min(known) if side == "lower" else max(known)
     base = values[baseline]
     points = any(quantity is not None and is_temperature(quantity) for quantity in found)

@@ -113,7 +113,7 @@ def settled(
     task: Task, sides: Mapping[str | None, Side], grid: Grid, found: Checked, steps: Mapping[int, float]
 ) -> tuple[Checked, tuple[tuple[str, Checked], ...]]:
     """The point in round numbers, as long as it holds, and the points beside it that fail."""
-    rough = failing(task, sides, grid, found, steps)
+    rough = failing_neighbours(task, sides, grid, found, steps)
     point = list(found.point)
     for number in steps:
         away = sum(way for beside, way, _ in rough if beside == number)
@@ -124,12 +124,12 @@ def settled(
     neat = check(task, sides, tuple(point))
     if neat.holds:
         found = neat
-    around = failing(task, sides, grid, found, steps, DIGITS)
+    around = failing_neighbours(task, sides, grid, found, steps, DIGITS)
     named = [(" and ".join(axis.path for axis in found.point[number]), beside) for number, _, beside in around]
     return found, tuple(named)
 
 
-def failing(
+def failing_neighbours(
     task: Task,
     sides: Mapping[str | None, Side],
     grid: Grid,

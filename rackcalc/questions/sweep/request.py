@@ -8,7 +8,7 @@ from rackcalc.config.racks import find_rack, scenario_names
 from rackcalc.config.vary import Axis, parse_axes
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import InputError, Problem
-from rackcalc.questions.gates import Condition, parse_condition
+from rackcalc.questions.gate_conditions import Condition, parse_condition
 from rackcalc.questions.rack_file import CHECKS
 from rackcalc.questions.sweep.answer import Column
 from rackcalc.questions.sweep.boxes import plan

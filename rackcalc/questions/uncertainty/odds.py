@@ -9,7 +9,7 @@ import numpy as np
 from rackcalc.feasibility.conditions import Chain
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.claims.expectation import Expectation
-from rackcalc.questions.claims.judgement import Judgement, reaches
+from rackcalc.questions.claims.judgement import Judgement, meets_claim
 from rackcalc.questions.gates import Verdict
 from rackcalc.questions.sweep.job import HOLDS
 
@@ -64,7 +64,7 @@ def of_claim(one: Judgement, columns: Sequence[Any]) -> float:
     if one.before is not None:
         actual, rest = moved(one.expectation, actual, rest[0]), rest[1:]
     able, _ = Able(one.chains).of(rest)
-    met = reaches(one.expectation, actual - one.tolerance, actual + one.tolerance, one.expected)
+    met = meets_claim(one.expectation, actual - one.tolerance, actual + one.tolerance, one.expected)
     return float(np.mean(able & met))
 
 

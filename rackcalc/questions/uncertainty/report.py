@@ -17,7 +17,7 @@ from rackcalc.estimation.result import Estimate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.questions import gates
+from rackcalc.questions import gate_conditions, gates
 from rackcalc.questions.claims.judgement import Judgement
 from rackcalc.questions.gates import Verdict
 from rackcalc.questions.uncertainty import odds
@@ -119,7 +119,7 @@ def judged(about: Subject, paths: Sequence[str], samples: int, seed: int, fail_i
     problems = wrong(about, paths, samples, seed)
     verdicts: list[Verdict] = []
     try:
-        verdicts = gates.evaluate(gates.conditions(about.loaded, fail_if, ()), about.result)
+        verdicts = gates.evaluate(gate_conditions.rack_conditions(about.loaded, fail_if, ()), about.result)
     except InputError as error:
         problems += error.problems
     if problems:

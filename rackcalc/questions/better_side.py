@@ -1,9 +1,9 @@
-"""Which way a figure is better. What is not listed has no better side: a size, an inlet temperature."""
+"""Which values of a figure are better: lower or higher. Unlisted figures, such as sizes, have no better side."""
 
 from fnmatch import fnmatchcase
 
 # The first pattern that fits decides; "" says that neither is better.
-BETTER: tuple[tuple[str, str], ...] = (
+BETTER_SIDES: tuple[tuple[str, str], ...] = (
     ("latency.*", "lower"),
     ("throughput.utilization", ""),
     ("throughput.*", "higher"),
@@ -45,10 +45,12 @@ BETTER: tuple[tuple[str, str], ...] = (
 )
 
 
-def better(path: str) -> str:
-    """The better side of a figure: lower, higher, or "" where neither is.
+def better_side(path: str) -> str:
+    """The better side of a figure: "lower", "higher", or "" where neither is better.
 
-    >>> better("latency.p99"), better("roi.payback"), better("link.gpu-lpu.transfer.bandwidth"), better("thermal.inlet")
-    ('lower', 'lower', 'higher', '')
+    >>> better_side("latency.p99"), better_side("roi.payback"), better_side("link.gpu-lpu.transfer.bandwidth")
+    ('lower', 'lower', 'higher')
+    >>> better_side("thermal.inlet")
+    ''
     """
-    return next((side for pattern, side in BETTER if fnmatchcase(path, pattern)), "")
+    return next((side for pattern, side in BETTER_SIDES if fnmatchcase(path, pattern)), "")

@@ -1,4 +1,4 @@
-"""A former `estimate --json` read back: what changes are reckoned from. Nothing doubtful is taken for good."""
+"""Former estimates, read from the JSON of `estimate --json`: the baselines of changes. Anything unclear is refused."""
 
 import json
 import re
@@ -13,13 +13,13 @@ from rackcalc.quantities.record import record
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.estimate/1"
-HOW = "`rackcalc estimate RACK --json` writes one"
+HOW_TO_MAKE_ONE = "`rackcalc estimate RACK --json` writes one"
 _HEAD = re.compile(r'\s*\[?\s*\{\s*"schema"\s*:')
 
 
 @record
-class Former:
-    """One former estimate. figures: by dotted path; nan where the file has null. file: where it was read."""
+class FormerEstimate:
+    """One former estimate. figures: by dotted path; nan where the JSON has null. file: where it was read."""
 
     file: str
     name: str
@@ -34,31 +34,31 @@ class Former:
         return f"{self.name} [{self.scenario}]" if self.scenario else self.name
 
 
-def looks_like_one(text: str) -> bool:
-    """Whether a text is the JSON of an estimate rather than a rack: `schema` comes first."""
+def is_estimate_json(text: str) -> bool:
+    """Whether a text is the JSON of an estimate, which begins with its schema, and not a rack."""
     return _HEAD.match(text) is not None
 
 
-def read_formers(file: str) -> tuple[Former, ...]:
-    """Every estimate in a JSON file, "-" for standard input. InputError for anything else."""
-    return formers(read_text(file), "<stdin>" if file == "-" else file)
+def read_former_estimates(file: str) -> tuple[FormerEstimate, ...]:
+    """All estimates in a JSON file; "-" is standard input. InputError for anything else."""
+    return parse_former_estimates(read_text(file), "<stdin>" if file == "-" else file)
 
 
-def formers(text: str, file: str) -> tuple[Former, ...]:
-    """Every estimate in the text of a JSON file."""
+def parse_former_estimates(text: str, file: str) -> tuple[FormerEstimate, ...]:
+    """All estimates in a JSON text. InputError for anything else."""
     try:
         data = _parsed(text, file)
         documents = data if isinstance(data, list) else [data]
         found = tuple(_former(document, file) for document in documents)
     except RecursionError:
-        raise failure(f"JSON nested too deeply; {HOW}", file) from None
+        raise failure(f"JSON nested too deeply; {HOW_TO_MAKE_ONE}", file) from None
     if not found:
-        raise failure(f"holds no estimate; {HOW}", file)
+        raise failure(f"holds no estimate; {HOW_TO_MAKE_ONE}", file)
     return found
 
 
-def of_scenario(found: Sequence[Former], scenario: str) -> Former:
-    """The estimate that a scenario is compared with: the only one, or the only one of that scenario."""
+def choose_by_scenario(found: Sequence[FormerEstimate], scenario: str) -> FormerEstimate:
+    """The estimate to compare a scenario with: the only one, or the only one of that scenario."""
     if len(found) == 1:
         return found[0]
     same = [former for former in found if former.scenario == scenario]
@@ -68,8 +68,8 @@ def of_scenario(found: Sequence[Former], scenario: str) -> Former:
     return same[0]
 
 
-def remarks(former: Former, title: str) -> list[str]:
-    """What a reader must know before comparing an estimate of that title with a former one."""
+def remarks(former: FormerEstimate, title: str) -> list[str]:
+    """What a reader must know before comparing an estimate of this title with a former one."""
     found = []
     if former.title != title:
         found.append(f"the baseline is of {printable(former.title)}")
@@ -93,32 +93,34 @@ def _parsed(text: str, file: str) -> Any:
         return json.loads(text, parse_constant=refuse, object_pairs_hook=once)
     except json.JSONDecodeError as error:
         message = "holds more than one JSON document" if error.msg == "Extra data" else f"not valid JSON: {error.msg}"
-        raise failure(f"{message}; expected a former estimate: {HOW}", file, error.lineno, error.colno) from None
-    except ValueError:  # a whole number of thousands of digits
-        raise failure(f"holds a number without end; {HOW}", file) from None
+        raise failure(
+            f"{message}; expected a former estimate: {HOW_TO_MAKE_ONE}", file, error.lineno, error.colno
+        ) from None
+    except ValueError:  # an integer with thousands of digits
+        raise failure(f"holds a number without end; {HOW_TO_MAKE_ONE}", file) from None
 
 
-def _former(data: Any, file: str) -> Former:
+def _former(data: Any, file: str) -> FormerEstimate:
     schema = data.get("schema") if isinstance(data, dict) else None
     if not isinstance(schema, str):
-        raise failure(f"is no estimate of rackcalc: it names no schema; {HOW}", file)
+        raise failure(f"is no estimate of rackcalc: it names no schema; {HOW_TO_MAKE_ONE}", file)
     if schema != SCHEMA:
-        raise failure(f'has the schema "{shortened(schema)}", expected {SCHEMA}; make it anew: {HOW}', file)
+        raise failure(f'has the schema "{shortened(schema)}", expected {SCHEMA}; make it anew: {HOW_TO_MAKE_ONE}', file)
     words = {key: data.get(key) for key in ("name", "scenario", "rackcalc")}
     wrong = [key for key, word in words.items() if not isinstance(word, str)]
     if wrong:
-        raise failure(f"is no estimate of rackcalc: no {' and no '.join(wrong)}; {HOW}", file)
+        raise failure(f"is no estimate of rackcalc: no {' and no '.join(wrong)}; {HOW_TO_MAKE_ONE}", file)
     found: dict[str, Quantity] = {}
     for key, value in data.items():
         if isinstance(value, dict):
             _collect(value, key, found, file)
     said = data.get("notes")
     notes = tuple(note for note in said if isinstance(note, str)) if isinstance(said, list) else ()
-    return Former(file, words["name"], words["scenario"], words["rackcalc"], found, notes)
+    return FormerEstimate(file, words["name"], words["scenario"], words["rackcalc"], found, notes)
 
 
 def _collect(data: dict[str, Any], path: str, found: dict[str, Quantity], file: str) -> None:
-    """Add every figure at or below the path; a mapping with `unit` is one."""
+    """Add every figure at or below the path. A mapping with the key `unit` is a figure."""
     if isinstance(data.get("unit"), str):
         found[path] = _quantity(data, path, file)
         return
@@ -130,7 +132,7 @@ def _collect(data: dict[str, Any], path: str, found: dict[str, Quantity], file: 
 def _quantity(data: dict[str, Any], path: str, file: str) -> Quantity:
     value, unit, kind = data.get("value", ""), data["unit"], data.get("kind")
     if not isinstance(value, int | float | None) or isinstance(value, bool) or kind not in KINDS:
-        raise failure(f"is no figure of rackcalc; {HOW}", file, path=path)
+        raise failure(f"is no figure of rackcalc; {HOW_TO_MAKE_ONE}", file, path=path)
     try:
         number = nan if value is None else float(value)
     except OverflowError:
@@ -139,8 +141,8 @@ def _quantity(data: dict[str, Any], path: str, file: str) -> Quantity:
     return Quantity(number if isfinite(number) else nan, unit, path, source=source, exact=True)
 
 
-def known(former: Former, path: str, unit: str) -> float:
-    """The former value of a figure in this unit. InputError when there is no such number in the file."""
+def former_value(former: FormerEstimate, path: str, unit: str) -> float:
+    """The former value of a figure. InputError when the file has no such number, or has it in another unit."""
     quantity = former.figures.get(path)
     if quantity is None:
         raise failure(f"the baseline has no figure {path}", former.file)
