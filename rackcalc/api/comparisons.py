@@ -10,7 +10,7 @@ from rackcalc.api.errors import DOCUMENT, in_python, unknown
 from rackcalc.api.formers import formers_of, is_former
 from rackcalc.api.racks import Source, load, rack_of, texts
 from rackcalc.quantities.problems import failure
-from rackcalc.questions.compare.comparison import Column, column_of, former_column, place_of
+from rackcalc.questions.compare.comparison import Column, column_of, find_column, former_column
 from rackcalc.questions.compare.comparison import compare as compared
 from rackcalc.render import compare as shown
 
@@ -126,7 +126,7 @@ def compare(
         ]
         if len(columns) < 2:
             raise failure("nothing to compare with: give two racks, or one and scenarios=", "compare")
-        place = place_of(columns, baseline) if isinstance(baseline, str) else baseline
+        place = find_column(columns, baseline) if isinstance(baseline, str) else baseline
         if not 0 <= place < len(columns):
             raise failure(f"expected a place from 0 to {len(columns) - 1}, got {place}", "baseline")
         found = compared(columns, place, texts(paths, "paths"))

@@ -9,7 +9,7 @@ from rackcalc.quantities.display import is_temperature, show_value
 from rackcalc.quantities.problems import printable
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.better_side import better_side
-from rackcalc.questions.compare.attribution import Part
+from rackcalc.questions.compare.attribution import Contribution
 from rackcalc.questions.compare.comparison import Cell, Column, Comparison, Explanation
 from rackcalc.render.checks import percent
 from rackcalc.render.data import number
@@ -187,26 +187,26 @@ def _why(found: Comparison, explanation: Explanation) -> str:
     return f"Why {explanation.path} moved in {name}: {moved}, {signed(explanation.new, explanation.change)}{relative}"
 
 
-def _breakdowns(explanation: Explanation) -> Iterator[tuple[str, Sequence[Part]]]:
+def _breakdowns(explanation: Explanation) -> Iterator[tuple[str, Sequence[Contribution]]]:
     """What to show: the terms, and the inputs where they say more."""
     if explanation.terms:
         yield "by term", explanation.terms
     if not explanation.inputs:
         return
-    if [part.contribution for part in explanation.inputs] != [part.contribution for part in explanation.terms]:
+    if [part.amount for part in explanation.inputs] != [part.amount for part in explanation.terms]:
         yield "by input", explanation.inputs
 
 
-def _parts(explanation: Explanation, parts: Sequence[Part]) -> list[list[str]]:
+def _parts(explanation: Explanation, parts: Sequence[Contribution]) -> list[list[str]]:
     """Rows of name, contribution, its share of the change, and the part itself before and after."""
-    shown = [part for part in parts if abs(part.contribution) >= LEAST * abs(explanation.change)][:MOST]
+    shown = [part for part in parts if abs(part.amount) >= LEAST * abs(explanation.change)][:MOST]
     lines = []
     for part in shown:
-        words = [part.name, signed(explanation.new, part.contribution), f"{part.contribution / explanation.change:.0%}"]
+        words = [part.name, signed(explanation.new, part.amount), f"{part.amount / explanation.change:.0%}"]
         if part.old is not None or part.new is not None:
             words += [f"{cell(part.name, part.old)} -> {cell(part.name, part.new)}"]
         lines.append(words)
-    rest = sum(part.contribution for part in parts if part not in shown)
+    rest = sum(part.amount for part in parts if part not in shown)
     if len(shown) < len(parts):
         label = f"{len(parts) - len(shown)} more"
         lines.append([label, signed(explanation.new, rest), f"{rest / explanation.change:.0%}"])
@@ -240,12 +240,12 @@ def _figure(path: str, cells: Sequence[Cell]) -> dict[str, Any]:
 
 
 def _explained(explanation: Explanation) -> dict[str, Any]:
-    def parts(found: Sequence[Part]) -> list[dict[str, Any]]:
+    def parts(found: Sequence[Contribution]) -> list[dict[str, Any]]:
         return [
             {
                 "name": part.name,
-                "contribution": number(part.contribution),
-                "share": number(part.contribution / explanation.change),
+                "contribution": number(part.amount),
+                "share": number(part.amount / explanation.change),
             }
             for part in found
         ]

@@ -13,7 +13,7 @@ from rackcalc.config.text_files import read_text
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.questions import former_estimates
-from rackcalc.questions.compare.comparison import Column, column_of, former_column, place_of
+from rackcalc.questions.compare.comparison import Column, column_of, find_column, former_column
 from rackcalc.questions.compare.comparison import compare as compared
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import compare as shown
@@ -44,7 +44,7 @@ def compare(
     columns = columns_of(racks, scenario or (), set_ or ())
     if len(columns) < 2:
         raise failure("nothing to compare with: name two racks, or one and --scenario")
-    found = compared(columns, place_of(columns, base), path or ())
+    found = compared(columns, find_column(columns, base), path or ())
     publish(shown.FORMATS, name, files, found, everything)
 
 
