@@ -9,8 +9,9 @@ from rackcalc.api.errors import in_python
 from rackcalc.api.figures import Book, Figure
 from rackcalc.api.racks import Source, rack_of, texts
 from rackcalc.api.sweeps import Vary, ranges
-from rackcalc.questions.solve.request import Wish, asked_of
+from rackcalc.questions.solve.options import SolveOptions, solve_goal_of_text
 from rackcalc.questions.solve.search import solve as solved
+from rackcalc.questions.space_options import SpaceOptions
 from rackcalc.render import solve as shown
 
 
@@ -109,18 +110,14 @@ def solve(
     """
     with in_python():
         held = rack_of(rack)
-        wish = Wish(
-            rack=held.argument,
-            scenario=held.scenario,
-            sets=held.sets,
-            vary=ranges(vary),
-            zipped=zipped,
+        options = SolveOptions(
+            SpaceOptions(held.argument, held.scenario, held.sets, ranges(vary), zipped),
             so_that=texts(so_that, "so_that"),
             minimise=minimise,
             maximise=maximise,
             get=texts(get, "get"),
         )
-        answer = solved(*asked_of(wish, held.text, held.file))
+        answer = solved(*solve_goal_of_text(options, held.text, held.file))
         data = shown.document(answer)
     point = data["answer" if answer.found else "closest"]
     book = Book(answer.best.figures)
@@ -140,7 +137,7 @@ def solve(
             Stretch(one["from"], one["to"], one["unknown_before"], one["unknown_after"]) for one in data["holds"]
         ),
         points=answer.points,
-        computed=answer.able,
+        computed=answer.computable,
         holding=answer.holding,
         refused=dict(data["refused"]),
     )

@@ -10,10 +10,11 @@ from rackcalc.api.racks import Rack, Source, rack_of, texts, value_text
 from rackcalc.quantities import unit_text
 from rackcalc.quantities.problems import InputError, failure
 from rackcalc.quantities.units import UnitError
-from rackcalc.questions.sweep.answer import Answer, Column
-from rackcalc.questions.sweep.job import Part
-from rackcalc.questions.sweep.request import Wish, asked_of
-from rackcalc.questions.sweep.run import Kept, never, run
+from rackcalc.questions.space_options import SpaceOptions
+from rackcalc.questions.sweep.job import PartialResult
+from rackcalc.questions.sweep.options import SweepOptions, sweep_job_of_text
+from rackcalc.questions.sweep.result import Column, SweepResult
+from rackcalc.questions.sweep.run import PointsInMemory, run, why_no_points
 
 MOST = 4_000_000  # points held in memory
 SHOWN = 50  # of them in text and in HTML
@@ -31,22 +32,22 @@ class Table:
     computed but do not; refused: how many could not, by reason.
     """
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: SweepResult) -> None:
         part = answer.part
         reduced = part.top or part.pareto
-        chosen = answer.listed if reduced is None else reduced.rows
+        chosen = answer.listed if reduced is None else reduced.points
         assert chosen is not None
-        rows = answer.completed(chosen)
+        points = answer.completed(chosen)
         self._answer = answer
         self._known: dict[str, Column] = {column.path: column for column in answer.columns}
         self._columns: dict[str, Any] = {}
         for place, column in enumerate(answer.columns):
-            values = rows.values[:, place].copy()
+            values = points.values[:, place].copy()
             if column.words:
                 values = np.array(column.words)[values.astype(int)]
             values.flags.writeable = False
             self._columns[column.path] = values
-        self._count = len(rows.index)
+        self._count = len(points.numbers)
         self.points, self.matches, self.outside = part.points, part.matches, part.outside
         self.refused: dict[str, int] = dict(part.refused.most_common())
 
@@ -154,12 +155,8 @@ def sweep(
         front = pareto if isinstance(pareto, str) else ",".join(texts(pareto, "pareto"))
         if front and (top is not None or by):
             raise failure("and by or top give two tables; ask for one after the other", "pareto")
-        wish = Wish(
-            rack=found.argument,
-            scenario=found.scenario,
-            sets=found.sets,
-            vary=ranges(vary),
-            zipped=zipped,
+        options = SweepOptions(
+            SpaceOptions(found.argument, found.scenario, found.sets, ranges(vary), zipped),
             where=texts(where, "where"),
             top=top,
             by=by,
@@ -167,25 +164,25 @@ def sweep(
             get=texts(get, "get"),
             dump=not (front or by or top is not None),
         )
-        return Table(_answered(wish, found))
+        return Table(_answered(options, found))
 
 
-def _answered(wish: Wish, rack: Rack) -> Answer:
-    job, columns = asked_of(wish, rack.text, rack.file)
-    kept, count = Kept(), 0
+def _answered(options: SweepOptions, rack: Rack) -> SweepResult:
+    job, columns = sweep_job_of_text(options, rack.text, rack.file)
+    kept, count = PointsInMemory(), 0
 
-    def keep(number: int, part: Part) -> None:
+    def store(task: int, part: PartialResult) -> None:
         nonlocal count
         count += part.matches
         if job.dump and count > MOST:
             mend = "ask for the best with by= and top=, or for a front with pareto="
             raise failure(f"more than {MOST:,} points to keep; {mend}", "vary")
-        kept.keep(number, part)
+        kept.store(task, part)
 
-    part = run(job, keep=keep)
+    part = run(job, store=store)
     if not part.matches:
-        raise InputError(never(job, columns, part))
-    return Answer(job, columns, part, kept.rows(job) if job.dump else None)
+        raise InputError(why_no_points(job, columns, part))
+    return SweepResult(job, columns, part, kept.points(job) if job.dump else None)
 
 
 def ranges(vary: Vary) -> tuple[str, ...]:

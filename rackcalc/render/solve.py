@@ -6,8 +6,11 @@ from typing import Any
 
 from rackcalc.quantities import unit_text
 from rackcalc.quantities.problems import printable
-from rackcalc.questions.solve.grid import Checked, Dimensions, Fact
-from rackcalc.questions.solve.search import DIGITS, Answer, Stretch, continuous
+from rackcalc.questions.solve.holding_ranges import HoldingRange
+from rackcalc.questions.solve.point_check import CheckedPoint, CriterionResult
+from rackcalc.questions.solve.refinement import DIGITS, is_continuous
+from rackcalc.questions.solve.search import Solution
+from rackcalc.questions.space_options import Dimensions
 from rackcalc.render.checks import distance
 from rackcalc.render.data import number
 from rackcalc.render.json import leaf
@@ -17,25 +20,25 @@ from rackcalc.version import __version__
 SCHEMA = "rackcalc.solve/1"
 
 
-def as_text(answer: Answer) -> str:
+def as_text(answer: Solution) -> str:
     """The answer first, then what it rests on."""
     lines = found_lines(answer) if answer.found else missed_lines(answer)
     return "".join(f"{printable(line)}\n" for line in (*lines, *fate(answer)))
 
 
-def found_lines(answer: Answer) -> Iterator[str]:
+def found_lines(answer: Solution) -> Iterator[str]:
     """The point, the margins, the neighbours that fail, and where else it holds."""
-    best, task = answer.best, answer.task
+    best, goal = answer.best, answer.goal
     yield place(best.point)
-    yield from (f"  {margin(fact)}" for fact in best.facts)
-    for path in dict.fromkeys(path for path in (task.aim.path, *task.shown) if path in best.figures):
+    yield from (f"  {margin(fact)}" for fact in best.results)
+    for path in dict.fromkeys(path for path in (goal.objective.path, *goal.shown) if path in best.figures):
         yield f"  {path} = {cell(path, best.figures[path])}"
     for _, beside in answer.neighbours:
         yield f"just fails: {place(beside.point)}"
         yield from (f"  {reason}" for reason in reasons(beside))
     if not answer.neighbours:
         yield "no neighbour fails: the range ends here, or the best lies within"
-    parts = [between(stretch) for stretch in answer.stretches]
+    parts = [between(stretch) for stretch in answer.holding_ranges]
     path = best.point[0][0].path
     if len(parts) > 1:
         yield f"holds in {len(parts)} stretches of {path}: {'; '.join(parts)}"
@@ -45,21 +48,21 @@ def found_lines(answer: Answer) -> Iterator[str]:
         yield "holds only between the values of the range"
 
 
-def missed_lines(answer: Answer) -> Iterator[str]:
+def missed_lines(answer: Solution) -> Iterator[str]:
     """How close it came."""
     if answer.best.refusal:
         yield f"no answer: nothing can be compared: {answer.best.refusal}"
         return
     yield f"no answer: nothing in the range holds; closest: {place(answer.best.point)}"
-    yield from (f"  {margin(fact)}" for fact in answer.best.facts)
+    yield from (f"  {margin(fact)}" for fact in answer.best.results)
 
 
-def fate(answer: Answer) -> Iterator[str]:
+def fate(answer: Solution) -> Iterator[str]:
     """What became of the points, and how finely it was searched."""
-    yield f"{answer.points:,} points, {answer.holding:,} hold, {answer.points - answer.able:,} cannot be computed"
+    yield f"{answer.points:,} points, {answer.holding:,} hold, {answer.points - answer.computable:,} cannot be computed"
     for reason, count in sorted(answer.refused.items(), key=lambda entry: -entry[1]):
         yield f"  {count:,}: {reason}"
-    if any(continuous(axes) for axes in answer.task.question.dimensions):
+    if any(is_continuous(axes) for axes in answer.goal.question.dimensions):
         yield f"between the values of the range it was searched to {DIGITS} digits"
 
 
@@ -68,7 +71,7 @@ def place(point: Dimensions) -> str:
     return ", ".join(f"{axis.path} = {axis.shown(0)}" for axes in point for axis in axes)
 
 
-def between(stretch: Stretch) -> str:
+def between(stretch: HoldingRange) -> str:
     """From where to where."""
     first, last = stretch.first.shown(0), stretch.last.shown(0)
     ends = first if first == last else f"{first} .. {last}"
@@ -76,7 +79,7 @@ def between(stretch: Stretch) -> str:
     return f"{ends} ({sides} it cannot be computed)" if sides else ends
 
 
-def margin(fact: Fact) -> str:
+def margin(fact: CriterionResult) -> str:
     """A criterion with its two sides and the distance between them."""
     item = fact.criterion
     actual, limit = (unit_text.show(x, item.unit, absolute=item.absolute) for x in (fact.actual, fact.limit))
@@ -88,9 +91,9 @@ def margin(fact: Fact) -> str:
     return f"{item.left} = {actual}, limit {limit} ({apart})"
 
 
-def reasons(point: Checked) -> list[str]:
+def reasons(point: CheckedPoint) -> list[str]:
     """Why a point does not count."""
-    return [point.refusal] if point.refusal else [margin(fact) for fact in point.facts if not fact.holds]
+    return [point.refusal] if point.refusal else [margin(fact) for fact in point.results if not fact.holds]
 
 
 def values(point: Dimensions) -> dict[str, Any]:
@@ -98,7 +101,7 @@ def values(point: Dimensions) -> dict[str, Any]:
     return {axis.path: axis.values[0] for axes in point for axis in axes}
 
 
-def facts(point: Checked) -> dict[str, Any]:
+def facts(point: CheckedPoint) -> dict[str, Any]:
     """A point, what holds there, or why it cannot be computed."""
     criteria = [
         {
@@ -108,22 +111,22 @@ def facts(point: Checked) -> dict[str, Any]:
             "unit": fact.criterion.unit,
             "holds": fact.holds,
         }
-        for fact in point.facts
+        for fact in point.results
     ]
     return {"at": values(point.point), "refusal": point.refusal or None, "criteria": criteria}
 
 
-def as_json(answer: Answer) -> str:
+def as_json(answer: Solution) -> str:
     """Everything, in canonical units."""
     return json.dumps(document(answer), indent=2) + "\n"
 
 
-def document(answer: Answer) -> dict[str, Any]:
+def document(answer: Solution) -> dict[str, Any]:
     """The same as plain data."""
-    best, task = answer.best, answer.task
-    wanted = dict.fromkeys(path for path in (task.aim.path, *task.shown) if path in best.figures)
+    best, goal = answer.best, answer.goal
+    wanted = dict.fromkeys(path for path in (goal.objective.path, *goal.shown) if path in best.figures)
     data: dict[str, Any] = {"schema": SCHEMA, "rackcalc": __version__, "found": answer.found}
-    data["units"] = {axis.path: axis.unit for axis in task.question.axes if axis.unit is not None}
+    data["units"] = {axis.path: axis.unit for axis in goal.question.axes if axis.unit is not None}
     data["answer" if answer.found else "closest"] = facts(best) | {
         "figures": {path: leaf(best.figures[path]) for path in wanted}
     }
@@ -134,8 +137,8 @@ def document(answer: Answer) -> dict[str, Any]:
             "to": part.last.values[0],
             **dict(zip(("unknown_before", "unknown_after"), map(bool, part.unknown), strict=True)),
         }
-        for part in answer.stretches
+        for part in answer.holding_ranges
     ]
-    data |= {"points": answer.points, "computed": answer.able, "holding": answer.holding}
+    data |= {"points": answer.points, "computed": answer.computable, "holding": answer.holding}
     data["refused"] = dict(answer.refused)
     return data

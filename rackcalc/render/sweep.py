@@ -8,21 +8,21 @@ from math import isfinite
 from typing import Any
 
 from rackcalc.quantities import unit_text
-from rackcalc.questions.sweep.answer import Answer, Column
+from rackcalc.questions.sweep.result import Column, SweepResult
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.sweep/1"
 
 
-def render(answer: Answer, name: str) -> str:
+def render(answer: SweepResult, name: str) -> str:
     """The answer in the named format."""
     return {"table": as_text, "json": as_json, "jsonl": as_jsonl, "csv": as_csv}[name](answer)
 
 
-def as_text(answer: Answer) -> str:
+def as_text(answer: SweepResult) -> str:
     """A table for every list of points, statistics, and what became of the points."""
     blocks = []
-    for title, records in answer.lists():
+    for title, records in answer.titled_lists():
         cells = [[column.path for column in answer.columns]]
         cells += [[_cell(column, value) for column, value in zip(answer.columns, row, strict=True)] for row in records]
         blocks.append(f"{title}\n{_aligned(cells)}" if title else _aligned(cells))
@@ -35,7 +35,7 @@ def as_text(answer: Answer) -> str:
     return "\n".join([*blocks, "".join(f"{line}\n" for line in fate(answer))])
 
 
-def fate(answer: Answer) -> Iterator[str]:
+def fate(answer: SweepResult) -> Iterator[str]:
     """What became of the points, in lines."""
     part = answer.part
     yield f"{part.points:,} points, {part.matches:,} count"
@@ -67,14 +67,14 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str) or isfinite(value) else None
 
 
-def as_data(answer: Answer) -> dict[str, Any]:
+def as_data(answer: SweepResult) -> dict[str, Any]:
     """The answer as plain data, in canonical units."""
     paths = [column.path for column in answer.columns]
     data: dict[str, Any] = {"schema": SCHEMA, "rackcalc": __version__}
     data["units"] = {column.path: column.unit for column in answer.columns if not column.words}
     data |= {"points": answer.part.points, "matches": answer.part.matches, "outside": answer.part.outside}
     data["refused"] = dict(answer.part.refused.most_common())
-    for name, records in answer.named():
+    for name, records in answer.lists():
         data[name] = [dict(zip(paths, map(plain, row), strict=True)) for row in records]
     if answer.part.stats is not None:
         data["stats"] = {
@@ -83,28 +83,28 @@ def as_data(answer: Answer) -> dict[str, Any]:
     return data
 
 
-def as_json(answer: Answer) -> str:
+def as_json(answer: SweepResult) -> str:
     """One object."""
     return json.dumps(as_data(answer), indent=2) + "\n"
 
 
-def as_jsonl(answer: Answer) -> str:
+def as_jsonl(answer: SweepResult) -> str:
     """A line for every point that is listed."""
     paths = [column.path for column in answer.columns]
     lines = [
         json.dumps({"list": name} | dict(zip(paths, map(plain, row), strict=True)))
-        for name, records in answer.named()
+        for name, records in answer.lists()
         for row in records
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def as_csv(answer: Answer) -> str:
+def as_csv(answer: SweepResult) -> str:
     """A row for every point that is listed; numbers in canonical units, which stand in the heading."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["list", *[column.heading for column in answer.columns]])
-    for name, records in answer.named():
+    for name, records in answer.lists():
         for row in records:
             writer.writerow([name, *[value if isinstance(value, str) else repr(value) for value in row]])
     return stream.getvalue()
