@@ -9,8 +9,8 @@ from rackcalc.api.errors import in_python, unknown
 from rackcalc.api.racks import Source, rack_of, texts
 from rackcalc.questions.claims.judgement import judge_claims
 from rackcalc.questions.rack_file import CHECKS
-from rackcalc.questions.uncertainty.report import judged, subject
-from rackcalc.questions.uncertainty.report import uncertainty as found_out
+from rackcalc.questions.uncertainty.analysis import judged_gates, uncertain_rack
+from rackcalc.questions.uncertainty.analysis import uncertainty as found_out
 from rackcalc.render import uncertainty as shown
 
 _TOP, _WIDE = 8, 10_000  # doubts of each figure in the text, and characters of its lines
@@ -119,8 +119,8 @@ def uncertainty(
     """
     with in_python():
         held, wanted = rack_of(rack), texts(paths, "paths")
-        about = subject(held.loaded)
-        verdicts = judged(about, wanted, samples, seed, texts(fail_if, "fail_if"))
+        about = uncertain_rack(held.loaded)
+        verdicts = judged_gates(about, wanted, samples, seed, texts(fail_if, "fail_if"))
         claims = judge_claims(held.text, held.file, held.sets, CHECKS)[1] if about.loaded.rack.claims else []
         report = found_out(about, wanted, samples, seed, verdicts, claims)
     data = shown.document(report)

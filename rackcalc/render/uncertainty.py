@@ -10,7 +10,9 @@ from math import isfinite
 from typing import Any
 
 from rackcalc.quantities.problems import printable
-from rackcalc.questions.uncertainty.report import Effect, Report, Spread
+from rackcalc.questions.uncertainty.analysis import Report
+from rackcalc.questions.uncertainty.draws import Spread
+from rackcalc.questions.uncertainty.effects import Effect
 from rackcalc.render.data import number
 from rackcalc.render.rows import SECTIONS, cell
 from rackcalc.render.table import room

@@ -70,8 +70,9 @@ def _write_whole(target: Path, write: Callable[[Path], Any]) -> None:
 
 
 def start_dump(file: str, job: SweepJob, columns: Sequence[Column], resume: bool) -> Dump:
-    """Start or resume a dump. InputError for an unknown ending, a missing package or folder, a disk without room, or the
-    parts of another sweep.
+    """Start a dump, or resume one.
+
+    InputError for an unknown ending, a missing package or folder, a full disk, or the parts of another sweep.
     """
     path = Path(file)
     if path.suffix not in WRITERS:
