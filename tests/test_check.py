@@ -22,8 +22,8 @@ from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions import gate_conditions, gates
 from rackcalc.questions.former_estimates import choose_by_scenario, parse_former_estimates
 from rackcalc.questions.rack_file import load_text
-from rackcalc.render import checks
-from rackcalc.render import json as estimate_json
+from rackcalc.render import check as checks
+from rackcalc.render import estimate_json
 from rackcalc.replay.intervals import Draws
 
 RACK = """\

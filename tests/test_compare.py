@@ -24,7 +24,7 @@ from rackcalc.questions.compare.input_differences import differences
 from rackcalc.questions.former_estimates import parse_former_estimates
 from rackcalc.questions.rack_file import load
 from rackcalc.render import compare as shown
-from rackcalc.render import json as estimate_json
+from rackcalc.render import estimate_json
 
 
 def column(name: str, scenario: str = "", *sets: str) -> Any:

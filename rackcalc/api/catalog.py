@@ -28,7 +28,7 @@ def parts(kind: str | None = None, name: str | None = None) -> dict[str, Any]:
     >>> parts("gpus", "h100-sxm")["tdp"]["value"]
     700.0
     """
-    from rackcalc.render.catalog import as_data
+    from rackcalc.render.parts import as_data
 
     with in_python():
         found: dict[str, Any] = as_data(kind, name)

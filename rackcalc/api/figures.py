@@ -11,7 +11,7 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
 from rackcalc.questions.explain import explain
-from rackcalc.render.rows import between, cell
+from rackcalc.render.cells import cell, interval_text
 
 _WIDTH = re.compile(r"(?:.?[<>^])?\d*")  # of a format that says where the text stands, and nothing of its number
 _NUMBER = re.compile(r"(?:.?[<>=^])?[-+ ]?#?0?\d*[_,]?(?:\.\d+)?[eEfFgGn]?")
@@ -111,7 +111,7 @@ class Figure:
 
     def between(self) -> str:
         """The interval as people read it, such as "1.48 .. 3.14"; without its unit where the figure has the same."""
-        return between(self.path, self._quantity, self.interval)
+        return interval_text(self.path, self._quantity, self.interval)
 
     def __float__(self) -> float:
         return self.value

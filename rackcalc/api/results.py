@@ -91,7 +91,7 @@ class Result(Computed, Mapping[str, Figure]):
 
     def to_dict(self, interval: bool = True) -> dict[str, Any]:
         """What `rackcalc estimate RACK --json` prints, as plain data. interval: with low and high of every figure."""
-        from rackcalc.render.json import document
+        from rackcalc.render.estimate_json import document
 
         return document(self._estimate, interval)
 
@@ -110,7 +110,7 @@ class Result(Computed, Mapping[str, Figure]):
         return frame(columns | {"low": [low for low, _ in ends], "high": [high for _, high in ends]}, library)
 
     def __str__(self) -> str:
-        from rackcalc.render.table import render
+        from rackcalc.render.estimate_table import render
 
         return render([self._estimate], colour=False).rstrip()
 
@@ -119,7 +119,7 @@ class Result(Computed, Mapping[str, Figure]):
 
     def _repr_html_(self) -> str:
         from rackcalc.api.html import table
-        from rackcalc.render.rows import SECTIONS, rows
+        from rackcalc.render.figure_rows import SECTIONS, rows
 
         lines: list[tuple[str, ...]] = []
         section = ""

@@ -110,12 +110,12 @@ class Table:
 
     def _repr_html_(self) -> str:
         from rackcalc.api.html import table
-        from rackcalc.render.sweep import fate
+        from rackcalc.render.sweep import count_lines
 
         few = {path: values[:SHOWN].tolist() for path, values in self._columns.items()}
         rows = [list(map(self._cell, few, row)) for row in zip(*few.values(), strict=True)]
         below = [f"the first {SHOWN} of {len(self):,}"] if len(self) > SHOWN else []
-        return table("", list(few), rows, [*below, *fate(self._answer)])
+        return table("", list(few), rows, [*below, *count_lines(self._answer)])
 
     def _cell(self, path: str, value: float | str) -> str:
         column = self._known[path]

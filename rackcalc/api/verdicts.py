@@ -11,7 +11,7 @@ from rackcalc.quantities.problems import failure, suggest
 from rackcalc.questions import former_estimates, gate_conditions, gates
 from rackcalc.questions.claims.judgement import VERDICTS, failing_verdicts, judge_claims
 from rackcalc.questions.rack_file import CHECKS
-from rackcalc.render import checks
+from rackcalc.render import check as checks
 from rackcalc.render import claims as shown
 
 

@@ -23,7 +23,7 @@ from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.problems import InputError, Problem, failure, printable
 from rackcalc.questions import former_estimates, gate_conditions, gates
 from rackcalc.questions.rack_file import load_text
-from rackcalc.render import checks
+from rackcalc.render import check as checks
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 Judge = Callable[[Any, Any], list[gates.Verdict]]  # of a rack as loaded, and its estimate

@@ -23,8 +23,7 @@ from rackcalc.quantities.display import in_unit
 from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.questions.rack_file import load_text
-from rackcalc.render import FORMATS, format_of, renderer
-from rackcalc.render.env import PREFIX
+from rackcalc.render import ENV_PREFIX, FORMATS, format_of, renderer
 
 Attempt = tuple[str, str, Any]  # what the rack is called, the scenario, and the estimate or an InputError
 BY_PATH = ("json", "jsonl", "csv", "env")  # formats that can be narrowed by --get
@@ -48,7 +47,7 @@ def estimate(
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Unit for --get, such as ms.")] = None,
     prefix: Annotated[
         str, typer.Option("--prefix", metavar="NAME", help="How the names of --format env begin.")
-    ] = PREFIX,
+    ] = ENV_PREFIX,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     output: OutputOption = None,
@@ -90,7 +89,7 @@ def refuse_unused(name: str, get: Sequence[str] | None, unit: str | None, prefix
         raise failure(f"--get goes with {', '.join(BY_PATH)}, and without --format prints bare numbers")
     if unit and not (get and name in ("table", "env")):
         raise failure("--unit goes with --get, for bare numbers and env; other formats have canonical units")
-    if prefix != PREFIX and name != "env":
+    if prefix != ENV_PREFIX and name != "env":
         raise failure("--prefix goes with --format env")
 
 
@@ -128,7 +127,7 @@ def streamed(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]
 
     A rack that cannot be computed has a line that says why, and the others go on; then exit code 2, after the last.
     """
-    from rackcalc.render import jsonl
+    from rackcalc.render import estimate_jsonl as jsonl
 
     said, kept, empty = Report(), [], True
     for rack, scenario, made in attempts(racks_of_arguments(racks), scenarios, sets):
@@ -154,7 +153,7 @@ def rendered(
 ) -> str:
     """Estimates in the named format. view: what of them, as the format's render takes it."""
     if name == "table":
-        from rackcalc.render import table  # rich takes as long as all the rest
+        from rackcalc.render import estimate_table as table  # rich takes as long as all the rest
 
         return table.render(reports, colour, everything, view["interval"])
     return renderer(name)(reports, **view)

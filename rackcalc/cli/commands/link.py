@@ -12,8 +12,8 @@ from rackcalc.config.catalog_files import part_names
 from rackcalc.estimation.estimate import transfer_over
 from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.questions import explain as explanation
-from rackcalc.render import figures
-from rackcalc.render.data import as_json
+from rackcalc.render import link as shown
+from rackcalc.render.json_data import json_text
 
 
 def link(
@@ -33,11 +33,11 @@ def link(
 
     report = one_transfer(link_name, size, other_load, hops)
     if json:
-        emit(as_json(figures.as_data(report)))
+        emit(json_text(shown.as_data(report)))
     elif explain_:
         emit(explanation.explain(report, "time") + "\n")
     else:
-        emit(figures.as_text(report, f"{size} over {link_name}"))
+        emit(shown.as_text(report, f"{size} over {link_name}"))
 
 
 def one_transfer(link_name: str, size: str, other_load: str, hops: str | None) -> Any:

@@ -1,4 +1,4 @@
-"""The catalog as text and as data: kinds, parts, and one part with every value's source."""
+"""`rackcalc parts`: the catalog as text and as data, from its kinds down to one part with the source of every value."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from rackcalc.quantities.figures import figures, nested
 from rackcalc.quantities.problems import failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.explain import provenance
-from rackcalc.render.json import leaf
+from rackcalc.render.json_data import figure_data
 from rackcalc.spec.part_kinds import CATALOG
 
 
 def as_text(kind: str | None, name: str | None) -> str:
-    """Kinds with their parts; the parts of a kind; or one part, a value a line."""
+    """All kinds with their parts; the parts of one kind; or one part, with a line for every value."""
     if kind is None:
         return "".join(f"{kind}: {', '.join(part_names(kind))}\n" for kind in CATALOG)
     _known(kind, name)
@@ -30,7 +30,7 @@ def as_text(kind: str | None, name: str | None) -> str:
 
 
 def as_data(kind: str | None, name: str | None) -> Any:
-    """The same as nested data; values as {value, unit, kind, source, note}."""
+    """The same as nested data. Values are {value, unit, kind, low, high, source, note}."""
     if kind is None:
         return {kind: list(part_names(kind)) for kind in CATALOG}
     _known(kind, name)
@@ -41,7 +41,7 @@ def as_data(kind: str | None, name: str | None) -> Any:
         if isinstance(node, Quantity):
             source = node.source
             extra = {"source": source.reference, "note": source.note} if source else {}
-            return leaf(node) | {"low": node.low, "high": node.high} | extra
+            return figure_data(node) | {"low": node.low, "high": node.high} | extra
         return {key: convert(value) for key, value in node.items()} if isinstance(node, dict) else node
 
     return convert(nested(load_part(kind, name)))

@@ -1,6 +1,5 @@
-"""Verdicts of gates, as lines for people, as Markdown and as JSON. JUnit XML is in junit.py."""
+"""`rackcalc check`: verdicts of gates as lines for people, as Markdown, as JSON, and as JUnit XML."""
 
-import json
 from collections.abc import Callable, Sequence
 from math import isfinite, isnan
 from typing import Any
@@ -10,30 +9,31 @@ from rackcalc.quantities.problems import Problem, printable
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
 from rackcalc.questions.gates import Verdict
-from rackcalc.render.data import number
-from rackcalc.render.markdown import escape
-from rackcalc.render.rows import between
+from rackcalc.render.cells import interval_text
+from rackcalc.render.json_data import json_number, json_text
+from rackcalc.render.markdown_text import escape, table_row
+from rackcalc.render.percentages import distance_percent, percent
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.check/1"
 STATUSES = ("pass", "warn", "fail")
-Judged = tuple[Any, Sequence[Verdict]]  # an estimate and what became of its gates
+Judged = tuple[Any, Sequence[Verdict]]  # an estimate, and the verdicts on its gates
 
 
 def all_as_text(judged: Sequence[Judged]) -> str:
-    """The lines of every rack, under its name where there are several."""
+    """The lines of every rack, below its name where there are several."""
     if len(judged) == 1:
         return as_text(*judged[0])
     return "\n".join(f"{printable(report.title)}\n{as_text(report, verdicts)}" for report, verdicts in judged)
 
 
 def as_text(report: Any, verdicts: Sequence[Verdict]) -> str:
-    """One line a gate, then a count: FAIL latency.p99 = 2.31 ms, limit 2 ms (15.5 % over)  the SLO  rack.yaml:41"""
+    """A line for every gate, FAIL latency.p99 = 2.31 ms, limit 2 ms (15.5 % over)  the SLO  rack.yaml:41; a count."""
     return "".join(f"{verdict.status.upper():4} {line(verdict)}\n" for verdict in verdicts) + f"{count(verdicts)}\n"
 
 
 def line(verdict: Verdict) -> str:
-    """A gate in a line, without its status."""
+    """A verdict in one line, without its status."""
     condition = verdict.condition
     text = f"{condition.subject} = {actual(verdict)}, limit {limit(verdict)} ({margin(verdict)})"
     doubt = interval(verdict)
@@ -41,7 +41,7 @@ def line(verdict: Verdict) -> str:
     if doubt:
         text += f", {'inside the ' if verdict.limit_in_interval else ''}80 % interval {doubt}"
     if condition.delta:
-        text += f", {show_value(verdict.figure)} after {show_value(like(verdict.figure, verdict.baseline))}"
+        text += f", {show_value(verdict.figure)} after {show_value(with_value(verdict.figure, verdict.baseline))}"
     if condition.why:
         text += f"  {condition.why}"
     if condition.line:
@@ -50,19 +50,19 @@ def line(verdict: Verdict) -> str:
 
 
 def count(verdicts: Sequence[Verdict]) -> str:
-    """How many passed, warned and failed."""
+    """The number of gates, and how many of them passed, warned and failed."""
     counts = {status: sum(verdict.status == status for verdict in verdicts) for status in STATUSES}
     gates = "1 gate" if len(verdicts) == 1 else f"{len(verdicts)} gates"
     return f"{gates}: " + ", ".join(f"{number} {status}" for status, number in counts.items())
 
 
-def like(quantity: Quantity, value: float) -> Quantity:
-    """A value of the same unit and on the same scale."""
+def with_value(quantity: Quantity, value: float) -> Quantity:
+    """Another value in the unit, and on the temperature scale, of a quantity."""
     return Quantity(value, quantity.unit, absolute=is_temperature(quantity))
 
 
 def actual(verdict: Verdict) -> str:
-    """What is compared, as people read it; a change with its sign."""
+    """The compared value as people read it; a change with its sign."""
     if not verdict.condition.delta:
         return show_value(verdict.actual)
     sign = "+" if float(verdict.actual.value) > 0 else ""
@@ -70,24 +70,19 @@ def actual(verdict: Verdict) -> str:
 
 
 def limit(verdict: Verdict) -> str:
-    """The limit, as people read it."""
-    return percent(verdict.limit) if verdict.relative else show_value(like(verdict.actual, verdict.limit))
-
-
-def percent(share: float) -> str:
-    """0.05 as 5 %."""
-    return f"{share * 100:.4g} %"
+    """The limit as people read it."""
+    return percent(verdict.limit) if verdict.relative else show_value(with_value(verdict.actual, verdict.limit))
 
 
 def interval(verdict: Verdict) -> str:
-    """The 80 % interval of what is compared; "" where there is no doubt."""
+    """The 80 % interval of the compared value; "" where it is certain."""
     if isnan(verdict.interval[0]) or isnan(float(verdict.actual.value)):
         return ""
-    return between("" if verdict.condition.delta else verdict.condition.path, verdict.actual, verdict.interval)
+    return interval_text("" if verdict.condition.delta else verdict.condition.path, verdict.actual, verdict.interval)
 
 
 def margin(verdict: Verdict) -> str:
-    """How far what is compared is from its limit, in words; percentages differ by points."""
+    """How far the compared value is from its limit, in words. Between percentages it is in points."""
     if verdict.relative and isfinite(verdict.difference) and verdict.difference:
         return f"{abs(verdict.difference) * 100:.3g} points {'over' if verdict.difference > 0 else 'under'}"
     actual = verdict.actual
@@ -95,19 +90,14 @@ def margin(verdict: Verdict) -> str:
 
 
 def distance(actual: float, limit: float, unit: str, absolute: bool) -> str:
-    """How far a value is from its limit, in words: a share of the limit, or kelvins on the temperature scale."""
+    """How far a value is from its limit, in words: as a share of the limit; of temperatures in K."""
     over = actual - limit
     if not isfinite(over):
         return "no number" if isnan(over) else "unbounded"
     if not over:
         return "at the limit"
-    size = show(abs(over), unit) if absolute or not limit else share(abs(over / limit))
+    size = show(abs(over), unit) if absolute or not limit else distance_percent(abs(over / limit))
     return f"{size} {'over' if over > 0 else 'under'}"
-
-
-def share(part: float) -> str:
-    """A share in percent; nobody reads the digits of a tiny one."""
-    return f"{part * 100:.3g} %" if part >= 1e-5 else "less than 0.001 %"
 
 
 def all_as_markdown(judged: Sequence[Judged]) -> str:
@@ -128,25 +118,25 @@ def as_markdown(report: Any, verdicts: Sequence[Verdict]) -> str:
         words = (verdict.condition.text, actual(verdict), limit(verdict), margin(verdict), doubt)
         cells = [*words, verdict.condition.why + place]
         status = verdict.status.upper() if verdict.status == "pass" else f"**{verdict.status.upper()}**"
-        lines.append(f"| {status} | {' | '.join(escape(printable(cell)) for cell in cells)} |")
+        lines.append(table_row([status, *(escape(printable(cell)) for cell in cells)]))
     return "\n".join(lines) + "\n"
 
 
 def all_as_json(judged: Sequence[Judged]) -> str:
-    """All verdicts of one rack, or an array of them, as of `estimate --json`."""
+    """The verdicts of one rack, or an array of them for several racks."""
     found = [report_data(*one) for one in judged]
-    return json.dumps(found[0] if len(found) == 1 else found, indent=2) + "\n"
+    return json_text(found[0] if len(found) == 1 else found)
 
 
 def report_data(report: Any, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    """All verdicts with actual, limit and margin in canonical units."""
+    """All verdicts of one rack as plain data, in canonical units."""
     head = {"schema": SCHEMA, "rackcalc": __version__, "name": report.name, "scenario": report.scenario}
     failed = any(verdict.status == "fail" for verdict in verdicts)
     return head | {"passed": not failed, "gates": list(map(as_data, verdicts))}
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:
-    """One verdict. For delta(...) actual, low, high and limit are of the change, figure and baseline what changed."""
+    """One verdict as plain data. For delta(...), actual, low, high and limit are about the change of the figure."""
     condition = verdict.condition
     return {
         "gate": condition.text,
@@ -154,15 +144,15 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
         "status": verdict.status,
         "path": condition.path,
         "compared": "figure" if not condition.delta else "share" if verdict.relative else "change",
-        "actual": number(float(verdict.actual.value)),
-        **dict(zip(("low", "high"), map(number, verdict.interval), strict=True)),
+        "actual": json_number(float(verdict.actual.value)),
+        **dict(zip(("low", "high"), map(json_number, verdict.interval), strict=True)),
         "limit": verdict.limit,
         "unit": verdict.actual.unit,
-        "difference": number(verdict.difference),
-        "margin": number(verdict.margin),
+        "difference": json_number(verdict.difference),
+        "margin": json_number(verdict.margin),
         "straddles": verdict.limit_in_interval,
-        "figure": number(float(verdict.figure.value)),
-        "baseline": number(verdict.baseline),
+        "figure": json_number(float(verdict.figure.value)),
+        "baseline": json_number(verdict.baseline),
         "kind": verdict.figure.kind,
         "why": condition.why,
         "file": condition.file,
@@ -171,7 +161,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def annotations(verdicts: Sequence[Verdict]) -> list[tuple[str, Problem]]:
-    """What is not passed, with its level for a code host: error or warning."""
+    """The verdicts that fail or warn, with their level for a code host: error or warning."""
     levels = {"fail": "error", "warn": "warning"}
     return [
         (
@@ -183,8 +173,8 @@ def annotations(verdicts: Sequence[Verdict]) -> list[tuple[str, Problem]]:
     ]
 
 
-def _junit(judged: Sequence[Judged]) -> str:
-    from rackcalc.render.junit import as_junit
+def _all_as_junit(judged: Sequence[Judged]) -> str:
+    from rackcalc.render.junit import as_junit  # xml takes long to import
 
     cases = [(report.title, [_case(verdict) for verdict in verdicts]) for report, verdicts in judged]
     return as_junit(cases)
@@ -194,10 +184,10 @@ def _case(verdict: Verdict) -> tuple[str, str, str, str]:
     return verdict.condition.text, verdict.condition.path, verdict.status, line(verdict)
 
 
-# name -> (estimates with their verdicts to text, file endings that select it)
+# name -> (renderer, file endings that select it)
 FORMATS: dict[str, tuple[Callable[[Sequence[Judged]], str], tuple[str, ...]]] = {
     "table": (all_as_text, (".txt",)),
     "json": (all_as_json, (".json",)),
     "markdown": (all_as_markdown, (".md", ".markdown")),
-    "junit": (_junit, (".xml",)),
+    "junit": (_all_as_junit, (".xml",)),
 }

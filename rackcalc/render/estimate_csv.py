@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from rackcalc.quantities.figures import selected
-from rackcalc.render.json import intervals_of
+from rackcalc.render.estimate_json import intervals_of
 
 
 def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] = ()) -> str:
-    """Columns rack, scenario, path, value, unit, kind; with interval also low, high (80 %). paths: figures wanted."""
+    """Columns rack, scenario, path, value, unit, kind; with interval also low, high (80 %). paths: those wanted."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["rack", "scenario", "path", "value", "unit", "kind", *(["low", "high"] if interval else [])])

@@ -8,9 +8,8 @@ from typing import Any
 from rackcalc.quantities.display import in_unit
 from rackcalc.quantities.figures import selected
 from rackcalc.quantities.problems import failure
-from rackcalc.render.json import intervals_of
-
-PREFIX = "RACKCALC_"
+from rackcalc.render import ENV_PREFIX
+from rackcalc.render.estimate_json import intervals_of
 
 
 def render(
@@ -18,18 +17,18 @@ def render(
     interval: bool = True,
     paths: Sequence[str] = (),
     unit: str | None = None,
-    prefix: str = PREFIX,
+    prefix: str = ENV_PREFIX,
 ) -> str:
-    """Per figure its value, _UNIT, and with interval _LOW and _HIGH (80 %). paths: figures wanted; else also the name.
+    """For each figure its value, _UNIT, and with interval _LOW and _HIGH (80 %). Any POSIX shell can read it.
 
-    Any POSIX shell can read it. Values are numbers, or the words inf and nan.
+    paths: the figures wanted; for all figures also the name and scenario. Values are numbers, or the words inf and nan.
     """
     if len(reports) != 1:
         raise failure(
             f"holds one rack in one scenario, not {len(reports)}; give each run its own --prefix", "--format env"
         )
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", prefix):
-        raise failure(f'expected letters, digits and _ such as {PREFIX}, got "{prefix}"', "--prefix")
+        raise failure(f'expected letters, digits and _ such as {ENV_PREFIX}, got "{prefix}"', "--prefix")
     (report,) = reports
     wanted = selected(report, paths)
     known = intervals_of(report, wanted if paths else None) if interval else {}

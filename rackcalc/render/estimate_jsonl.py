@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rackcalc.quantities.problems import Problem
-from rackcalc.render.json import document
+from rackcalc.render.estimate_json import document
 from rackcalc.render.problems import as_data
 from rackcalc.version import __version__
 
@@ -13,11 +13,11 @@ REFUSED = "rackcalc.refused/1"
 
 
 def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] = ()) -> str:
-    """One line per estimate."""
+    """One line for every estimate."""
     return "".join(json.dumps(document(report, interval, paths)) + "\n" for report in reports)
 
 
 def refused(rack: str, scenario: str, problems: Sequence[Problem]) -> str:
-    """The line of a rack that cannot be computed, so that there is a line for every rack asked for."""
+    """The line of a rack that cannot be computed: every rack has a line."""
     head = {"schema": REFUSED, "rackcalc": __version__, "rack": rack, "scenario": scenario}
     return json.dumps(head | {"problems": [as_data(problem) for problem in problems]}) + "\n"

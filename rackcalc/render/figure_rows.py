@@ -1,15 +1,14 @@
-"""Which figures a person sees, in what order and words. The table and the Markdown report are drawn from these rows."""
+"""The figures that a person sees, as rows: which, in what order and words. Tables and Markdown are made of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from rackcalc.quantities import unit_text
-from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import KINDS, Quantity
 from rackcalc.quantities.record import record
+from rackcalc.render.cells import cell, interval_text
 
 # section -> title, and the figures shown unless all are asked for
 SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -49,20 +48,13 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "roi": ("Return", ("roi.value", "roi.npv", "roi.irr", "roi.payback", "roi.discounted_payback")),
 }
 
-# spellings that people expect where the unit's usual scale is another
-SPELLINGS = {
-    "cost.per_hour": "USD/hour",
-    "roi.irr": "percent/year",
-    "thermal.airflow": "CFM",
-    "thermal.coolant_flow": "L/min",
-}
 
-SMALL = 0.01  # terms below this share of their group are left out unless all are asked for
+SMALL = 0.01  # terms with a smaller share of their sum are left out, unless all figures are asked for
 
 
 @record
 class Row:
-    """One figure in every estimate. share: of its group, as text, for terms of a sum, else "". kind: the weakest."""
+    """One figure in every estimate. share: of a term in its sum, as text, else "". kind: the weakest of the cells."""
 
     section: str
     path: str
@@ -72,7 +64,7 @@ class Row:
 
 
 def rows(reports: Sequence[Any], everything: bool = False) -> Iterator[Row]:
-    """The figures of all estimates side by side, by section, in the order of the first that has them."""
+    """The figures of all estimates side by side, by section, in the order of the first estimate that has them."""
     tables = [dict(figures(report)) for report in reports]
     paths = list(dict.fromkeys(path for table in tables for path in table))
     for section, (_, patterns) in SECTIONS.items():
@@ -88,54 +80,32 @@ def rows(reports: Sequence[Any], everything: bool = False) -> Iterator[Row]:
             yield Row(section, path, tuple(cell(path, quantity) for quantity in found), share, weakest)
 
 
-def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
-    """A figure as a person reads it; a dash where an estimate has none."""
-    if quantity is None:
-        return "-"
-    spelling = SPELLINGS.get(path)
-    value = float(quantity.value)
-    if spelling is None or value - value != 0:
-        return show_value(quantity, digits)
-    return f"{unit_text.convert(value, quantity.unit, spelling):,.{digits}g} {spelling.replace('percent', '%')}"
-
-
 def with_intervals(lines: Sequence[Row], report: Any) -> list[Row]:
     """The rows of one estimate with a second cell, the 80 % interval."""
-    from rackcalc.replay.intervals import Draws
+    from rackcalc.replay.intervals import Draws  # not needed without intervals
 
     draws, table = Draws(report), dict(figures(report))
     return [
-        replace(row, cells=(*row.cells, between(row.path, table[row.path], draws.interval(table[row.path]))))
+        replace(row, cells=(*row.cells, interval_text(row.path, table[row.path], draws.interval(table[row.path]))))
         for row in lines
     ]
 
 
-def between(path: str, quantity: Quantity, ends: tuple[float, float]) -> str:
-    """An interval beside its figure: without a unit where that is the figure's; "" where there is no doubt."""
-    if ends[0] == ends[1]:
-        return ""
-    low, high = (cell(path, replace(quantity, value=end), digits=3) for end in ends)
-    unit = cell(path, quantity).partition(" ")[2]
-    if low.partition(" ")[2] == high.partition(" ")[2] == unit:
-        low, high = low.partition(" ")[0], high.partition(" ")[0]
-    return f"{low} .. {high}"
-
-
 def _wanted(path: str, patterns: tuple[str, ...], tables: Sequence[Mapping[str, Quantity]]) -> bool:
     if path.startswith("latency.") and path not in ("latency.service", "latency.ttft", "latency.tpot", "latency.p99"):
-        return any("latency.wait" in table for table in tables)  # without a load they all say the same
+        return any("latency.wait" in table for table in tables)  # without a load they are all equal
     return any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def _matters(path: str, found: Sequence[Quantity | None], shares: Sequence[float | None]) -> bool:
-    """False for the terms of a sum that are too small to notice, and for a memory that holds nothing of a kind."""
+    """False for small terms of a sum, and for memory figures that are zero."""
     if path.startswith("memory."):
         return any(quantity is not None and float(quantity.value) != 0 for quantity in found)
     return "terms." not in path or any(share is not None and not abs(share) < SMALL for share in shares)
 
 
 def _share(table: Mapping[str, Quantity], path: str) -> float | None:
-    """A term's share of the terms of its group."""
+    """The share of a term in its sum; None for a figure that is no term."""
     group, dot, _ = path.rpartition("terms.")
     if not dot or path not in table:
         return None

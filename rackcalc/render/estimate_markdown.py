@@ -3,18 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rackcalc.render.rows import SECTIONS, rows, with_intervals
-
-
-def escape(text: str) -> str:
-    """Text that cannot end a table cell or start markup."""
-    for character in "\\`*_{}[]<>|":
-        text = text.replace(character, "\\" + character)
-    return text.replace("\n", " ")
+from rackcalc.render.figure_rows import SECTIONS, rows, with_intervals
+from rackcalc.render.markdown_text import escape, table_row
 
 
 def render(reports: Sequence[Any], interval: bool = True) -> str:
-    """One table per section, one column per estimate. interval: of a single one, with its 80 % intervals."""
+    """One table per section, one column per estimate. interval: with the 80 % intervals of a single estimate."""
     lines: list[str] = []
     section = ""
     titles = [escape(report.title) for report in reports]
@@ -24,9 +18,9 @@ def render(reports: Sequence[Any], interval: bool = True) -> str:
     for row in found:
         if row.section != section:
             section = row.section
-            lines += ["", f"### {SECTIONS[section][0]}", "", f"| figure | {' | '.join(titles)} | basis |"]
+            lines += ["", f"### {SECTIONS[section][0]}", "", table_row(["figure", *titles, "basis"])]
             lines.append("| --- |" + " ---: |" * len(titles) + " --- |")
-        lines.append(f"| {escape(row.path)} | {' | '.join(map(escape, row.cells))} | {row.kind} |")
+        lines.append(table_row([escape(row.path), *map(escape, row.cells), row.kind]))
     for report in reports:
         lines += ["", *(f"- {escape(note)}" for note in report.notes)]
     return "\n".join(lines).strip() + "\n"
