@@ -1,4 +1,4 @@
-"""What an estimate says: records of Quantities under the names that gates, JSON and explain share."""
+"""The records of an estimate. Their field names are the dotted paths that gates, JSON and explain use."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.software_penalty import SoftwarePenalty
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.serving.pools import Memory, Stage
+from rackcalc.serving.service_model import Memory, Stage
 
 
 @record

@@ -1,4 +1,4 @@
-"""Decoders on GPUs and LPUs together: the three ways to split the work between them."""
+"""Decoders on GPUs and LPUs together: by phase, by kind of layer, or with a drafting model."""
 
 from dataclasses import replace
 
@@ -16,39 +16,34 @@ from rackcalc.formulas.serving.replicas import shared_time, slots
 from rackcalc.formulas.serving.request_time import generation_time, left_over, repeated, step_per_token
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
-from rackcalc.serving.decoders import lpu_details, lpu_holds, lpu_stage, lpu_step
-from rackcalc.serving.generation import generation, gpu_passes, output_of, serving_activity, shared_steps, time_of
-from rackcalc.serving.pools import (
-    ONE,
-    Service,
-    Stage,
-    cache_of,
-    chip_link,
-    context_of,
-    cross,
-    gpu_activity,
-    gpu_memory,
-    gpu_side,
-    gpu_stage,
-    hidden_states,
-    kv_format,
-    pools,
+from rackcalc.serving.decoders import lpu_decode_stage, lpu_decode_step, lpu_decoder_memory, lpu_details
+from rackcalc.serving.generation import (
+    generation_service,
+    holding_time,
+    output_tokens,
+    prefill_and_decode,
+    serving_power_utilization,
+    times_among_prefills,
 )
+from rackcalc.serving.gpu_deployment import gpu_deployment, gpu_power_utilization, gpu_stage
+from rackcalc.serving.pool_links import both_pools, gpu_lpu_transfer, lpu_link
+from rackcalc.serving.pool_memory import context_lengths, gpu_memory, hidden_state_bytes, kv_cache_of_batch, kv_format
+from rackcalc.serving.service_model import ONE, ServiceModel, Stage
 from rackcalc.spec.rack import Rack
 
 
-def onto_lpus(rack: Rack) -> Service:
+def prefill_on_gpus_decode_on_lpus(rack: Rack) -> ServiceModel:
     """Prompts on GPUs, their KV cache over the link, generation on LPUs."""
-    gpus, lpus = pools(rack)
-    side, work = gpu_side(rack, gpus), rack.workload
-    first, _ = gpu_passes(rack, side)
-    step = lpu_step(rack, lpus)
-    cache = cache_of(rack, ONE, work.input)
-    moved, _ = cross(rack, cache)
+    gpus, lpus = both_pools(rack)
+    deployed, work = gpu_deployment(rack, gpus), rack.workload
+    first, _ = prefill_and_decode(rack, deployed)
+    step = lpu_decode_step(rack, lpus)
+    cache = kv_cache_of_batch(rack, ONE, work.input)
+    moved, _ = gpu_lpu_transfer(rack, cache)
     in_flight = slots(replicas=step.stages, batch=work.batch)
     size = model_size(rack.model, work.precision, kv_format(rack))
-    held, extra = lpu_holds(rack, lpus, size.weights, in_flight)
-    decode = lpu_stage(step, rack.model.layers, extra)
+    held, extra = lpu_decoder_memory(rack, lpus, size.weights, in_flight)
+    decode = lpu_decode_stage(step, rack.model.layers, extra)
     split = prefill_decode(
         first.time,
         cache,
@@ -59,23 +54,23 @@ def onto_lpus(rack: Rack) -> Service:
         step_per_token(step=decode.time),
         rack.serving.kv_transfer,
     )
-    built = generation(
+    built = generation_service(
         rack,
         in_flight,
-        total(split=split.ttft, request_host=side.runtime.request_host),
+        total(split=split.ttft, request_host=deployed.runtime.request_host),
         split.tpot,
-        generation_time(ttft=decode.time, tpot=split.tpot, output=output_of(rack)),
+        generation_time(ttft=decode.time, tpot=split.tpot, output=output_tokens(rack)),
         stages={"prefill": gpu_stage(first), "kv_transfer": Stage(split.exposed, "link"), "decode": decode},
-        memory={"gpu": gpu_memory(rack, side, ONE, work.input), "lpu": held},
+        memory={"gpu": gpu_memory(rack, deployed, ONE, work.input), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy={},
-        activity={"gpu": gpu_activity(side, first.memory_utilization, first.utilization), "lpu": ONE},
-        crossing=cache,
-        together={"lpu": work.batch},
+        activity={"gpu": gpu_power_utilization(deployed, first.memory_utilization, first.utilization), "lpu": ONE},
+        crossing_size=cache,
+        slots={"lpu": work.batch},
         details=lpu_details(step),
     )
-    # a place on the LPUs comes free no faster than the GPUs can fill it
-    prompts = shared_time(time=first.time, users=in_flight, servers=side.replicas)
+    # a place on the LPUs is not taken again before the GPUs have prefilled the next prompt
+    prompts = shared_time(time=first.time, users=in_flight, servers=deployed.replicas)
     held_for = largest(decoding=built.occupancy, prefill=prompts)
     busy = {
         "gpu": busy_share(time=prompts, cycle=held_for, servers=ONE),
@@ -84,25 +79,25 @@ def onto_lpus(rack: Rack) -> Service:
     return replace(built, occupancy=held_for, busy=busy)
 
 
-def attention_ffn(rack: Rack) -> Service:
-    """Attention and KV cache on GPUs, feed-forward weights in the SRAM of LPUs; two crossings per layer and token."""
-    gpus, lpus = pools(rack)
-    side, work, microbatches = gpu_side(rack, gpus), rack.workload, rack.serving.microbatches
-    first, whole = gpu_passes(rack, side)
+def attention_ffn(rack: Rack) -> ServiceModel:
+    """Attention and KV cache on GPUs, feed-forward layers on LPUs. Hidden states cross twice per layer and token."""
+    gpus, lpus = both_pools(rack)
+    deployed, work, microbatches = gpu_deployment(rack, gpus), rack.workload, rack.serving.microbatches
+    first, whole = prefill_and_decode(rack, deployed)
     micro = microbatch(batch=work.batch, microbatches=microbatches)
-    _, piece = gpu_passes(replace(rack, workload=replace(work, batch=micro)), side)
-    link, layers = chip_link(rack, lpus), rack.model.layers
+    _, piece = prefill_and_decode(replace(rack, workload=replace(work, batch=micro)), deployed)
+    link, layers = lpu_link(rack, lpus), rack.model.layers
     feed = feed_forward(lpus.part, rack.model, lpus.count, work.precision, micro, link.bandwidth)
-    size = hidden_states(rack, micro, ONE_TOKEN, "bf16")
-    moved, hop = cross(rack, size)
+    size = hidden_state_bytes(rack, micro, ONE_TOKEN, "bf16")
+    moved, hop = gpu_lpu_transfer(rack, size)
     rest = total(head=piece.head, step_host=piece.step_host)
     split = attention_ffn_split.attention_ffn(piece.attention, feed.time, hop, hop, layers, microbatches, rest)
     size_of = model_size(rack.model, work.precision, kv_format(rack))
-    held, extra = lpu_holds(rack, lpus, feed_forward_memory(rack.model, size_of), None)
-    # every copy of the attention side sends all layers of all microbatches to the same LPUs
+    held, extra = lpu_decoder_memory(rack, lpus, feed_forward_memory(rack.model, size_of), None)
+    # every copy of the attention layers sends all layers of all microbatches to the same LPUs
     groups = stage_count(chips=lpus.count, group=feed.group, layers=layers)
     asked = repeated(time=repeated(time=feed.time, times=layers), times=microbatches)
-    feeding = shared_time(time=asked, users=side.replicas, servers=groups)
+    feeding = shared_time(time=asked, users=deployed.replicas, servers=groups)
     step = largest(step=total(layers=split.step, rest=rest, **extra), lpus=feeding)
     attending = repeated(time=repeated(time=piece.attention, times=layers), times=microbatches)
     busy = {
@@ -112,20 +107,20 @@ def attention_ffn(rack: Rack) -> Service:
     terms = split.terms | extra
     terms["waiting"] = left_over(whole=step, part=total(**terms))
     per_token = step_per_token(step=step)
-    times = shared_steps(rack, side, first, lambda _: per_token, work.batch)
-    return generation(
+    times = times_among_prefills(rack, deployed, first, lambda _: per_token, work.batch)
+    return generation_service(
         rack,
-        slots(replicas=side.replicas, batch=work.batch),
+        slots(replicas=deployed.replicas, batch=work.batch),
         times.ttft,
         times.tpot,
-        time_of(rack, times),
+        holding_time(rack, times),
         stages={"prefill": gpu_stage(first), "decode": Stage(step, "exchange between the pools", terms)},
-        memory={"gpu": gpu_memory(rack, side, work.batch, context_of(rack)[1]), "lpu": held},
+        memory={"gpu": gpu_memory(rack, deployed, work.batch, context_lengths(rack)[1]), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy=busy,
-        activity={"gpu": serving_activity(rack, side, first, whole, work.batch), "lpu": ONE},
-        crossing=size,
-        together={"gpu": work.batch, "lpu": work.batch},
+        activity={"gpu": serving_power_utilization(rack, deployed, first, whole, work.batch), "lpu": ONE},
+        crossing_size=size,
+        slots={"gpu": work.batch, "lpu": work.batch},
         details={
             "hops_hidden": split.hidden,
             "microbatches_needed": split.needed,
@@ -136,43 +131,43 @@ def attention_ffn(rack: Rack) -> Service:
     )
 
 
-def draft_verify(rack: Rack) -> Service:
-    """A small model on LPUs drafts, the large one on GPUs verifies several tokens in one pass."""
-    gpus, lpus = pools(rack)
-    side, work, plan = gpu_side(rack, gpus), rack.workload, rack.serving.speculation
+def draft_verify(rack: Rack) -> ServiceModel:
+    """A small model on the LPUs drafts tokens; the large model on the GPUs verifies several of them in one pass."""
+    gpus, lpus = both_pools(rack)
+    deployed, work, plan = gpu_deployment(rack, gpus), rack.workload, rack.serving.speculation
     assert plan is not None
-    first, _ = gpu_passes(rack, side)
+    first, _ = prefill_and_decode(rack, deployed)
     checked = verified_rows(batch=work.batch, drafted=plan.tokens)
-    _, verify = gpu_passes(replace(rack, workload=replace(work, batch=checked)), side)
+    _, verify = prefill_and_decode(replace(rack, workload=replace(work, batch=checked)), deployed)
     drafting = replace(rack, model=plan.model)
-    step = lpu_step(drafting, lpus)
+    step = lpu_decode_step(drafting, lpus)
     small = model_size(plan.model, work.precision, kv_format(rack))
-    held, extra = lpu_holds(drafting, lpus, small.weights, work.batch)
-    size = hidden_states(rack, checked, ONE_TOKEN, "bf16")
-    moved, hop = cross(rack, size)
+    held, extra = lpu_decoder_memory(drafting, lpus, small.weights, work.batch)
+    size = hidden_state_bytes(rack, checked, ONE_TOKEN, "bf16")
+    moved, hop = gpu_lpu_transfer(rack, size)
     draft = total(step=step.time, **extra)
     split = draft_verify_split.draft_verify(draft, verify.time, plan.acceptance, plan.tokens, hop, hop)
     # every copy of the large model drafts on the same LPUs, whose pipeline stages hold one batch each
-    drafting_time = shared_time(time=split.terms["draft"], users=side.replicas, servers=step.stages)
+    drafting_time = shared_time(time=split.terms["draft"], users=deployed.replicas, servers=step.stages)
     turn = largest(round=split.step, lpus=drafting_time)
     terms = split.terms | {"waiting": left_over(whole=turn, part=split.step)}
     tpot = speculative_tpot(step=turn, tokens=split.tokens)
-    times = shared_steps(rack, side, first, lambda _: tpot, work.batch)
-    return generation(
+    times = times_among_prefills(rack, deployed, first, lambda _: tpot, work.batch)
+    return generation_service(
         rack,
-        slots(replicas=side.replicas, batch=work.batch),
+        slots(replicas=deployed.replicas, batch=work.batch),
         times.ttft,
         times.tpot,
-        time_of(rack, times),
+        holding_time(rack, times),
         stages={"prefill": gpu_stage(first), "round": Stage(turn, "draft and verify in turn", terms)},
-        memory={"gpu": gpu_memory(rack, side, work.batch, context_of(rack)[1]), "lpu": held},
+        memory={"gpu": gpu_memory(rack, deployed, work.batch, context_lengths(rack)[1]), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy={
             "gpu": busy_share(time=verify.time, cycle=turn, servers=ONE),
             "lpu": busy_share(time=drafting_time, cycle=turn, servers=ONE),
         },
-        activity={"gpu": serving_activity(rack, side, first, verify, work.batch), "lpu": ONE},
-        crossing=size,
-        together={"gpu": work.batch, "lpu": work.batch},
+        activity={"gpu": serving_power_utilization(rack, deployed, first, verify, work.batch), "lpu": ONE},
+        crossing_size=size,
+        slots={"gpu": work.batch, "lpu": work.batch},
         details={"tokens_per_round": split.tokens},
     )

@@ -12,7 +12,7 @@ from rackcalc.formulas.serving.request_rates import capacity
 from rackcalc.formulas.serving.sequence_lengths import mean_context
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source, constant
-from rackcalc.serving.pools import default_link
+from rackcalc.serving.pool_links import default_link
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation.kernels import gpu, runtime_named

@@ -12,10 +12,11 @@ from rackcalc.formulas.links.all_reduce import NET_SHARE, NET_STEP, all_reduce, 
 from rackcalc.formulas.links.collective import between_nodes, lanes
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source
-from rackcalc.serving.pools import default_link
+from rackcalc.serving.pool_links import default_link
 from rackcalc.spec.chips import GPU
+from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
-from rackcalc.spec.runtimes import Family, Runtime
+from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation.read import Row, Unanswerable
 
 # The first word of a row's runtime -> the catalog's runtime.

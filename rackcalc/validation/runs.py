@@ -22,8 +22,8 @@ from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
-from rackcalc.serving.pools import default_link
-from rackcalc.serving.versions import dated
+from rackcalc.serving.engine_versions import at_version
+from rackcalc.serving.pool_links import default_link
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.links import Link
@@ -139,7 +139,7 @@ def stand(run: Run) -> Stand:
     part, model = gpu(Row("", "", run.part, "", 0.0, "")), load_part("models", run.model)
     if model.family != "decoder":
         raise Unanswerable(f"{run.model} is an encoder; this kind is about generation")
-    runtime = dated(runtime_named(run.program), run.version)
+    runtime = at_version(runtime_named(run.program), run.version)
     assert runtime.engine is not None
     engine = launched(runtime.engine if run.served else replace(runtime.engine, token_time=LOOSE), run.options)
     if run.round:

@@ -2,7 +2,8 @@
 
 from rackcalc.quantities.record import record
 from rackcalc.spec.chips import GPU
-from rackcalc.spec.runtimes import Family, Runtime
+from rackcalc.spec.gpu_families import Family
+from rackcalc.spec.runtimes import Runtime
 
 
 @record

@@ -25,9 +25,10 @@ from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
 from rackcalc.quantities.units import Count, Seconds
 from rackcalc.spec.chips import GPU
+from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
 from rackcalc.spec.models import Model
-from rackcalc.spec.runtimes import Family, Runtime
+from rackcalc.spec.runtimes import Runtime
 
 
 @formula(cite="definition: mean over the layers")

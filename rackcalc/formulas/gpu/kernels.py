@@ -12,7 +12,7 @@ from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.units import FLOP, Bytes, BytesPerSecond, Count, FlopPerSecond, Ratio, Seconds
-from rackcalc.spec.runtimes import GemmParameters
+from rackcalc.spec.gpu_families import GemmParameters
 
 TILES = (64, 128, 256)
 SPLITS = (1, 2, 4, 8)

@@ -5,7 +5,7 @@ from rackcalc.formulas.gpu.compute_formats import compute_format
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, Source, constant, formula
 from rackcalc.quantities.units import FlopPerJoule, FlopPerSecond, Ratio, Watts
-from rackcalc.spec.runtimes import Family, GemmParameters
+from rackcalc.spec.gpu_families import Family, GemmParameters
 
 
 @formula(

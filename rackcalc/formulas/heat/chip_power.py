@@ -7,7 +7,7 @@ from rackcalc.quantities.quantity import Quantity, Source, formula
 from rackcalc.quantities.record import record
 from rackcalc.quantities.units import BytesPerSecond, JoulesPerByte, Kelvin, PerKelvin, Ratio, Watts
 from rackcalc.spec.chips import GPU
-from rackcalc.spec.runtimes import Family
+from rackcalc.spec.gpu_families import Family
 
 
 @formula(cite="assumption: leakage is a fixed share of TDP, and TDP is stated with it included")

@@ -19,8 +19,9 @@ from rackcalc.formulas.links.collective import (
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
 from rackcalc.spec.chips import GPU
+from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
-from rackcalc.spec.runtimes import Family, Runtime
+from rackcalc.spec.runtimes import Runtime
 
 PCIE_SHARE = constant(
     0.67,
