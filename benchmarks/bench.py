@@ -18,9 +18,10 @@ import numpy
 
 from rackcalc.estimation.estimate import estimate
 from rackcalc.questions.rack_file import load
-from rackcalc.questions.sweep.request import Wish, asked
+from rackcalc.questions.space_options import SpaceOptions
+from rackcalc.questions.sweep.options import SweepOptions, sweep_job
 from rackcalc.questions.sweep.run import run
-from rackcalc.questions.sweep.workers import processes
+from rackcalc.questions.sweep.workers import process_pool
 
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / "build" / "peers"
@@ -32,28 +33,29 @@ RATE = "workload.arrival_rate=lin(100, 700 request/s, {})"
 PRICE = "economics.prices.electricity=lin(0.05, 0.3 USD/kWh, {})"
 HOP = "links.gpu-lpu.part.latency=lin(0.5, 3 us, {})"
 FRONT = "latency.p99,cost.per_hour"
-THREE = Wish("rack-of-god", vary=(BANDWIDTH.format(500), RATE.format(1000), PRICE.format(1000)))
-QUESTIONS = {  # name -> what is asked; every one with feasibility, p99 and cost of every point
-    "3 axes: link bandwidth, arrival rate, price of electricity; top 10 and Pareto front": THREE._replace(
-        top=10, by="latency.p99", pareto=FRONT
+THREE = SpaceOptions("rack-of-god", vary=(BANDWIDTH.format(500), RATE.format(1000), PRICE.format(1000)))
+WORST = SpaceOptions("rack-of-god", vary=(BANDWIDTH.format(100), HOP.format(100), RATE.format(1000)))
+SIX = SpaceOptions(
+    "rack-of-god",
+    scenario="gpu-only",
+    vary=(
+        "workload.batch=1,2,4..64",
+        "workload.input=128..512 token:32",
+        "accelerators.gpu.part.memory_bandwidth=lin(4, 8 TB/s, 20)",
+        "workload.arrival_rate=lin(100, 5000 request/s, 40)",
+        "site.inlet=lin(18, 32 degC, 20)",
+        PRICE.format(40),
     ),
-    "the worst 3 axes, which reach everything: link bandwidth, link latency, arrival rate; top 10": THREE._replace(
-        vary=(BANDWIDTH.format(100), HOP.format(100), RATE.format(1000)), top=10, by="latency.p99"
+)
+QUESTIONS = {  # name -> sweep; each of them computes feasibility, p99 and cost of every point
+    "3 axes: link bandwidth, arrival rate, price of electricity; top 10 and Pareto front": SweepOptions(
+        THREE, top=10, by="latency.p99", pareto=FRONT
     ),
-    "6 axes with the choice of GEMM tiles: batch, length, memory bandwidth, arrival rate, inlet, price": Wish(
-        "rack-of-god",
-        scenario="gpu-only",
-        vary=(
-            "workload.batch=1,2,4..64",
-            "workload.input=128..512 token:32",
-            "accelerators.gpu.part.memory_bandwidth=lin(4, 8 TB/s, 20)",
-            "workload.arrival_rate=lin(100, 5000 request/s, 40)",
-            "site.inlet=lin(18, 32 degC, 20)",
-            PRICE.format(40),
-        ),
-        top=10,
-        by="latency.p99",
-        pareto="latency.p99,cost.tco",
+    "the worst 3 axes, which reach everything: link bandwidth, link latency, arrival rate; top 10": SweepOptions(
+        WORST, top=10, by="latency.p99"
+    ),
+    "6 axes with the choice of GEMM tiles: batch, length, memory bandwidth, arrival rate, inlet, price": SweepOptions(
+        SIX, top=10, by="latency.p99", pareto="latency.p99,cost.tco"
     ),
 }
 BARS = {"3 axes": "10", "6 axes": "1"}
@@ -129,12 +131,12 @@ def start_up() -> Iterator[str]:
         yield f"| `rackcalc {' '.join(arguments)}` | {1e3 * taken:.0f} | {taken / bare:.1f} | {bar} |"
 
 
-def fastest(work: Callable[[], object], times: int = 15) -> float:
+def fastest(compute_boxes: Callable[[], object], times: int = 15) -> float:
     """Seconds of the fastest of some runs."""
     found = []
     for _ in range(times):
         begun = time.perf_counter()
-        work()
+        compute_boxes()
         found.append(time.perf_counter() - begun)
     return min(found)
 
@@ -150,11 +152,11 @@ def one_estimate() -> Iterator[str]:
 def rates() -> Iterator[str]:
     """Points a second on CORES processes, with their start."""
     yield f"| question | points | M points/s, {CORES} processes | at least |\n| --- | --- | --- | --- |"
-    for name, wish in QUESTIONS.items():
-        job, _ = asked(wish)
+    for name, options in QUESTIONS.items():
+        job, _ = sweep_job(options)
         begun = time.perf_counter()
-        with processes(CORES) as crew:
-            points = run(job, crew).points
+        with process_pool(CORES) as executor:
+            points = run(job, executor).points
         taken, bar = time.perf_counter() - begun, BARS.get(name[:6], "")
         yield f"| {name} | {points:,} | {points / taken / 1e6:.1f} | {bar} |"
 
@@ -193,7 +195,7 @@ def peer_rate(peer: Peer) -> float | str:
 
 def peers() -> Iterator[str]:
     """The three-axis question of rackcalc in one process against other tools' own questions, one after the other."""
-    job, _ = asked(QUESTIONS[next(iter(QUESTIONS))])
+    job, _ = sweep_job(QUESTIONS[next(iter(QUESTIONS))])
     begun = time.perf_counter()
     mine = run(job).points / (time.perf_counter() - begun)
     yield "| tool | a point answers | points/s | rackcalc is faster by |\n| --- | --- | --- | --- |"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rackcalc.render.validation import percent
+from rackcalc.render.percentages import error_percent
 from rackcalc.validation import Result, run
 from rackcalc.validation.score import Score, Summary, Tally, group_of, summaries, unanswered
 
@@ -104,8 +104,14 @@ def errors(found: Sequence[Summary], scores: Sequence[Score]) -> str:
 def line(one: Summary, worst: dict[tuple[str, str], float]) -> tuple[str, ...]:
     """The cells of one kind and metric, without its peers."""
     counts = one.kind, one.subject, f"{one.rows}", f"{one.groups}"
-    bias = percent(one.bias, True).replace("-0.0", "0.0")
-    return *counts, percent(one.mape), bias, percent(worst[one.kind, one.subject]), percent(one.coverage)
+    bias = error_percent(one.bias, True).replace("-0.0", "0.0")
+    return (
+        *counts,
+        error_percent(one.mape),
+        bias,
+        error_percent(worst[one.kind, one.subject]),
+        error_percent(one.coverage),
+    )
 
 
 def headlines(found: Known, parts: Known) -> str:
@@ -113,8 +119,8 @@ def headlines(found: Known, parts: Known) -> str:
     head = ("kind", "metric", "rows", "part left out", "inside 80 %", "in sample", "peers")
     lines = (
         (
-            *(*key, f"{found[key].rows}", percent(parts[key].mape), percent(parts[key].coverage)),
-            *(percent(found[key].mape), BESIDE.get(key, "")),
+            *(*key, f"{found[key].rows}", error_percent(parts[key].mape), error_percent(parts[key].coverage)),
+            *(error_percent(found[key].mape), BESIDE.get(key, "")),
         )
         for key in HEADLINES
     )
@@ -133,7 +139,7 @@ def folded(parts: Known, models: Known) -> str:
 
 def both(one: Summary) -> tuple[str, str]:
     """Error and coverage."""
-    return percent(one.mape), percent(one.coverage)
+    return error_percent(one.mape), error_percent(one.coverage)
 
 
 def by_key(found: Iterable[Summary]) -> Known:

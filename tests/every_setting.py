@@ -1,4 +1,4 @@
-"""Every key that a rack file may hold, with other valid values for it: from the declarations, so that none is forgotten."""
+"""Every key that a rack file may hold, with other valid values for it, taken from the declarations of the spec."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.config.document import read_text
+from rackcalc.config.text_files import read_text
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.questions.rack_file import load, load_text

@@ -19,11 +19,11 @@ from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.questions import gates
-from rackcalc.questions.baseline import formers, of_scenario
+from rackcalc.questions import gate_conditions, gates
+from rackcalc.questions.former_estimates import choose_by_scenario, parse_former_estimates
 from rackcalc.questions.rack_file import load_text
-from rackcalc.render import checks
-from rackcalc.render import json as estimate_json
+from rackcalc.render import check as checks
+from rackcalc.render import estimate_json
 from rackcalc.replay.intervals import Draws
 
 RACK = """\
@@ -40,7 +40,7 @@ scenarios:
 """
 NOW = estimate(load_text(RACK, "rack.yaml"))
 FORMER_TEXT = estimate_json.render([NOW])
-FORMER = formers(FORMER_TEXT, "old.json")[0]
+FORMER = parse_former_estimates(FORMER_TEXT, "old.json")[0]
 
 
 def former(change: Callable[[Any], None]) -> str:
@@ -63,8 +63,8 @@ def scaled(**factors: float) -> str:
 
 
 def judged(gate: str, baseline: str = FORMER_TEXT, confident: bool = False, level: str = "error") -> gates.Verdict:
-    found = of_scenario(formers(baseline, "old.json"), "")
-    return gates.evaluate([gates.parse_condition(gate, level)], NOW, found, confident)[0]
+    found = choose_by_scenario(parse_former_estimates(baseline, "old.json"), "")
+    return gates.evaluate([gate_conditions.parse_condition(gate, level)], NOW, found, confident)[0]
 
 
 def check(folder: Path, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -109,15 +109,15 @@ def test_a_change_in_units() -> None:
 
 def test_a_negative_baseline_counts_by_its_size() -> None:
     """-2 to -1 is up by half the former size, not down."""
-    condition = gates.parse_condition("delta(x) > 49 %")
+    condition = gate_conditions.parse_condition("delta(x) > 49 %")
     assert gates.change(condition, Quantity(-1.0, "USD"), -2.0).value == 0.5
 
 
 def test_doubt_that_both_share_leaves_a_share_of_the_baseline_certain() -> None:
     share = judged("delta(latency.p99) > 5 %", scaled(p99=0.96))
-    assert share.ends[0] == share.ends[1] and not share.straddles
+    assert share.interval[0] == share.interval[1] and not share.limit_in_interval
     watts = judged("delta(power.peak.it) > 1 W", former(lambda data: data["power"]["peak"]["it"].update(value=100.0)))
-    low, high = watts.ends
+    low, high = watts.interval
     assert low < watts.actual.value < high
 
 
@@ -189,17 +189,17 @@ def test_a_share_of_a_share_is_relative_and_points_are_a_bare_number() -> None:
 
 
 def test_a_figure_that_is_no_number_now_fails() -> None:
-    condition = gates.parse_condition("delta(latency.p99) < 1000 %")
+    condition = gate_conditions.parse_condition("delta(latency.p99) < 1000 %")
     verdict = gates.judge(condition, gates.change(condition, Quantity(math.nan, "s"), 1.0), 10.0)
     assert verdict.status == "fail"
 
 
 def test_the_baseline_of_the_scenario_is_taken() -> None:
     long = estimate(load_text(RACK, "rack.yaml", "long"))
-    both = formers(estimate_json.render([NOW, long]), "old.json")
-    assert of_scenario(both, "long").scenario == "long" and of_scenario(both, "").scenario == ""
+    both = parse_former_estimates(estimate_json.render([NOW, long]), "old.json")
+    assert choose_by_scenario(both, "long").scenario == "long" and choose_by_scenario(both, "").scenario == ""
     with pytest.raises(InputError, match="holds 2 estimates, 0 of scenario"):
-        of_scenario(both, "short")
+        choose_by_scenario(both, "short")
 
 
 # --- doubt -------------------------------------------------------------------------------------------
@@ -208,17 +208,17 @@ def test_the_baseline_of_the_scenario_is_taken() -> None:
 def test_who_wants_to_be_confident_fails_what_is_not_certain() -> None:
     p99 = float(NOW.latency.p99.value)
     near, far = f"latency.p99 > {p99 * 1.01!r} s", f"latency.p99 > {p99 * 100!r} s"
-    assert judged(near).status == "pass" and judged(near).straddles
+    assert judged(near).status == "pass" and judged(near).limit_in_interval
     assert judged(near, confident=True).status == "fail"
     assert judged(near, confident=True, level="warn").status == "warn"
-    assert judged(far, confident=True).status == "pass" and not judged(far).straddles
+    assert judged(far, confident=True).status == "pass" and not judged(far).limit_in_interval
     assert "not certain, inside the 80 % interval" in checks.line(judged(near, confident=True))
     broken = judged(f"latency.p99 > {p99 * 0.99!r} s", confident=True)
     assert broken.status == "fail" and "not certain" not in checks.line(broken)
 
 
 def test_an_interval_that_is_not_known_is_not_certain() -> None:
-    condition = gates.parse_condition("x > 2")
+    condition = gate_conditions.parse_condition("x > 2")
     assert gates.judge(condition, Quantity(1.0, "1"), 2.0).status == "pass"
     assert gates.judge(condition, Quantity(1.0, "1"), 2.0, confident=True).status == "fail"
     assert gates.judge(condition, Quantity(1.0, "1"), 2.0, (1.0, 1.0), confident=True).status == "pass"
@@ -367,7 +367,7 @@ def test_every_report_from_one_run(tmp_path: Path) -> None:
 def test_junit_is_valid(why: str) -> None:
     text = RACK.replace("no slower | than before", "because") + "\n"
     loaded = load_text(text, "rack\udce9.yaml")
-    found = [*gates.conditions(loaded, ["latency.p99 > 1 ns"], ["latency.p99 > 1 ns"])]
+    found = [*gate_conditions.rack_conditions(loaded, ["latency.p99 > 1 ns"], ["latency.p99 > 1 ns"])]
     known = [
         gates.replace(condition, why=json.loads(f'"{why}"') if "\\0" not in why else "bell\a\0") for condition in found
     ]
@@ -478,7 +478,7 @@ def test_ten_thousand_gates_and_baselines_pass_nothing_they_should_not(monkeypat
     monkeypatch.setattr(
         "rackcalc.replay.intervals.Draws", lambda _: draws
     )  # it is the same estimate ten thousand times
-    chance, once = random.Random(1), cache(lambda text: formers(text, "old.json"))
+    chance, once = random.Random(1), cache(lambda text: parse_former_estimates(text, "old.json"))
     known = dict(figures(NOW))
     passed = 0
     text = ""
@@ -487,7 +487,7 @@ def test_ten_thousand_gates_and_baselines_pass_nothing_they_should_not(monkeypat
             text = some_baseline(chance)
         gate = some_gate(chance)
         try:
-            condition = gates.parse_condition(gate)
+            condition = gate_conditions.parse_condition(gate)
             verdict = gates.evaluate([condition], NOW, once(text)[0])[0]
         except InputError as error:
             assert all(str(problem).isprintable() for problem in error.problems)

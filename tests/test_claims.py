@@ -16,7 +16,7 @@ from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.units import UnitError
 from rackcalc.questions.claims.expectation import parse_expectation
-from rackcalc.questions.claims.judgement import VERDICTS, Judgement, failing, judge_claims, verdict_of
+from rackcalc.questions.claims.judgement import VERDICTS, Judgement, failing_verdicts, judge_claims, verdict_of
 from rackcalc.questions.rack_file import load, load_text
 
 RACK = """\
@@ -115,7 +115,7 @@ def test_default_tolerance_is_a_tenth_and_none_for_inequalities() -> None:
 
 
 def test_a_claim_that_only_the_interval_reaches_is_in_doubt() -> None:
-    low, high = judged('{says: x, expect: "latency.p99 = 1 ms"}')[0].ends
+    low, high = judged('{says: x, expect: "latency.p99 = 1 ms"}')[0].interval
     assert low < P99 < high
     (one,) = judged(f'{{says: x, expect: "latency.p99 = {high * 1e3:.12g} ms", within: 0.1 %}}')
     assert one.verdict == "holds" and not one.agrees
@@ -130,7 +130,7 @@ def test_scenarios_and_changes() -> None:
     assert one.agrees and one.actual is not None and one.actual.value == pytest.approx(share)
     (back,) = judged('{says: x, expect: "delta(latency.p99) = -1 ms", against: long}')
     assert back.actual is not None and back.actual.value == pytest.approx(P99 - float(long))
-    assert back.ends[0] <= back.actual.value <= back.ends[1]
+    assert back.interval[0] <= back.actual.value <= back.interval[1]
 
 
 def test_a_change_is_surer_than_what_it_compares() -> None:
@@ -138,8 +138,8 @@ def test_a_change_is_surer_than_what_it_compares() -> None:
     (one,) = judged('{says: x, expect: "delta(latency.p99) = 10 %", scenario: long}')
     (alone,) = judged('{says: x, expect: "latency.p99 = 1 ms", scenario: long}')
     assert one.actual is not None and alone.actual is not None
-    width = (one.ends[1] - one.ends[0]) / (1 + float(one.actual.value))
-    assert width < (alone.ends[1] - alone.ends[0]) / float(alone.actual.value)
+    width = (one.interval[1] - one.interval[0]) / (1 + float(one.actual.value))
+    assert width < (alone.interval[1] - alone.interval[0]) / float(alone.actual.value)
 
 
 def test_what_is_impossible_is_refuted_with_the_reason() -> None:
@@ -195,9 +195,9 @@ def test_all_problems_at_once() -> None:
 
 
 def test_who_minds_an_overstatement_minds_a_refutation() -> None:
-    assert failing(["overstated"]) == {"overstated", "refuted"}
-    assert failing(["refuted"]) == {"refuted"} and failing(["understated"]) == {"understated"}
-    assert not failing([])
+    assert failing_verdicts(["overstated"]) == {"overstated", "refuted"}
+    assert failing_verdicts(["refuted"]) == {"refuted"} and failing_verdicts(["understated"]) == {"understated"}
+    assert not failing_verdicts([])
 
 
 # --- the bundled racks -------------------------------------------------------------------------------
@@ -350,8 +350,8 @@ def test_any_expectation_is_refused_or_judged_as_it_reads() -> None:
         for one in judged(*(f'{{says: x, expect: "{claim}"}}' for claim in good)) if good else []:
             seen[one.verdict] += 1
             assert one.actual is not None and one.expectation is not None
-            low, high = one.ends[0] - one.tolerance, one.ends[1] + one.tolerance
-            reaches = {"<": low <= one.expected, ">": high >= one.expected}
-            inside = reaches.get(one.expectation.operator[0], low <= one.expected <= high)
+            low, high = one.interval[0] - one.tolerance, one.interval[1] + one.tolerance
+            meets_claim = {"<": low <= one.expected, ">": high >= one.expected}
+            inside = meets_claim.get(one.expectation.operator[0], low <= one.expected <= high)
             assert inside == (one.verdict == "holds"), one.claim.expect
     assert seen["holds"] > 3 and seen["refuted"] > 3

@@ -17,14 +17,14 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import FORMULAS, Quantity, formula
 from rackcalc.quantities.units import Ratio
-from rackcalc.questions.baseline import formers
+from rackcalc.questions.better_side import BETTER_SIDES, better_side
 from rackcalc.questions.compare import attribution
-from rackcalc.questions.compare.comparison import HEADLINES, Comparison, column_of, compare, former_column, place_of
+from rackcalc.questions.compare.comparison import HEADLINES, Comparison, column_of, compare, find_column, former_column
 from rackcalc.questions.compare.input_differences import differences
-from rackcalc.questions.directions import BETTER, better
+from rackcalc.questions.former_estimates import parse_former_estimates
 from rackcalc.questions.rack_file import load
 from rackcalc.render import compare as shown
-from rackcalc.render import json as estimate_json
+from rackcalc.render import estimate_json
 
 
 def column(name: str, scenario: str = "", *sets: str) -> Any:
@@ -73,7 +73,7 @@ def leaf(value: float, name: str) -> Quantity:
 
 
 def split(old: Quantity, new: Quantity) -> dict[str, float]:
-    return {part.name: part.contribution for part in attribution.by_inputs(old, new, {id(new): "x"})}
+    return {part.name: part.amount for part in attribution.by_inputs(old, new, {id(new): "x"})}
 
 
 def test_a_product_is_split_by_hand() -> None:
@@ -123,18 +123,18 @@ def test_break_downs_add_up_for_every_bundled_scenario(name: str, scenario: str)
     for explanation in moved_ones:
         assert explanation.change == float(explanation.new.value) - float(explanation.old.value)
         for parts in (explanation.terms, explanation.inputs):
-            moved = [part.contribution for part in parts]
+            moved = [part.amount for part in parts]
             slack = 1e-9 * max(map(abs, moved), default=0) + 1e-12 * abs(float(explanation.old.value))
             assert sum(moved) == pytest.approx(explanation.change, rel=1e-6, abs=slack), explanation.path
 
 
 @pytest.mark.parametrize(("name", "scenario"), CASES, ids=["-".join(case) for case in CASES])
 def test_break_downs_of_former_estimates_add_up(name: str, scenario: str) -> None:
-    old = former_column("old.json", formers(estimate_json.render([estimate(load(name))]), "old.json")[0])
+    old = former_column("old.json", parse_former_estimates(estimate_json.render([estimate(load(name))]), "old.json")[0])
     found = compare([old, column(name, scenario)], 0, ())
     for explanation in found.explanations:
         assert not explanation.inputs and explanation.terms
-        assert sum(part.contribution for part in explanation.terms) == pytest.approx(explanation.change, rel=1e-9)
+        assert sum(part.amount for part in explanation.terms) == pytest.approx(explanation.change, rel=1e-9)
     assert found.inputs == ((), None), "inputs of a former estimate are not known, which is not: none differ"
 
 
@@ -151,7 +151,7 @@ def test_two_independent_inputs_explain_what_each_moves_alone() -> None:
     price, staff = "economics.price={gpu: 300000 USD}", "economics.staff=10000 USD/year"
     both = pair("llama70b-8xh100", price, staff, paths=("cost.opex",)).explanations[0]
     alone = pair("llama70b-8xh100", staff, paths=("cost.opex",)).explanations[0]
-    known = {part.name: part.contribution for part in both.inputs}
+    known = {part.name: part.amount for part in both.inputs}
     assert known["economics.staff"] == pytest.approx(alone.change, rel=1e-9)
 
 
@@ -182,15 +182,15 @@ def test_an_exchanged_part_is_one_difference_and_an_overridden_value_another() -
 @pytest.mark.parametrize("name", sorted(RACKS))
 def test_every_direction_is_a_side_and_the_headlines_have_one(name: str) -> None:
     known = dict(figures(estimate(load(name))))
-    assert {better(path) for path in known} <= {"lower", "higher", ""}
-    assert all(better(path) for path in HEADLINES)
+    assert {better_side(path) for path in known} <= {"lower", "higher", ""}
+    assert all(better_side(path) for path in HEADLINES)
 
 
 def test_no_direction_is_hidden_by_one_before_it() -> None:
-    for (early, _), (late, side) in combinations(BETTER, 2):
+    for (early, _), (late, side) in combinations(BETTER_SIDES, 2):
         path = late.replace("*", "x")
-        if better(path) != side:
-            assert early != late and side != better(path)
+        if better_side(path) != side:
+            assert early != late and side != better_side(path)
             pytest.fail(f"{late} is never reached: {early}")
 
 
@@ -206,13 +206,13 @@ def test_the_best_is_marked_where_one_side_is_better() -> None:
 
 def test_the_baseline_is_found_by_name_scenario_or_title() -> None:
     columns = [column("rack-of-god"), column("rack-of-god", "eager"), column("bert-8xb200")]
-    assert place_of(columns, "") == 0
-    assert place_of(columns, "eager") == 1
-    assert place_of(columns, "bert-8xb200") == 2
-    assert place_of(columns, "Rack of God, as the article tells it [eager]") == 1
+    assert find_column(columns, "") == 0
+    assert find_column(columns, "eager") == 1
+    assert find_column(columns, "bert-8xb200") == 2
+    assert find_column(columns, "Rack of God, as the article tells it [eager]") == 1
     for wrong in ("rack-of-god", "nonsense"):
         with pytest.raises(InputError):
-            place_of(columns, wrong)
+            find_column(columns, wrong)
 
 
 # --- the command -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from rackcalc.config.racks import Loaded, bundled_racks, scenario_names
 from rackcalc.estimation.estimate import Estimate, estimate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import KINDS
-from rackcalc.questions import gates
+from rackcalc.questions import gate_conditions, gates
 from rackcalc.questions.rack_file import load
 
 RACKS = bundled_racks()
@@ -139,7 +139,7 @@ def test_hypothetical_links_are_marked(name: str, scenario: str) -> None:
 @every_case
 def test_gates_evaluate(name: str, scenario: str) -> None:
     loaded, report = computed(name, scenario)
-    conditions = gates.conditions(loaded, (), ())
+    conditions = gate_conditions.rack_conditions(loaded, (), ())
     assert len(conditions) == sum(bool(gate.fail_if) + bool(gate.warn_if) for gate in loaded.rack.gates)
     for verdict in gates.evaluate(conditions, report):
         assert verdict.status in ("pass", "warn", "fail")

@@ -6,7 +6,7 @@ from functools import cache
 import pytest
 
 from rackcalc.estimation.estimate import Estimate, estimate
-from rackcalc.formulas.serving import disaggregated as formulas
+from rackcalc.formulas.serving import disaggregated_prefill as formulas
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.explain import explain

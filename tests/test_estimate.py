@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from rackcalc.estimation.estimate import Estimate, estimate
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text
 from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load, load_text
@@ -30,7 +30,7 @@ def inline(text: str, *sets: str) -> Estimate:
 
 def value(report: Estimate, path: str, unit: str) -> float:
     quantity = figure(report, path)
-    return units.convert(float(quantity.value), quantity.unit, unit)
+    return unit_text.convert(float(quantity.value), quantity.unit, unit)
 
 
 # --- published cases -------------------------------------------------------------------------------------------------

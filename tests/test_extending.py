@@ -69,7 +69,7 @@ def test_the_page_s_chip_keeps_the_rules_of_the_catalog(copy: Path) -> None:
 
 
 def test_a_new_output_format_is_one_file_and_one_line(copy: Path) -> None:
-    place, table = "rackcalc/render/tsv.py", "rackcalc/render/__init__.py"
+    place, table = "rackcalc/render/estimate_tsv.py", "rackcalc/render/__init__.py"
     line = block(table)
     assert line.count("\n") == 1
     (copy / place).write_text(block(place), encoding="utf-8")

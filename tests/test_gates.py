@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.units import parse
-from rackcalc.questions.gates import Verdict, conditions, evaluate, judge, parse_condition
+from rackcalc.quantities.unit_text import parse
+from rackcalc.questions.gate_conditions import parse_condition
+from rackcalc.questions.gate_conditions import rack_conditions as conditions
+from rackcalc.questions.gates import Verdict, evaluate, judge
 from rackcalc.questions.rack_file import load_text
-from rackcalc.render import checks
+from rackcalc.render import check as checks
 from rackcalc.spec.rack import Rack
 
 TIME = Quantity(0.002, "s", "time")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rackcalc.config.builder import Builder
-from rackcalc.config.document import Node, plain
+from rackcalc.config.document import Node, node_of_data
 from rackcalc.config.hugging_face import DECODERS, ENCODERS, REFUSED, ConfigError, model_from_config
 from rackcalc.config.parts import load_part
 from rackcalc.spec.models import Model
@@ -65,7 +65,7 @@ def test_active_parameters_match_the_published_count(name: str, active: float) -
 @pytest.mark.parametrize("name", CONFIGS)
 def test_result_loads_as_a_model_without_further_keys(name: str) -> None:
     builder = Builder()
-    model = builder.build(Model, plain(model_from_config(CONFIGS[name]), Node(None, "config.json")))
+    model = builder.build(Model, node_of_data(model_from_config(CONFIGS[name]), Node(None, "config.json")))
     assert not builder.problems and model.layers.value == model_from_config(CONFIGS[name])["layers"]
 
 

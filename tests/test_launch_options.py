@@ -3,8 +3,8 @@
 import pytest
 
 from rackcalc.config.parts import load_part
-from rackcalc.formulas.serving.concurrency import held_back
-from rackcalc.serving.versions import dated
+from rackcalc.formulas.serving.time_to_first_token import held_back
+from rackcalc.serving.engine_versions import at_version
 from rackcalc.validation import runs, serving
 from rackcalc.validation.read import Row
 
@@ -62,7 +62,7 @@ def test_held_back_is_the_whole_time_alone_and_half_of_it_in_a_crowd() -> None:
 
 def test_a_compiled_engine_handles_requests_faster_than_the_eager_one_that_followed() -> None:
     runtime = load_part("runtimes", "tensorrt-llm")
-    old, new = dated(runtime, "0.14.0"), dated(runtime, "1.0.0rc3")
+    old, new = at_version(runtime, "0.14.0"), at_version(runtime, "1.0.0rc3")
     assert old.request_host.value < new.request_host.value
     assert (old.engine.eager_prefill.value, new.engine.eager_prefill.value) == (0, 1)
-    assert dated(load_part("runtimes", "vllm"), "0.6.4").engine.eager_prefill.value == 0
+    assert at_version(load_part("runtimes", "vllm"), "0.6.4").engine.eager_prefill.value == 0

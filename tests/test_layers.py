@@ -18,7 +18,10 @@ ROOMS = (
 )
 # Inside these rooms the same holds for what stands in them.
 INSIDE = {
-    "quantities": ("record", "units_table", "units", "elementwise", "quantity", "problems", "display", "figures"),
+    "quantities": (
+        *("record", "units_table", "units", "unit_text", "elementwise"),
+        *("quantity", "problems", "display", "figures"),
+    ),
     "formulas": ("combine", "transformer", "links", "gpu", "lpu", "queues", "heat", "money", "serving"),
 }
 OUTSIDE = {  # packages that only some files may import

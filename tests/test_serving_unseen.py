@@ -6,7 +6,8 @@ import pytest
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.serving.concurrency import Loop
-from rackcalc.formulas.transformer.model_size import count, model_size
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.validation.read import Row
 from rackcalc.validation.runs import fits, loop, numbers_of, prompts, run_of, step
 

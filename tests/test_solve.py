@@ -13,15 +13,21 @@ from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load
-from rackcalc.questions.solve.request import Wish, asked
-from rackcalc.questions.solve.search import Answer, rounded, solve
+from rackcalc.questions.solve.options import SolveOptions, solve_goal
+from rackcalc.questions.solve.search import Solution, rounded, solve
+from rackcalc.questions.space_options import SpaceOptions
 
 
-def solved(rack: str, *so_that: str, vary: tuple[str, ...], **options: Any) -> Answer:
-    return solve(*asked(Wish(rack, so_that=so_that, vary=vary, **options)))
+def options_of(rack: str, so_that: tuple[str, ...], options: dict[str, Any]) -> SolveOptions:
+    space = {name: options.pop(name) for name in SpaceOptions._fields if name in options}
+    return SolveOptions(SpaceOptions(rack, **space), so_that=so_that, **options)
 
 
-def values(answer: Answer) -> list[Any]:
+def solved(rack: str, *so_that: str, **options: Any) -> Solution:
+    return solve(*solve_goal(options_of(rack, so_that, options)))
+
+
+def values(answer: Solution) -> list[Any]:
     return [axis.values[0] for axes in answer.best.point for axis in axes]
 
 
@@ -29,9 +35,9 @@ def computed(rack: str, path: str, *sets: str, scenario: str = "") -> float:
     return float(figure(estimate(load(rack, scenario, sets)), path).value)
 
 
-def problems(rack: str, *so_that: str, vary: tuple[str, ...], **options: Any) -> list[str]:
+def problems(rack: str, *so_that: str, **options: Any) -> list[str]:
     with pytest.raises(InputError) as caught:
-        asked(Wish(rack, so_that=so_that, vary=vary, **options))
+        solve_goal(options_of(rack, so_that, options))
     return list(map(str, caught.value.problems))
 
 
@@ -42,11 +48,11 @@ def test_the_fewest_lpus_are_as_many_as_hold_the_weights() -> None:
     answer = solved("rack-of-god-corrected", "latency.p99 < 2 ms", vary=LPUS)
     assert answer.found
     assert values(answer) == [4]
-    assert answer.best.facts[0].actual == computed("rack-of-god-corrected", "latency.p99", "accelerators.lpu.count=4")
+    assert answer.best.results[0].actual == computed("rack-of-god-corrected", "latency.p99", "accelerators.lpu.count=4")
     ((name, beside),) = answer.neighbours
     assert name == "accelerators.lpu.count"
     assert "does not fit" in beside.refusal
-    assert (answer.points, answer.able, answer.holding) == (8, 5, 5)
+    assert (answer.points, answer.computable, answer.holding) == (8, 5, 5)
     assert answer.refused == {"LPU memory: does not fit": 3}
 
 
@@ -59,7 +65,7 @@ def test_a_break_even_hop_is_the_one_that_the_closed_formula_gives() -> None:
         scenario="one-user",
         get=("link.gpu-lpu.time", "details.break_even_hop"),
     )
-    hop, closed = (float(answer.best.figures[path].value) for path in answer.task.shown)
+    hop, closed = (float(answer.best.figures[path].value) for path in answer.goal.shown)
     assert hop == pytest.approx(closed, rel=1e-4)
     assert hop <= closed
 
@@ -67,7 +73,7 @@ def test_a_break_even_hop_is_the_one_that_the_closed_formula_gives() -> None:
 def test_both_sides_of_a_boundary_are_what_the_estimate_says() -> None:
     answer = solved("rack-of-god", "latency.p99 < 1.7 ms", vary=("workload.arrival_rate=100..2000 request/s:300",))
     assert values(answer) == [100]
-    (stretch,) = answer.stretches
+    (stretch,) = answer.holding_ranges
     last = stretch.last.values[0]
     step = 10 ** (math.floor(math.log10(last)) - 4)
     at, beyond = (
@@ -86,23 +92,23 @@ def test_another_scenario_is_asked_the_same_question() -> None:
     )
     (rate,) = values(answer)
     one = ("accelerators.gpu.count=1", f"workload.arrival_rate={rate!r} request/s")
-    assert answer.best.facts[0].actual == computed("rack-of-god", "latency.p99", *one)
-    assert answer.best.facts[0].limit == computed("rack-of-god", "latency.p99", *one, scenario="gpu-only")
+    assert answer.best.results[0].actual == computed("rack-of-god", "latency.p99", *one)
+    assert answer.best.results[0].limit == computed("rack-of-god", "latency.p99", *one, scenario="gpu-only")
     assert set(answer.refused) == {"in gpu-only: overload"}
     assert not answer.neighbours[0][1].holds
-    assert answer.stretches[0].unknown == (False, True)
+    assert answer.holding_ranges[0].unknown == (False, True)
 
 
 def test_what_only_the_rack_asked_for_has_is_not_varied_in_the_other_scenario() -> None:
     answer = solved("rack-of-god", "latency.p99 > latency.p99 in gpu-only", vary=LPUS)
     assert values(answer) == [4]
-    assert answer.best.facts[0].limit == computed("rack-of-god", "latency.p99", scenario="gpu-only")
+    assert answer.best.results[0].limit == computed("rack-of-god", "latency.p99", scenario="gpu-only")
 
 
 def test_base_is_the_file_without_a_scenario() -> None:
     vary = ("economics.electricity=0.1,0.2 USD/kWh",)
     answer = solved("air-limit", "cost.capex > cost.capex in base", vary=vary, scenario="liquid")
-    assert answer.best.facts[0].limit == computed("air-limit", "cost.capex", "economics.electricity=0.1 USD/kWh")
+    assert answer.best.results[0].limit == computed("air-limit", "cost.capex", "economics.electricity=0.1 USD/kWh")
 
 
 def test_several_stretches_are_all_named() -> None:
@@ -111,7 +117,7 @@ def test_several_stretches_are_all_named() -> None:
     limit = sorted(found)[2]  # at the second of the counts and at the last it is longer
     vary = (f"accelerators.lpu.count={','.join(map(str, counts))}",)
     answer = solved("rack-of-god", f"latency.p99 > {limit!r} s", vary=vary)
-    kept = [(part.first.values[0], part.last.values[0]) for part in answer.stretches]
+    kept = [(part.first.values[0], part.last.values[0]) for part in answer.holding_ranges]
     holds = [value > limit for value in found]
     assert sum(holds) == answer.holding
     assert len(kept) == sum(now and not before for before, now in zip([False, *holds], holds, strict=False))
@@ -126,7 +132,7 @@ def test_together_or_in_every_combination() -> None:
     assert values(answer) == [432, 6]
     (beside,) = [point for _, point in answer.neighbours]
     assert [axis.values[0] for axis in beside.point[0]] == [504, 7]
-    assert beside.facts[0].actual > 1e6
+    assert beside.results[0].actual > 1e6
     crossed = solved("gb200-nvl72-deepseek-v3", "power.peak.facility < 1 MW", vary=vary, maximise="throughput.tokens")
     assert crossed.points == 100
 

@@ -21,14 +21,14 @@ from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load
-from rackcalc.questions.sweep import dump, run
-from rackcalc.questions.sweep import request as ask
-from rackcalc.questions.sweep import workers as crew
-from rackcalc.questions.sweep.answer import Answer
-from rackcalc.questions.sweep.boxes import plan
-from rackcalc.questions.sweep.job import Job, work
-from rackcalc.questions.sweep.reductions import Pareto, Stats, Top, View
-from rackcalc.questions.sweep.request import Wish, asked
+from rackcalc.questions.space_options import SpaceOptions
+from rackcalc.questions.sweep import dump, run, workers
+from rackcalc.questions.sweep import options as sweep_options
+from rackcalc.questions.sweep.boxes import plan_boxes
+from rackcalc.questions.sweep.job import SweepJob, compute_boxes
+from rackcalc.questions.sweep.options import SweepOptions, sweep_job
+from rackcalc.questions.sweep.reductions import BoxPoints, Pareto, Stats, Top
+from rackcalc.questions.sweep.result import SweepResult
 
 RATES = "workload.arrival_rate=lin(100, 900 request/s, 60)"
 LINKS = "links.gpu-lpu.part.bandwidth=lin(10, 1800 GB/s, 50)"
@@ -44,7 +44,7 @@ def command(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]
 @st.composite
 def plans(draw: Any) -> Any:
     shape = draw(st.lists(st.integers(1, 6), min_size=1, max_size=4))
-    return plan(shape, draw(st.permutations(range(len(shape)))), draw(st.integers(1, 60)))
+    return plan_boxes(shape, draw(st.permutations(range(len(shape)))), draw(st.integers(1, 60)))
 
 
 @given(plans())
@@ -54,7 +54,7 @@ def test_boxes_cover_the_grid_once(made: Any) -> None:
         seen[tuple(slice(*ends) for ends in made.box(number))] += 1
     assert (seen == 1).all()
     for index, places in enumerate(product(*map(range, made.shape))):
-        assert made.places(index) == places
+        assert made.indices(index) == places
 
 
 @settings(deadline=None)
@@ -71,14 +71,14 @@ def test_reducers_find_what_brute_force_finds(made: Any, count: int, sign: float
         box = made.box(int(number))
         where = tuple(slice(*ends) for ends in box)
         for reducer in halves[number % 2]:
-            reducer.add(View(box, made.strides, good[where], [a[where], b[where], c[where]]))
+            reducer.add(BoxPoints(box, made.strides, good[where], [a[where], b[where], c[where]]))
     for mine, more in zip(*halves, strict=True):
         mine.merge(more)
     points = [(sign * a.flat[i], i) for i in range(a.size) if good.flat[i]]
-    assert top.rows.index.tolist() == [i for _, i in sorted(points)[:count]]
+    assert top.points.numbers.tolist() == [i for _, i in sorted(points)[:count]]
     for front, columns in zip(fronts, ((a, sign * b), (a, sign * b, -c)), strict=True):
         scores = {i: tuple(column.flat[i] for column in columns) for _, i in points}
-        assert set(front.rows.index.tolist()) == undominated(scores)
+        assert set(front.points.numbers.tolist()) == undominated(scores)
     assert stats.count == len(points)
     if points:
         kept = a[good]
@@ -100,37 +100,41 @@ def undominated(scores: dict[int, tuple[float, ...]]) -> set[int]:
     return kept
 
 
-def answer_of(job: Job, columns: Any, hands: Any = crew.alone) -> list[Any]:
-    return list(Answer(job, columns, run.run(job, hands)).named())
+def lists_of(job: SweepJob, columns: Any, executor: Any = workers.in_this_process) -> list[Any]:
+    return list(SweepResult(job, columns, run.run(job, executor)).lists())
 
 
 def test_the_answer_depends_neither_on_boxes_nor_on_workers(monkeypatch: pytest.MonkeyPatch) -> None:
-    wish = Wish("rack-of-god", vary=(RATES, LINKS, MONEY), top=7, by="cost.per_hour", pareto=PARETO)
-    job, columns = asked(wish)
-    wanted = answer_of(job, columns)
+    options = SweepOptions(
+        SpaceOptions("rack-of-god", vary=(RATES, LINKS, MONEY)), top=7, by="cost.per_hour", pareto=PARETO
+    )
+    job, columns = sweep_job(options)
+    wanted = lists_of(job, columns)
     assert len(wanted[0][1]) == 7
     for size in (50, 999, 1 << 20):
-        other = job._replace(plan=plan(job.plan.shape, job.plan.order[::-1], size))
-        assert answer_of(other, columns) == wanted
-    monkeypatch.setattr(run, "TASK", 1500)
-    with crew.processes(2) as two:
-        assert answer_of(job, columns, two) == wanted
+        other = job._replace(plan=plan_boxes(job.plan.shape, job.plan.order[::-1], size))
+        assert lists_of(other, columns) == wanted
+    monkeypatch.setattr(run, "POINTS_OF_A_TASK", 1500)
+    with workers.process_pool(2) as two:
+        assert lists_of(job, columns, two) == wanted
 
 
 def test_threads_of_one_process_do_not_disturb_each_other() -> None:
-    job, columns = asked(Wish("rack-of-god", vary=(RATES, LINKS, MONEY), top=7, by="cost.per_hour"))
-    job = job._replace(plan=plan(job.plan.shape, job.plan.order, 100))
+    job, columns = sweep_job(
+        SweepOptions(SpaceOptions("rack-of-god", vary=(RATES, LINKS, MONEY)), top=7, by="cost.per_hour")
+    )
+    job = job._replace(plan=plan_boxes(job.plan.shape, job.plan.order, 100))
 
-    def threads(job: Job, tasks: Any) -> Iterator[Any]:
+    def threads(job: SweepJob, tasks: Any) -> Iterator[Any]:
         pieces = [(number, number + 1) for first, stop in tasks for number in range(first, stop)]
         with ThreadPoolExecutor(4) as pool:
-            parts = list(pool.map(lambda ends: work(job, *ends), pieces))
+            parts = list(pool.map(lambda ends: compute_boxes(job, *ends), pieces))
         whole = parts[0]
         for part in parts[1:]:
             whole.merge(part)
         yield (0, job.plan.boxes), whole
 
-    assert answer_of(job, columns, threads) == answer_of(job, columns)
+    assert lists_of(job, columns, threads) == lists_of(job, columns)
 
 
 def test_the_best_point_is_the_best_estimate() -> None:
@@ -146,7 +150,7 @@ def test_the_best_point_is_the_best_estimate() -> None:
 
 def test_points_that_cannot_work_are_counted_with_their_reason() -> None:
     vary = ("workload.arrival_rate=1000..5000 request/s:1000", "scenario=eager,gpu-only,nvlink6")
-    job, _ = asked(Wish("rack-of-god", vary=vary, by="latency.p99"))
+    job, _ = sweep_job(SweepOptions(SpaceOptions("rack-of-god", vary=vary), by="latency.p99"))
     part = run.run(job)
     refused = 0
     for rate, scenario in product(range(1000, 6000, 1000), ("eager", "gpu-only", "nvlink6")):
@@ -253,32 +257,34 @@ def test_an_interrupted_dump_is_whole_as_far_as_it_goes_and_goes_on(
 ) -> None:
     if ending == "parquet":
         pytest.importorskip("pyarrow")
-    monkeypatch.setattr(run, "ROWS", 500)
-    monkeypatch.setattr(ask, "BOX", 500)
-    job, columns = asked(Wish("rack-of-god", vary=(RATES, LINKS), get=("latency.p99",), dump=True))
+    monkeypatch.setattr(run, "POINTS_OF_A_DUMP_TASK", 500)
+    monkeypatch.setattr(sweep_options, "POINTS_OF_A_BOX", 500)
+    job, columns = sweep_job(
+        SweepOptions(SpaceOptions("rack-of-god", vary=(RATES, LINKS)), get=("latency.p99",), dump=True)
+    )
 
-    def stops(job: Job, tasks: Any) -> Iterator[Any]:
-        for number, done in enumerate(crew.alone(job, tasks)):
+    def stops(job: SweepJob, tasks: Any) -> Iterator[Any]:
+        for number, done in enumerate(workers.in_this_process(job, tasks)):
             if number == 3:
                 raise KeyboardInterrupt
             yield done
 
-    target = dump.started(str(tmp_path / f"all.{ending}"), job, columns, resume=False)
+    target = dump.start_dump(str(tmp_path / f"all.{ending}"), job, columns, resume=False)
     with pytest.raises(KeyboardInterrupt):
-        run.run(job, stops, keep=target.keep)
-    partial = read(dump.interrupted(target))
+        run.run(job, stops, store=target.store)
+    partial = read(dump.save_partial_dump(target))
     assert len(partial) == 3 * 500
     assert not (tmp_path / f"all.{ending}").exists()
     with pytest.raises(InputError, match="parts of an earlier sweep"):
-        dump.started(str(tmp_path / f"all.{ending}"), job, columns, resume=False)
+        dump.start_dump(str(tmp_path / f"all.{ending}"), job, columns, resume=False)
     other = job._replace(stats=True)
     with pytest.raises(InputError, match="belongs to another sweep"):
-        dump.started(str(tmp_path / f"all.{ending}"), other, columns, resume=True)
-    again = dump.started(str(tmp_path / f"all.{ending}"), job, columns, resume=True)
+        dump.start_dump(str(tmp_path / f"all.{ending}"), other, columns, resume=True)
+    again = dump.start_dump(str(tmp_path / f"all.{ending}"), job, columns, resume=True)
     before = {path: path.stat().st_mtime_ns for path in again.folder.iterdir()}
-    run.run(job, keep=again.keep)
+    run.run(job, store=again.store)
     assert all(path.stat().st_mtime_ns == stamp for path, stamp in before.items()), "what was done is not written again"
-    dump.finished(again)
+    dump.finish_dump(again)
     whole = read(tmp_path / f"all.{ending}")
     assert len(whole) == 3000 and whole[:1500] == partial and not again.folder.exists()
 
@@ -312,21 +318,23 @@ def test_ctrl_c_says_how_to_go_on(tmp_path: Path) -> None:
 
 def test_a_dask_worker_that_dies_takes_nothing_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(run, "TASK", 600)
-    job, columns = asked(Wish("rack-of-god", vary=(RATES, LINKS, MONEY), top=5, by="latency.p99", pareto=PARETO))
-    job = job._replace(plan=plan(job.plan.shape, job.plan.order, 300))
-    wanted = answer_of(job, columns)
+    monkeypatch.setattr(run, "POINTS_OF_A_TASK", 600)
+    job, columns = sweep_job(
+        SweepOptions(SpaceOptions("rack-of-god", vary=(RATES, LINKS, MONEY)), top=5, by="latency.p99", pareto=PARETO)
+    )
+    job = job._replace(plan=plan_boxes(job.plan.shape, job.plan.order, 300))
+    wanted = lists_of(job, columns)
     options = {"n_workers": 3, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
-    with distributed.LocalCluster(**options) as cluster, crew.dask(cluster.scheduler_address) as hands:
+    with distributed.LocalCluster(**options) as cluster, workers.dask_cluster(cluster.scheduler_address) as executor:
         killed = []
 
-        def watched(job: Job, tasks: Any) -> Iterator[Any]:
-            for number, done in enumerate(hands(job, tasks)):
+        def watched(job: SweepJob, tasks: Any) -> Iterator[Any]:
+            for number, done in enumerate(executor(job, tasks)):
                 if number == 2:
                     victim = next(iter(cluster.workers.values()))
                     killed.append(victim.process.pid)
                     os.kill(victim.process.pid, 9)
                 yield done
 
-        assert answer_of(job, columns, watched) == wanted
+        assert lists_of(job, columns, watched) == wanted
         assert killed

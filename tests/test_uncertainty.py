@@ -20,7 +20,8 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import FORMULAS, Quantity, Source, formula
 from rackcalc.questions.rack_file import load
-from rackcalc.questions.uncertainty.report import Report, everything, subject, uncertainty
+from rackcalc.questions.uncertainty.analysis import Report, uncertain_rack, uncertainty
+from rackcalc.questions.uncertainty.draws import draw_all
 from rackcalc.render.uncertainty import as_text
 from rackcalc.replay import sobol
 from rackcalc.replay.distributions import leaf_range
@@ -121,7 +122,7 @@ def leaf(value: float, low: float, high: float, path: str = "") -> Quantity:
 
 def test_a_leaf_is_drawn_by_the_law_of_the_intervals() -> None:
     doubts = UncertainProgram([leaf(2.0, 1.0, 3.0)])
-    (column,) = everything(doubts, np.array([[-1.0], [0.0], [1.0]]))
+    (column,) = draw_all(doubts, np.array([[-1.0], [0.0], [1.0]]))
     assert column == pytest.approx([1.0, 2.0, 3.0])
 
 
@@ -150,7 +151,7 @@ def test_the_error_of_a_whole_contains_those_of_its_parts() -> None:
         "test_uncertainty.whole, error",
         "test_uncertainty.part, error",
     ]
-    outer, alone = everything(doubts, np.array([[1.0, 1.0]]))
+    outer, alone = draw_all(doubts, np.array([[1.0, 1.0]]))
     assert outer[0] == pytest.approx(2 * math.exp(0.1 * 1.2816 / 0.7979))
     assert alone[0] == pytest.approx(math.exp(0.2 * 1.2816 / 0.7979))
 
@@ -159,7 +160,7 @@ def test_the_median_draw_is_the_estimate() -> None:
     for rack in ("rack-of-god", "llama70b-8xh100"):
         found = dict(figures(estimate(load(rack))))
         doubts = UncertainProgram(list(found.values()))
-        columns = everything(doubts, np.zeros((1, len(doubts.variables))))
+        columns = draw_all(doubts, np.zeros((1, len(doubts.variables))))
         for quantity, column in zip(found.values(), columns, strict=True):
             assert math.isclose(column[0], quantity.value, rel_tol=1e-12) or quantity.value != quantity.value
 
@@ -169,7 +170,7 @@ def test_the_median_draw_is_the_estimate() -> None:
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return uncertainty(subject(load("rack-of-god-corrected")), samples=1024)
+    return uncertainty(uncertain_rack(load("rack-of-god-corrected")), samples=1024)
 
 
 def test_intervals_agree_with_those_of_the_table(report: Report) -> None:
@@ -214,7 +215,7 @@ def test_totals_are_not_below_first_orders_but_for_noise(report: Report) -> None
 
 
 def test_more_draws_by_another_seed_say_the_same(report: Report) -> None:
-    other = uncertainty(subject(load("rack-of-god-corrected")), ["cost.tco"], 4096, 9)
+    other = uncertainty(uncertain_rack(load("rack-of-god-corrected")), ["cost.tco"], 4096, 9)
     here, there = report.spreads["cost.tco"], other.spreads["cost.tco"]
     for name in ("low", "median", "high"):
         assert getattr(here, name) == pytest.approx(getattr(there, name), rel=0.03)
@@ -224,10 +225,10 @@ def test_more_draws_by_another_seed_say_the_same(report: Report) -> None:
 
 
 def test_many_draws_in_pieces_are_those_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    about = subject(load("bert-a100"))
+    about = uncertain_rack(load("bert-a100"))
     whole = uncertainty(about, ["latency.p99"], 512)
-    monkeypatch.setattr("rackcalc.questions.uncertainty.report.TOGETHER", 128)
-    monkeypatch.setattr("rackcalc.questions.uncertainty.report.BOX", 400)
+    monkeypatch.setattr("rackcalc.questions.uncertainty.draws.DRAWS_TOGETHER", 128)
+    monkeypatch.setattr("rackcalc.questions.uncertainty.effects.POINTS_OF_A_BOX", 400)
     pieces = uncertainty(about, ["latency.p99"], 512)
     assert whole.spreads["latency.p99"][1:] == pytest.approx(pieces.spreads["latency.p99"][1:], rel=1e-12)
     for one, other in zip(whole.effects["latency.p99"], pieces.effects["latency.p99"], strict=True):
@@ -286,7 +287,7 @@ def test_the_same_seed_gives_the_same_output() -> None:
 
 @pytest.mark.parametrize("rack", ["air-limit", "gb200-nvl72-deepseek-v3"])
 def test_tables_fit_a_narrow_terminal_and_lose_nothing(rack: str) -> None:
-    found = uncertainty(subject(load(rack)), samples=64)
+    found = uncertainty(uncertain_rack(load(rack)), samples=64)
     narrow, wide = (as_text(found, 5, True, width).split("passes in")[0] for width in (80, 10_000))
     assert max(map(len, narrow.splitlines())) <= 80 < max(map(len, wide.splitlines()))
     assert narrow.split() == wide.split()
@@ -306,7 +307,7 @@ def test_csv_has_a_row_for_every_figure() -> None:
 
 def test_everything_wrong_is_said_at_once() -> None:
     with pytest.raises(InputError) as caught:
-        uncertainty(subject(load("bert-a100")), ["latency.p9"], 1000, -1)
+        uncertainty(uncertain_rack(load("bert-a100")), ["latency.p9"], 1000, -1)
     assert len(caught.value.problems) == 3
     assert "did you mean latency.p99?" in str(caught.value)
     done = run("bert-a100", "latency.p9", "--samples", "3", "--fail-if", "latency.p99 > 2 W")

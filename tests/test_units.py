@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.units_table import TABLE
 
 
@@ -38,7 +38,7 @@ def test_the_table_is_what_pint_generates() -> None:
     ],
 )
 def test_parse(text: str, unit: str, value: float) -> None:
-    assert units.parse(text, unit) == pytest.approx(value, rel=1e-12)
+    assert unit_text.parse(text, unit) == pytest.approx(value, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_parse(text: str, unit: str, value: float) -> None:
 )
 def test_parse_refuses(text: str, unit: str, message: str) -> None:
     with pytest.raises(units.UnitError) as error:
-        units.parse(text, unit)
+        unit_text.parse(text, unit)
     assert message in str(error.value)
 
 
@@ -70,13 +70,13 @@ def test_parse_refuses(text: str, unit: str, message: str) -> None:
 def test_round_trip(spelling: str, number: float) -> None:
     unit, factor, offset = TABLE[spelling]
     canonical = number * factor + offset
-    assert units.convert(canonical, unit, spelling) == pytest.approx(number, rel=1e-6)
+    assert unit_text.convert(canonical, unit, spelling) == pytest.approx(number, rel=1e-6)
 
 
 @given(st.sampled_from(sorted(units.DIMENSIONS)), st.floats(1e-9, 1e15))
 def test_what_is_shown_can_be_read_back(unit: str, value: float) -> None:
-    text = units.show(value, unit).replace(",", "")
-    assert units.parse(text, unit) == pytest.approx(value, rel=6e-4)
+    text = unit_text.show(value, unit).replace(",", "")
+    assert unit_text.parse(text, unit) == pytest.approx(value, rel=6e-4)
 
 
 @pytest.mark.parametrize(
@@ -93,4 +93,4 @@ def test_what_is_shown_can_be_read_back(unit: str, value: float) -> None:
     ],
 )
 def test_show(value: float, unit: str, text: str) -> None:
-    assert units.show(value, unit) == text
+    assert unit_text.show(value, unit) == text

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from rackcalc.quantities.problems import Problem, failure
-from rackcalc.render.data import as_json
+from rackcalc.render.json_data import json_text
 from rackcalc.render.problems import as_data, github_annotation
 
 _error_format = "text"
@@ -92,7 +92,7 @@ class Report:
     def close(self) -> None:
         """The array, or a count line."""
         if _error_format == "json":
-            note(as_json([as_data(problem) for problem in self._kept]).rstrip())
+            note(json_text([as_data(problem) for problem in self._kept]).rstrip())
         elif self.count > 1:
             note(f"{self.count} problems")
 

@@ -65,6 +65,15 @@ def loaded_and_estimated(rack: str, scenario: str, sets: Sequence[str] | None) -
     return loaded, estimate(loaded)
 
 
+def space_options(
+    rack: str, scenario: Sequence[str] | None, sets: Sequence[str] | None, vary: Sequence[str] | None, zipped: bool
+) -> Any:
+    """The options of sweep and solve that describe the design space."""
+    from rackcalc.questions.space_options import SpaceOptions
+
+    return SpaceOptions(rack, only(scenario, "--scenario"), tuple(sets or ()), tuple(vary or ()), zipped)
+
+
 def only(values: Sequence[str] | None, option: str) -> str:
     """The single value of a repeatable option, or ""."""
     if values and len(values) > 1:

@@ -1,4 +1,4 @@
-"""YAML text -> document -> spec: rack files, catalog parts, overrides, Hugging Face files, streams of racks.
+"""From YAML text to a spec: rack files, catalog parts, overrides, ranges to vary, Hugging Face files, streams of racks.
 
 Imports spec and quantities.
 """

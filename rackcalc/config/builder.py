@@ -1,54 +1,48 @@
-"""A document -> the spec it declares: one generic builder over the declared fields.
-
-Every error is reported at once, each with its place.
-"""
+"""Builds spec objects from a node tree by the declarations of their fields, and collects every problem."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from rackcalc.config.catalog_files import part_names, part_node
-from rackcalc.config.document import Node, plain, read_text
-from rackcalc.quantities import units
-from rackcalc.quantities.problems import InputError, Problem, failure, suggest
+from rackcalc.config.document import Node
+from rackcalc.quantities import unit_text, units
+from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.quantities.quantity import KINDS, Quantity, Source
 from rackcalc.quantities.words_read import watch
 from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.part_kinds import CATALOG
 
-MOST_TEXT = 200  # characters of a number with its unit
-
-
+LONGEST_NUMBER = 200  # characters of a number with its unit
 _FLAG_WORDS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")  # of a number that is written as a mapping
 
 
-VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")
-
-
-def certain(declared: Number, value: float) -> bool:
-    """Whether a value without a range leaves no doubt: a count, or a share of all there can be."""
+def is_exact(declared: Number, value: float) -> bool:
+    """Whether a value without a range is certain: a count, or a share at its upper limit."""
     return declared.whole or (declared.unit == "1" and value == declared.at_most)
 
 
 @dataclass
 class Builder:
-    """Builds spec objects from nodes and collects every problem. where: node per dotted path, for later messages.
+    """Builds spec objects and collects every problem. nodes: by dotted path, for messages about values that are built.
 
-    words_read: paths of the words that were written by the user and are read later, by whatever computes.
+    default_kind: kind of source of a number that names none.
+    words_read: paths of the words that the user wrote and that a calculation has read since.
     """
 
     default_kind: str = "given"
     problems: list[Problem] = field(default_factory=list)
-    where: dict[str, Node] = field(default_factory=dict)
+    nodes: dict[str, Node] = field(default_factory=dict)
     words_read: set[str] = field(default_factory=set)
 
     def fail(self, node: Node, path: str, message: str) -> None:
+        """Add a problem at a node."""
         self.problems.append(node.problem(path, message))
 
     def build(self, cls: type, node: Node, path: str = "") -> Any:
-        """An instance of a declared dataclass, or None when a problem was found in it."""
-        self.where[path] = node
+        """Build an instance of a declared dataclass. None when a problem was found in it."""
+        self.nodes[path] = node
         declared = declarations(cls)
         if node.value is None:
             node = node._replace(value={})
@@ -58,8 +52,8 @@ class Builder:
         found = len(self.problems)
         for key, child in node.value.items():
             if key not in declared:
-                nest = key.partition(".")[0] in declared  # dotted paths are for scenarios and --set
-                hint = "; write it nested, not as a dotted path" if nest else suggest(key, declared)
+                dotted = key.partition(".")[0] in declared  # dotted paths are for scenarios and --set only
+                hint = "; write it nested, not as a dotted path" if dotted else suggest(key, declared)
                 self.problems.append(child.key_problem(_join(path, key), f"unknown key{hint}"))
         values = {name: self.field(d, node, name, _join(path, name)) for name, d in declared.items()}
         if len(self.problems) > found:
@@ -75,6 +69,7 @@ class Builder:
         return built
 
     def missing(self, parent: Node, path: str, expected: str) -> None:
+        """Add the problem of a key that a mapping lacks."""
         self.problems.append(parent.key_problem(path, f"is missing{expected}"))
 
     def field(self, declared: Declared, parent: Node, name: str, path: str) -> Any:
@@ -84,16 +79,17 @@ class Builder:
         if node is not None and node.value is None and not isinstance(declared, Section):
             node = None
         if node is None:
-            return self.absent(declared, parent, path)
-        self.where[path] = node
+            return self.default(declared, parent, path)
+        self.nodes[path] = node
         return self.value(declared, node, path)
 
-    def absent(self, declared: Declared, parent: Node, path: str) -> Any:
+    def default(self, declared: Declared, parent: Node, path: str) -> Any:
+        """The value of a field that is not given; None and a problem where it has no default."""
         match declared:
             case Number(default=None) | Text(default=None) | Part(default=None):
                 return None
             case Number(default=default) if default != REQUIRED:
-                value = units.parse(str(default), declared.unit, absolute=declared.absolute)
+                value = unit_text.parse(str(default), declared.unit, absolute=declared.absolute)
                 source = Source("assumed", note="default: " + declared.doc)
                 return Quantity(
                     value,
@@ -101,10 +97,10 @@ class Builder:
                     path,
                     source=source,
                     absolute=declared.absolute,
-                    exact=certain(declared, value),
+                    exact=is_exact(declared, value),
                 )
             case Number():
-                self.missing(parent, path, f"; expected {units.expected(declared.unit, declared.example)}")
+                self.missing(parent, path, f"; expected {unit_text.expected(declared.unit, declared.example)}")
             case Text(default=default) if default != REQUIRED:
                 return default
             case Text():
@@ -130,6 +126,7 @@ class Builder:
         return None
 
     def value(self, declared: Declared, node: Node, path: str) -> Any:
+        """The value of a field that is given. None when a problem was found in it."""
         match declared:
             case Number():
                 return self.number(declared, node, path)
@@ -156,17 +153,19 @@ class Builder:
         return None
 
     def item(self, of: Any, node: Node, path: str) -> Any:
-        self.where[path] = node
+        """One entry of a table or list. of: its declaration, or its dataclass."""
+        self.nodes[path] = node
         return self.build(of, node, path) if isinstance(of, type) else self.value(of, node, path)
 
     def table(self, declared: Table, node: Node, path: str) -> Any:
+        """A mapping with free keys, or with the declared choices as keys."""
         if not isinstance(node.value, dict):
             self.fail(node, path, f"expected a mapping: {declared.doc}, got {node.kind}")
             return None
         result = {}
         for key, child in node.value.items():
             if child.value is None and isinstance(declared.of, type):
-                continue  # a scenario takes an entry away by leaving it empty
+                continue  # a scenario removes an entry by leaving it empty
             if declared.choices and key not in declared.choices:
                 message = f"unknown key{suggest(key, declared.choices)}"
                 self.problems.append(child.key_problem(_join(path, key), message))
@@ -177,6 +176,7 @@ class Builder:
         return result
 
     def text(self, declared: Text, node: Node, path: str) -> Any:
+        """A word or sentence; where choices or a catalog are declared, one of their words."""
         if not isinstance(node.value, str):
             self.fail(node, path, f"expected {declared.doc}, got {node.kind}")
         elif declared.choices and node.value not in declared.choices:
@@ -195,7 +195,7 @@ class Builder:
         return None
 
     def number(self, declared: Number, node: Node, path: str) -> Quantity | None:
-        """A Quantity from "900 GB/s" or {value: 900 GB/s, low:, high:, kind:, source:, note:}."""
+        """A Quantity from "900 GB/s", or from {value: 900 GB/s, low:, high:, kind:, source:, note:}."""
         parts = self.number_parts(declared, node, path)
         if "value" not in parts:
             return None
@@ -218,11 +218,11 @@ class Builder:
             low=low,
             high=high,
             absolute=declared.absolute,
-            exact=certain(declared, value),
+            exact=is_exact(declared, value),
         )
 
     def number_parts(self, declared: Number, node: Node, path: str) -> Mapping[str, Node]:
-        """The value, its range and its source, by name; their words are checked, the numbers not yet."""
+        """The nodes of the value, its range and its source, by key. Words are checked here, numbers in scalar()."""
         if not isinstance(node.value, dict):
             return {"value": node}
         for key, child in node.value.items():
@@ -232,16 +232,17 @@ class Builder:
             elif key in ("kind", "source", "note") and child.value is not None:
                 self.text(Text("text", default="", choices=KINDS if key == "kind" else ()), child, _join(path, key))
         if "value" not in node.value:
-            self.fail(node, path, f"has no value; expected {units.expected(declared.unit, declared.example)}")
+            self.fail(node, path, f"has no value; expected {unit_text.expected(declared.unit, declared.example)}")
         return node.value
 
     def scalar(self, declared: Number, node: Node, path: str) -> float | None:
+        """One number in canonical units, within the declared bounds; None and a problem otherwise."""
         example = declared.example or ("8" if declared.whole and declared.unit == "1" else "")
-        if not isinstance(node.value, str) or len(node.value) > MOST_TEXT:
-            self.fail(node, path, f"expected {units.expected(declared.unit, example)}, got {node.kind}")
+        if not isinstance(node.value, str) or len(node.value) > LONGEST_NUMBER:
+            self.fail(node, path, f"expected {unit_text.expected(declared.unit, example)}, got {node.kind}")
             return None
         try:
-            value = units.parse(node.value, declared.unit, example=example, absolute=declared.absolute)
+            value = unit_text.parse(node.value, declared.unit, example=example, absolute=declared.absolute)
         except units.UnitError as error:
             self.fail(node, path, str(error))
             return None
@@ -261,8 +262,10 @@ class Builder:
             self.fail(node, path, f"expected the name of a part of {declared.kind}, or a mapping, got {node.kind}")
             return None
         if "hf_config" in node.value and declared.kind == "models":
+            from rackcalc.config.hugging_face_file import model_node  # seldom needed
+
             try:
-                return self.build(CATALOG["models"], self.hugging_face(node, path), path)
+                return self.build(CATALOG["models"], model_node(node, path), path)
             except InputError as error:
                 self.problems.extend(error.problems)
                 return None
@@ -272,6 +275,7 @@ class Builder:
         return self.build(CATALOG[declared.kind], node, path)
 
     def named_part(self, kind: str, name: Node, overrides: dict[str, Node], path: str) -> Any:
+        """A part of the catalog with some of its keys overridden."""
         if not isinstance(name.value, str):
             self.fail(name, path, f"expected the name of a part of {kind}, got {name.kind}")
             return None
@@ -281,42 +285,14 @@ class Builder:
             return None
         base = part_node(kind, name.value)
         for key, child in overrides.items():
-            base = _merge(base, key, child)
+            base = _override(base, key, child)
         part = self.build(CATALOG[kind], base, path)
-        self.where[path] = name  # the user's line, not the catalog's
+        self.nodes[path] = name  # messages name the user's line, not the catalog's
         return part
-
-    def hugging_face(self, node: Node, path: str) -> Node:
-        """The node tree of a model described by a Hugging Face config.json, with the file's own keys on top."""
-        import json
-
-        from rackcalc.config.hugging_face import ConfigError, model_from_config
-
-        assert isinstance(node.value, dict)
-        reference = node.value["hf_config"]
-        own = {key: child for key, child in node.value.items() if key != "hf_config"}
-        if not isinstance(reference.value, str):
-            raise InputError([reference.problem(path, f"expected the path of a config.json, got {reference.kind}")])
-        base = Path(reference.file).parent if not reference.file.startswith(("<", "-")) else Path()
-        target = str(base / reference.value)
-        if target == "-":
-            target = "./-"  # a file of that name: standard input is for the rack
-        try:
-            fields = model_from_config(json.loads(read_text(target)))
-        except json.JSONDecodeError as error:
-            raise failure(f"not valid JSON: {error.msg}", target, error.lineno, error.colno) from None
-        except (InputError, ValueError, RecursionError) as error:  # the place is the line that names the file
-            reason = str(error) if isinstance(error, InputError) else f"{target}: {error}"
-            if not isinstance(error, InputError | ConfigError):
-                reason = f"{target}: JSON with numbers without end, or nested too deeply"
-            raise InputError([reference.problem(f"{path}.hf_config", reason)]) from None
-        described = plain(fields, Node(None, target, 1, 1))
-        assert isinstance(described.value, dict)
-        return reference._replace(value=described.value | own)
 
 
 def broken_bound(declared: Number, value: float) -> str:
-    """What the value must be and is not, in words; "" when all bounds hold."""
+    """The declared bound that the value breaks, in words ("at least 1"); "" when all bounds hold."""
     unit = "" if declared.unit == "1" else f" {declared.unit}"
     if declared.above is not None and value <= declared.above:
         return f"more than {declared.above:g}{unit}"
@@ -327,13 +303,13 @@ def broken_bound(declared: Number, value: float) -> str:
     return "a whole number" if declared.whole and value != int(value) else ""
 
 
-def _merge(base: Node, key: str, child: Node) -> Node:
-    """The node with one key overridden; mappings of parts merge key by key, values replace values."""
+def _override(base: Node, key: str, child: Node) -> Node:
+    """The node with one key overridden. Mappings are merged key by key; numbers and words are replaced whole."""
     assert isinstance(base.value, dict)
     old = base.value.get(key)
     if old is not None and isinstance(old.value, dict) and "value" not in old.value and isinstance(child.value, dict):
         for inner, grandchild in child.value.items():
-            old = _merge(old, inner, grandchild)
+            old = _override(old, inner, grandchild)
         child = old
     return base._replace(value=base.value | {key: child})
 
@@ -346,7 +322,7 @@ def _choices(choices: tuple[str, ...]) -> str:
     return f": one of {', '.join(choices)}" if choices else ""
 
 
-def argument(name: str, text: str, unit: str, problems: list[Problem], **bounds: Any) -> Quantity | None:
-    """A number given on the command line, as a Quantity; None and a problem when it is wrong."""
+def option_quantity(name: str, text: str, unit: str, problems: list[Problem], **bounds: Any) -> Quantity | None:
+    """A number given on the command line, as a Quantity. None, and a problem added to the list, when it is wrong."""
     builder = Builder(problems=problems)
     return builder.number(Number(unit, name, **bounds), Node(text, name, 0, 0), "")

@@ -1,4 +1,4 @@
-"""The YAML files of the catalog: which parts there are, their text, and the sources they cite."""
+"""The YAML files of the catalog: the names of its parts, their node trees, and the sources they cite."""
 
 from collections.abc import Mapping
 from functools import cache

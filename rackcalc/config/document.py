@@ -1,18 +1,14 @@
 """YAML text -> a tree of nodes that know their file, line and column. No value is interpreted here.
 
-Scalars stay text, so none of YAML 1.1's traps (on, 12:30, 1e3, 08) can change a value before its field has seen it.
+Scalars stay text until their field reads them, so YAML 1.1 cannot change values such as on, 12:30, 1e3 or 08.
 """
 
-import os
 import re
-import stat
-import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rackcalc.quantities.problems import InputError, Problem, failure, shortened
 
-MAX_BYTES = 4 * 1024 * 1024  # a rack file is a few kB; anything this large is the wrong file
 MAX_NODES = 100_000  # after expanding aliases
 MAX_DEPTH = 60
 
@@ -20,7 +16,7 @@ MAX_DEPTH = 60
 class Node(NamedTuple):
     """One YAML node. value: dict of name -> Node, tuple of Nodes, text, or None for an empty or null scalar.
 
-    key: line and column of the key it stands under; (0, 0) where there is none. path: dotted, within the file.
+    key: line and column of the key whose value this is; (0, 0) without a key. path: dotted, within the file.
     """
 
     value: "dict[str, Node] | tuple[Node, ...] | str | None"
@@ -33,7 +29,7 @@ class Node(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """What it is, in the words of an error message."""
+        """What sort of node it is, in the words of an error message."""
         if isinstance(self.value, dict):
             return "a mapping"
         if isinstance(self.value, tuple):
@@ -50,70 +46,36 @@ class Node(NamedTuple):
         return Problem(self.file, self.line, self.column, path, message)
 
     def key_problem(self, path: str, message: str) -> Problem:
-        """A Problem at the key this node stands under: about the key itself, or about what is not in the node."""
+        """A Problem at the key of this node: about the key itself, or about something that the node lacks."""
         place = self.key if self.key[0] else (self.line, self.column)
         return Problem(self.file, *place, path, message)
 
 
-def read_text(path: str) -> str:
-    """The text of a file, or of standard input for "-". InputError for anything that is not readable text."""
-    name = "<stdin>" if path == "-" else path
-    try:
-        if path == "-":
-            data = b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_BYTES + 1)
-        else:
-            info = os.stat(path)
-            if stat.S_ISDIR(info.st_mode):
-                raise failure("is a directory; name a YAML file in it", name)
-            if stat.S_ISREG(info.st_mode) and info.st_size > MAX_BYTES:
-                raise failure(f"is {info.st_size / 1e6:.0f} MB; a rack file has at most {MAX_BYTES / 1e6:.0f} MB", name)
-            with open(path, "rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise failure("no such file", name or '""') from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or str(error)
-        raise failure(f"cannot be read: {reason.lower()}", name) from None
-    return decoded(data, name)
+def parse(
+    text: str, file: str, problems: list[Problem] | None = None, line_offset: int = 0, root_path: str = ""
+) -> Node:
+    """Parse the one YAML document in the text into a Node tree. InputError with the place of anything malformed.
 
-
-def decoded(data: bytes, name: str, above: int = 0) -> str:
-    """Bytes as text. InputError where they are none. above: lines before them in the file of that name."""
-    if len(data) > MAX_BYTES:
-        raise failure(f"is over {MAX_BYTES / 1e6:.0f} MB; a rack file is a few kB", name, above and above + 1, 1)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = above + data.count(b"\n", 0, error.start) + 1
-        message = f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8"
-        raise failure(message, name, line, 1) from None
-    if "\0" in text:
-        raise failure("is a binary file or UTF-16, not YAML in UTF-8", name, above and above + 1, 1)
-    return text
-
-
-def parse(text: str, file: str, problems: list[Problem] | None = None, above: int = 0, under: str = "") -> Node:
-    """The one YAML document in the text, as a Node tree. InputError with place for anything malformed.
-
-    problems: where what does not hide the rest of the document (a key written twice, say) is added, for the caller to
-    report with its own findings; None raises it. above: lines of the file before the text. under: path of the root.
+    problems: a list that collects mistakes after which parsing can go on (a key written twice, say), so that the caller
+    reports them with its own; without it they are raised. line_offset: lines of the file before the text.
+    root_path: dotted path of the root.
     """
     import yaml
 
     found: list[Problem] = []
     try:
-        root = _Composer(file, found, above, under).document(
+        root = _Composer(file, found, line_offset, root_path).document(
             yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
         )
     except yaml.MarkedYAMLError as error:
-        raise _malformed(error, text, file, above) from None
+        raise _malformed(error, text, file, line_offset) from None
     except yaml.reader.ReaderError as error:
-        line = above + text.encode().count(b"\n", 0, error.position) + 1
+        line = line_offset + text.encode().count(b"\n", 0, error.position) + 1
         raise failure(f"holds a control character (0x{int(error.character):02x})", file, line, 1) from None
     except UnicodeEncodeError:
         raise failure("is not UTF-8 text; save it as UTF-8", file) from None
     if root is None:
-        raise failure("is empty; `rackcalc init` writes a first rack file", file, above and above + 1, 1)
+        raise failure("is empty; `rackcalc init` writes a first rack file", file, line_offset and line_offset + 1, 1)
     if problems is not None:
         problems += found
     elif found:
@@ -121,8 +83,8 @@ def parse(text: str, file: str, problems: list[Problem] | None = None, above: in
     return root
 
 
-def _malformed(error: Any, text: str, file: str, above: int) -> InputError:
-    """What is wrong with the YAML, in words that say the mend, where it should be mended."""
+def _malformed(error: Any, text: str, file: str, line_offset: int) -> InputError:
+    """What is wrong with the YAML and how to fix it, at the place where it should be fixed."""
     mark, opened, message = error.problem_mark, error.context_mark, error.problem or "malformed"
     mark = mark or opened
     here = text[mark.index : mark.index + 1] if len(text) == len(text.encode()) else ""
@@ -141,37 +103,37 @@ def _malformed(error: Any, text: str, file: str, above: int) -> InputError:
     elif "expected ':'" in message:
         mark, message = opened, 'a line without "key: value"'
     elif opened and opened.line != mark.line and re.search("flow|quoted", error.context or ""):
-        mark, message = opened, f"what is opened here is not closed: {message} up to line {above + mark.line + 1}"
+        mark, message = opened, f"what is opened here is not closed: {message} up to line {line_offset + mark.line + 1}"
     elif error.context:
         message = f"{error.context}: {message}"
     written = text.rstrip().split("\n")
-    if mark.line >= len(written):  # after the end: where something was still to come
-        return failure(f"not valid YAML: {message}", file, above + len(written), len(written[-1]) + 1)
-    return failure(f"not valid YAML: {message}", file, *_place(mark, above))
+    if mark.line >= len(written):  # the text ends too early: report the end of its last line
+        return failure(f"not valid YAML: {message}", file, line_offset + len(written), len(written[-1]) + 1)
+    return failure(f"not valid YAML: {message}", file, *_position(mark, line_offset))
 
 
-_TAGS = ("str", "int", "float", "bool", "map", "seq")  # they say what a value is, which its field knows anyway
+_TAGS = ("str", "int", "float", "bool", "map", "seq")  # allowed, and ignored: a field knows the type of its value
 _NULLS = ("", "~", "null", "Null", "NULL")
 
 
 class _Composer:
-    """YAML events -> Nodes, one after the other, so that no depth of nesting can exhaust the stack of a C library.
+    """Builds Nodes from YAML events, without recursion, so that deep nesting cannot exhaust the stack of a C library.
 
-    The path of a node is known from what is open around it. An alias is the very Node of its anchor; sizes count it
-    each time it is used, so that a bomb of aliases is refused.
+    The path of a node follows from the collections that are open around it. An alias is the Node of its anchor itself;
+    its size is counted at every use, so that aliases of aliases cannot grow without limit.
     """
 
-    def __init__(self, file: str, problems: list[Problem], above: int, under: str) -> None:
+    def __init__(self, file: str, problems: list[Problem], line_offset: int, root_path: str) -> None:
         self.file = file
-        self.under = under
-        self.above = above
+        self.root_path = root_path
+        self.line_offset = line_offset
         self.problems = problems
-        self.open: list[tuple[Any, list[Node]]] = []  # collections that have begun: the event, and the nodes in it
-        self.anchors: dict[str, Node | None] = {}  # None: not complete yet
-        self.sizes: dict[int, int] = {}
+        self.open: list[tuple[Any, list[Node]]] = []  # collections that are not closed: start event, nodes so far
+        self.anchors: dict[str, Node | None] = {}  # None: the node is not complete yet
+        self.sizes: dict[int, int] = {}  # id of a node -> nodes in it
 
     def document(self, events: Iterable[Any]) -> Node | None:
-        """The root of the only document; None when there is none."""
+        """The root of the only document; None for an empty text."""
         root, documents = None, 0
         for event in events:
             name = type(event).__name__
@@ -203,14 +165,16 @@ class _Composer:
         if tag is not None and tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
             shown = tag.replace("tag:yaml.org,2002:", "!!")
             self.problems.append(
-                Problem(self.file, *_place(mark, self.above), "", f"the tag {shown} means nothing here; remove it")
+                Problem(
+                    self.file, *_position(mark, self.line_offset), "", f"the tag {shown} means nothing here; remove it"
+                )
             )
         if name == "ScalarEvent":
             empty = event.implicit[0] and not event.style and event.value in _NULLS
             value: Any = None if empty else event.value
         else:
             value = self.mapping(children) if name == "MappingEndEvent" else tuple(children)
-        node = Node(value, self.file, *_place(mark, self.above), quoted, path=self.path())
+        node = Node(value, self.file, *_position(mark, self.line_offset), quoted, path=self.path())
         self.sizes[id(node)] = 1 + sum(self.sizes[id(child)] for child in children)
         if max(self.sizes[id(node)], len(self.sizes)) > MAX_NODES:
             raise self.failure(start, f"holds more than {MAX_NODES} values (each use of an alias counts)")
@@ -219,8 +183,8 @@ class _Composer:
         return node
 
     def path(self) -> str:
-        """Where the node that is completed now stands in the document."""
-        path = self.under
+        """The dotted path of the node that is being completed."""
+        path = self.root_path
         for start, children in self.open:
             if type(start).__name__ == "SequenceStartEvent":
                 path += f"[{len(children)}]"
@@ -257,19 +221,19 @@ class _Composer:
         return merged | own
 
     def failure(self, event: Any, message: str) -> InputError:
-        return failure(message, self.file, *_place(event.start_mark, self.above))
+        return failure(message, self.file, *_position(event.start_mark, self.line_offset))
 
 
-def _place(mark: Any, above: int) -> tuple[int, int]:
-    return above + mark.line + 1, mark.column + 1
+def _position(mark: Any, line_offset: int) -> tuple[int, int]:
+    return line_offset + mark.line + 1, mark.column + 1
 
 
-def plain(value: Any, like: Node) -> Node:
-    """Plain Python data (from JSON, say) as a Node tree placed where `like` stands."""
+def node_of_data(value: Any, like: Node) -> Node:
+    """Plain Python data (from JSON, say) as a Node tree; every node has the place of `like`."""
     if isinstance(value, Mapping):
-        return like._replace(value={str(key): plain(item, like) for key, item in value.items()})
+        return like._replace(value={str(key): node_of_data(item, like) for key, item in value.items()})
     if isinstance(value, list | tuple):
-        return like._replace(value=tuple(plain(item, like) for item in value))
+        return like._replace(value=tuple(node_of_data(item, like) for item in value))
     if value is None:
         return like._replace(value=None)
     if isinstance(value, bool):
@@ -278,9 +242,9 @@ def plain(value: Any, like: Node) -> Node:
 
 
 def assign(root: Node, path: str, value: Node) -> Node:
-    """A copy of the tree with the node at the dotted path replaced or added. InputError when a list is in the way.
+    """A copy of the tree with the node at the dotted path replaced or added. InputError for a path into a list.
 
-    A scalar on the way (a part's name) becomes {from: name}, so that `model.layers` can be set where the file says
+    A scalar on the path (the name of a part) becomes {from: name}, so that `model.layers` can be set in a file with
     `model: bert-large`.
     """
     name, _, rest = path.partition(".")
@@ -296,7 +260,7 @@ def assign(root: Node, path: str, value: Node) -> Node:
 
 
 def walk(node: Node, path: str = "") -> Iterator[tuple[str, Node]]:
-    """Every node below (and including) this one with its dotted path."""
+    """This node and every node below it, each with its dotted path."""
     yield path, node
     if isinstance(node.value, dict):
         for key, child in node.value.items():

@@ -1,7 +1,7 @@
-"""A Hugging Face config.json -> the mapping a file in catalog/models/ would have.
+"""A Hugging Face config.json -> the keys and values that a file in catalog/models/ would have.
 
-Pure: takes parsed JSON, returns plain values, reads nothing. An architecture that is not in the tables below is
-refused, because a wrong guess about its layers would look like an answer.
+Takes parsed JSON and returns plain values; reads no file. An architecture that is not in the tables below is refused,
+because a wrong guess about its layers would look like an answer.
 """
 
 from collections.abc import Mapping
@@ -30,10 +30,10 @@ REFUSED = {
     "t5": "it is an encoder-decoder",
     "whisper": "it is an encoder-decoder",
 }
-# Keys whose presence changes every layer's size or kind; no table row above knows them.
+# Keys that change the size or kind of single layers, whatever the model_type.
 _VARIABLE_LAYERS = ("block_configs", "hybrid_override_pattern", "hybrid_layer_pattern")
 
-# Where old and new configurations spell the same thing differently; first found wins.
+# Keys of old and new configurations for the same value; the first that is present is used.
 _LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _HIDDEN = ("hidden_size", "n_embd", "dim", "d_model")
 _HEADS = ("num_attention_heads", "n_head", "n_heads")
@@ -42,11 +42,11 @@ _FFN = ("intermediate_size", "n_inner", "ffn_hidden_size", "hidden_dim", "ffn_di
 _CONTEXT = ("max_position_embeddings", "n_positions", "seq_length", "n_ctx")
 _EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
 _ACTIVE = ("num_experts_per_tok", "num_experts_per_token")
-# These have experts of width intermediate_size; elsewhere that is the width of the dense layers.
+# In these, intermediate_size is the width of an expert; in others, of the dense layers.
 _EXPERTS_IN_FFN = ("mixtral", "minimax_m2", "gpt_oss", "llama4_text")
 _LINEAR = ("qwen3_next", "qwen3_5_moe_text")
 _ALTERNATING = {"gemma2": 2, "gemma3_text": 6}  # every n-th layer attends to everything
-# other words in layer_types -> keys that hold the window
+# words in layer_types beside full_attention -> keys that hold the window
 _WINDOWS: dict[str, tuple[str, ...]] = {
     "linear_attention": (),
     "sliding_attention": ("sliding_window",),
@@ -61,10 +61,10 @@ class ConfigError(ValueError):
 
 
 def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The fields of parts.Model, as plain numbers and text, from a parsed config.json.
+    """The fields of spec.models.Model, as plain numbers and text, from a parsed config.json.
 
     Nested configurations (text_config, thinker_config) are followed: only the language model is described.
-    Raises ConfigError naming the key that is missing, malformed or not supported.
+    ConfigError, naming the key, when one is missing, malformed or not supported.
 
     >>> model_from_config({"model_type": "bert", "num_hidden_layers": 24, "hidden_size": 1024,
     ...                    "num_attention_heads": 16, "intermediate_size": 4096, "vocab_size": 30522,
@@ -153,7 +153,7 @@ def _name(data: Mapping[str, Any], kind: str) -> str:
 
 
 def _tied(data: Mapping[str, Any], config: Mapping[str, Any], kind: str) -> bool:
-    """Whether input and output embeddings are one matrix. Absent, the library's default for the architecture holds."""
+    """Whether input and output embeddings are one matrix; without the key, the library's default for the model_type."""
     default = kind in ("gpt2", "opt", "falcon", "gemma", "gemma2", "gemma3_text", "starcoder2")
     value = config.get("tie_word_embeddings", data.get("tie_word_embeddings", default))
     if not isinstance(value, bool):
@@ -270,7 +270,7 @@ def _full_layers(config: Mapping[str, Any], kind: str, layers: int) -> tuple[int
 
 
 def _listed_layers(config: Mapping[str, Any], types: Any, layers: int) -> tuple[int, int]:
-    """The same, from one word per layer."""
+    """The same as _full_layers, from a list of one word per layer."""
     if not isinstance(types, list) or len(types) != layers or not all(isinstance(word, str) for word in types):
         raise ConfigError(f"layer_types: expected a list of {layers} words, got {_shown(types)}")
     others = sorted(set(types) - {"full_attention"})

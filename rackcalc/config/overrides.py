@@ -1,4 +1,4 @@
-"""Scenarios and --set: dotted paths that replace values in a rack file before it is read."""
+"""Scenarios and --set: dotted paths that replace values in a rack file before its rack is built."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,10 +8,11 @@ from rackcalc.config.document import Node, assign, parse
 from rackcalc.quantities.problems import InputError, Problem, shortened, suggest
 from rackcalc.spec.fields import REQUIRED, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.part_kinds import CATALOG
+from rackcalc.spec.rack import Rack
 
 
 def apply_scenario(root: Node, scenarios: Node | None, chosen: str, builder: Builder) -> Node:
-    """The tree with the chosen scenario's overrides; the form of all scenarios is checked."""
+    """The tree with the overrides of the chosen scenario. The form of all scenarios is checked."""
     if scenarios is None or scenarios.value is None:
         table: dict[str, Node] = {}
     elif isinstance(scenarios.value, dict):
@@ -33,7 +34,7 @@ def apply_scenario(root: Node, scenarios: Node | None, chosen: str, builder: Bui
     overrides = table[chosen].value if chosen in table else None
     for path, node in (overrides if isinstance(overrides, dict) else {}).items():
         if not unknown_step(path):
-            root = _assigned(root, path, node, builder)
+            root = _assign_or_report(root, path, node, builder)
     return root
 
 
@@ -41,17 +42,17 @@ def _known(word: str, words: Iterable[str]) -> str:
     return suggest(word, words) or ("" if words else "; the file has none")
 
 
-def _assigned(root: Node, path: str, node: Node, builder: Builder) -> Node:
-    """The tree with the node put at the path; unchanged, with a problem, where that cannot be."""
+def _assign_or_report(root: Node, path: str, node: Node, builder: Builder) -> Node:
+    """The tree with the node put at the path; where that is not possible, the tree itself and a problem."""
     try:
-        return assign(with_defaults(root, path, node), path, node)
+        return assign(with_default_parts(root, path, node), path, node)
     except InputError as error:
         builder.problems += error.problems
         return root
 
 
-def with_defaults(root: Node, path: str, place: Node) -> Node:
-    """The tree with the names of the catalog parts that a path leads into and the file leaves to their defaults."""
+def with_default_parts(root: Node, path: str, place: Node) -> Node:
+    """The tree with the default names of the catalog parts on the path that the file does not name itself."""
     steps = path.split(".")
     for length in range(1, len(steps)):
         before = ".".join(steps[:length])
@@ -64,7 +65,7 @@ def with_defaults(root: Node, path: str, place: Node) -> Node:
 
 
 def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
-    """The tree with one --set PATH=VALUE; the value is YAML, typed by the field it is for."""
+    """The tree with one --set PATH=VALUE. The value is YAML; its field decides how it is read."""
     path, equals, value = (part.strip() for part in assignment.partition("="))
     if not equals or not path:
         message = f'expected PATH=VALUE such as "workload.batch=8", got "{shortened(assignment)}"'
@@ -76,23 +77,21 @@ def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
         return root
     try:
         flow = value[:1] in ("[", "{")
-        node = parse(value, "--set", under=path) if flow else Node(value or None, "--set", path=path)
+        node = parse(value, "--set", root_path=path) if flow else Node(value or None, "--set", path=path)
     except InputError as error:
         builder.problems += [Problem("--set", 0, 0, path, problem.message) for problem in error.problems]
         return root
-    return _assigned(root, path, node, builder)
+    return _assign_or_report(root, path, node, builder)
 
 
 def unknown_step(path: str) -> str:
-    """Why a dotted path names nothing in a rack file; "" when it does name something."""
+    """Why a dotted path names nothing in a rack file; "" when it names something."""
     found = declared_at(path)
     return found if isinstance(found, str) else ""
 
 
 def declared_at(path: str) -> Any:
-    """What a dotted path of a rack file declares: a Number, Text, Part, Section, ...; a str: why it names nothing."""
-    from rackcalc.spec.rack import Rack
-
+    """The declaration (Number, Text, Part, ...) at a dotted path of a rack file; a str says why there is none."""
     current: Any = Section(Rack, "a rack")
     before = ""
     inside = f" in {path!r}" if "." in path else " in a rack"

@@ -1,4 +1,4 @@
-"""Parts of the catalog as dataclasses."""
+"""Catalog parts built into dataclasses."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,28 +11,28 @@ from rackcalc.config.catalog_files import part_node
 from rackcalc.quantities.problems import InputError
 from rackcalc.spec.part_kinds import CATALOG
 
-_instead: ContextVar[Mapping[tuple[str, str], Any]] = ContextVar("_instead", default={})  # noqa: B039
+_replacements: ContextVar[Mapping[tuple[str, str], Any]] = ContextVar("_replacements", default={})  # noqa: B039
 
 
 @contextmanager
-def with_parts(instead: Mapping[tuple[str, str], Any]) -> Iterator[None]:
-    """While it lasts, load_part gives these for (kind, name): a catalog in which something is not known."""
-    token = _instead.set(instead)
+def with_parts(replacements: Mapping[tuple[str, str], Any]) -> Iterator[None]:
+    """Within this context, load_part returns these parts for (kind, name) instead of those of the catalog."""
+    token = _replacements.set(replacements)
     try:
         yield
     finally:
-        _instead.reset(token)
+        _replacements.reset(token)
 
 
 def load_part(kind: str, name: str) -> Any:
-    """A catalog part as its dataclass. kind: a key of parts.CATALOG. InputError when the file is wrong."""
-    instead = _instead.get()
-    return instead[kind, name] if (kind, name) in instead else catalog_part(kind, name)
+    """A catalog part as its dataclass. kind: a key of part_kinds.CATALOG. InputError when its file is wrong."""
+    replacements = _replacements.get()
+    return replacements[kind, name] if (kind, name) in replacements else catalog_part(kind, name)
 
 
 @cache
 def catalog_part(kind: str, name: str) -> Any:
-    """A part as its catalog file has it."""
+    """A part as its catalog file describes it."""
     builder = Builder("assumed")
     part = builder.build(CATALOG[kind], part_node(kind, name), name)
     if builder.problems:

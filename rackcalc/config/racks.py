@@ -8,8 +8,9 @@ from typing import Any
 
 from rackcalc.config.builder import Builder
 from rackcalc.config.catalog_files import PACKAGE
-from rackcalc.config.document import Node, parse, read_text
+from rackcalc.config.document import Node, parse
 from rackcalc.config.overrides import apply_scenario, apply_set
+from rackcalc.config.text_files import read_text
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.record import record
 from rackcalc.spec.rack import Rack
@@ -17,25 +18,25 @@ from rackcalc.spec.rack import Rack
 
 @record
 class Loaded:
-    """A rack, with the place of everything in it. where: dotted path -> Node; scenario: "" for the file as it is.
+    """A rack with the node of every value in it. nodes: by dotted path. scenario: "" for the file without one.
 
-    words_read: paths of the words written by the user that have been read; whoever computes clears it first.
+    words_read: paths of the words that the user wrote and that a calculation has read; a calculation clears it first.
     """
 
     rack: Any
     file: str
-    where: Mapping[str, Node]
+    nodes: Mapping[str, Node]
     scenario: str = ""
     words_read: set[str] = field(default_factory=set)
 
     def problem(self, path: str, message: str) -> Problem:
-        """A Problem at the place where the path, or the nearest section around it, was written."""
-        if path in self.where:
-            return self.where[path].problem(path, message)
+        """A Problem at the place where the path, or the nearest section around it, is written."""
+        if path in self.nodes:
+            return self.nodes[path].problem(path, message)
         at = path
-        while at and at not in self.where:
+        while at and at not in self.nodes:
             at = at.rpartition(".")[0]
-        node = self.where.get(at)
+        node = self.nodes.get(at)
         return node.key_problem(path, message) if node else Problem(self.file, 0, 0, path, message)
 
 
@@ -48,10 +49,10 @@ def bundled_racks() -> Mapping[str, Path]:
 
 
 def find_rack(name: str) -> tuple[str, str]:
-    """A file's path, "-" or a bundled rack's name -> (text, name to show). InputError when there is none."""
+    """The text of a rack, and the name to show for it. name: a path, "-" or a bundled rack. InputError without one."""
     if name == "-":
         return read_text("-"), "<stdin>"
-    if "/" not in name and not os.path.exists(name):  # unlike Path.exists, it never raises
+    if "/" not in name and not os.path.exists(name):  # unlike Path.exists, os.path.exists never raises
         bundled = bundled_racks()
         if name in bundled:
             return read_text(str(bundled[name])), f"{name}.yaml"
@@ -59,20 +60,25 @@ def find_rack(name: str) -> tuple[str, str]:
     return read_text(name), name
 
 
-# Finds what is wrong with the nodes of a rack, by dotted path, beyond what the fields declare.
+# A check of the nodes of a rack, by dotted path, beyond what the fields declare.
 Check = Callable[[Mapping[str, Node]], Iterable[Problem]]
 
 
 def load_text(
-    text: str, file: str, scenario: str = "", sets: Iterable[str] = (), above: int = 0, checks: Iterable[Check] = ()
+    text: str,
+    file: str,
+    scenario: str = "",
+    sets: Iterable[str] = (),
+    line_offset: int = 0,
+    checks: Iterable[Check] = (),
 ) -> Loaded:
-    """A rack from YAML text. InputError with every problem.
+    """Build a rack from YAML text. InputError with every problem.
 
-    sets: PATH=VALUE overrides, applied after the scenario. above: lines of the file before the text. checks: what else
-    to look at; their problems are reported together with all others.
+    sets: PATH=VALUE overrides, applied after the scenario. line_offset: lines of the file before the text.
+    checks: further checks, whose problems are reported together with all others.
     """
     builder = Builder()
-    root = parse(text, file, builder.problems, above)
+    root = parse(text, file, builder.problems, line_offset)
     if not isinstance(root.value, dict):
         builder.fail(root, "", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")
         raise InputError(builder.problems)
@@ -83,14 +89,14 @@ def load_text(
         root = apply_set(root, assignment, builder)
     rack = builder.build(Rack, root)
     for check in checks:
-        builder.problems += check(builder.where)
+        builder.problems += check(builder.nodes)
     if builder.problems:
         raise InputError(builder.problems)
-    return Loaded(rack, file, builder.where, scenario, builder.words_read)
+    return Loaded(rack, file, builder.nodes, scenario, builder.words_read)
 
 
 def scenario_names(text: str, file: str) -> tuple[str, ...]:
-    """The scenarios a rack file describes."""
+    """The names of the scenarios in a rack file."""
     root = parse(text, file)
     node = root.value.get("scenarios") if isinstance(root.value, dict) else None
     return tuple(node.value) if node is not None and isinstance(node.value, dict) else ()

@@ -1,7 +1,7 @@
-"""Many racks on standard input, read one at a time, so that memory does not grow with their number.
+"""Many racks from standard input, read one at a time, so that memory does not grow with their number.
 
-Either lines, each a file's path, the name of a bundled rack, or a rack as a JSON object; or YAML documents with a line
-`---` between them. The first line that is neither blank nor a comment tells which.
+The stream consists of lines, each with the path of a file, the name of a bundled rack, or a rack as a JSON object; or
+of YAML documents with a line `---` between them. The first line that is neither blank nor a comment shows which.
 """
 
 import re
@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import BinaryIO
 
-from rackcalc.config.document import MAX_BYTES, decoded
 from rackcalc.config.racks import find_rack
+from rackcalc.config.text_files import MAX_BYTES, decode
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.quantities.record import record
 
-# what a rack is called, and how to read it: text, name of the file, lines of the file before the text
-Source = tuple[str, Callable[[], tuple[str, str, int]]]
+# The name to show for a rack, and a function that reads it: text, name of the file, lines of the file before the text.
+RackSource = tuple[str, Callable[[], tuple[str, str, int]]]
 STDIN = "<stdin>"
 _BOM = b"\xef\xbb\xbf"
 _MARKER = re.compile(rb"(---|\.\.\.)(\s|$)")
@@ -25,41 +25,43 @@ _YAML = re.compile(rb"---(\s|$)|[%\[!&]|[\"']?[\w.-]+[\"']?\s*:(\s|$)|\{(.*[^}\s
 
 @record
 class Entry:
-    """One rack of the stream. named: its path or name, not the rack itself. above: lines of the stream before it."""
+    """One rack of the stream. named: data is its path or name, not the rack. line_offset: lines before it."""
 
     data: bytes
-    above: int
+    line_offset: int
     named: bool = False
 
     @property
     def shown(self) -> str:
-        """What to call it: the path or name, or its place in the stream."""
-        return self.data.decode("utf-8", "backslashreplace").strip() if self.named else f"{STDIN}:{self.above + 1}"
+        """The name to show: the path or name, or the place in the stream."""
+        return (
+            self.data.decode("utf-8", "backslashreplace").strip() if self.named else f"{STDIN}:{self.line_offset + 1}"
+        )
 
     def read(self) -> tuple[str, str, int]:
-        """Text, name of the file, lines of the file before the text. InputError, with place, when there is none."""
+        """Text, name of the file, lines of the file before the text. InputError, with its place, without a text."""
         if not self.named:
-            return decoded(self.data, STDIN, self.above), STDIN, self.above
-        name = decoded(self.data, STDIN, self.above).strip()
+            return decode(self.data, STDIN, self.line_offset), STDIN, self.line_offset
+        name = decode(self.data, STDIN, self.line_offset).strip()
         if name == "-":
-            raise failure("standard input is being read already", STDIN, self.above + 1, 1, name)
+            raise failure("standard input is being read already", STDIN, self.line_offset + 1, 1, name)
         try:
             return *find_rack(name), 0
         except InputError as error:
-            raise InputError([self._placed(problem) for problem in error.problems]) from None
+            raise InputError([self._at_this_line(problem) for problem in error.problems]) from None
 
-    def _placed(self, problem: Problem) -> Problem:
-        """A file that cannot be read is a problem of the line that names it."""
-        return problem if problem.line else Problem(STDIN, self.above + 1, 1, self.shown, problem.message)
+    def _at_this_line(self, problem: Problem) -> Problem:
+        """The problem itself, or, for a file that cannot be read, a problem at the line that names the file."""
+        return problem if problem.line else Problem(STDIN, self.line_offset + 1, 1, self.shown, problem.message)
 
 
-def from_file(rack: str) -> Source:
-    """A rack of the command line: a file, a bundled rack, or standard input as a whole."""
+def from_file(rack: str) -> RackSource:
+    """The source of a rack named on the command line: a file, a bundled rack, or the whole of standard input."""
     return rack, lambda: (*find_rack(rack), 0)
 
 
-def many(racks: Iterable[str]) -> Iterator[Source]:
-    """The racks of the command line, with those on standard input in the place of -."""
+def racks_of_arguments(racks: Iterable[str]) -> Iterator[RackSource]:
+    """The sources of all racks on the command line; "-" stands for every rack on standard input."""
     for rack in racks:
         if rack != "-":
             yield from_file(rack)
@@ -80,7 +82,7 @@ def entries(stream: BinaryIO) -> Iterator[Entry]:
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The lines of a stream; of one that is far too long only the beginning."""
+    """The lines of a stream. Of a line that is far too long only the beginning is kept."""
     while line := stream.readline(MAX_BYTES + 1):
         rest = line
         while rest and not rest.endswith(b"\n"):
@@ -93,25 +95,25 @@ def _significant(line: bytes) -> bool:
     return bool(content) and not content.startswith(b"#")
 
 
-def _each_line(stream: BinaryIO, line: bytes, above: int) -> Iterator[Entry]:
-    for number, found in enumerate(chain([line], _lines(stream)), above):
+def _each_line(stream: BinaryIO, line: bytes, line_offset: int) -> Iterator[Entry]:
+    for number, found in enumerate(chain([line], _lines(stream)), line_offset):
         if _significant(found) and not _MARKER.match(found):
             yield Entry(found.rstrip(), number, named=not found.removeprefix(_BOM).lstrip().startswith(b"{"))
 
 
 def _documents(stream: BinaryIO, begun: list[bytes]) -> Iterator[Entry]:
-    """begun: the lines read already, the last of which is the first of a document."""
-    above, size, parts = 0, 0, begun
+    """The YAML documents of a stream. begun: lines that were read already; the last of them begins a document."""
+    line_offset, size, parts = 0, 0, begun
     for number, line in enumerate(_lines(stream), len(begun)):
         if _MARKER.match(line):
             if _holds_something(parts):
-                yield Entry(b"".join(parts), above)
-            above, size, parts = number, 0, []
-        if size <= MAX_BYTES:  # one that is larger is refused, and need not be kept whole for that
+                yield Entry(b"".join(parts), line_offset)
+            line_offset, size, parts = number, 0, []
+        if size <= MAX_BYTES:  # a larger document is refused anyway: no need to keep all of it
             parts.append(b"\n" if line.startswith(b"...") else line)
             size += len(line)
     if _holds_something(parts):
-        yield Entry(b"".join(parts), above)
+        yield Entry(b"".join(parts), line_offset)
 
 
 def _holds_something(lines: list[bytes]) -> bool:

@@ -1,13 +1,13 @@
-"""Axes of a design space, from texts such as "workload.batch=1,2,4..64" and "links.gpu-lpu.part=nvlink5,pcie5".
+"""The parser of --vary PATH=RANGE: "workload.batch=1,2,4..64", "links.gpu-lpu.part=nvlink5,pcie5". Gives axes.
 
 RANGE is a list, separated by commas, of values and of
     400..1800 GB/s:50     from, to, and the step
-    1..8                  whole numbers: every one
-    1,2,4..64             as the values before go on: by doubling here, by a step in 2,4..64
+    1..8                  every whole number from 1 to 8
+    1,2,4..64             continues as the values before it: by doubling here, by a step of 2 in 2,4..64
 or one of
-    lin(0.1, 0.9, 9)      so many values, evenly spaced
-    geom(1 MB, 1 GB, 31)  so many values, each the same multiple of the one before
-A unit holds for the values before it that have none. Parts, formats and scenarios are lists of words.
+    lin(0.1, 0.9, 9)      9 values, evenly spaced
+    geom(1 MB, 1 GB, 31)  31 values, each the same multiple of the one before
+A value without a unit has the unit of the next value that has one. Parts, formats and scenarios are lists of words.
 """
 
 import math
@@ -19,18 +19,18 @@ from typing import Any, NamedTuple
 from rackcalc.config.builder import Builder, broken_bound
 from rackcalc.config.document import Node
 from rackcalc.config.overrides import declared_at
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import Problem, shortened, suggest
 from rackcalc.spec.fields import Flag, Number, Part, Text
 
 OPTION = "--vary"
-MOST = 1_000_000  # values of one axis
+MOST_VALUES = 1_000_000  # of one axis
 _SPACED = re.compile(r"(lin|geom)\s*\(([^()]*)\)")
 _BARE = re.compile(r"[+-]?[\d._]+(?:[eE][+-]?\d+)?")
 
 
 class Axis(NamedTuple):
-    """A path of the rack file and the values it takes. unit None: words (a part, a format, a scenario)."""
+    """A path of the rack file and the values that it takes. unit: None for words (a part, a format, a scenario)."""
 
     path: str
     values: tuple[Any, ...]
@@ -42,23 +42,23 @@ class Axis(NamedTuple):
         """Whether the words are names of scenarios."""
         return self.path == "scenario"
 
-    def text(self, place: int) -> str:
-        """One value as it may stand after --set PATH=."""
-        value = self.values[place]
+    def text(self, index: int) -> str:
+        """One value as it can be written after --set PATH=."""
+        value = self.values[index]
         return value if self.unit is None else f"{value!r} {'' if self.unit == '1' else self.unit}".strip()
 
-    def shown(self, place: int) -> str:
+    def shown(self, index: int) -> str:
         """One value as people write it."""
-        value = self.values[place]
-        return value if self.unit is None else units.show(value, self.unit, absolute=self.absolute, digits=6)
+        value = self.values[index]
+        return value if self.unit is None else unit_text.show(value, self.unit, absolute=self.absolute, digits=6)
 
 
 class RangeError(ValueError):
-    """A text that is no range. str() says what was expected."""
+    """A text that is not a range. str() says what was expected."""
 
 
 def parse_axes(texts: Iterable[str], scenarios: Sequence[str], problems: list[Problem]) -> list[Axis]:
-    """The axes of every PATH=RANGE; what is wrong with any of them goes to the problems. scenarios: of the file."""
+    """The axes of all texts PATH=RANGE. Mistakes are added to the problems. scenarios: those of the rack file."""
     axes: list[Axis] = []
     for text in texts:
         path, equals, written = (part.strip() for part in text.partition("="))
@@ -108,11 +108,11 @@ def _axis(path: str, written: str, scenarios: Sequence[str], builder: Builder) -
 
 
 def _check_values(values: Sequence[float], declared: Number, builder: Builder, node: Node, path: str) -> None:
-    """Every value within the bounds of the field."""
+    """Report the first value that breaks a bound of the field."""
     for value in values:
         broken = broken_bound(declared, value)
         if broken:
-            shown = units.show(value, declared.unit, absolute=declared.absolute)
+            shown = unit_text.show(value, declared.unit, absolute=declared.absolute)
             builder.fail(node, path, f"must be {broken}, and {node.kind} holds {shown}")
             return
 
@@ -120,7 +120,7 @@ def _check_values(values: Sequence[float], declared: Number, builder: Builder, n
 def _values(written: str, declared: Number, builder: Builder, path: str) -> Iterable[float]:
     spaced = _SPACED.fullmatch(written)
     if spaced:
-        return _spaced(spaced[1], spaced[2], declared, builder, path)
+        return _lin_or_geom(spaced[1], spaced[2], declared, builder, path)
     values: list[float] = []
     items = _with_units(written.split(","), declared)
     for item in items:
@@ -135,20 +135,20 @@ def _values(written: str, declared: Number, builder: Builder, path: str) -> Iter
         before = [*values, ends[0]]
         values.append(ends[0])
         if colon:
-            values += _stepped(ends[0], ends[1], _step(step, end, declared, builder, path))
+            values += _by_step(ends[0], ends[1], _step(step, end, declared, builder, path))
         else:
-            values += _continued(before, ends[1], declared)
+            values += _continuing(before, ends[1], declared)
     return values
 
 
 def _numbers(texts: Sequence[str], declared: Number, builder: Builder, path: str) -> list[float]:
-    """The texts as canonical numbers; fewer where the builder was told of a problem."""
+    """The texts as canonical numbers. A text that is not a number is left out, and reported to the builder."""
     found = [builder.scalar(declared, Node(text.strip(), OPTION), path) for text in texts]
     return [value for value in found if value is not None]
 
 
 def _with_units(items: Sequence[str], declared: Number) -> list[str]:
-    """The items, every bare number with the unit of the next that has one."""
+    """The items, where every bare number gets the unit of the next number that has one."""
     if declared.unit == "1" and not any("%" in item or "percent" in item for item in items):
         return list(items)
     unit, result = "", []
@@ -166,12 +166,12 @@ def _with_units(items: Sequence[str], declared: Number) -> list[str]:
 
 
 def _step(text: str, end: str, declared: Number, builder: Builder, path: str) -> float:
-    """A step in canonical units: a difference, in the unit of the end where it has none."""
+    """A step in canonical units. Without a unit of its own it has that of the end of the range."""
     text = text.strip()
     if _BARE.fullmatch(text):
         text = f"{text} {_BARE.sub('', end.strip(), count=1).strip()}".strip()
     try:
-        step = units.parse(text, declared.unit, absolute=False)
+        step = unit_text.parse(text, declared.unit, absolute=False)
     except units.UnitError as error:
         raise RangeError(f"the step: {error}") from None
     if step <= 0:
@@ -179,46 +179,46 @@ def _step(text: str, end: str, declared: Number, builder: Builder, path: str) ->
     return step
 
 
-def _stepped(start: float, end: float, step: float) -> list[float]:
-    """What comes after the start, up to the end."""
+def _by_step(start: float, end: float, step: float) -> list[float]:
+    """The values after the start, up to the end."""
     if end < start:
         raise RangeError("the range runs backwards; write the smaller end first")
-    count = _limited((end - start) / step * (1 + 1e-12) + 1e-9)
+    count = _limited_count((end - start) / step * (1 + 1e-12) + 1e-9)
     return [start + i * step for i in range(1, count + 1)]
 
 
-def _limited(count: float) -> int:
-    """A number of values, if one axis may have so many."""
-    if not count <= MOST:
-        raise RangeError(f"one axis takes at most {MOST:,} values; this range has {count:.3g}")
+def _limited_count(count: float) -> int:
+    """The number of values, rounded down. RangeError when one axis may not have so many."""
+    if not count <= MOST_VALUES:
+        raise RangeError(f"one axis takes at most {MOST_VALUES:,} values; this range has {count:.3g}")
     return math.floor(count)
 
 
-def _continued(before: Sequence[float], end: float, declared: Number) -> list[float]:
-    """The values after those before, going on as they do, up to the end."""
+def _continuing(before: Sequence[float], end: float, declared: Number) -> list[float]:
+    """The values that continue a progression of steps or of factors, up to the end."""
     if len(before) == 1:
         if not declared.whole:
             raise RangeError('say the step, as in "0.1..0.9:0.1", or how many, as in "lin(0.1, 0.9, 9)"')
-        return _stepped(before[0], end, 1.0)
+        return _by_step(before[0], end, 1.0)
     steps = [b - a for a, b in pairwise(before)]
     if all(math.isclose(step, steps[0], rel_tol=1e-9) for step in steps):
         if not steps[0] > 0:
             raise RangeError("the values before .. must rise")
-        return _stepped(before[-1], end, steps[0])
+        return _by_step(before[-1], end, steps[0])
     if min(before) > 0:
         ratios = [b / a for a, b in pairwise(before)]
         if all(math.isclose(ratio, ratios[0], rel_tol=1e-9) for ratio in ratios) and ratios[0] > 1:
             count = math.floor(math.log(end / before[-1]) / math.log(ratios[0]) + 1e-9)
-            return [_neat(before[-1] * ratios[0] ** i, declared) for i in range(1, count + 1)]
+            return [_whole(before[-1] * ratios[0] ** i, declared) for i in range(1, count + 1)]
     raise RangeError("the values before .. go on neither by a step nor by a factor")
 
 
-def _neat(value: float, declared: Number) -> float:
-    """A value of a whole field without the rounding of powers."""
+def _whole(value: float, declared: Number) -> float:
+    """The value; of a field that takes whole numbers, without the rounding error of powers."""
     return float(round(value)) if declared.whole and math.isclose(value, round(value), rel_tol=1e-9) else value
 
 
-def _spaced(kind: str, inside: str, declared: Number, builder: Builder, path: str) -> list[float]:
+def _lin_or_geom(kind: str, inside: str, declared: Number, builder: Builder, path: str) -> list[float]:
     """lin(from, to, count) and geom(from, to, count)."""
     parts = inside.split(",")
     if len(parts) != 3:
@@ -229,12 +229,12 @@ def _spaced(kind: str, inside: str, declared: Number, builder: Builder, path: st
         raise RangeError(f'expected a number of values of 1 or more, got "{shortened(text)}"')
     if len(ends) < 2:
         return []
-    (start, end), count = ends, _limited(int(text))
+    (start, end), count = ends, _limited_count(int(text))
     if count == 1 and start != end:
         raise RangeError("one value does not reach from one end to the other")
     shares = [i / max(count - 1, 1) for i in range(count)]
     if kind == "lin":
-        return [_neat(start + (end - start) * share, declared) for share in shares]
+        return [_whole(start + (end - start) * share, declared) for share in shares]
     if start <= 0 or end <= 0:
         raise RangeError("geom needs ends above zero")
-    return [_neat(start * (end / start) ** share, declared) for share in shares[:-1]] + [end]
+    return [_whole(start * (end / start) ** share, declared) for share in shares[:-1]] + [end]

@@ -1,4 +1,4 @@
-"""THE calculation: estimate.py is the summary page, result.py what it returns.
+"""The calculation of a rack: estimate.py holds its order, result.py the records it returns.
 
 Imports feasibility and what is below it.
 """

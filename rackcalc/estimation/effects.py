@@ -64,7 +64,7 @@ def without_effect(loaded: Loaded, quantities: Iterable[Quantity]) -> list[str]:
 class _Search:
     def __init__(self, loaded: Loaded, reached: Reached) -> None:
         self.reached, self.words_read = reached, frozenset(loaded.words_read)  # the search itself reads all
-        written = [path for path, node in loaded.where.items() if node.written and node.value is not None]
+        written = [path for path, node in loaded.nodes.items() if node.written and node.value is not None]
         self.written = {path[:end] for path in written for end in _ends(path)}  # with the groups around each
 
     def unused(self, declared: Declared, value: Any, path: str) -> list[str]:

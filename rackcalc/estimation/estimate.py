@@ -1,6 +1,6 @@
-"""THE calculation, in order. Start reading at estimate(), at the end: it is the summary page; the rest are its lines.
+"""The calculation of a rack, in order. Start reading at compute(), which calls the other functions one after another.
 
-Every function here calls formulas and nothing else, so every number of the result leads to its formula and sources.
+These functions only call formulas, so every number of the result leads to its formula and sources.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,25 +8,35 @@ from collections.abc import Mapping, Sequence
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.effects import conditions_of, note_on, without_effect
-from rackcalc.estimation.heat import cooled, mean_utilization, pools_of, power_report, slowed, throttled
+from rackcalc.estimation.money import cost_and_return, latency_gain, second_stack_penalty
 from rackcalc.estimation.notes import notes
-from rackcalc.estimation.prices import gain_of, money, port_penalty
+from rackcalc.estimation.power_and_heat import (
+    mean_utilization,
+    pools_by_name,
+    power_and_heat,
+    power_report,
+    slowed_down,
+    throttled,
+)
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
-from rackcalc.feasibility import requirements as feasible
+from rackcalc.feasibility import requirements
 from rackcalc.feasibility.conditions import Chain, Require, decidable, refuse
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.heat.thermal import Thermal
-from rackcalc.formulas.links.bit_errors import link_reliability
+from rackcalc.formulas.heat.rack_cooling import Thermal
+from rackcalc.formulas.links.link_reliability import link_reliability
 from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, transfer
-from rackcalc.formulas.queues.queueing import LEVELS, Load, load, sojourn_time
-from rackcalc.formulas.queues.sharing import Shared, shared_load, slowed_time
-from rackcalc.formulas.serving import service as formulas
+from rackcalc.formulas.queues.gpu_sharing import Shared, limit_beside, shared_load, slowed_time, slowed_tpot
+from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, load, sojourn_time
+from rackcalc.formulas.queues.mdc_waits import rate_within_limit
+from rackcalc.formulas.serving.request_rates import batch_rate, capacity, sequence_rate
+from rackcalc.formulas.serving.token_rates import tokens_per_second
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import replace
-from rackcalc.serving import serve
-from rackcalc.serving.pools import ONE, Service, on_path
+from rackcalc.serving.pool_links import time_on_path
+from rackcalc.serving.service_model import ONE, ServiceModel
+from rackcalc.serving.splits import serve
 from rackcalc.spec.links import Link
 from rackcalc.spec.rack import Rack
 
@@ -36,27 +46,27 @@ REFERENCE = Quantity(
 P99 = LEVELS["p99"]
 
 
-def beside_other_work(rack: Rack, served: Service, shared: Shared) -> Service:
-    """The service on GPUs of which other work takes its part."""
+def beside_other_work(rack: Rack, served: ServiceModel, shared: Shared) -> ServiceModel:
+    """The service on GPUs that also do other work."""
     if rack.sharing is not None and rack.sharing.policy == "reserved":
         share = rack.sharing.share
-        served = slowed(
+        served = slowed_down(
             served,
             lambda time: slowed_time(time=time, share=share),
-            lambda tpot: formulas.slowed_tpot(tpot=tpot, share=share),
+            lambda tpot: slowed_tpot(tpot=tpot, share=share),
         )
     return replace(served, passage=shared.passage_time, occupancy=shared.service_time)
 
 
-def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]:
-    """Queueing behind the servers, beside the GPUs' other work if any. None without an arrival rate."""
+def queue_at_load(rack: Rack, served: ServiceModel) -> tuple[Load | None, Shared | None]:
+    """The queue at the arrival rate, and the GPUs' other work if there is any. None without an arrival rate."""
     rate = rack.workload.arrival_rate
     if rate is None:
         return None, None
     queue = {
         "service_time": served.occupancy,
         "servers": served.servers,
-        "arrival_rate": formulas.batch_rate(arrival_rate=rate, batch=served.batch),
+        "arrival_rate": batch_rate(arrival_rate=rate, batch=served.batch),
         "passage_time": served.passage,
     }
     if rack.sharing is not None and rack.accelerators.gpu is not None:
@@ -65,8 +75,8 @@ def under_load(rack: Rack, served: Service) -> tuple[Load | None, Shared | None]
     return load(**queue), None
 
 
-def latency_of(served: Service, queue: Load | None, links: Mapping[str, LinkReport]) -> Latency:
-    """Latencies under the load, with the replays of hot links in the tail."""
+def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, LinkReport]) -> Latency:
+    """Latencies under the load, including replays of packets on links. Without a queue, those of the idle rack."""
     replays = {name: report.reliability for name, report in links.items()}
     if queue is None:
         base = dict.fromkeys(LEVELS, served.passage)
@@ -96,37 +106,37 @@ def latency_of(served: Service, queue: Load | None, links: Mapping[str, LinkRepo
     )
 
 
-def throughput_of(rack: Rack, served: Service, queue: Load | None) -> Throughput:
-    """What the rack can do, and what of it is priced: at the SLO, the offered load, or the planned utilization."""
+def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throughput:
+    """Capacity, and the priced throughput: at the SLO, at the arrival rate, or at the planned utilization."""
     work = rack.workload
-    most = formulas.capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
+    most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
     used = rack.economics.utilization if queue is None else queue.utilization
     requests = most if work.arrival_rate is None else work.arrival_rate
     at_slo = None
     if work.slo is not None:
-        batches = formulas.rate_within_limit(
-            limit=work.slo if rack.sharing is None else formulas.limit_beside(limit=work.slo, slice=rack.sharing.slice),
+        batches = rate_within_limit(
+            limit=work.slo if rack.sharing is None else limit_beside(limit=work.slo, slice=rack.sharing.slice),
             service_time=served.occupancy,
             servers=served.servers,
             passage_time=served.passage,
             probability=P99,
         )
-        at_slo = formulas.sequence_rate(batches=batches, batch=served.batch)
+        at_slo = sequence_rate(batches=batches, batch=served.batch)
         requests = at_slo if work.arrival_rate is None else smallest(offered=work.arrival_rate, at_slo=at_slo)
-    tokens = None if work.output is None else formulas.tokens_per_second(requests=requests, tokens=work.output)
+    tokens = None if work.output is None else tokens_per_second(requests=requests, tokens=work.output)
     return Throughput(requests, tokens, used, most, at_slo)
 
 
-def link_reports(rack: Rack, served: Service, heat: Thermal) -> dict[str, LinkReport]:
-    """The crossing between the pools at the temperature of its cable."""
+def link_reports(rack: Rack, served: ServiceModel, heat: Thermal) -> dict[str, LinkReport]:
+    """The transfers between pools, and the errors of their links at the temperature of the cable."""
     reports = {}
     for name, moved in served.transfers.items():
         use = rack.links[name]
         warm = heat.outlet if use.temperature is None else use.temperature
-        size = served.crossing
+        size = served.crossing_size
         assert size is not None
         reports[name] = LinkReport(
-            time=on_path(moved, use),
+            time=time_on_path(moved, use),
             bandwidth=moved.bandwidth,
             efficiency=moved.efficiency,
             size=size,
@@ -141,26 +151,26 @@ def link_reports(rack: Rack, served: Service, heat: Thermal) -> dict[str, LinkRe
 
 
 def per_link(link: Link) -> Quantity | None:
-    """Rate of one of the links that a chip bundles, where it says how many."""
+    """Rate of one of the links that a chip bundles; None where their number is unknown."""
     return None if link.bundle is None else bandwidth_per_link(bandwidth=link.bandwidth, bundle=link.bundle)
 
 
-def subject(rack: Rack) -> str:
-    """What was computed, in a line: chips, software, model, split."""
-    chips = " + ".join(f"{pool.count.value:g} x {pool.part.name}" for pool in pools_of(rack).values())
+def summary_line(rack: Rack) -> str:
+    """What was computed, in one line: chips, software, model, split."""
+    chips = " + ".join(f"{pool.count.value:g} x {pool.part.name}" for pool in pools_by_name(rack).values())
     software = "" if rack.serving.runtime is None else f" under {rack.serving.runtime.name}"
     return f"{chips}{software}; {rack.model.name}, {rack.workload.precision}; split {rack.serving.split}"
 
 
-def usual_heat(rack: Rack, ideal: Service) -> Thermal:
-    """Temperatures at the load as it would be at full clocks; they decide the clocks."""
-    queue, shared = under_load(rack, ideal)
+def heat_at_load(rack: Rack, ideal: ServiceModel) -> Thermal:
+    """Temperatures under the load at full clocks; they decide how far chips throttle."""
+    queue, shared = queue_at_load(rack, ideal)
     used = rack.economics.utilization if queue is None else queue.utilization
-    return cooled(rack, mean_utilization(rack, ideal, used, shared))[1]
+    return power_and_heat(rack, mean_utilization(rack, ideal, used, shared))[1]
 
 
-def closed_loop(loaded: Loaded) -> Loaded:
-    """Requests kept in flight are the whole load: no arrival rate beside them, and the rack always has work."""
+def without_arrivals(loaded: Loaded) -> Loaded:
+    """The rack of a closed loop: it has no arrival rate, and always works. Other racks are returned unchanged."""
     rack = loaded.rack
     if rack.workload.concurrency is None:
         return loaded
@@ -169,27 +179,30 @@ def closed_loop(loaded: Loaded) -> Loaded:
 
 
 def compute(loaded: Loaded, require: Require) -> Estimate:
-    """Every figure of one rack, without words. require: what to do about conditions; values may be arrays."""
-    require(*feasible.structure(loaded))
-    loaded.words_read.clear()  # what is only looked at to refuse it has no effect
-    loaded = closed_loop(loaded)
+    """Every figure of one rack, without subject and notes. Values may be arrays.
+
+    require: called with the conditions and problems found at each step; decides what happens where they do not hold.
+    """
+    require(*requirements.input_requirements(loaded))
+    loaded.words_read.clear()  # a word that is only read to refuse it has no effect
+    loaded = without_arrivals(loaded)
     rack = loaded.rack
     ideal = serve(rack)
-    peak, heat = cooled(rack, dict.fromkeys(pools_of(rack), ONE))
-    served = throttled(ideal, usual_heat(rack, ideal))
-    queue, shared = under_load(rack, served)
+    peak, heat = power_and_heat(rack, dict.fromkeys(pools_by_name(rack), ONE))
+    served = throttled(ideal, heat_at_load(rack, ideal))
+    queue, shared = queue_at_load(rack, served)
     if shared is not None:
         served = beside_other_work(rack, served, shared)
-    require(feasible.works(loaded, served, heat), ())
+    require(requirements.rack_requirements(loaded, served, heat), ())
     if queue is not None:
-        require(feasible.keeps_up(loaded, served, queue), ())
+        require(requirements.load_requirements(loaded, served, queue), ())
     links = link_reports(rack, served, heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)
-    mean, _ = cooled(rack, mean_utilization(rack, served, done.utilization, shared))
-    port = port_penalty(rack, served)
-    gain = gain_of(rack, latency)
-    account = money(rack, mean, peak, done, gain, port, shared)
+    mean, _ = power_and_heat(rack, mean_utilization(rack, served, done.utilization, shared))
+    penalty = second_stack_penalty(rack, served)
+    gain = latency_gain(rack, latency)
+    account = cost_and_return(rack, mean, peak, done, gain, penalty, shared)
     result = Estimate(
         name=rack.name,
         scenario=loaded.scenario,
@@ -200,7 +213,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         details=served.details,
         link=links,
         memory=served.memory,
-        software=port,
+        software=penalty,
         sharing=shared,
         power=power_report(rack, mean, peak, done),
         thermal=heat,
@@ -209,12 +222,12 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         roi=account.roi,
         notes=(),
     )
-    require(feasible.ends(loaded, result), ())
+    require(requirements.link_requirements(loaded, result), ())
     return result
 
 
-def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
-    """Every figure of one rack, without words, and what must hold for it to work. InputError as of estimate()."""
+def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
+    """As estimate(), without subject and notes, and the conditions that the rack had to fulfil."""
     chains: list[Chain] = []
 
     def require(found: Sequence[Chain], problems: Sequence[Problem]) -> None:
@@ -222,21 +235,21 @@ def conditioned(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
         chains.extend(decidable(found))
 
     result = compute(loaded, require)
-    feasible.check_figures(loaded, result)
+    requirements.check_figures(loaded, result)
     return result, chains
 
 
 def estimate(loaded: Loaded) -> Estimate:
-    """Everything about one rack. InputError when it cannot be answered: no room, no port, overload, ..."""
-    result, chains = conditioned(loaded)
+    """Everything about one rack. InputError when it cannot be computed: no room, no port, overload, ..."""
+    result, chains = estimate_with_conditions(loaded)
     unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
-    loaded = closed_loop(loaded)
+    loaded = without_arrivals(loaded)
     said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
-    return replace(result, subject=subject(loaded.rack), notes=said)
+    return replace(result, subject=summary_line(loaded.rack), notes=said)
 
 
 def transfer_over(link: str, size: Quantity, other_load: Quantity, hops: Quantity | None = None) -> Transfer:
-    """One message over a catalog link whose chips are no bottleneck. size [B], other_load [1], hops [1]."""
+    """One message over a catalog link between chips that do not limit it. size [B], other_load [1], hops [1]."""
     part = load_part("links", link)
     if hops is not None:
         part = replace(part, hops=hops)

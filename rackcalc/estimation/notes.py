@@ -1,17 +1,17 @@
-"""What must be said beside an answer: everything a reader has to know before quoting a figure."""
+"""Notes beside an estimate: what a reader must know before quoting one of its figures."""
 
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.result import Estimate
-from rackcalc.formulas.heat.thermal import Thermal
+from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.units import show
+from rackcalc.quantities.unit_text import show
 from rackcalc.spec.rack import Rack
 
 
 def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
-    """What a reader must know before quoting a figure."""
+    """All notes on an estimate."""
     rack, said = loaded.rack, []
     for name, use in rack.links.items():
         if use.hypothetical:

@@ -1,18 +1,18 @@
-"""What an estimate says: records of Quantities under the names that gates, JSON and explain share."""
+"""The records of an estimate. Their field names are the dotted paths that gates, JSON and explain use."""
 
 from collections.abc import Mapping
 
 from rackcalc.formulas.heat.power import Power
-from rackcalc.formulas.heat.thermal import Thermal
-from rackcalc.formulas.links.bit_errors import LinkReliability
+from rackcalc.formulas.heat.rack_cooling import Thermal
+from rackcalc.formulas.links.link_reliability import LinkReliability
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.money.economics import Cost, Roi
 from rackcalc.formulas.money.latency_value import LatencyGain
-from rackcalc.formulas.queues.sharing import Shared
-from rackcalc.formulas.serving.second_stack import SoftwarePenalty
+from rackcalc.formulas.queues.gpu_sharing import Shared
+from rackcalc.formulas.serving.software_penalty import SoftwarePenalty
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.serving.pools import Memory, Stage
+from rackcalc.serving.service_model import Memory, Stage
 
 
 @record

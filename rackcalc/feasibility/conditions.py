@@ -1,4 +1,4 @@
-"""What must hold of a rack's values. One estimate is refused where it does not, a sweep leaves those points out.
+"""Conditions on the values of a rack. Where one does not hold, an estimate is refused; a sweep leaves the point out.
 
 A condition on an unknown value cannot be judged, and refuses nothing.
 """
@@ -14,10 +14,10 @@ from rackcalc.quantities.record import record
 
 @record
 class Condition:
-    """What must hold of a rack's values.
+    """A condition on some quantities of a rack.
 
-    holds: on the values of the quantities, numbers or arrays. problem: the refusal of the rack at hand, with its
-    numbers. reason: the same for many racks at once.
+    holds: takes their values, numbers or arrays. problem: the refusal of this rack, with its numbers. reason: the
+    refusal in words that fit many racks, for counting.
     """
 
     reason: str
@@ -31,8 +31,8 @@ class Condition:
         return all(quantity.known for quantity in self.quantities)
 
 
-Chain = Sequence[Condition]  # one thing after the other: once a condition fails, the rest of its chain means nothing
-Require = Callable[[Sequence[Chain], Sequence[Problem]], None]
+Chain = Sequence[Condition]  # in order: once a condition fails, those after it in its chain have no meaning
+Require = Callable[[Sequence[Chain], Sequence[Problem]], None]  # decides what happens where conditions do not hold
 
 
 def decidable(chains: Sequence[Chain]) -> list[Chain]:
@@ -41,7 +41,7 @@ def decidable(chains: Sequence[Chain]) -> list[Chain]:
 
 
 def refuse(chains: Sequence[Chain], problems: Sequence[Problem] = ()) -> None:
-    """InputError with the given problems and, of every chain, the first condition that fails."""
+    """Raise InputError with the given problems and the first condition that fails of every chain, if there are any."""
     found = list(problems)
     for chain in decidable(chains):
         for condition in chain:
@@ -53,10 +53,10 @@ def refuse(chains: Sequence[Chain], problems: Sequence[Problem] = ()) -> None:
 
 
 def at_most(reason: str, value: Quantity, limit: Quantity, problem: Callable[[], Problem]) -> Condition:
-    """A value that must not exceed another."""
+    """The condition that a value does not exceed another."""
     return Condition(reason, (value, limit), lambda x, most: x <= most, problem)
 
 
 def finite(reason: str, value: Quantity, problem: Callable[[], Problem]) -> Condition:
-    """A value that must have an end."""
+    """The condition that a value is finite."""
     return Condition(reason, (value,), xp.isfinite, problem)

@@ -1,4 +1,4 @@
-"""The science, one folder per subject: pure functions with units, a citation and examples.
+"""The formulas, one folder per subject: pure functions with units, a citation and an example.
 
-Imports only spec and quantities.
+They import only the specifications of parts and the quantities.
 """

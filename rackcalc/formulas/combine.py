@@ -1,4 +1,4 @@
-"""Sums and extremes of named terms: the only arithmetic that composing code may ask for by itself."""
+"""Sums and extremes of named terms. Code that composes formulas may do no other arithmetic by itself."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula

@@ -1,4 +1,4 @@
-"""Numbers that know their unit and their source, and problems that know their place.
+"""Numbers that carry their unit and their source, and problems that carry their place in the input.
 
 Imports nothing else of rackcalc.
 """

@@ -1,12 +1,13 @@
-"""Quantities as people read them."""
+"""Quantities shown to people: their text, and values converted to a unit that was asked for."""
 
 from rackcalc.quantities.problems import failure
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.units import UnitError, convert, show
+from rackcalc.quantities.unit_text import convert, show
+from rackcalc.quantities.units import UnitError
 
 
 def show_value(quantity: Quantity, digits: int = 4) -> str:
-    """A quantity as text; an array by its range."""
+    """A quantity as text. An array is shown as its range."""
     if not isinstance(quantity.value, int | float):
         low, high = float(quantity.value.min()), float(quantity.value.max())
         return f"{show(low, quantity.unit)} .. {show(high, quantity.unit)}"
@@ -14,7 +15,7 @@ def show_value(quantity: Quantity, digits: int = 4) -> str:
 
 
 def in_unit(quantity: Quantity, value: float, unit: str | None) -> float:
-    """A value of the quantity, given in its canonical unit, in the unit asked for. InputError when that cannot be."""
+    """A canonical value of the quantity converted to `unit`. InputError where the dimensions differ."""
     if not unit:
         return value
     try:
@@ -24,10 +25,10 @@ def in_unit(quantity: Quantity, value: float, unit: str | None) -> float:
 
 
 def is_temperature(quantity: Quantity) -> bool:
-    """True for a point on the temperature scale, which is shown in degC; rises and margins stay in K."""
+    """True for a point on the temperature scale, which is shown in degC. Rises and margins are shown in K."""
     if quantity.unit != "K":
         return False
     if quantity.formula is not None and quantity.formula.unit == "K":
         return not quantity.formula.difference
-    first = next(iter(quantity.inputs.values()), None)  # a sum or an extreme is what its terms are
+    first = next(iter(quantity.inputs.values()), None)  # a sum or an extreme is of the same sort as its terms
     return is_temperature(first) if first is not None else quantity.absolute

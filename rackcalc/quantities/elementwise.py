@@ -1,6 +1,6 @@
-"""Elementwise functions that work on floats without numpy and on arrays with it.
+"""Elementwise functions for floats and arrays; only arrays need numpy.
 
-Formulas are written once with these; a single estimate never imports numpy, a sweep never loops.
+Each formula is written once with these functions: a single estimate never imports numpy, a sweep never loops.
 Every function broadcasts like its numpy namesake and returns a float when all arguments are floats.
 """
 
@@ -22,7 +22,7 @@ def _numpy() -> Any:
     return numpy
 
 
-def _quietly(function: Any, *args: Any) -> Any:
+def _without_warnings(function: Any, *args: Any) -> Any:
     with _numpy().errstate(all="ignore"):
         return function(*args)
 
@@ -59,7 +59,7 @@ def divide(a: Any, b: Any) -> Any:
         if b == 0:
             return nan if a == 0 or a != a else math.copysign(inf, a)
         return a / b
-    return _quietly(lambda: a / b)
+    return _without_warnings(lambda: a / b)
 
 
 def ceil(x: Any) -> Any:
@@ -83,7 +83,7 @@ def exp(x: Any) -> Any:
             return math.exp(x)
         except OverflowError:
             return inf
-    return _quietly(_numpy().exp, x)
+    return _without_warnings(_numpy().exp, x)
 
 
 def expm1(x: Any) -> Any:
@@ -93,35 +93,35 @@ def expm1(x: Any) -> Any:
             return math.expm1(x)
         except OverflowError:
             return inf
-    return _quietly(_numpy().expm1, x)
+    return _without_warnings(_numpy().expm1, x)
 
 
 def log(x: Any) -> Any:
     """Natural logarithm; -inf at 0, nan below."""
     if isinstance(x, _SCALARS):
         return math.log(x) if x > 0 else (-inf if x == 0 else nan)
-    return _quietly(_numpy().log, x)
+    return _without_warnings(_numpy().log, x)
 
 
 def log1p(x: Any) -> Any:
     """ln(1 + x) without cancellation near 0; -inf at -1, nan below."""
     if isinstance(x, _SCALARS):
         return math.log1p(x) if x > -1 else (-inf if x == -1 else nan)
-    return _quietly(_numpy().log1p, x)
+    return _without_warnings(_numpy().log1p, x)
 
 
 def log2(x: Any) -> Any:
     """Base-2 logarithm; -inf at 0, nan below."""
     if isinstance(x, _SCALARS):
         return math.log2(x) if x > 0 else (-inf if x == 0 else nan)
-    return _quietly(_numpy().log2, x)
+    return _without_warnings(_numpy().log2, x)
 
 
 def sqrt(x: Any) -> Any:
     """Square root; nan below 0."""
     if isinstance(x, _SCALARS):
         return math.sqrt(x) if x >= 0 else nan
-    return _quietly(_numpy().sqrt, x)
+    return _without_warnings(_numpy().sqrt, x)
 
 
 def power(x: Any, y: Any) -> Any:
@@ -134,7 +134,7 @@ def power(x: Any, y: Any) -> Any:
         except ValueError:
             return nan if x < 0 else inf
         return result
-    return _quietly(_numpy().power, x, y)
+    return _without_warnings(_numpy().power, x, y)
 
 
 def erfc(x: Any) -> Any:
@@ -159,17 +159,17 @@ def logical_and(a: Any, b: Any) -> Any:
 
 
 def pure(x: Any) -> Any:
-    """x itself, once it is certain that it has no dimension.
+    """x itself, after a check that it has no dimension.
 
-    Floats and arrays pass; a pint quantity (in the dimensional tests) is reduced or raises DimensionalityError.
+    Floats and arrays pass. A pint quantity (in the dimensional tests) becomes a number, or raises DimensionalityError.
     """
     return x.m_as("dimensionless") if hasattr(x, "m_as") else x
 
 
 def iterate(step: Callable[[Any], Any], start: Any, most: int) -> Any:
-    """x = step(x), at most so many times, until it moves no element by more than rounding.
+    """Repeat x = step(x), at most `most` times, until no element changes by more than rounding.
 
-    An element that has settled stays as it is, so its value does not depend on the others.
+    An element that has converged is kept as it is, so its value does not depend on the others.
     """
     x = start
     for _ in range(most):
@@ -183,9 +183,9 @@ def iterate(step: Callable[[Any], Any], start: Any, most: int) -> Any:
 
 
 def vectorized(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Map a scalar algorithm (a loop that must stop at a value-dependent point) over broadcast arrays.
+    """Map a scalar algorithm, such as a loop whose length depends on the value, over broadcast arrays.
 
-    Slow per point: only for algorithms that have no closed form.
+    It is slow per point, so it is only for algorithms without a closed form.
     """
 
     def apply(*args: Any) -> Any:

@@ -1,10 +1,10 @@
-"""Walking a result: dotted paths to the Quantities in nested records and dicts. Every output is such a walk."""
+"""The figures of a result by dotted path: a walk over nested records and dicts. Every output is made by this walk."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from rackcalc.quantities.problems import InputError, Problem, failure
+from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 
 
@@ -21,21 +21,20 @@ def figures(result: Any, path: str = "") -> Iterator[tuple[str, Quantity]]:
 
 
 def figure(result: Any, path: str) -> Quantity:
-    """The Quantity at a dotted path. InputError naming near misses when there is none."""
+    """The Quantity at a dotted path. InputError, naming similar paths, when there is none."""
     known = dict(figures(result))
     if path in known:
         return known[path]
     below = [name for name in known if name.startswith(path + ".")]
     if below:
         raise failure(f"is a group; choose one of {', '.join(below[:12])}", path=path)
-    from rackcalc.quantities.problems import suggest
 
     near = suggest(path, known)
     raise failure(f"no such figure{near or '; `rackcalc estimate RACK --json` lists them all'}", path=path)
 
 
 def selected(result: Any, paths: Sequence[str]) -> dict[str, Quantity]:
-    """The figures at the paths, or all without any. InputError naming every path that is none."""
+    """The figures at the paths; all figures for no paths. InputError naming every unknown path."""
     if not paths:
         return dict(figures(result))
     found: dict[str, Quantity] = {}
@@ -51,7 +50,7 @@ def selected(result: Any, paths: Sequence[str]) -> dict[str, Quantity]:
 
 
 def nested(result: Any) -> Any:
-    """The result as nested dicts with Quantities as leaves; empty groups are left out."""
+    """The result as nested dicts whose leaves are Quantities; empty groups are left out."""
     if isinstance(result, Quantity | str | bool):
         return result
     if is_dataclass(result) and not isinstance(result, type):

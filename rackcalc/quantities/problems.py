@@ -1,4 +1,4 @@
-"""Problems with the user's input: all of them at once, each with its place and its mend."""
+"""Problems with the user's input, reported all at once, each with its place and how to fix it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing wrong with the input. line and column are 1-based, 0 when there is no place (an option)."""
+    """One mistake in the input. line and column are 1-based, or 0 where there is no line (an option)."""
 
     file: str
     line: int
@@ -20,22 +20,22 @@ class Problem:
 
     @property
     def text(self) -> str:
-        """The path and what is wrong with it."""
+        """The path, and what is wrong there."""
         return f"{shortened(self.path)}: {self.message}" if self.path else self.message
 
 
 def printable(text: str) -> str:
-    """Text on one line that cannot steer a terminal: control characters as escapes."""
+    """Text on one line, with control characters escaped, so that it cannot control a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shortened(text: str, most: int = 80) -> str:
-    """Text that is quoted in a message, cut where nobody would read on."""
+    """Text to quote in a message, cut to at most `most` characters."""
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
 class InputError(Exception):
-    """The input cannot be used. problems: every reason, in the order of the file."""
+    """The input cannot be used. problems: every mistake, in the order of the file."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(set(problems)))
@@ -48,7 +48,7 @@ def failure(message: str, file: str = "", line: int = 0, column: int = 0, path: 
 
 
 def suggest(word: str, words: Iterable[str]) -> str:
-    """'; did you mean ...?' for a near miss, else the list of words when it is short."""
+    """'; did you mean ...?' when a known word is similar, else the list of known words if it is short."""
     import difflib
 
     words = list(words)

@@ -11,9 +11,8 @@ from typing import Any, NoReturn, overload
 
 # Strongest first: the weakest kind among a number's leaves is the kind of the number.
 KINDS = ("given", "measured", "datasheet", "published", "press", "estimate", "assumed", "hypothetical")
-UNKNOWN = (
-    "unknown"  # the kind of a value that nobody has published and the user has not given, and of all that rests on it
-)
+# The kind of a value that nobody has published and the user has not given, and of every value computed from it.
+UNKNOWN = "unknown"
 ALL_KINDS = (*KINDS, UNKNOWN)
 RANKS = {kind: rank for rank, kind in enumerate(ALL_KINDS)}
 _UNKNOWN_RANK = RANKS[UNKNOWN]
@@ -39,14 +38,14 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Quantity:
-    """A value in canonical units, with its provenance.
+    """A value in canonical units that knows where it comes from.
 
     value: float, or a numpy array in a sweep. unit: canonical unit text ("s", "B/s", "USD/token", ...).
     name: what a leaf is called in its file. formula and inputs: how a computed value was made.
     source, low, high: for a leaf, where it was read and the range it is known to lie in.
     absolute: a leaf in K that is a point on the temperature scale, not a difference.
-    weakest: its kind, by its place in ALL_KINDS.
-    exact: a count or definition: without doubt even when assumed, unless it has a range.
+    weakest: its kind, as an index into ALL_KINDS.
+    exact: a count or a definition, which is certain even when it is assumed, unless it has a range.
     """
 
     value: Any
@@ -66,7 +65,7 @@ class Quantity:
 
     @property
     def leaves(self) -> Iterator["Quantity"]:
-        """Every distinct leaf this value rests on, depth first."""
+        """Every distinct leaf this value was computed from, depth first."""
         seen: set[int] = set()
         stack = [self]
         while stack:
@@ -97,7 +96,7 @@ class Quantity:
         return tuple(dict.fromkeys(missing))
 
     def __post_init__(self) -> None:
-        if self.source is not None:  # a leaf; a formula has found the weakest among its inputs already
+        if self.source is not None:  # a leaf; a formula passes the weakest kind of its inputs
             object.__setattr__(self, "weakest", RANKS[self.source.kind])
         elif self.weakest < 0:
             object.__setattr__(self, "weakest", 0)
@@ -117,7 +116,7 @@ FORMULAS: dict[str, "Formula"] = {}
 
 
 class Formula:
-    """A pure function with units in its signature and its source beside it. Made by @formula."""
+    """A pure function with units in its signature, and the source of its equation. Made by @formula."""
 
     def __init__(self, function: Callable[..., Any], cite: str, error: float = 0.0) -> None:
         self.function = function
@@ -160,7 +159,7 @@ class Formula:
         for name, value in inputs.items():
             if isinstance(value, Quantity):
                 values[name] = value.value
-                if value.weakest > rank:  # noqa: PLR1730 - max() takes longer, and every number comes by
+                if value.weakest > rank:  # noqa: PLR1730 - max() is slower, and this runs for every input
                     rank = value.weakest
             else:
                 values[name] = value
@@ -177,7 +176,7 @@ class Formula:
         unit = self.unit
         if unit == SAME:
             unit = next(iter(inputs.values())).unit
-        result = NEW(Quantity)  # as Quantity(...), at a third of its time: what is not named has its default
+        result = NEW(Quantity)  # as Quantity(...) in a third of the time; fields not set here keep their defaults
         value = self.function(**values) if rank < _UNKNOWN_RANK else NAN
         result.__dict__.update(value=value, unit=unit, name=self.name, formula=self, inputs=inputs, weakest=rank)
         return result
@@ -185,15 +184,15 @@ class Formula:
 
 NEW = object.__new__
 NAN = float("nan")
-SAME = "same"  # the unit of a result or of variadic terms that is whatever the first input has
+SAME = "same"  # in a signature: the unit of the first input
 
 
 def formula(cite: str, error: float = 0.0) -> Callable[[Callable[..., Any]], Formula]:
     """Register a pure function as a formula. cite: the source, or "assumption: ..." for our own.
 
-    error: mean absolute relative error of the form against measurements, where they tell it (see interval.py).
+    error: mean absolute relative error of the formula against measurements, where known (see replay/distributions.py).
 
-    Parameters and result carry units through the aliases in rackcalc.units; `**terms` makes a variadic formula.
+    Parameters and result get their units from the aliases in quantities/units.py; `**terms` makes a variadic formula.
     """
     if not cite:
         raise ValueError("a formula needs a source")

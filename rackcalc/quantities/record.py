@@ -1,4 +1,4 @@
-"""@record: a frozen dataclass that is cheap to define. Importing 90 of the standard frozen kind takes 80 ms longer."""
+"""@record: a frozen dataclass that is quick to define. Ninety standard frozen dataclasses take 80 ms more to import."""
 
 from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields
 from dataclasses import replace as _replace
@@ -9,7 +9,7 @@ Instance = TypeVar("Instance")
 
 
 def _constructor(cls: type) -> Any:
-    """An __init__ that binds fields by position or name; dataclass would compile one for every class."""
+    """An __init__ that binds fields by position or name. dataclass would compile the source of one for every class."""
     declared = fields(cls)
     order = tuple(item.name for item in declared if not item.kw_only)
     names = frozenset(item.name for item in declared)
@@ -31,11 +31,11 @@ def _constructor(cls: type) -> Any:
     return construct
 
 
-def _refuse(self: Any, name: str, value: Any) -> None:
+def _refuse_assignment(self: Any, name: str, value: Any) -> None:
     raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-def _never(self: Any, name: str) -> None:
+def _refuse_deletion(self: Any, name: str) -> None:
     raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
@@ -46,9 +46,14 @@ def _show(self: Any) -> str:
 
 @dataclass_transform(frozen_default=True, eq_default=False, field_specifiers=(field,))
 def record(cls: Class) -> Class:
-    """The class as a dataclass whose fields are written once, by the constructor. Instances compare by identity."""
+    """Make a class a dataclass whose fields only the constructor sets. Instances compare by identity."""
     dataclass(init=False, eq=False, repr=False, match_args=False)(cls)
-    methods = {"__init__": _constructor(cls), "__setattr__": _refuse, "__delattr__": _never, "__repr__": _show}
+    methods = {
+        "__init__": _constructor(cls),
+        "__setattr__": _refuse_assignment,
+        "__delattr__": _refuse_deletion,
+        "__repr__": _show,
+    }
     for name, method in methods.items():
         setattr(cls, name, method)
     setattr(cls, _IS_RECORD, True)

@@ -1,13 +1,15 @@
-"""Units: the names formulas use, parsing and showing. The only module that imports pint, and only on a miss.
+"""Units: the names that formulas use in their signatures, and what every spelling of a unit means.
 
-Values are floats in canonical units everywhere inside: s, B, B/s, FLOP, FLOP/s, token, request, W, J, K, USD, m, kg,
+Inside rackcalc all values are floats in canonical units: s, B, B/s, FLOP, FLOP/s, token, request, W, J, K, USD, m, kg,
 Pa, 1 and their quotients. A dimension has one canonical text (DIMENSIONS), so comparing texts compares dimensions.
+Only this module imports pint, and only for a spelling that the generated table does not hold.
 """
 
-import math
 import re
 from pathlib import Path
 from typing import Annotated, Any
+
+from rackcalc.quantities.units_table import TABLE
 
 # Factors of one canonical unit. A formula that turns a count into FLOP, or a length in tokens into a count, says so
 # with one of these; the dimensional test replaces them by pint units and so checks every body.
@@ -71,10 +73,10 @@ Same = Annotated[float, "same"]  # the unit of the first input (sums, extremes)
 
 
 class UnitError(ValueError):
-    """A text that is not a number with a fitting unit. str() says what was expected."""
+    """A text that is not a number in a suitable unit. str() says what was expected."""
 
 
-# canonical unit -> what a person calls it, and an example for error messages
+# canonical unit -> what people call the dimension, and an example for error messages
 DIMENSIONS: dict[str, tuple[str, str]] = {
     "1": ("a number without unit", "0.8"),
     "s": ("a time", "1.5 ms"),
@@ -122,7 +124,7 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "USD/request": ("a price per request", "20 USD/Mrequest"),
 }
 
-# Everyday spellings worth a table row each; anything else still works, through pint, some 300 ms later.
+# Everyday spellings, which are in the generated table. All others work too, but loading pint takes some 300 ms.
 _PREFIXED = {
     "B": ("", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti"),
     "b": ("k", "M", "G", "T"),
@@ -159,7 +161,7 @@ _PLAIN = (
 
 
 def known_spellings() -> list[str]:
-    """Every unit text the generated table holds, in a stable order."""
+    """Every spelling in the generated table, in a stable order."""
     texts = list(DIMENSIONS)
     for atom, prefixes in _PREFIXED.items():
         texts += [prefix + atom + suffix for prefix in prefixes for suffix in _SUFFIXES.get(atom, ("",))]
@@ -182,20 +184,20 @@ _registry: Any = None
 def resolve(text: str) -> tuple[str, float, float]:
     """Unit text -> (canonical unit, factor, offset): canonical value = number * factor + offset.
 
-    Looks into the generated table first and asks pint only on a miss. UnitError when it is no unit.
+    Looks into the generated table first, and asks pint only when the text is not there. UnitError for a text that is
+    no unit.
     """
-    from rackcalc.quantities.units_table import TABLE
 
     text = text.strip() or "1"
     return TABLE[text] if text in TABLE else resolve_with_pint(text)
 
 
-# Names, products, quotients, and powers by one digit: pint would compute 9**9**9**9 for as long as it takes.
+# Names, products, quotients, and powers of one digit. Nothing else reaches pint, which would try to compute 9**9**9**9.
 _UNIT = re.compile(r"(?:[^\W\d]|[%°*/()\s-]|(?<![\w.])1(?![\w.])|(?:\*\*|\^)-?\d(?!\s*(?:\*\*|\^|[\d.])))+")
 
 
 def resolve_with_pint(text: str) -> tuple[str, float, float]:
-    """As resolve, always through pint; the table is generated from this."""
+    """As resolve, but always through pint; the table is generated with this."""
     ureg = registry()
     if text == "1":
         return "1", 1.0, 0.0
@@ -214,121 +216,6 @@ def resolve_with_pint(text: str) -> tuple[str, float, float]:
             offset = zero.magnitude / scale
             return canonical, (one.magnitude - zero.magnitude) / scale, offset
     raise UnitError(f'"{text}" is a unit, but of nothing rackcalc uses')
-
-
-def expected(unit: str, example: str = "") -> str:
-    """The words for 'expected ...' in an error message."""
-    noun, standard = DIMENSIONS.get(unit, (f"a value in {unit}", f"1 {unit}"))
-    return f'{noun} such as "{example or standard}"'
-
-
-_NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?")
-
-
-def parse(text: str, unit: str, *, example: str = "", absolute: bool = True) -> float:
-    """Text such as "900 GB/s" -> float in the canonical unit.
-
-    absolute: for temperatures, whether degC is a point on the scale (27 degC = 300.15 K) or a difference.
-    UnitError with the mend when the number, the unit or the dimension does not fit.
-    """
-    text = text.strip()
-    wanted = expected(unit, example)
-    if "$" in text or "€" in text:
-        raise UnitError(f'expected {wanted}, got "{text}": write USD, not a currency sign')
-    match = _NUMBER.match(text)
-    if match is None:
-        raise UnitError(f'expected {wanted}, got "{text}"')
-    number, rest = match.group().replace("_", ""), text[match.end() :].strip()
-    if re.match(r"[+-]?0\d", number):
-        raise UnitError(f'expected {wanted}, got "{text}": write it without the leading zero (YAML 1.1 reads octal)')
-    if re.match(r":\d", rest):
-        raise UnitError(f'expected {wanted}, got "{text}": YAML 1.1 reads this as a base-60 number')
-    if rest.startswith(","):
-        raise UnitError(f'expected {wanted}, got "{text}": write the number without commas')
-    if not rest and unit != "1":
-        mend = f'add a unit, as in "{text} {_spelling(unit, example)}"'
-        raise UnitError(f"expected {wanted}, got the bare number {text}: {mend}")
-    try:
-        canonical, factor, offset = resolve(rest)
-    except UnitError as error:
-        raise UnitError(f'expected {wanted}, got "{text}": {error}') from None
-    if canonical != unit:
-        got = DIMENSIONS.get(canonical, (canonical, ""))[0]
-        raise UnitError(f'expected {wanted}, got "{text}", which is {got}')
-    value = float(number) * factor + (offset if absolute else 0.0)
-    if not math.isfinite(value):
-        raise UnitError(f'expected {wanted}, got "{text}", which is too large')
-    return value
-
-
-def _spelling(unit: str, example: str) -> str:
-    sample = example or DIMENSIONS.get(unit, ("", f"1 {unit}"))[1]
-    match = _NUMBER.match(sample)
-    return sample[match.end() :].strip() if match else unit
-
-
-def convert(value: Any, unit: str, to: str, *, absolute: bool = True) -> Any:
-    """A canonical value in another unit, given as text; absolute as in parse. UnitError when the dimensions differ."""
-    canonical, factor, offset = resolve(to)
-    if canonical != unit:
-        noun = DIMENSIONS.get(unit, (unit, ""))[0]
-        raise UnitError(f'cannot show {noun} ({unit}) in "{to}"')
-    return (value - (offset if absolute else 0.0)) / factor
-
-
-# canonical unit -> spellings from small to large; the largest that leaves a number >= 1 is shown
-_SCALES: dict[str, tuple[str, ...]] = {
-    "s": ("ns", "us", "ms", "s", "min", "h", "day", "year"),
-    "B": ("B", "kB", "MB", "GB", "TB", "PB"),
-    "B/s": ("B/s", "kB/s", "MB/s", "GB/s", "TB/s", "PB/s"),
-    "B/token": ("B/token", "kB/token", "MB/token"),
-    "FLOP": ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"),
-    "FLOP/s": ("FLOP/s", "MFLOP/s", "GFLOP/s", "TFLOP/s", "PFLOP/s", "EFLOP/s"),
-    "FLOP/token": ("FLOP/token", "MFLOP/token", "GFLOP/token", "TFLOP/token"),
-    "s/token": ("ns/token", "us/token", "ms/token", "s/token"),
-    "s/request": ("ns/request", "us/request", "ms/request", "s/request"),
-    "W": ("mW", "W", "kW", "MW", "GW"),
-    "J": ("mJ", "J", "kJ", "MJ"),
-    "J/B": ("pJ/B",),
-    "J/token": ("mJ/token", "J/token", "kJ/token"),
-    "J/request": ("mJ/request", "J/request", "kJ/request"),
-    "USD/J": ("USD/kWh",),
-    "USD/s": ("USD/year",),
-    "USD/token": ("USD/Mtoken",),
-    "USD/request": ("USD/Mrequest",),
-    "USD/W": ("USD/kW",),
-    "m^3/s": ("m^3/s",),
-}
-
-
-def show(value: float, unit: str, *, absolute: bool = False, digits: int = 4) -> str:
-    """A canonical value as people write it: 0.0018, "s" -> "1.8 ms". absolute: a temperature, in degC."""
-    if value != value:
-        return "nan"
-    if unit == "K" and absolute:
-        return f"{_digits(value - 273.15, digits)} degC"
-    if math.isinf(value):
-        return ("" if value > 0 else "-") + "inf"
-    scales = _SCALES.get(unit, (unit,))
-    chosen = scales[0]
-    for spelling in scales[1:]:
-        if abs(value) >= resolve(spelling)[1] * (1 - 1e-9):
-            chosen = spelling
-    if value == 0 and unit in _SCALES:
-        return f"0 {'USD/year' if unit == 'USD/s' else unit}"
-    number = _digits(convert(value, unit, chosen), digits)
-    return number if chosen == "1" else f"{number} {chosen}"
-
-
-def _digits(value: float, digits: int) -> str:
-    """A number with that many significant digits, thousands separated, without a needless exponent."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else str(value)
-    if not 1e-4 <= abs(value) < 1e12:
-        return f"{value:.{digits - 1}e}"
-    decimals = digits - 1 - math.floor(math.log10(abs(value)))
-    text = f"{round(value, decimals):,.{max(0, decimals)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def write_table() -> str:

@@ -1,4 +1,4 @@
-"""What can be asked of racks: explain, compare, gates, claims, sweep, solve, uncertainty.
+"""The questions that rackcalc answers about racks: explain, compare, gates, claims, sweep, solve, uncertainty.
 
 Imports replay and what is below it.
 """

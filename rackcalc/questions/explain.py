@@ -1,4 +1,4 @@
-"""Why a number is what it is: formula, substitution, inputs, source, down to the line of the data sheet entry."""
+"""The explanation of a figure: formula, values, inputs and sources, down to the lines of catalog and rack file."""
 
 import ast
 import inspect
@@ -11,14 +11,15 @@ from typing import Any
 
 from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
+from rackcalc.quantities.figures import figure
 from rackcalc.quantities.quantity import Formula, Quantity
 from rackcalc.quantities.record import record
-from rackcalc.quantities.units import show
+from rackcalc.quantities.unit_text import show
 
 
 @record
 class Step:
-    """One quantity in an explanation. depth 0 is the figure asked for; again: it was explained further up."""
+    """One quantity in an explanation. depth: 0 for the figure itself. again: it was explained before."""
 
     depth: int
     name: str
@@ -27,7 +28,7 @@ class Step:
 
 
 def steps(quantity: Quantity, name: str, depth_limit: int = 99) -> Iterator[Step]:
-    """The quantity and everything it rests on, depth first; a shared input is followed once."""
+    """The quantity and everything it was computed from, depth first; a shared input is followed once."""
     seen: set[int] = set()
 
     def follow(current: Quantity, label: str, depth: int) -> Iterator[Step]:
@@ -43,7 +44,7 @@ def steps(quantity: Quantity, name: str, depth_limit: int = 99) -> Iterator[Step
 
 @cache
 def body(formula: Formula) -> str:
-    """The code of a formula without signature and docstring, as it stands in the file."""
+    """The code of a formula, without signature and docstring."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(formula.function)))
     function = tree.body[0]
     assert isinstance(function, ast.FunctionDef)
@@ -58,7 +59,7 @@ def _is_text(node: ast.stmt) -> bool:
 
 
 def substituted(quantity: Quantity) -> str:
-    """A one-line formula with its values in place of the names; "" for longer ones."""
+    """A formula of one line with values in place of its names; "" for longer formulas."""
     assert quantity.formula is not None
     code = body(quantity.formula)
     if quantity.formula.variadic:
@@ -74,7 +75,7 @@ def substituted(quantity: Quantity) -> str:
 
 
 def provenance(quantity: Quantity) -> str:
-    """Where a leaf comes from: kind, place, source title."""
+    """Where a leaf comes from: its kind, place, source and range."""
     source = quantity.source
     if source is None:
         return "no source"
@@ -93,9 +94,7 @@ def provenance(quantity: Quantity) -> str:
 
 
 def explain(result: Any, path: str, depth_limit: int = 99) -> str:
-    """The whole explanation of one figure of a result, as indented text. InputError for an unknown path."""
-    from rackcalc.quantities.figures import figure
-
+    """The explanation of one figure of a result, as indented text. InputError for an unknown path."""
     quantity = figure(result, path)
     lines = []
     for step in steps(quantity, path, depth_limit):
@@ -121,9 +120,7 @@ def explain(result: Any, path: str, depth_limit: int = 99) -> str:
 
 
 def as_data(result: Any, path: str) -> dict[str, Any]:
-    """The explanation as nested data, for --json; an input met before has `again` and no inputs of its own."""
-    from rackcalc.quantities.figures import figure
-
+    """The explanation as nested data. An input that was explained before has `again` instead of its inputs."""
     stack: list[dict[str, Any]] = []
     for step in steps(figure(result, path), path):
         data = _step_data(step)

@@ -1,27 +1,33 @@
-"""One file per output format. FORMATS is the whole list: a new format is one file and one line here."""
+"""Results as text: for people, for programs, for code hosts. FORMATS lists the formats of estimates.
+
+Imports validation and what is below it. A new format of estimates is one file and one line here; the files of the other
+commands are named after them.
+"""
 
 from collections.abc import Callable
 from importlib import import_module
 
-# name -> (module with a render(reports, interval=True) -> str function, file endings that select it)
+ENV_PREFIX = "RACKCALC_"  # of the variables of --format env, unless another is asked for
+
+# name -> (module with a function render(reports, interval=True) -> str, file endings that select it)
 FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "table": ("rackcalc.render.table", (".txt",)),
-    "json": ("rackcalc.render.json", (".json",)),
-    "jsonl": ("rackcalc.render.jsonl", (".jsonl", ".ndjson")),
-    "csv": ("rackcalc.render.csv", (".csv",)),
-    "env": ("rackcalc.render.env", (".env",)),
-    "markdown": ("rackcalc.render.markdown", (".md", ".markdown")),
+    "table": ("rackcalc.render.estimate_table", (".txt",)),
+    "json": ("rackcalc.render.estimate_json", (".json",)),
+    "jsonl": ("rackcalc.render.estimate_jsonl", (".jsonl", ".ndjson")),
+    "csv": ("rackcalc.render.estimate_csv", (".csv",)),
+    "env": ("rackcalc.render.estimate_env", (".env",)),
+    "markdown": ("rackcalc.render.estimate_markdown", (".md", ".markdown")),
 }
 
 
 def renderer(name: str) -> Callable[..., str]:
-    """The function that turns estimates into text in the named format."""
+    """The render function of a format."""
     render: Callable[..., str] = import_module(FORMATS[name][0]).render
     return render
 
 
 def format_of(file: str) -> str | None:
-    """The format a file's ending asks for; None when no format has it."""
+    """The format that the ending of a file selects; None when no format has this ending."""
     for name, (_, endings) in FORMATS.items():
         if file.lower().endswith(endings):
             return name

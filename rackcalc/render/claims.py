@@ -1,6 +1,5 @@
-"""Judged claims as aligned text, as Markdown and as JSON."""
+"""`rackcalc claims`: judged claims as aligned text, as Markdown and as JSON."""
 
-import json
 import textwrap
 from collections.abc import Callable, Sequence
 from math import isnan
@@ -9,13 +8,12 @@ from typing import Any
 from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.problems import printable
-from rackcalc.questions.claims.judgement import VERDICTS, Judgement, decider
-from rackcalc.render.checks import percent
-from rackcalc.render.compare import aligned
-from rackcalc.render.data import number
-from rackcalc.render.markdown import escape
-from rackcalc.render.rows import between, cell
-from rackcalc.render.table import room
+from rackcalc.questions.claims.judgement import VERDICTS, Judgement, deciding_quantity
+from rackcalc.render.aligned_text import aligned, line_width
+from rackcalc.render.cells import cell, interval_text
+from rackcalc.render.json_data import json_number, json_text
+from rackcalc.render.markdown_text import escape, table_row
+from rackcalc.render.percentages import percent
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.claims/1"
@@ -23,63 +21,70 @@ HEAD = ("verdict", "claim", "claimed", "computed", "80 % interval", "figure", "d
 
 
 def as_text(loaded: Any, judged: Sequence[Judgement]) -> str:
-    """A line a claim, or a few where the terminal is narrow; then who stands behind what decides, and a count."""
-    table = aligned([HEAD, *([word(one), one.claim.says, *figures(one)] for one in judged)])
-    if max(map(len, table)) > room():
-        table = [line for one in judged for line in stacked(one, room())]
-    lines = [loaded.rack.name, *table, "", *cites(judged), "", count(judged)]
+    """A line for every claim, or several in a narrow terminal; then the citations of the formulas, and a count."""
+    table = list(
+        aligned([HEAD, *([verdict_text(one), one.claim.says, *figures(one)] for one in judged)], left=len(HEAD))
+    )
+    if max(map(len, table)) > line_width():
+        table = [line for one in judged for line in stacked(one, line_width())]
+    lines = [loaded.rack.name, *table, "", *citations(judged), "", count(judged)]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
 def stacked(one: Judgement, width: int) -> list[str]:
-    """A claim in lines of at most `width` characters."""
+    """A claim in several lines of at most `width` characters."""
     claimed, found, ends, about, decides = (*figures(one), "")[:5]
     said = f"claimed {claimed}, computed {found}" + (f" ({ends})" if ends else "") if claimed else ""
     by = f"{about}, by {decides}" if one.actual is not None else " ".join(filter(None, (about, decides)))
-    head = wrapped(f"{word(one)}: {one.claim.says}", width)
+    head = wrapped(f"{verdict_text(one)}: {one.claim.says}", width)
     return [*head, *(line for text in (said, by) if text for line in wrapped(text, width, "    "))]
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Text in lines, those after the first further in."""
+    """Text in lines of at most `width` characters; those after the first are indented further."""
     return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
 
 
 def as_markdown(loaded: Any, judged: Sequence[Judgement]) -> str:
-    """A table, with the citations below it."""
-    lines = [f"### {escape(loaded.rack.name)}: {count(judged)}", "", f"| {' | '.join(HEAD)} |"]
+    """A table, with the citations of the formulas below it."""
+    lines = [f"### {escape(loaded.rack.name)}: {count(judged)}", "", table_row(HEAD)]
     lines.append("| --- | --- | --- | ---: | --- | --- | --- |")
     for one in judged:
         notes = " ".join(
             filter(None, (one.claim.says, f"({one.claim.note})" if one.claim.note and one.figure is not None else ""))
         )
-        cells = [word(one), notes, *figures(one)]
-        lines.append(f"| {' | '.join(escape(printable(text)) for text in (*cells, '')[: len(HEAD)])} |")
-    lines += ["", *(f"- {escape(text)}" for text in cites(judged))]
+        cells = [verdict_text(one), notes, *figures(one)]
+        lines.append(table_row(escape(printable(text)) for text in (*cells, "")[: len(HEAD)]))
+    lines += ["", *(f"- {escape(text)}" for text in citations(judged))]
     return "\n".join(lines) + "\n"
 
 
 def as_json(loaded: Any, judged: Sequence[Judgement]) -> str:
     """Every claim with its figure, in canonical units."""
+    return json_text(document(loaded, judged))
+
+
+def document(loaded: Any, judged: Sequence[Judgement]) -> dict[str, Any]:
+    """All claims as plain data."""
     head = {"schema": SCHEMA, "rackcalc": __version__, "name": loaded.rack.name}
     counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in VERDICTS}
-    return json.dumps(head | {"counts": counts, "claims": list(map(as_data, judged))}, indent=2) + "\n"
+    return head | {"counts": counts, "claims": list(map(as_data, judged))}
 
 
-def word(one: Judgement) -> str:
-    """The verdict; in doubt where the figure is off and only its interval reaches the claim."""
+def verdict_text(one: Judgement) -> str:
+    """The verdict. It is in doubt where the figure is off, and only its interval reaches the claim."""
     return "holds, in doubt" if one.verdict == "holds" and not one.agrees else one.verdict
 
 
 def count(judged: Sequence[Judgement]) -> str:
-    """How many of each verdict."""
+    """The number of claims, and how many have each verdict."""
     counts = [(sum(one.verdict == verdict for one in judged), verdict) for verdict in VERDICTS]
     claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
     return f"{claims}: " + ", ".join(f"{found} {verdict}" for found, verdict in counts if found)
 
 
 def figures(one: Judgement) -> list[str]:
-    """Claimed, computed, interval, the figure and what decides it; or why there is nothing of the kind."""
+    """The cells after the claim: claimed, computed, interval, figure, what decides it; or why there is no figure."""
     if one.expectation is None:
         return ["", "-", "", one.reason]
     operator = "" if one.expectation.operator == "=" else f"{one.expectation.operator} "
@@ -90,18 +95,18 @@ def figures(one: Judgement) -> list[str]:
 
 
 def interval(one: Judgement) -> str:
-    """The 80 % interval of what is compared; "" where there is no doubt."""
+    """The 80 % interval of the compared value; "" where it is certain."""
     assert one.expectation is not None and one.actual is not None
-    low, high = one.ends
+    low, high = one.interval
     if isnan(low) or low == high:
         return ""
     if one.expectation.relative:
         return f"{low * 100:.3g} .. {high * 100:.3g} %"
-    return between("" if one.expectation.delta else one.expectation.path, one.actual, one.ends)
+    return interval_text("" if one.expectation.delta else one.expectation.path, one.actual, one.interval)
 
 
 def subject(one: Judgement) -> str:
-    """What the claim is about: the figure, or its change, and the scenario."""
+    """The figure that the claim is about, or its change, and the scenario."""
     assert one.expectation is not None
     words = f"delta({one.expectation.path})" if one.expectation.delta else one.expectation.path
     words += f" from {one.claim.against}" if one.claim.against else ""
@@ -118,16 +123,16 @@ def computed(one: Judgement) -> str:
 
 
 def decided(one: Judgement) -> str:
-    """The formula that decides, or the name of a value that is no formula's."""
-    found = decider(one)
+    """The label of the formula that decides, or the name of a leaf."""
+    found = deciding_quantity(one)
     if found is None:
         return ""
     return found.name if found.formula is None else found.formula.label
 
 
-def cite(one: Judgement) -> str:
-    """Who stands behind what decides."""
-    found = decider(one)
+def citation(one: Judgement) -> str:
+    """The citation of the formula, or the source of the leaf, that decides."""
+    found = deciding_quantity(one)
     if found is not None and found.formula is not None:
         return found.formula.cite
     source = None if found is None else found.source
@@ -138,14 +143,14 @@ def cite(one: Judgement) -> str:
     return "; ".join(filter(None, (source.kind, place, title, source.note)))
 
 
-def cites(judged: Sequence[Judgement]) -> list[str]:
-    """Each decider once, with who stands behind it."""
-    found = {decided(one): cite(one) for one in judged if one.figure is not None}
+def citations(judged: Sequence[Judgement]) -> list[str]:
+    """Every formula or leaf that decides, once, with its citation."""
+    found = {decided(one): citation(one) for one in judged if one.figure is not None}
     return [f"{name}: {text}" for name, text in found.items()]
 
 
 def as_data(one: Judgement) -> dict[str, Any]:
-    """One claim. actual, low, high, expected and tolerance are of the change where delta(...) is claimed."""
+    """One claim as plain data. For delta(...), actual, low, high, expected and tolerance are about the change."""
     actual, figure, claim = one.actual, one.figure, one.claim
     return {
         "says": claim.says,
@@ -155,28 +160,28 @@ def as_data(one: Judgement) -> dict[str, Any]:
         "scenario": claim.scenario,
         "against": claim.against,
         "path": one.expectation.path if one.expectation else None,
-        "actual": number(float(actual.value)) if actual is not None else None,
-        **dict(zip(("low", "high"), map(number, one.ends), strict=True)),
-        "expected": number(one.expected),
+        "actual": json_number(float(actual.value)) if actual is not None else None,
+        **dict(zip(("low", "high"), map(json_number, one.interval), strict=True)),
+        "expected": json_number(one.expected),
         "tolerance": one.tolerance if actual is not None else None,
         "unit": actual.unit if actual is not None else None,
         "kind": figure.kind if figure is not None else None,
         "formula": decided(one) or None,
-        "cite": cite(one) or None,
+        "cite": citation(one) or None,
         "reason": one.reason,
         "source": claim.source,
         "note": claim.note,
-        "file": one.place.file,
-        "line": one.place.line,
+        "file": one.node.file,
+        "line": one.node.line,
     }
 
 
 def line(one: Judgement) -> str:
-    """A claim in a line, for an annotation."""
+    """A claim in one line, for an annotation."""
     if one.actual is None or one.expectation is None:
-        return printable(f"{word(one)}: {one.claim.says}: {one.reason}")
+        return printable(f"{verdict_text(one)}: {one.claim.says}: {one.reason}")
     claimed = f"{subject(one)} {one.expectation.operator} {one.expectation.value}"
-    return printable(f"{word(one)}: {one.claim.says}: {claimed}, computed {computed(one)}")
+    return printable(f"{verdict_text(one)}: {one.claim.says}: {claimed}, computed {computed(one)}")
 
 
 # name -> (renderer, file endings that select it)

@@ -1,19 +1,19 @@
-"""Tests in JUnit XML, which CI systems show: Jenkins, GitLab, GitHub actions that read it, Buildkite."""
+"""JUnit XML, which CI systems show as tests: Jenkins, GitLab, Buildkite, actions of GitHub."""
 
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from rackcalc.quantities.problems import printable
 
-Case = tuple[str, str, str, str]  # name, path of the figure, status, and the line that says it all
-Suite = tuple[str, Sequence[Case]]  # a rack, and what is asked of it
+Case = tuple[str, str, str, str]  # name, path of the figure, status, and the result in one line
+Suite = tuple[str, Sequence[Case]]  # a rack, and its cases
 
 
 def as_junit(suites: Sequence[Suite], kind: str = "gate") -> str:
-    """A suite a rack, a case a gate or claim. Only "fail" is a failure; the output of others says what they are.
+    """One suite for every rack, one case for every gate. Only the status "fail" is a failure; others are in the output.
 
-    Only attributes and elements that the schemas of Jenkins and of its xUnit plug-in both know; no time of day, so that
-    the same input gives the same bytes.
+    It has only attributes and elements that the schemas of Jenkins and of its xUnit plug-in both allow, and no time of
+    day, so that the same input gives the same bytes.
     """
     root = ElementTree.Element("testsuites")
     for title, cases in suites:

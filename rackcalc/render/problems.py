@@ -1,4 +1,4 @@
-"""Problems with the input as plain data, and as the annotations a code host reads."""
+"""Problems with the input as plain data, and as annotations for a code host."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ def as_data(problem: Problem) -> dict[str, Any]:
 
 
 def github_annotation(problem: Problem, level: str = "error") -> str:
-    """A problem as a workflow command, which marks its line in a pull request."""
+    """A problem as a GitHub workflow command, which marks its line in a pull request."""
     message, place = problem.text, ""
-    if problem.file.startswith(("-", "<")):  # an option or standard input: no file that could be marked
+    if problem.file.startswith(("-", "<")):  # an option or standard input, which is no file
         message = f"{problem.file}: {message}"
     elif problem.file:
         name = printable(problem.file)

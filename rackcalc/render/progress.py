@@ -1,4 +1,4 @@
-"""A progress bar on standard error: for what takes longer than a second, and only for people."""
+"""A progress bar on standard error, for what takes longer than a second, and only in a terminal."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ PATIENCE = 1.0  # seconds without a bar
 
 @contextmanager
 def progress(points: int) -> Iterator[Callable[[int], Any]]:
-    """What must be told how many points are done."""
+    """A function to be called with the points done so far. It shows the bar after PATIENCE."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda done: None
         return
@@ -23,7 +23,7 @@ def progress(points: int) -> Iterator[Callable[[int], Any]]:
 
 
 class Bar:
-    """Drawn from the first time it is shown; rich is read then."""
+    """A bar that is created when it is first shown, because rich takes long to import."""
 
     def __init__(self, points: int) -> None:
         self.points = points
@@ -31,7 +31,7 @@ class Bar:
         self._task: Any = None
 
     def show(self, done: int) -> None:
-        """So many points are done."""
+        """Show that `done` points are done."""
         if self._drawn is None:
             self._draw()
         self._drawn.update(self._task, completed=done, rate=self._rate(done))
@@ -51,6 +51,6 @@ class Bar:
         self._task = self._drawn.add_task("", total=self.points, rate="")
 
     def stop(self) -> None:
-        """Take it away."""
+        """Remove the bar."""
         if self._drawn is not None:
             self._drawn.stop()

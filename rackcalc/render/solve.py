@@ -1,41 +1,42 @@
-"""What was found, as lines for people and as JSON."""
+"""`rackcalc solve`: the solution as lines for people and as JSON."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text
 from rackcalc.quantities.problems import printable
-from rackcalc.questions.solve.grid import Checked, Dimensions, Fact
-from rackcalc.questions.solve.search import DIGITS, Answer, Stretch, continuous
-from rackcalc.render.checks import distance
-from rackcalc.render.data import number
-from rackcalc.render.json import leaf
-from rackcalc.render.rows import cell
+from rackcalc.questions.solve.holding_ranges import HoldingRange
+from rackcalc.questions.solve.point_check import CheckedPoint, CriterionResult
+from rackcalc.questions.solve.refinement import DIGITS, is_continuous
+from rackcalc.questions.solve.search import Solution
+from rackcalc.questions.space_options import Dimensions
+from rackcalc.render.cells import cell
+from rackcalc.render.check import distance
+from rackcalc.render.json_data import figure_data, json_number, json_text
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.solve/1"
 
 
-def as_text(answer: Answer) -> str:
-    """The answer first, then what it rests on."""
-    lines = found_lines(answer) if answer.found else missed_lines(answer)
-    return "".join(f"{printable(line)}\n" for line in (*lines, *fate(answer)))
+def as_text(result: Solution) -> str:
+    """The solution, then how many points were searched."""
+    lines = found_lines(result) if result.found else missed_lines(result)
+    return "".join(f"{printable(line)}\n" for line in (*lines, *search_lines(result)))
 
 
-def found_lines(answer: Answer) -> Iterator[str]:
-    """The point, the margins, the neighbours that fail, and where else it holds."""
-    best, task = answer.best, answer.task
-    yield place(best.point)
-    yield from (f"  {margin(fact)}" for fact in best.facts)
-    for path in dict.fromkeys(path for path in (task.aim.path, *task.shown) if path in best.figures):
+def found_lines(result: Solution) -> Iterator[str]:
+    """The best point with its margins, the neighbours that fail, and the ranges in which the criteria hold."""
+    best, goal = result.best, result.goal
+    yield point_text(best.point)
+    yield from (f"  {margin(fact)}" for fact in best.results)
+    for path in dict.fromkeys(path for path in (goal.objective.path, *goal.shown) if path in best.figures):
         yield f"  {path} = {cell(path, best.figures[path])}"
-    for _, beside in answer.neighbours:
-        yield f"just fails: {place(beside.point)}"
+    for _, beside in result.neighbours:
+        yield f"just fails: {point_text(beside.point)}"
         yield from (f"  {reason}" for reason in reasons(beside))
-    if not answer.neighbours:
+    if not result.neighbours:
         yield "no neighbour fails: the range ends here, or the best lies within"
-    parts = [between(stretch) for stretch in answer.stretches]
+    parts = [range_text(part) for part in result.holding_ranges]
     path = best.point[0][0].path
     if len(parts) > 1:
         yield f"holds in {len(parts)} stretches of {path}: {'; '.join(parts)}"
@@ -45,90 +46,97 @@ def found_lines(answer: Answer) -> Iterator[str]:
         yield "holds only between the values of the range"
 
 
-def missed_lines(answer: Answer) -> Iterator[str]:
-    """How close it came."""
-    if answer.best.refusal:
-        yield f"no answer: nothing can be compared: {answer.best.refusal}"
+def missed_lines(result: Solution) -> Iterator[str]:
+    """The closest point, where nothing holds."""
+    if result.best.refusal:
+        yield f"no answer: nothing can be compared: {result.best.refusal}"
         return
-    yield f"no answer: nothing in the range holds; closest: {place(answer.best.point)}"
-    yield from (f"  {margin(fact)}" for fact in answer.best.facts)
+    yield f"no answer: nothing in the range holds; closest: {point_text(result.best.point)}"
+    yield from (f"  {margin(fact)}" for fact in result.best.results)
 
 
-def fate(answer: Answer) -> Iterator[str]:
-    """What became of the points, and how finely it was searched."""
-    yield f"{answer.points:,} points, {answer.holding:,} hold, {answer.points - answer.able:,} cannot be computed"
-    for reason, count in sorted(answer.refused.items(), key=lambda entry: -entry[1]):
+def search_lines(result: Solution) -> Iterator[str]:
+    """How many points hold, fail and cannot be computed, and how finely the search was refined."""
+    yield f"{result.points:,} points, {result.holding:,} hold, {result.points - result.computable:,} cannot be computed"
+    for reason, count in sorted(result.refused.items(), key=lambda entry: -entry[1]):
         yield f"  {count:,}: {reason}"
-    if any(continuous(axes) for axes in answer.task.question.dimensions):
+    if any(is_continuous(axes) for axes in result.goal.question.dimensions):
         yield f"between the values of the range it was searched to {DIGITS} digits"
 
 
-def place(point: Dimensions) -> str:
+def point_text(point: Dimensions) -> str:
     """Every variable with its value."""
     return ", ".join(f"{axis.path} = {axis.shown(0)}" for axes in point for axis in axes)
 
 
-def between(stretch: Stretch) -> str:
-    """From where to where."""
-    first, last = stretch.first.shown(0), stretch.last.shown(0)
+def range_text(found: HoldingRange) -> str:
+    """A range in which the criteria hold, and on which sides of it they cannot be computed."""
+    first, last = found.first.shown(0), found.last.shown(0)
     ends = first if first == last else f"{first} .. {last}"
-    sides = " and ".join(side for side, here in zip(("before", "beyond"), stretch.unknown, strict=True) if here)
+    sides = " and ".join(side for side, unknown in zip(("before", "beyond"), found.unknown, strict=True) if unknown)
     return f"{ends} ({sides} it cannot be computed)" if sides else ends
 
 
-def margin(fact: Fact) -> str:
+def margin(fact: CriterionResult) -> str:
     """A criterion with its two sides and the distance between them."""
     item = fact.criterion
-    actual, limit = (units.show(x, item.unit, absolute=item.absolute) for x in (fact.actual, fact.limit))
+    actual, limit = (unit_text.show(x, item.unit, absolute=item.absolute) for x in (fact.actual, fact.limit))
     if actual == limit:
-        actual, limit = (units.show(x, item.unit, absolute=item.absolute, digits=9) for x in (fact.actual, fact.limit))
+        actual, limit = (
+            unit_text.show(x, item.unit, absolute=item.absolute, digits=9) for x in (fact.actual, fact.limit)
+        )
     apart = distance(fact.actual, fact.limit, item.unit, item.absolute)
     return f"{item.left} = {actual}, limit {limit} ({apart})"
 
 
-def reasons(point: Checked) -> list[str]:
-    """Why a point does not count."""
-    return [point.refusal] if point.refusal else [margin(fact) for fact in point.facts if not fact.holds]
+def reasons(point: CheckedPoint) -> list[str]:
+    """Why a point does not hold: its refusal, or the criteria that fail."""
+    return [point.refusal] if point.refusal else [margin(fact) for fact in point.results if not fact.holds]
 
 
 def values(point: Dimensions) -> dict[str, Any]:
-    """Every variable with its value, in canonical units, or its word."""
+    """Every variable with its value in canonical units, or with its word."""
     return {axis.path: axis.values[0] for axes in point for axis in axes}
 
 
-def facts(point: Checked) -> dict[str, Any]:
-    """A point, what holds there, or why it cannot be computed."""
+def point_data(point: CheckedPoint) -> dict[str, Any]:
+    """A point with the results of its criteria, or with the reason why it cannot be computed."""
     criteria = [
         {
             "criterion": fact.criterion.text,
-            "actual": number(fact.actual),
-            "limit": number(fact.limit),
+            "actual": json_number(fact.actual),
+            "limit": json_number(fact.limit),
             "unit": fact.criterion.unit,
             "holds": fact.holds,
         }
-        for fact in point.facts
+        for fact in point.results
     ]
     return {"at": values(point.point), "refusal": point.refusal or None, "criteria": criteria}
 
 
-def as_json(answer: Answer) -> str:
-    """Everything, in canonical units."""
-    best, task = answer.best, answer.task
-    wanted = dict.fromkeys(path for path in (task.aim.path, *task.shown) if path in best.figures)
-    data: dict[str, Any] = {"schema": SCHEMA, "rackcalc": __version__, "found": answer.found}
-    data["units"] = {axis.path: axis.unit for axis in task.question.axes if axis.unit is not None}
-    data["answer" if answer.found else "closest"] = facts(best) | {
-        "figures": {path: leaf(best.figures[path]) for path in wanted}
+def as_json(result: Solution) -> str:
+    """The whole solution in canonical units."""
+    return json_text(document(result))
+
+
+def document(result: Solution) -> dict[str, Any]:
+    """The whole solution as plain data."""
+    best, goal = result.best, result.goal
+    wanted = dict.fromkeys(path for path in (goal.objective.path, *goal.shown) if path in best.figures)
+    data: dict[str, Any] = {"schema": SCHEMA, "rackcalc": __version__, "found": result.found}
+    data["units"] = {axis.path: axis.unit for axis in goal.question.axes if axis.unit is not None}
+    data["answer" if result.found else "closest"] = point_data(best) | {
+        "figures": {path: figure_data(best.figures[path]) for path in wanted}
     }
-    data["just_fails"] = [{"variable": name} | facts(beside) for name, beside in answer.neighbours]
+    data["just_fails"] = [{"variable": name} | point_data(beside) for name, beside in result.neighbours]
     data["holds"] = [
         {
             "from": part.first.values[0],
             "to": part.last.values[0],
             **dict(zip(("unknown_before", "unknown_after"), map(bool, part.unknown), strict=True)),
         }
-        for part in answer.stretches
+        for part in result.holding_ranges
     ]
-    data |= {"points": answer.points, "computed": answer.able, "holding": answer.holding}
-    data["refused"] = dict(answer.refused)
-    return json.dumps(data, indent=2) + "\n"
+    data |= {"points": result.points, "computed": result.computable, "holding": result.holding}
+    data["refused"] = dict(result.refused)
+    return data

@@ -1,43 +1,44 @@
-"""What a sweep found, as a table, JSON, JSON lines or CSV."""
+"""`rackcalc sweep`: the result as a table, as JSON, as JSON Lines or as CSV."""
 
 import csv
 import io
 import json
 from collections.abc import Iterator, Sequence
-from math import isfinite
 from typing import Any
 
-from rackcalc.quantities import units
-from rackcalc.questions.sweep.answer import Answer, Column
+from rackcalc.quantities import unit_text
+from rackcalc.questions.sweep.result import Column, SweepResult
+from rackcalc.render.aligned_text import aligned
+from rackcalc.render.json_data import json_text, json_value
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.sweep/1"
 
 
-def render(answer: Answer, name: str) -> str:
-    """The answer in the named format."""
-    return {"table": as_text, "json": as_json, "jsonl": as_jsonl, "csv": as_csv}[name](answer)
+def render(result: SweepResult, name: str) -> str:
+    """The result in the named format."""
+    return {"table": as_text, "json": as_json, "jsonl": as_jsonl, "csv": as_csv}[name](result)
 
 
-def as_text(answer: Answer) -> str:
-    """A table for every list of points, statistics, and what became of the points."""
+def as_text(result: SweepResult) -> str:
+    """A table for every list of points, the statistics, and how many points match or are refused."""
     blocks = []
-    for title, records in answer.lists():
-        cells = [[column.path for column in answer.columns]]
-        cells += [[_cell(column, value) for column, value in zip(answer.columns, row, strict=True)] for row in records]
-        blocks.append(f"{title}\n{_aligned(cells)}" if title else _aligned(cells))
-    if answer.part.stats is not None:
-        cells = [["", *next(iter(answer.statistics()), ("", {}))[1]]]
-        for column, found in answer.statistics():
-            shown = [units.show(value, column.unit, absolute=column.absolute) for value in found.values()]
+    for title, records in result.titled_lists():
+        cells = [[column.path for column in result.columns]]
+        cells += [[_cell(column, value) for column, value in zip(result.columns, row, strict=True)] for row in records]
+        blocks.append(f"{title}\n{_table(cells)}" if title else _table(cells))
+    if result.part.stats is not None:
+        cells = [["", *next(iter(result.statistics()), ("", {}))[1]]]
+        for column, found in result.statistics():
+            shown = [unit_text.show(value, column.unit, absolute=column.absolute) for value in found.values()]
             cells.append([column.path, *shown])
-        blocks.append(_aligned(cells))
-    return "\n".join([*blocks, "".join(f"{line}\n" for line in fate(answer))])
+        blocks.append(_table(cells))
+    return "\n".join([*blocks, "".join(f"{line}\n" for line in count_lines(result))])
 
 
-def fate(answer: Answer) -> Iterator[str]:
-    """What became of the points, in lines."""
-    part = answer.part
+def count_lines(result: SweepResult) -> Iterator[str]:
+    """How many points match, are filtered out and are refused, in lines."""
+    part = result.part
     yield f"{part.points:,} points, {part.matches:,} count"
     if part.outside:
         yield f"  {part.outside:,} outside --where"
@@ -48,63 +49,52 @@ def fate(answer: Answer) -> Iterator[str]:
 def _cell(column: Column, value: Any) -> str:
     if isinstance(value, str):
         return value
-    return units.show(value, column.unit, absolute=column.absolute)
+    return unit_text.show(value, column.unit, absolute=column.absolute)
 
 
-def _aligned(cells: Sequence[Sequence[str]]) -> str:
-    """Columns flush right, but the first."""
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = []
-    for row in cells:
-        first = row[0].ljust(widths[0])
-        rest = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
-        lines.append("  ".join([first, *rest]).rstrip())
-    return "\n".join(lines) + "\n"
+def _table(cells: Sequence[Sequence[str]]) -> str:
+    return "\n".join(aligned(cells)) + "\n"
 
 
-def plain(value: Any) -> Any:
-    """A word, a number, or None for what is no finite number."""
-    return value if isinstance(value, str) or isfinite(value) else None
-
-
-def as_data(answer: Answer) -> dict[str, Any]:
-    """The answer as plain data, in canonical units."""
-    paths = [column.path for column in answer.columns]
+def as_data(result: SweepResult) -> dict[str, Any]:
+    """The result as plain data, in canonical units."""
+    paths = [column.path for column in result.columns]
     data: dict[str, Any] = {"schema": SCHEMA, "rackcalc": __version__}
-    data["units"] = {column.path: column.unit for column in answer.columns if not column.words}
-    data |= {"points": answer.part.points, "matches": answer.part.matches, "outside": answer.part.outside}
-    data["refused"] = dict(answer.part.refused.most_common())
-    for name, records in answer.named():
-        data[name] = [dict(zip(paths, map(plain, row), strict=True)) for row in records]
-    if answer.part.stats is not None:
+    data["units"] = {column.path: column.unit for column in result.columns if not column.words}
+    data |= {"points": result.part.points, "matches": result.part.matches, "outside": result.part.outside}
+    data["refused"] = dict(result.part.refused.most_common())
+    for name, records in result.lists():
+        data[name] = [dict(zip(paths, map(json_value, row), strict=True)) for row in records]
+    if result.part.stats is not None:
         data["stats"] = {
-            column.path: {name: plain(value) for name, value in found.items()} for column, found in answer.statistics()
+            column.path: {name: json_value(value) for name, value in found.items()}
+            for column, found in result.statistics()
         }
     return data
 
 
-def as_json(answer: Answer) -> str:
-    """One object."""
-    return json.dumps(as_data(answer), indent=2) + "\n"
+def as_json(result: SweepResult) -> str:
+    """The result as one JSON object."""
+    return json_text(as_data(result))
 
 
-def as_jsonl(answer: Answer) -> str:
-    """A line for every point that is listed."""
-    paths = [column.path for column in answer.columns]
+def as_jsonl(result: SweepResult) -> str:
+    """A line for every listed point."""
+    paths = [column.path for column in result.columns]
     lines = [
-        json.dumps({"list": name} | dict(zip(paths, map(plain, row), strict=True)))
-        for name, records in answer.named()
+        json.dumps({"list": name} | dict(zip(paths, map(json_value, row), strict=True)))
+        for name, records in result.lists()
         for row in records
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
-def as_csv(answer: Answer) -> str:
-    """A row for every point that is listed; numbers in canonical units, which stand in the heading."""
+def as_csv(result: SweepResult) -> str:
+    """A row for every listed point. Numbers are in canonical units, which are named in the heading."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["list", *[column.heading for column in answer.columns]])
-    for name, records in answer.named():
+    writer.writerow(["list", *[column.heading for column in result.columns]])
+    for name, records in result.lists():
         for row in records:
             writer.writerow([name, *[value if isinstance(value, str) else repr(value) for value in row]])
     return stream.getvalue()

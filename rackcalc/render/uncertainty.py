@@ -1,8 +1,7 @@
-"""How sure the figures are: intervals, odds of gates and claims, and a tornado for every figure that is taken apart."""
+"""`rackcalc uncertainty`: intervals, odds of gates and claims, and a tornado for every figure that is explained."""
 
 import csv
 import io
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -10,27 +9,30 @@ from math import isfinite
 from typing import Any
 
 from rackcalc.quantities.problems import printable
-from rackcalc.questions.uncertainty.report import Effect, Report, Spread
-from rackcalc.render.data import number
-from rackcalc.render.rows import SECTIONS, cell
-from rackcalc.render.table import room
+from rackcalc.questions.uncertainty.analysis import Report
+from rackcalc.questions.uncertainty.draws import Spread
+from rackcalc.questions.uncertainty.effects import Effect
+from rackcalc.render.aligned_text import GAP, line_width
+from rackcalc.render.cells import cell
+from rackcalc.render.figure_rows import SECTIONS
+from rackcalc.render.json_data import json_number, json_text
+from rackcalc.render.percentages import odds_percent
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.uncertainty/1"
-NAME = 36  # columns of a name in a tornado
-BAR = 10
-GAP = 2  # blanks between columns
+NAME = 36  # characters of a name in a tornado
+BAR = 10  # characters of the longest bar
 
 
 def render(report: Report, name: str, top: int, everything: bool) -> str:
-    """The report in the named format. top: doubts shown of each figure; everything: every figure (table only)."""
+    """The report in the named format. top: doubts shown for each figure. everything: all figures (table only)."""
     if name == "json":
         return as_json(report)
-    return as_csv(report) if name == "csv" else as_text(report, top, everything, room())
+    return as_csv(report) if name == "csv" else as_text(report, top, everything, line_width())
 
 
 def as_text(report: Report, top: int, everything: bool, width: int) -> str:
-    """For people. width: of a line; what is too long for a table's column of names has a line of its own."""
+    """For people. width: of a line. A name that is too long for its column has a line of its own."""
     lines = [
         report.result.title,
         f"{report.samples:,} draws of {report.doubts} things in doubt, seed {report.seed}",
@@ -43,7 +45,7 @@ def as_text(report: Report, top: int, everything: bool, width: int) -> str:
 
 
 def intervals(report: Report, everything: bool, width: int) -> Iterator[str]:
-    """A line for every figure that is not certain."""
+    """A line for every figure that is uncertain."""
     rows = [["", "as given", "10 %", "median", "90 %"]]
     for path, found in report.spreads.items():
         if (everything or path in report.effects or shown(path)) and found.low != found.high:
@@ -52,11 +54,11 @@ def intervals(report: Report, everything: bool, width: int) -> Iterator[str]:
             if len({text.partition(" ")[2] for text in (given, *ends)} - {""}) <= 1:  # the unit once; "inf" has none
                 ends = [text.partition(" ")[0] for text in ends]
             rows.append([path, given, *ends])
-    yield from aligned(rows, width)
+    yield from aligned_within(rows, width)
 
 
-def aligned(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """Columns flush right, but the first; where that is too long, it is followed by the others on a new line."""
+def aligned_within(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """As aligned_text.aligned, at most `width` wide: after a name that is too long, the cells go to a new line."""
     first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
     first = min(first, max(width - sum(others) - GAP * len(others), GAP))
     for row in rows:
@@ -66,31 +68,24 @@ def aligned(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
 
 
 def shown(path: str) -> bool:
-    """Whether the table of an estimate shows such a figure, other than the terms of a sum."""
+    """Whether the table of an estimate shows this figure; terms of sums do not count."""
     _, patterns = SECTIONS.get(path.partition(".")[0], ("", ()))
     return "terms." not in path and any(fnmatchcase(path, pattern) for pattern in patterns)
 
 
 def odds(report: Report) -> Iterator[str]:
-    """In how many draws gates and claims hold, and why the rack cannot work in some."""
+    """In how many draws gates and claims hold, and in how many the rack cannot work, by reason."""
     for verdict, share in report.holds:
-        yield f"passes in {percent(share)} of the draws: {verdict.condition.level} if {verdict.condition.text}"
+        yield f"passes in {odds_percent(share)} of the draws: {verdict.condition.level} if {verdict.condition.text}"
     for one, share in report.claims:
         scenario = f" [{one.claim.scenario}]" if one.claim.scenario else ""
-        yield f"holds in {percent(share)} of the draws: {one.claim.expect}{scenario}"
+        yield f"holds in {odds_percent(share)} of the draws: {one.claim.expect}{scenario}"
     for reason, share in report.refused.items():
-        yield f"cannot work in {percent(share)} of the draws: {reason}"
-
-
-def percent(share: float) -> str:
-    """A share of the draws or of a variance; what is less than nothing is noise."""
-    if not isfinite(share):
-        return "-"
-    return f"{max(share, 0.0) * 100:.{1 if 0 < share < 0.1 or 0.9 < share < 1 else 0}f} %"
+        yield f"cannot work in {odds_percent(share)} of the draws: {reason}"
 
 
 def tornado(path: str, found: Spread, effects: Sequence[Effect], count: int, width: int) -> Iterator[str]:
-    """What moves a figure most: its value with one doubt at its 10 % and its 90 % quantile, the shares of variance."""
+    """The inputs that move a figure most: its value at their 10 % and 90 % quantiles, and shares of variance."""
     yield ""
     yield f"{path} = {cell(path, found.figure)}: what moves it"
     if not effects:
@@ -98,15 +93,17 @@ def tornado(path: str, found: Spread, effects: Sequence[Effect], count: int, wid
         return
     rows = [
         (
-            short(effect.doubt.name),
+            shortened_name(effect.doubt.name),
             *(cell(path, replace(found.figure, value=x), digits=3) for x in (effect.low, effect.high)),
-            percent(effect.first),
-            percent(effect.total),
+            odds_percent(effect.first),
+            odds_percent(effect.total),
         )
         for effect in effects
     ]
     most = max(effect.swing for effect in effects)
-    lines = aligned([("one doubt alone", "at its 10 %", "at its 90 %", "first", "total"), *rows], width - GAP - BAR)
+    lines = aligned_within(
+        [("one doubt alone", "at its 10 %", "at its 90 %", "first", "total"), *rows], width - GAP - BAR
+    )
     yield next(lines)
     yield from (f"{line}  {bar(effect.swing / most)}" for line, effect in zip(lines, effects, strict=True))
     if count > len(effects):
@@ -114,12 +111,12 @@ def tornado(path: str, found: Spread, effects: Sequence[Effect], count: int, wid
 
 
 def bar(share: float) -> str:
-    """A bar of that share of its full length; none for what is no number (two endless figures)."""
+    """A bar with this share of its full length; none where the share is no number, as of two infinite figures."""
     return "#" * max(round(share * BAR), 1) if isfinite(share) else ""
 
 
-def short(name: str) -> str:
-    """A dotted name that fits its column: without its first words where it is long."""
+def shortened_name(name: str) -> str:
+    """A dotted name that fits its column. Of a long name the first words are left out."""
     words = name.split(".")
     while len(".".join(words)) > NAME and len(words) > 1:
         words = words[1:]
@@ -127,17 +124,22 @@ def short(name: str) -> str:
 
 
 def as_json(report: Report) -> str:
-    """Everything, in canonical units."""
+    """The whole report in canonical units."""
+    return json_text(document(report))
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The whole report as plain data."""
     data: dict[str, Any] = {"schema": SCHEMA, "rackcalc": __version__}
     data |= {"name": report.result.name, "scenario": report.result.scenario}
     data |= {"samples": report.samples, "seed": report.seed, "doubts": report.doubts}
     data["figures"] = {
         path: {
-            "value": number(float(found.figure.value)),
+            "value": json_number(float(found.figure.value)),
             "unit": found.figure.unit,
-            "p10": number(found.low),
-            "p50": number(found.median),
-            "p90": number(found.high),
+            "p10": json_number(found.low),
+            "p50": json_number(found.median),
+            "p90": json_number(found.high),
             "no_number": found.lost,
         }
         for path, found in report.spreads.items()
@@ -158,18 +160,18 @@ def as_json(report: Report) -> str:
     ]
     data["cannot_work"] = dict(report.refused)
     data["effects"] = {path: [effect_data(effect) for effect in effects] for path, effects in report.effects.items()}
-    return json.dumps(data, indent=2) + "\n"
+    return data
 
 
 def effect_data(effect: Effect) -> dict[str, Any]:
-    """One doubt of one figure."""
+    """The effect of one doubt as plain data."""
     return {
         "doubt": effect.doubt.name,
         "place": effect.doubt.place,
-        "at_p10": number(effect.low),
-        "at_p90": number(effect.high),
-        "first_order": number(effect.first),
-        "total": number(effect.total),
+        "at_p10": json_number(effect.low),
+        "at_p90": json_number(effect.high),
+        "first_order": json_number(effect.first),
+        "total": json_number(effect.total),
     }
 
 

@@ -32,7 +32,7 @@ def schema_of(name: str) -> dict[str, Any]:
 
 def write_all() -> None:
     """The published files."""
-    from rackcalc.render.data import as_json
+    from rackcalc.render.json_data import json_text
 
     for name in SCHEMAS:
-        (Path(__file__).parent / f"{name}.json").write_text(as_json(schema_of(name)), encoding="utf-8")
+        (Path(__file__).parent / f"{name}.json").write_text(json_text(schema_of(name)), encoding="utf-8")

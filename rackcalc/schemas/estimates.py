@@ -6,8 +6,8 @@ from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from rackcalc.quantities.quantity import KINDS, Quantity
-from rackcalc.render import json as report
-from rackcalc.render import jsonl
+from rackcalc.render import estimate_json as report
+from rackcalc.render import estimate_jsonl as jsonl
 from rackcalc.render.problems import PROBLEM_KEYS
 from rackcalc.schemas.rack_file import DRAFT
 

@@ -4,7 +4,8 @@ from typing import Any
 
 from rackcalc.quantities.quantity import KINDS
 from rackcalc.questions.claims.judgement import VERDICTS
-from rackcalc.render import checks, claims, compare
+from rackcalc.render import check as checks
+from rackcalc.render import claims, compare
 from rackcalc.schemas.estimates import TEXT
 from rackcalc.schemas.rack_file import DRAFT
 

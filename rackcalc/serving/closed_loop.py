@@ -1,65 +1,70 @@
-"""GPUs under a serving engine with a given number of requests kept in flight: a closed loop."""
+"""Decoders under a serving engine whose clients keep a given number of requests in flight: a closed loop."""
 
 from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.serving import service
-from rackcalc.formulas.serving.concurrency import Loop, closed_loop, per_engine, reserved_context, room
+from rackcalc.formulas.serving.concurrency import Loop, closed_loop
+from rackcalc.formulas.serving.kv_capacity import room
+from rackcalc.formulas.serving.replicas import per_engine
+from rackcalc.formulas.serving.request_time import step_per_token
+from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.serving.generation import generation, output_of, serving_activity, step_at
-from rackcalc.serving.pools import ONE, Memory, Service, Side, gpu_memory, gpu_stage, kv_format
+from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
+from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
+from rackcalc.serving.pool_memory import gpu_memory, kv_format
+from rackcalc.serving.service_model import ONE, Memory, ServiceModel
 from rackcalc.spec.rack import Rack
 
 
-def fits(rack: Rack, side: Side) -> Quantity:
-    """Sequences of one engine whose KV cache fits; never more than its memory is shown to hold."""
-    engine = side.runtime.engine
+def sequences_that_fit(rack: Rack, deployed: GpuDeployment) -> Quantity:
+    """Sequences of one engine whose KV cache fits; never more than the batch that its memory report allows."""
+    engine = deployed.runtime.engine
     assert engine is not None
     size = model_size(rack.model, rack.workload.precision, kv_format(rack))
-    lengths = rack.workload.input, output_of(rack)
-    admitted = room(side.gpu, engine, rack.model, size, *lengths, side.devices, rack.serving.data_parallel)
-    held = memory_of(rack, side, ONE).max_batch
+    lengths = rack.workload.input, output_tokens(rack)
+    admitted = room(deployed.gpu, engine, rack.model, size, *lengths, deployed.devices, rack.serving.data_parallel)
+    held = engine_memory(rack, deployed, ONE).max_batch
     assert held is not None
     return smallest(admitted=admitted, held=per_engine(requests=held, engines=ONE))
 
 
-def memory_of(rack: Rack, side: Side, together: Quantity) -> Memory:
-    """What one GPU holds when so many sequences run, each with the cache that the engine sets aside for it."""
-    engine = side.runtime.engine
+def engine_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> Memory:
+    """Memory of one GPU while `sequences` run, each with the KV cache that the engine reserves for it."""
+    engine = deployed.runtime.engine
     assert engine is not None
-    lengths = {"prompt": rack.workload.input, "output": output_of(rack)}
-    return gpu_memory(rack, side, together, reserved_context(**lengths, share=engine.output_reserve))
+    lengths = {"prompt": rack.workload.input, "output": output_tokens(rack)}
+    return gpu_memory(rack, deployed, sequences, reserved_context(**lengths, share=engine.output_reserve))
 
 
-def loop(rack: Rack, side: Side, first: GpuPass, requests: Quantity) -> Loop:
-    """One engine with so many requests in flight. first: one prompt's prefill."""
-    engine = side.runtime.engine
+def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Quantity) -> Loop:
+    """The loop of one engine with `requests` in flight. first: the prefill of one prompt."""
+    engine = deployed.runtime.engine
     assert engine is not None
 
     def tpot_at(batch: Quantity) -> Quantity:
-        return service.step_per_token(step=step_at(rack, side, batch).time)
+        return step_per_token(step=decode_step(rack, deployed, batch).time)
 
-    host = side.runtime.request_host
-    return closed_loop(engine, host, requests, fits(rack, side), first, tpot_at, output_of(rack))
+    host = deployed.runtime.request_host
+    return closed_loop(engine, host, requests, sequences_that_fit(rack, deployed), first, tpot_at, output_tokens(rack))
 
 
-def kept_in_flight(rack: Rack, side: Side, first: GpuPass) -> Service:
-    """A decoder whose clients keep workload.concurrency requests in flight, spread evenly over the engines."""
+def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> ServiceModel:
+    """A decoder with workload.concurrency requests in flight, spread evenly over the engines."""
     requests = rack.workload.concurrency
     assert requests is not None
-    now = loop(rack, side, first, per_engine(requests=requests, engines=side.replicas))
-    step = step_at(rack, side, now.decoding)
-    return generation(
+    now = engine_loop(rack, deployed, first, per_engine(requests=requests, engines=deployed.replicas))
+    step = decode_step(rack, deployed, now.decoding)
+    return generation_service(
         rack,
         requests,
         now.ttft,
         now.tpot,
         now.time,
         stages={"prefill": gpu_stage(first), "decode": gpu_stage(step)},
-        memory={"gpu": memory_of(rack, side, now.held)},
+        memory={"gpu": engine_memory(rack, deployed, now.held)},
         transfers={},
         busy={"gpu": ONE},
-        activity={"gpu": serving_activity(rack, side, first, step, now.decoding)},
-        together={"gpu": now.held},
+        activity={"gpu": serving_power_utilization(rack, deployed, first, step, now.decoding)},
+        slots={"gpu": now.held},
         details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room},
     )

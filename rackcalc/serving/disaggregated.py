@@ -1,50 +1,47 @@
-"""Decoders on two pools of GPUs: one reads prompts, the other generates; KV caches cross from one to the other."""
+"""Decoders on two pools of GPUs: one prefills, the other decodes, and KV caches are sent from one to the other."""
 
 from collections.abc import Callable
 
 from rackcalc.formulas.combine import largest, smallest, total
-from rackcalc.formulas.gpu.engine import at_age, in_group
 from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.gpu.serving_engine import at_age, in_group
+from rackcalc.formulas.heat.chip_utilization import busy_share, mean_of_pools
 from rackcalc.formulas.links.transfer import Transfer
-from rackcalc.formulas.queues.queueing import utilization
-from rackcalc.formulas.serving import hybrid, service
-from rackcalc.formulas.serving.concurrency import (
-    ROUNDS,
-    SHARPNESS,
-    cache_held,
-    paced,
-    per_engine,
-    request_time,
-    separate_first_token,
-)
-from rackcalc.formulas.serving.disaggregated import (
+from rackcalc.formulas.queues.latency_under_load import utilization
+from rackcalc.formulas.serving.concurrency import ROUNDS
+from rackcalc.formulas.serving.disaggregated_prefill import (
     before_generation,
     cycle_time,
     decoding_gpus,
     generation_rate,
-    mean_of_pools,
     number_generating,
     prompts_at_engine,
     rate_elsewhere,
+    separate_first_token,
 )
+from rackcalc.formulas.serving.front_end import SHARPNESS, paced
+from rackcalc.formulas.serving.kv_capacity import cache_held
+from rackcalc.formulas.serving.kv_transfer import exposed_transfer
+from rackcalc.formulas.serving.replicas import per_engine, shared_time, slots
+from rackcalc.formulas.serving.request_rates import capacity
+from rackcalc.formulas.serving.request_time import request_time, step_per_token
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record, replace
-from rackcalc.serving.closed_loop import fits, memory_of
-from rackcalc.serving.generation import Shared, at_load, generation, gpu_passes, output_of, step_at, time_of
-from rackcalc.serving.pools import (
-    ONE,
-    Memory,
-    Service,
-    Side,
-    Stage,
-    cache_of,
-    context_of,
-    crossed,
-    gpu_activity,
-    gpu_memory,
-    gpu_side,
-    gpu_stage,
+from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
+from rackcalc.serving.generation import (
+    GenerationTimes,
+    decode_step,
+    generation_service,
+    holding_time,
+    output_tokens,
+    prefill_and_decode,
+    times_at_load,
 )
+from rackcalc.serving.gpu_and_lpu import prefill_on_gpus_decode_on_lpus
+from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_deployment, gpu_power_utilization, gpu_stage
+from rackcalc.serving.pool_links import pool_transfer
+from rackcalc.serving.pool_memory import context_lengths, gpu_memory, kv_cache_of_batch
+from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage
 from rackcalc.spec.rack import Rack
 
 LINK = "prefill-decode"
@@ -52,15 +49,15 @@ NO_RATE = constant(0.0, "request/s", "no other requests", "given", note="no arri
 
 
 @record
-class Pools:
-    """The GPUs that prefill, and those that decode, as engines. first: one prompt's prefill.
+class PrefillDecodePools:
+    """The GPUs that prefill and the GPUs that decode, each as engines. first: the prefill of one prompt.
 
-    host: time before the engine [s]. exposed: wait for the KV cache [s]. shard: bytes of it that one GPU sends.
-    turn: prefill or sending, the longer [s].
+    host: time before the engine [s]. exposed: wait for the KV cache [s]. shard: part of the cache that one GPU sends
+    [B]. turn: time from one prompt of an engine to its next, which is prefilling or sending, the longer of both [s].
     """
 
-    prefill: Side
-    decode: Side
+    prefill: GpuDeployment
+    decode: GpuDeployment
     prefill_gpus: Quantity
     decode_gpus: Quantity
     first: GpuPass
@@ -71,22 +68,22 @@ class Pools:
     turn: Quantity
 
 
-def pools(rack: Rack) -> Pools:
-    """Both pools, and what crosses between them: every GPU sends its own part of the cache over its own port."""
+def prefill_decode_pools(rack: Rack) -> PrefillDecodePools:
+    """Both pools, and the transfer between them: every GPU sends its own part of the cache over its own port."""
     pool, asked, work = rack.accelerators.gpu, rack.serving.prefill_gpus, rack.workload
     assert pool is not None and asked is not None
-    prefill = gpu_side(rack, replace(pool, count=asked))
+    prefill = gpu_deployment(rack, replace(pool, count=asked))
     others = decoding_gpus(count=pool.count, prefill=asked)
-    decode = gpu_side(rack, replace(pool, count=others))
-    first, _ = gpu_passes(rack, prefill)
+    decode = gpu_deployment(rack, replace(pool, count=others))
+    first, _ = prefill_and_decode(rack, prefill)
     groups = ONE if rack.serving.data_parallel is None else rack.serving.data_parallel
     shard = cache_held(
-        cache=cache_of(rack, ONE, work.input),
+        cache=kv_cache_of_batch(rack, ONE, work.input),
         devices=in_group(devices=prefill.devices, groups=groups),
         kv_heads=ONE if rack.model.mla is not None else rack.model.kv_heads,
     )
-    moved, sent = crossed(rack, LINK, shard, pool, pool)
-    exposed = hybrid.exposed_transfer(
+    moved, sent = pool_transfer(rack, LINK, shard, pool, pool)
+    exposed = exposed_transfer(
         first.time,
         shard,
         rack.model.layers,
@@ -98,14 +95,14 @@ def pools(rack: Rack) -> Pools:
     if engine is not None:
         host = at_age(time=host, improvement=engine.improvement, age=engine.age)
     turn = largest(prefill=first.time, sending=sent)
-    return Pools(prefill, decode, asked, others, first, host, moved, exposed, shard, turn)
+    return PrefillDecodePools(prefill, decode, asked, others, first, host, moved, exposed, shard, turn)
 
 
-def tpot_of(rack: Rack, side: Side) -> Callable[[Quantity], Quantity]:
-    """s/token by the number of sequences that share a step; no prompt comes between."""
+def decode_tpot(rack: Rack, deployed: GpuDeployment) -> Callable[[Quantity], Quantity]:
+    """A function from the number of sequences in a step to the time per token [s/token], without prefills between."""
 
     def tpot_at(number: Quantity) -> Quantity:
-        tpot, engine = service.step_per_token(step=step_at(rack, side, number).time), side.runtime.engine
+        tpot, engine = step_per_token(step=decode_step(rack, deployed, number).time), deployed.runtime.engine
         if engine is None:
             return tpot
         return paced(tpot=tpot, decoding=number, front_end=engine.token_time, sharpness=SHARPNESS)
@@ -113,19 +110,24 @@ def tpot_of(rack: Rack, side: Side) -> Callable[[Quantity], Quantity]:
     return tpot_at
 
 
-def on_gpus(rack: Rack) -> Service:
+def prefill_decode(rack: Rack) -> ServiceModel:
+    """Prompts and generation apart: on two pools of GPUs, or on GPUs and LPUs."""
+    return prefill_on_gpus_decode_on_lpus(rack) if rack.serving.prefill_gpus is None else prefill_decode_on_gpus(rack)
+
+
+def prefill_decode_on_gpus(rack: Rack) -> ServiceModel:
     """Prompts on serving.prefill_gpus, their KV cache over links.prefill-decode, generation on the other GPUs."""
-    both = pools(rack)
-    return kept_in_flight(rack, both) if rack.workload.concurrency is not None else at_arrivals(rack, both)
+    both = prefill_decode_pools(rack)
+    return closed_loop_service(rack, both) if rack.workload.concurrency is not None else open_loop_service(rack, both)
 
 
-def at_arrivals(rack: Rack, both: Pools) -> Service:
-    """At the arrival rate; without one, in a full batch, whose prompts find a free engine."""
-    work, tpot_at = rack.workload, tpot_of(rack, both.decode)
+def open_loop_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
+    """The service at the arrival rate; without a rate, in a full batch whose prompts do not queue."""
+    work, tpot_at = rack.workload, decode_tpot(rack, both.decode)
     rate = NO_RATE if work.arrival_rate is None else work.arrival_rate
 
-    def shared_at(number: Quantity) -> Shared:
-        step = step_at(rack, both.decode, number).time
+    def times_at(number: Quantity) -> GenerationTimes:
+        step = decode_step(rack, both.decode, number).time
         ttft = separate_first_token(
             request_host=both.host,
             prefill=both.first.time,
@@ -134,60 +136,62 @@ def at_arrivals(rack: Rack, both: Pools) -> Service:
             transfer=both.exposed,
             step=step,
         )
-        return Shared(ttft, tpot_at(number), total(transfer=both.exposed, step=step), number)
+        return GenerationTimes(ttft, tpot_at(number), total(transfer=both.exposed, step=step), number)
 
-    full, now = at_load(rack, both.decode, shared_at)
-    places = service.slots(replicas=both.decode.replicas, batch=work.batch)
-    prompts = service.shared_time(time=both.turn, users=places, servers=both.prefill.replicas)
-    # a place comes free no faster than the other GPUs can fill it
-    held_for = largest(decoding=time_of(rack, full), prefill=prompts)
-    return built(rack, both, places, now, held_for, work.batch)
+    full, now = times_at_load(rack, both.decode, times_at)
+    places = slots(replicas=both.decode.replicas, batch=work.batch)
+    prompts = shared_time(time=both.turn, users=places, servers=both.prefill.replicas)
+    # a place is not taken again before the other GPUs have prefilled the next prompt
+    held_for = largest(decoding=holding_time(rack, full), prefill=prompts)
+    return service_of_pools(rack, both, places, now, held_for, work.batch)
 
 
-def kept_in_flight(rack: Rack, both: Pools) -> Service:
-    """With workload.concurrency requests in flight: as often as prompts and generation let them come round."""
-    requests, output, tpot_at = rack.workload.concurrency, output_of(rack), tpot_of(rack, both.decode)
+def closed_loop_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
+    """The service with workload.concurrency requests in flight, at the rate that prefills and decode steps allow."""
+    requests, output, tpot_at = rack.workload.concurrency, output_tokens(rack), decode_tpot(rack, both.decode)
     assert requests is not None
-    engines, room = both.decode.replicas, fits(rack, both.decode)
+    engines, room = both.decode.replicas, sequences_that_fit(rack, both.decode)
     most = generation_rate(engines=engines, number=room, tpot=tpot_at(room), output=output)
     line = {"requests": requests, "engines": both.prefill.replicas}
     number = smallest(asked=per_engine(requests=requests, engines=engines), room=room)
     for _ in range(ROUNDS):
         tpot = tpot_at(number)
-        step = step_at(rack, both.decode, number).time
+        step = decode_step(rack, both.decode, number).time
         elsewhere = request_time(ttft=total(host=both.host, transfer=both.exposed, step=step), tpot=tpot, output=output)
         queued = prompts_at_engine(**line, prefill=both.turn, elsewhere=elsewhere)
         rate = smallest(cycle=rate_elsewhere(**line, queued=queued, elsewhere=elsewhere), room=most)
         number = number_generating(rate=rate, engines=engines, tpot=tpot, output=output)
     cycle = cycle_time(requests=requests, rate=rate)
     ttft = before_generation(cycle=cycle, tpot=tpot, output=output)
-    return built(rack, both, requests, Shared(ttft, tpot, ttft, number), cycle, number)
+    return service_of_pools(rack, both, requests, GenerationTimes(ttft, tpot, ttft, number), cycle, number)
 
 
-def held_by(rack: Rack, side: Side, together: Quantity) -> Memory:
-    """What a GPU that decodes holds: whole answers of a stated batch, else what its engine sets aside."""
+def decode_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> Memory:
+    """Memory of a GPU that decodes: in a closed loop what its engine reserves, else the whole answers of the batch."""
     if rack.workload.concurrency is not None:
-        return memory_of(rack, side, together)
-    return gpu_memory(rack, side, together, context_of(rack)[1])
+        return engine_memory(rack, deployed, sequences)
+    return gpu_memory(rack, deployed, sequences, context_lengths(rack)[1])
 
 
-def built(rack: Rack, both: Pools, places: Quantity, now: Shared, held_for: Quantity, together: Quantity) -> Service:
-    """The Service of both pools. places: requests in flight, each for held_for [s]; together: at most, in an engine."""
-    first, step = both.first, step_at(rack, both.decode, now.under_way)
-    prompts = service.shared_time(time=first.time, users=places, servers=both.prefill.replicas)
-    busy = service.busy_share(time=prompts, cycle=held_for, servers=ONE)
+def service_of_pools(
+    rack: Rack, both: PrefillDecodePools, places: Quantity, now: GenerationTimes, held_for: Quantity, most: Quantity
+) -> ServiceModel:
+    """The service of both pools. places: requests in flight, each for held_for [s]. most: sequences in one engine."""
+    first, step = both.first, decode_step(rack, both.decode, now.under_way)
+    prompts = shared_time(time=first.time, users=places, servers=both.prefill.replicas)
+    busy = busy_share(time=prompts, cycle=held_for, servers=ONE)
     rate = rack.workload.arrival_rate
     if rate is None:
-        rate = service.capacity(servers=places, batch=ONE, time=held_for)
+        rate = capacity(servers=places, batch=ONE, time=held_for)
     load = utilization(arrival_rate=rate, service_time=both.turn, servers=both.prefill.replicas)
     activity = mean_of_pools(
-        prefill=gpu_activity(both.prefill, first.memory_utilization, first.utilization),
+        prefill=gpu_power_utilization(both.prefill, first.memory_utilization, first.utilization),
         share=busy,
         prefill_gpus=both.prefill_gpus,
-        decode=gpu_activity(both.decode, step.memory_utilization, step.utilization),
+        decode=gpu_power_utilization(both.decode, step.memory_utilization, step.utilization),
         decode_gpus=both.decode_gpus,
     )
-    return generation(
+    return generation_service(
         rack,
         places,
         now.ttft,
@@ -196,12 +200,12 @@ def built(rack: Rack, both: Pools, places: Quantity, now: Shared, held_for: Quan
         stages={"prefill": gpu_stage(first), "kv_transfer": Stage(both.exposed, "link"), "decode": gpu_stage(step)},
         memory={
             "prefill": gpu_memory(rack, both.prefill, ONE, rack.workload.input),
-            "decode": held_by(rack, both.decode, together),
+            "decode": decode_memory(rack, both.decode, most),
         },
         transfers={LINK: both.moved},
         busy={"gpu": ONE},
         activity={"gpu": activity},
-        crossing=both.shard,
-        together={"gpu": together},
+        crossing_size=both.shard,
+        slots={"gpu": most},
         details={"requests_under_way": now.under_way, "prefill_load": load},
     )

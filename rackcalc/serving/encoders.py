@@ -2,80 +2,76 @@
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu import forward_pass as gpu
-from rackcalc.formulas.lpu import forward_pass as lpu
-from rackcalc.formulas.serving import hybrid, service
-from rackcalc.formulas.transformer.model_size import count, model_size
+from rackcalc.formulas.gpu.memory_fit import NO_CACHE
+from rackcalc.formulas.heat.chip_utilization import busy_share
+from rackcalc.formulas.lpu import encoder as encoder_on_lpus
+from rackcalc.formulas.lpu.encoder import LpuPass
+from rackcalc.formulas.serving import encoder_split
+from rackcalc.formulas.serving.encoder_split import layers_weights, remaining_layers
+from rackcalc.formulas.serving.request_time import left_over
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.serving.pools import (
-    ONE,
-    Memory,
-    Service,
-    Stage,
-    chip_link,
-    cross,
-    gpu_activity,
-    gpu_memory,
-    gpu_side,
-    gpu_stage,
-    hidden_states,
-    lpu_memory,
-    pools,
-    spill,
-)
+from rackcalc.serving.gpu_deployment import gpu_deployment, gpu_power_utilization, gpu_stage
+from rackcalc.serving.pool_links import both_pools, gpu_lpu_transfer, lpu_link
+from rackcalc.serving.pool_memory import gpu_memory, hidden_state_bytes, lpu_memory, spill_terms
+from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage
 from rackcalc.spec.rack import LpuPool, Rack
 
 
-def gpu_encoder(rack: Rack) -> Service:
-    """Every GPU runs its own copy."""
+def gpu_encoder(rack: Rack) -> ServiceModel:
+    """The encoder on GPUs. Every GPU, or group of tensor-parallel GPUs, runs its own copy."""
     pool = rack.accelerators.gpu
     assert pool is not None
-    side, work = gpu_side(rack, pool), rack.workload
-    passed = gpu.encoder(side.gpu, side.family, side.runtime, rack.model, work.precision, work.batch, work.input)
-    request = Stage(side.runtime.request_host, "host")
-    return Service(
-        passage=total(gpu=passed.time, request_host=side.runtime.request_host),
+    deployed, work = gpu_deployment(rack, pool), rack.workload
+    passed = gpu.encoder(
+        deployed.gpu, deployed.family, deployed.runtime, rack.model, work.precision, work.batch, work.input
+    )
+    request = Stage(deployed.runtime.request_host, "host")
+    return ServiceModel(
+        passage=total(gpu=passed.time, request_host=deployed.runtime.request_host),
         occupancy=passed.time,
-        servers=side.replicas,
+        servers=deployed.replicas,
         batch=work.batch,
         stages={"request": request, "gpu": gpu_stage(passed)},
-        memory={"gpu": gpu_memory(rack, side, work.batch, work.input)},
+        memory={"gpu": gpu_memory(rack, deployed, work.batch, work.input)},
         transfers={},
         busy={"gpu": ONE},
-        activity={"gpu": gpu_activity(side, passed.memory_utilization, passed.utilization)},
+        activity={"gpu": gpu_power_utilization(deployed, passed.memory_utilization, passed.utilization)},
     )
 
 
-def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[lpu.LpuPass, Memory, dict[str, Quantity]]:
-    """Encoder layers on the pipeline of LPUs: the pass, the memory, what spilling adds."""
-    work, link = rack.workload, chip_link(rack, pool)
-    passed = lpu.encoder(
+def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[LpuPass, Memory, dict[str, Quantity]]:
+    """Encoder layers on the pipeline of LPUs: the pass, the memory, and the time that spilling adds."""
+    work, link = rack.workload, lpu_link(rack, pool)
+    passed = encoder_on_lpus.encoder(
         pool.part, rack.model, pool.count, work.precision, work.batch, work.input, link.latency, link.bandwidth, layers
     )
     size = model_size(rack.model, work.precision, "bf16")
-    weights = service.layers_weights(attention=size.attention_weights, feed_forward=size.ffn_weights, layers=layers)
-    states = hidden_states(rack, work.batch, work.input, work.precision)
-    held, spilled = lpu_memory(pool, weights, gpu.NO_CACHE, states)
-    return passed, held, spill(pool, spilled)
+    weights = layers_weights(attention=size.attention_weights, feed_forward=size.ffn_weights, layers=layers)
+    states = hidden_state_bytes(rack, work.batch, work.input, work.precision)
+    held, spilled = lpu_memory(pool, weights, NO_CACHE, states)
+    return passed, held, spill_terms(pool, spilled)
 
 
-def lpu_stage(time: Quantity, passed: lpu.LpuPass, spilled: dict[str, Quantity]) -> Stage:
-    """The LPUs' part: the structural times, and what the compiler leaves on top of them."""
-    compiler = service.left_over(whole=passed.time, part=total(**passed.terms))
+def lpu_encoder_stage(time: Quantity, passed: LpuPass, spilled: dict[str, Quantity]) -> Stage:
+    """A pass on the LPUs as a stage: its structural times, and the time that the compiler adds to them."""
+    compiler = left_over(whole=passed.time, part=total(**passed.terms))
     return Stage(time, "schedule", passed.terms | {"compiler": compiler} | spilled)
 
 
-def lpu_encoder(rack: Rack) -> Service:
-    """The whole encoder on the LPUs, one pipeline."""
+def lpu_encoder(rack: Rack) -> ServiceModel:
+    """The whole encoder on the LPUs, which form one pipeline."""
     pool, work = rack.accelerators.lpu, rack.workload
     assert pool is not None
     passed, held, spilled = lpu_layers(rack, pool, rack.model.layers)
     time = total(pass_=passed.time, **spilled)
-    return Service(
+    return ServiceModel(
         passage=time,
         occupancy=total(bottleneck=passed.bottleneck, **spilled),
         servers=ONE,
         batch=work.batch,
-        stages={"lpu": lpu_stage(time, passed, spilled)},
+        stages={"lpu": lpu_encoder_stage(time, passed, spilled)},
         memory={"lpu": held},
         transfers={},
         busy={"lpu": ONE},
@@ -84,23 +80,23 @@ def lpu_encoder(rack: Rack) -> Service:
     )
 
 
-def encoder_pipeline(rack: Rack) -> Service:
-    """Embedding and the first layers on GPUs, the other layers on LPUs; hidden states cross, and the result back."""
-    gpus, lpus = pools(rack)
-    side, work = gpu_side(rack, gpus), rack.workload
+def encoder_pipeline(rack: Rack) -> ServiceModel:
+    """Embedding and first layers on GPUs, the other layers on LPUs. Hidden states are sent there, the result back."""
+    gpus, lpus = both_pools(rack)
+    deployed, work = gpu_deployment(rack, gpus), rack.workload
     here = count(0.0, "no layer on the GPU") if rack.serving.gpu_layers is None else rack.serving.gpu_layers
     passed = gpu.encoder(
-        side.gpu, side.family, side.runtime, rack.model, work.precision, work.batch, work.input, depth=here
+        deployed.gpu, deployed.family, deployed.runtime, rack.model, work.precision, work.batch, work.input, depth=here
     )
-    there, held, spilled = lpu_layers(rack, lpus, service.remaining_layers(layers=rack.model.layers, elsewhere=here))
-    size = hidden_states(rack, work.batch, work.input, work.precision)
-    moved, hop = cross(rack, size)
-    pipeline = hybrid.encoder_pipeline(passed.time, there, hop, hop)
+    there, held, spilled = lpu_layers(rack, lpus, remaining_layers(layers=rack.model.layers, elsewhere=here))
+    size = hidden_state_bytes(rack, work.batch, work.input, work.precision)
+    moved, hop = gpu_lpu_transfer(rack, size)
+    pipeline = encoder_split.encoder_pipeline(passed.time, there, hop, hop)
     whole = total(lpu=there.time, **spilled)
-    request = Stage(side.runtime.request_host, "host")
+    request = Stage(deployed.runtime.request_host, "host")
     cycle = total(bottleneck=pipeline.bottleneck, **spilled)
-    return Service(
-        passage=total(pipeline=pipeline.time, request_host=side.runtime.request_host, **spilled),
+    return ServiceModel(
+        passage=total(pipeline=pipeline.time, request_host=deployed.runtime.request_host, **spilled),
         occupancy=cycle,
         servers=ONE,
         batch=work.batch,
@@ -108,16 +104,16 @@ def encoder_pipeline(rack: Rack) -> Service:
             "request": request,
             "gpu": gpu_stage(passed),
             "forth": Stage(hop, "link"),
-            "lpu": lpu_stage(whole, there, spilled),
+            "lpu": lpu_encoder_stage(whole, there, spilled),
             "back": Stage(hop, "link"),
         },
-        memory={"gpu": gpu_memory(rack, side, work.batch, work.input), "lpu": held},
+        memory={"gpu": gpu_memory(rack, deployed, work.batch, work.input), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy={
-            "gpu": service.busy_share(time=passed.time, cycle=cycle, servers=gpus.count),
-            "lpu": service.busy_share(time=there.bottleneck, cycle=cycle, servers=ONE),
+            "gpu": busy_share(time=passed.time, cycle=cycle, servers=gpus.count),
+            "lpu": busy_share(time=there.bottleneck, cycle=cycle, servers=ONE),
         },
-        activity={"gpu": gpu_activity(side, passed.memory_utilization, passed.utilization), "lpu": ONE},
-        crossing=size,
+        activity={"gpu": gpu_power_utilization(deployed, passed.memory_utilization, passed.utilization), "lpu": ONE},
+        crossing_size=size,
         details={"compiler_factor": there.compiler_factor, "structural": there.structural},
     )

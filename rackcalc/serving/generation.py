@@ -1,16 +1,22 @@
-"""What every split of a decoder shares: requests that hold a place while they generate, and prompts among the steps."""
+"""What all splits of decoders share: requests hold a place while they generate, and prefills delay decode steps."""
 
 from collections.abc import Callable
 from typing import Any
 
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
-from rackcalc.formulas.serving import service
+from rackcalc.formulas.heat.chip_utilization import serving_utilization
 from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
-from rackcalc.formulas.transformer.model_size import count
+from rackcalc.formulas.serving.inter_token_latency import prefill_interference
+from rackcalc.formulas.serving.replicas import rate_per_copy
+from rackcalc.formulas.serving.request_time import generation_time, left_over
+from rackcalc.formulas.serving.time_to_first_token import prompt_wait
+from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record, replace
-from rackcalc.serving.pools import ONE, Service, Side, context_of, gpu_activity, kv_format
+from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
+from rackcalc.serving.pool_memory import context_lengths, kv_format
+from rackcalc.serving.service_model import ONE, ServiceModel
 from rackcalc.spec.rack import Rack
 
 BURST = Quantity(
@@ -24,40 +30,40 @@ BURST = Quantity(
 NOTHING = count(0.0, "nothing")
 
 
-def output_of(rack: Rack) -> Quantity:
+def output_tokens(rack: Rack) -> Quantity:
     """Tokens generated per request."""
     assert rack.workload.output is not None
     return rack.workload.output
 
 
-def gpu_passes(rack: Rack, side: Side) -> tuple[gpu.GpuPass, gpu.GpuPass]:
-    """One prompt's prefill, and a decode step of the whole batch."""
+def prefill_and_decode(rack: Rack, deployed: GpuDeployment) -> tuple[gpu.GpuPass, gpu.GpuPass]:
+    """The prefill of one prompt, and a decode step of the whole batch."""
     work, kv = rack.workload, kv_format(rack)
-    mean, _ = context_of(rack)
-    group: dict[str, Any] = {"devices": side.devices, "link": side.link}
+    mean, _ = context_lengths(rack)
+    group: dict[str, Any] = {"devices": deployed.devices, "link": deployed.link}
     group |= {"expert_parallel": rack.model.experts is not None, "data_parallel": rack.serving.data_parallel}
-    common = side.gpu, side.family, side.runtime, rack.model, work.precision, kv
+    common = deployed.gpu, deployed.family, deployed.runtime, rack.model, work.precision, kv
     first = gpu.prefill(*common, ONE, work.input, **group)
     return first, gpu.decode(*common, work.batch, mean, **group, sampled=work.sampling == "nucleus")
 
 
-def generation(
+def generation_service(
     rack: Rack, servers: Quantity, ttft: Quantity, tpot: Quantity, occupancy: Quantity, **parts: Any
-) -> Service:
-    """A Service of requests that generate; servers are the sequences that can be in flight.
+) -> ServiceModel:
+    """The service of requests that generate. servers: sequences that can be in flight.
 
-    ttft, tpot: as the client sees them. occupancy: how long a request holds its place when all are taken.
+    ttft, tpot: as the client sees them. occupancy: how long a request holds its place when all places are taken.
     """
-    passage = service.generation_time(ttft=ttft, tpot=tpot, output=output_of(rack))
-    return Service(passage=passage, occupancy=occupancy, servers=servers, batch=ONE, ttft=ttft, tpot=tpot, **parts)
+    passage = generation_time(ttft=ttft, tpot=tpot, output=output_tokens(rack))
+    return ServiceModel(passage=passage, occupancy=occupancy, servers=servers, batch=ONE, ttft=ttft, tpot=tpot, **parts)
 
 
 @record
-class Shared:
-    """Prompts among the decode steps of other requests, on the same GPUs. Seconds; tpot: s/token.
+class GenerationTimes:
+    """Times of a request among others [s]; tpot in s/token.
 
-    entry: from the engine to the first token. ttft: with what the request spends before the engine. under_way: requests
-    in one copy of the model.
+    entry: from the arrival at the engine to the first token. ttft: entry and the time before the engine. under_way:
+    requests in one copy of the model.
     """
 
     ttft: Quantity
@@ -66,64 +72,68 @@ class Shared:
     under_way: Quantity
 
 
-def step_at(rack: Rack, side: Side, batch: Quantity) -> gpu.GpuPass:
-    """A decode step of so many sequences."""
-    return gpu_passes(replace(rack, workload=replace(rack.workload, batch=batch)), side)[1]
+def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.GpuPass:
+    """A decode step of `batch` sequences."""
+    return prefill_and_decode(replace(rack, workload=replace(rack.workload, batch=batch)), deployed)[1]
 
 
 def prefill_work(first: gpu.GpuPass) -> Quantity:
-    """What the other sequences wait for: a prompt shares the fixed times of the layers with the step it is part of."""
+    """The time that a prefill adds to a decode step [s]: both share the fixed times of the layers."""
     return largest(work=parts_of(first)[0], host=first.host_time)
 
 
-def shared_steps(
-    rack: Rack, side: Side, first: gpu.GpuPass, tpot_at: Callable[[Quantity], Quantity], number: Quantity
-) -> Shared:
-    """Times with the prefills of the other requests between the steps, `number` requests under way in all.
+def times_among_prefills(
+    rack: Rack, deployed: GpuDeployment, first: gpu.GpuPass, tpot_at: Callable[[Quantity], Quantity], number: Quantity
+) -> GenerationTimes:
+    """Times with `number` requests under way, whose prefills come between the decode steps.
 
-    tpot_at: s/token of a step that so many sequences share, without prefills.
+    tpot_at: from the number of sequences in a step to its time per token [s/token], without prefills.
     """
-    engine, host = side.runtime.engine, side.runtime.request_host
+    engine, host = deployed.runtime.engine, deployed.runtime.request_host
     if engine is not None:
-        loop = closed_loop(engine, host, number, number, first, tpot_at, output_of(rack))
-        return Shared(loop.first, loop.tpot, service.left_over(whole=loop.first, part=host), number)
-    load = {"prefill": prefill_work(first), "batch": number, "output": output_of(rack)}
+        loop = closed_loop(engine, host, number, number, first, tpot_at, output_tokens(rack))
+        return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=host), number)
+    load = {"prefill": prefill_work(first), "batch": number, "output": output_tokens(rack)}
     tpot = tpot_at(number)
-    entry = total(prefill=first.time, wait=service.prompt_wait(tpot=tpot, burst=BURST, **load))
-    return Shared(
+    entry = total(prefill=first.time, wait=prompt_wait(tpot=tpot, burst=BURST, **load))
+    return GenerationTimes(
         ttft=total(entry=entry, request_host=host),
-        tpot=total(step=tpot, prefill_interference=service.prefill_interference(**load)),
+        tpot=total(step=tpot, prefill_interference=prefill_interference(**load)),
         entry=entry,
         under_way=number,
     )
 
 
-def time_of(rack: Rack, times: Shared) -> Quantity:
-    """How long a request holds its place."""
-    return service.generation_time(ttft=times.entry, tpot=times.tpot, output=output_of(rack))
+def holding_time(rack: Rack, times: GenerationTimes) -> Quantity:
+    """How long a request holds its place [s]."""
+    return generation_time(ttft=times.entry, tpot=times.tpot, output=output_tokens(rack))
 
 
-def at_load(rack: Rack, side: Side, shared_at: Callable[[Quantity], Shared]) -> tuple[Shared, Shared]:
-    """Times in a full batch, and at the arrival rate: with as many requests under way as it keeps there."""
+def times_at_load(
+    rack: Rack, deployed: GpuDeployment, times_at: Callable[[Quantity], GenerationTimes]
+) -> tuple[GenerationTimes, GenerationTimes]:
+    """Times in a full batch, and times at the arrival rate, with the number of requests under way that it causes."""
     most = rack.workload.batch
-    full = shared_at(most)
+    full = times_at(most)
     if rack.workload.arrival_rate is None:
         return full, full
-    rate = service.rate_per_copy(arrival_rate=rack.workload.arrival_rate, copies=side.replicas)
-    alone, number, loaded = time_of(rack, shared_at(ONE)), most, time_of(rack, full)
+    rate = rate_per_copy(arrival_rate=rack.workload.arrival_rate, copies=deployed.replicas)
+    alone, number, loaded = holding_time(rack, times_at(ONE)), most, holding_time(rack, full)
     for _ in range(ROUNDS):
         number = balanced(rate=rate, alone=alone, loaded=loaded, at=number, most=most)
-        now = shared_at(number)
-        loaded = time_of(rack, now)
+        now = times_at(number)
+        loaded = holding_time(rack, now)
     return full, now
 
 
-def serving_activity(rack: Rack, side: Side, first: gpu.GpuPass, step: gpu.GpuPass, number: Quantity) -> Quantity:
-    """Power utilization of a GPU that serves `number` requests: decode steps, and the prefills in between."""
-    load = {"batch": number, "output": output_of(rack)}
+def serving_power_utilization(
+    rack: Rack, deployed: GpuDeployment, first: gpu.GpuPass, step: gpu.GpuPass, number: Quantity
+) -> Quantity:
+    """Power utilization of a GPU that serves `number` requests with decode steps and prefills."""
+    load = {"batch": number, "output": output_tokens(rack)}
     times = {"step_time": step.time, "prefill_time": first.time, "prefill_work": prefill_work(first)}
-    return gpu_activity(
-        side,
-        service.serving_utilization(step=step.memory_utilization, prefill=NOTHING, **times, **load),
-        service.serving_utilization(step=step.utilization, prefill=first.utilization, **times, **load),
+    return gpu_power_utilization(
+        deployed,
+        serving_utilization(step=step.memory_utilization, prefill=NOTHING, **times, **load),
+        serving_utilization(step=step.utilization, prefill=first.utilization, **times, **load),
     )

@@ -1,4 +1,4 @@
-"""What a user and the catalog may say: frozen dataclasses whose fields declare unit, bounds and meaning.
+"""What a rack file and the catalog may contain: frozen dataclasses whose fields declare unit, bounds and meaning.
 
 Imports only quantities.
 """

@@ -1,6 +1,6 @@
-"""Field declarations: a dataclass field says its unit, bounds, meaning and example, once.
+"""Declarations of fields: each dataclass field states its unit, bounds, meaning and example once.
 
-The generic builder in load.py, the JSON Schema and the reference docs all read this metadata.
+The builder in config/builder.py and the JSON Schema in schemas/rack_file.py both read these declarations.
 """
 
 from collections.abc import Mapping
@@ -87,7 +87,7 @@ Declared = Number | Text | Flag | Section | Table | Listing | Part
 
 
 def declare(declared: Declared) -> Any:
-    """A dataclass field with its declaration in the metadata (keyword-only, so order is free)."""
+    """A dataclass field with its declaration in the metadata (keyword-only, so fields may have any order)."""
     return field(metadata={"declared": declared}, kw_only=True)
 
 

@@ -1,6 +1,6 @@
-"""Number formats."""
+"""Number formats of weights, activations and KV caches."""
 
-# Number formats of weights, activations and KV caches; bytes per element includes block scales.
+# Name -> bytes per element, block scales included.
 FORMATS = {
     "fp32": 4.0,
     "tf32": 4.0,

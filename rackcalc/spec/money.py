@@ -1,4 +1,4 @@
-"""Prices, cost and the value of a shorter latency."""
+"""Prices of a place and year, what a rack costs and earns, and the value of a shorter latency."""
 
 from collections.abc import Mapping
 

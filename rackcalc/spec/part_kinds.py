@@ -1,10 +1,11 @@
-"""The kinds of part, as a table: folder of the catalog -> dataclass."""
+"""The kinds of catalog parts, as a table: folder of the catalog -> dataclass of its parts."""
 
 from rackcalc.spec.chips import GPU, LPU
+from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import CpuPath, Link
 from rackcalc.spec.models import Model
 from rackcalc.spec.money import PriceBook
-from rackcalc.spec.runtimes import Family, Runtime
+from rackcalc.spec.runtimes import Runtime
 from rackcalc.spec.site import Cooling, System
 
 CATALOG: dict[str, type] = {

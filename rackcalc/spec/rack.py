@@ -1,4 +1,4 @@
-"""What a rack is: the sections a user writes. Parts of the catalog are in parts.py."""
+"""What a rack is: the sections that a user writes. The parts of the catalog are in the other files of this folder."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Where chips stand: systems that hold them and ways to cool them."""
+"""Where chips are installed: the systems that hold them, and the ways to cool them."""
 
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record

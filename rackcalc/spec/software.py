@@ -1,4 +1,4 @@
-"""Software stacks and other work on the same chips."""
+"""A second software stack to port a model to, and other work on the same GPUs."""
 
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record

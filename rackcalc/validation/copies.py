@@ -2,7 +2,7 @@
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
-from rackcalc.formulas.links.copies import copy_rate, copy_time, message_time, stream_rate
+from rackcalc.formulas.links.copy_benchmarks import copy_rate, copy_time, message_time, stream_rate
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.validation.kernels import gpu
 from rackcalc.validation.read import Row, Unanswerable

@@ -6,12 +6,13 @@ from rackcalc.formulas.gpu import forward_pass as passes
 from rackcalc.formulas.gpu.compiled import kept_tokens, pipelined_share, rate_at_power, share_of_rate, tail_latency
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.kernels import repeated
-from rackcalc.formulas.gpu.layers import ONE
 from rackcalc.formulas.lpu.decode import decode, user_rate
-from rackcalc.formulas.lpu.forward_pass import encoder as encode
-from rackcalc.formulas.serving.service import capacity, mean_context
+from rackcalc.formulas.lpu.encoder import encoder as encode
+from rackcalc.formulas.serving.request_rates import capacity
+from rackcalc.formulas.serving.sequence_lengths import mean_context
+from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source, constant
-from rackcalc.serving.pools import default_link
+from rackcalc.serving.pool_links import default_link
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation.kernels import gpu, runtime_named

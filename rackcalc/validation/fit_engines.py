@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import exp
 from typing import Any
 
-from rackcalc.formulas.serving.concurrency import Loop, at_rate, one_engine
+from rackcalc.formulas.serving.concurrency import Loop, at_rate
+from rackcalc.formulas.serving.replicas import one_engine
 from rackcalc.validation import runs, serving
 from rackcalc.validation.engine_parameters import OWN, SHARED, SINGLE, leaves, names
 from rackcalc.validation.read import Row, Unanswerable, bundled, read

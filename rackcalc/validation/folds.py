@@ -11,7 +11,7 @@ from rackcalc.config.parts import load_part, with_parts
 from rackcalc.quantities.problems import failure
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.replay.program import with_leaves
-from rackcalc.spec.runtimes import Family
+from rackcalc.spec.gpu_families import Family
 from rackcalc.validation import Result, kernels, mlperf, runs, serving, validate
 from rackcalc.validation.leave_out import Measured, inherited
 from rackcalc.validation.parameter_swaps import Swaps, moved, swapped

@@ -7,14 +7,16 @@ from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import kernels
 from rackcalc.formulas.gpu.attention import decode_attention, prefill_attention
-from rackcalc.formulas.gpu.layers import ONE
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.links.all_reduce import NET_SHARE, NET_STEP, all_reduce, library_collective
 from rackcalc.formulas.links.collective import between_nodes, lanes
-from rackcalc.formulas.links.exchange import NET_SHARE, NET_STEP, all_reduce, library_collective
+from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source
-from rackcalc.serving.pools import default_link
+from rackcalc.serving.pool_links import default_link
 from rackcalc.spec.chips import GPU
+from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
-from rackcalc.spec.runtimes import Family, Runtime
+from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation.read import Row, Unanswerable
 
 # The first word of a row's runtime -> the catalog's runtime.
@@ -45,10 +47,10 @@ def word(row: Row) -> str:
     return row.runtime.partition(" ")[0]
 
 
-def eager(row: Row) -> kernels.Chip:
+def eager(row: Row) -> Chip:
     """The GPU of a row, kernels launched one by one."""
     part = gpu(row)
-    return kernels.Chip(part, load_part("families", part.family), load_part("runtimes", "eager"))
+    return Chip(part, load_part("families", part.family), load_part("runtimes", "eager"))
 
 
 def gemm(row: Row) -> Quantity:

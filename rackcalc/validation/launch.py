@@ -10,7 +10,7 @@ from typing import Any
 
 from rackcalc.config.parts import load_part
 from rackcalc.quantities.quantity import Quantity, constant
-from rackcalc.serving.versions import number_of
+from rackcalc.serving.engine_versions import version_number
 from rackcalc.spec.runtimes import Engine
 from rackcalc.validation.read import Row
 
@@ -51,7 +51,7 @@ def trtllm(row: Row, version: str) -> dict[str, float]:
     """
     found, requests = {"stream_interval": 10.0}, float(row.concurrency)
     even, dense = row.input_tokens == row.output_tokens, load_part("models", row.model).experts is None
-    late = number_of(version) >= (1, 2)
+    late = version_number(version) >= (1, 2)
     if even and dense and float(row.tensor_parallel or row.parts) < 8:
         found["hold_steps"] = 20.0
     if even and late and row.precision == "fp8" and requests >= 64:
@@ -65,7 +65,7 @@ def trtllm(row: Row, version: str) -> dict[str, float]:
 def vllm(row: Row, version: str) -> dict[str, float]:
     """In 2025 graphs on Blackwell held decode steps of dense models only."""
     dense = load_part("models", row.model).experts is None
-    return {"eager_prefill": 1.0} if blackwell(row) and dense and not number_of(version) else {}
+    return {"eager_prefill": 1.0} if blackwell(row) and dense and not version_number(version) else {}
 
 
 def launched(engine: Engine, chosen: Options) -> Engine:

@@ -27,7 +27,7 @@ from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record
 from rackcalc.replay.distributions import SPREAD
 from rackcalc.spec.formats import FORMATS
-from rackcalc.spec.runtimes import DecodeAttentionParameters, Family, GemmParameters, PrefillAttentionParameters
+from rackcalc.spec.gpu_families import DecodeAttentionParameters, Family, GemmParameters, PrefillAttentionParameters
 
 CARRIED = 1 + SPREAD["estimate"]
 RULE = "left out: inherited from the measured families"

@@ -8,14 +8,16 @@ from typing import NamedTuple
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, smallest
-from rackcalc.formulas.serving.concurrency import NONE, Loop, at_rate, first_token, request_time
-from rackcalc.formulas.serving.limits import at_limit, kept_rate, of_limits, one_step, usual_number
-from rackcalc.formulas.serving.service import slots
-from rackcalc.formulas.serving.token_rates import all_engines
+from rackcalc.formulas.serving.concurrency import Loop, at_rate, first_token
+from rackcalc.formulas.serving.latency_limits import at_limit, of_limits, usual_number
+from rackcalc.formulas.serving.replicas import all_engines, slots
+from rackcalc.formulas.serving.request_rates import kept_rate
+from rackcalc.formulas.serving.request_time import one_step, request_time
+from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.validation.kernels import gpu
 from rackcalc.validation.read import Row, Unanswerable
-from rackcalc.validation.runs import ONE, ROUNDS, Numbers, Run, fits, loop, run_of, stand
+from rackcalc.validation.runs import ROUNDS, Numbers, Run, fits, loop, run_of, stand
 from rackcalc.validation.serving import LARGEST, rate_of
 
 SIZES = (1, 2, 4, 8)  # GPUs that share a layer, and stages of a pipeline, that submitters choose from

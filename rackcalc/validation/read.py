@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rackcalc.config.catalog_files import part_names
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import Problem, suggest
 from rackcalc.quantities.quantity import Quantity, Source
 
@@ -299,7 +299,7 @@ def known_model(name: str) -> bool:
 @cache
 def _scale(unit: str, canonical: str) -> tuple[float, float]:
     """(factor, offset) to the canonical unit. UnitError when the unit measures something else."""
-    units.parse(f"1 {unit}", canonical)
+    unit_text.parse(f"1 {unit}", canonical)
     _, factor, offset = units.resolve(unit)
     return factor, offset
 

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.questions.gates import Condition, parse_condition
+from rackcalc.questions.gate_conditions import Condition, parse_condition
 from rackcalc.validation import KINDS, SAMPLE, Result, folds, validate
 from rackcalc.validation.read import Row, bundled, read
 from rackcalc.validation.score import Tally, subject

@@ -12,24 +12,18 @@ from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu import forward_pass as passes
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.serving import service
-from rackcalc.formulas.serving.concurrency import (
-    Loop,
-    closed_loop,
-    gpus_of,
-    per_engine,
-    room,
-    speculative_tpot,
-    tokens_checked,
-    tokens_per_step,
-)
-from rackcalc.formulas.serving.limits import lived_context, lived_share
-from rackcalc.formulas.serving.token_rates import shortened
-from rackcalc.formulas.transformer.model_size import ModelSize, count, model_size
+from rackcalc.formulas.serving.concurrency import Loop, closed_loop
+from rackcalc.formulas.serving.kv_capacity import room
+from rackcalc.formulas.serving.replicas import gpus_of, per_engine
+from rackcalc.formulas.serving.request_time import step_per_token
+from rackcalc.formulas.serving.sequence_lengths import lived_context, lived_share, shortened
+from rackcalc.formulas.serving.speculative_decoding import speculative_tpot, tokens_checked, tokens_per_step
+from rackcalc.formulas.transformer.counts import ONE
+from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
-from rackcalc.serving.pools import default_link
-from rackcalc.serving.versions import dated
+from rackcalc.serving.engine_versions import at_version
+from rackcalc.serving.pool_links import default_link
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.links import Link
@@ -39,7 +33,6 @@ from rackcalc.validation.kernels import gpu, runtime_named
 from rackcalc.validation.launch import Options, launched, options
 from rackcalc.validation.read import Row, Unanswerable
 
-ONE, NONE = count(1.0, "one"), count(0.0, "none")
 LOOSE = constant(1e-9, "s", "front end", "assumed", note="a benchmark inside the process: nothing is sent")
 UNSTATED = Source("assumed", note="not stated by the run")
 DRAFTED = Quantity(3.0, "1", "drafted tokens", source=UNSTATED, low=1.0, high=4.0)
@@ -146,7 +139,7 @@ def stand(run: Run) -> Stand:
     part, model = gpu(Row("", "", run.part, "", 0.0, "")), load_part("models", run.model)
     if model.family != "decoder":
         raise Unanswerable(f"{run.model} is an encoder; this kind is about generation")
-    runtime = dated(runtime_named(run.program), run.version)
+    runtime = at_version(runtime_named(run.program), run.version)
     assert runtime.engine is not None
     engine = launched(runtime.engine if run.served else replace(runtime.engine, token_time=LOOSE), run.options)
     if run.round:
@@ -203,7 +196,7 @@ def per_token(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
     """Time per output token of a step without prefills."""
     time = step(run, numbers, batch).time
     if "mtp" not in run.words:
-        return service.step_per_token(step=time)
+        return step_per_token(step=time)
     return speculative_tpot(step=time, tokens=tokens_per_step(drafted=DRAFTED, acceptance=ACCEPTANCE))
 
 

@@ -9,7 +9,8 @@ from statistics import median
 
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record
-from rackcalc.questions.gates import Condition, Verdict, evaluate
+from rackcalc.questions.gate_conditions import Condition
+from rackcalc.questions.gates import Verdict, evaluate
 from rackcalc.validation import Result
 from rackcalc.validation.read import Row
 

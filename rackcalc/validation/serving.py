@@ -6,30 +6,19 @@ from functools import lru_cache
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.heat.power import busy_gpu_power, energy_per_token, pool_power
-from rackcalc.formulas.serving.concurrency import SHARPNESS, Loop, at_rate, one_engine, paced, parts_of
-from rackcalc.formulas.serving.token_rates import (
-    all_engines,
-    batch_rate,
-    diluted,
-    itl_quantile,
-    least_prefills,
-    mean_stall,
-    one_token,
-    per_part,
-    rate_of_run,
-    static_rate,
-    token_rate,
-    typical_stall,
-    user_rate,
-    with_prefills,
-)
-from rackcalc.formulas.transformer.model_size import count
+from rackcalc.formulas.heat.chip_power import busy_gpu_power
+from rackcalc.formulas.heat.chip_utilization import diluted, with_prefills
+from rackcalc.formulas.heat.power import energy_per_token, one_token, pool_power
+from rackcalc.formulas.serving.concurrency import Loop, at_rate, parts_of
+from rackcalc.formulas.serving.front_end import SHARPNESS, paced
+from rackcalc.formulas.serving.inter_token_latency import itl_quantile, least_prefills, mean_stall, typical_stall
+from rackcalc.formulas.serving.replicas import all_engines, one_engine
+from rackcalc.formulas.serving.request_rates import rate_of_run
+from rackcalc.formulas.serving.token_rates import batch_rate, per_part, static_rate, token_rate, user_rate
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.validation.read import Row, Unanswerable
 from rackcalc.validation.runs import Numbers, Run, fits, loop, numbers_of, per_token, prompts, run_of, stand, step
 
-ONE = count(1.0, "one")
 LARGEST = Quantity(
     2048.0,
     "1",

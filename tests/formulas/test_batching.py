@@ -7,7 +7,7 @@ import pytest
 
 from rackcalc.formulas.queues import batching as b
 from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean, mdc_wait_quantile
-from rackcalc.formulas.queues.queueing import mmc_wait_mean
+from rackcalc.formulas.queues.mmc_waits import mmc_wait_mean
 
 
 def greedy(rate: float, batch: int, count: int) -> np.ndarray:

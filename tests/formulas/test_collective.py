@@ -4,7 +4,7 @@ import pytest
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.links import collective
-from rackcalc.formulas.links.exchange import AllReduce, all_reduce, library_collective
+from rackcalc.formulas.links.all_reduce import AllReduce, all_reduce, library_collective
 from rackcalc.quantities.quantity import Quantity, Source
 
 

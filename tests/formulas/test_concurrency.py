@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.serving import concurrency as formulas
+from rackcalc.formulas.serving import disaggregated_prefill, speculative_decoding
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.validation import runs
 from rackcalc.validation.runs import Numbers, Run
@@ -114,7 +115,7 @@ def test_an_offered_rate_is_met_or_the_engine_is_full(rate: float) -> None:
 def test_tokens_per_step_is_the_expected_run(drafted: float, chance: float) -> None:
     """Sum of the probabilities that at least so many tokens are kept."""
     expected = sum(chance**i for i in range(int(drafted) + 1))
-    assert formulas.tokens_per_step(drafted=drafted, acceptance=chance) == pytest.approx(expected)
+    assert speculative_decoding.tokens_per_step(drafted=drafted, acceptance=chance) == pytest.approx(expected)
 
 
 def test_speculation_pays_at_small_batches() -> None:
@@ -127,8 +128,8 @@ def test_speculation_pays_at_small_batches() -> None:
 def test_own_gpus_for_prompts_remove_the_stall() -> None:
     """A prefill pool queues as M/D/1 (half of the M/M/1 wait); too slow a pool never answers."""
     times = {"request_host": 0.0, "prefill": 0.1, "engines": 1.0, "transfer": 0.0, "step": 0.0}
-    assert formulas.separate_first_token(rate=8.0, **times) == pytest.approx(0.1 + 0.1 * 0.8 / 0.2 / 2)
-    assert formulas.separate_first_token(rate=11.0, **times) == float("inf")
+    assert disaggregated_prefill.separate_first_token(rate=8.0, **times) == pytest.approx(0.1 + 0.1 * 0.8 / 0.2 / 2)
+    assert disaggregated_prefill.separate_first_token(rate=11.0, **times) == float("inf")
 
 
 def test_front_end_bounds_the_token_rate() -> None:

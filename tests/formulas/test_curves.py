@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rackcalc.formulas.queues import curves, mdc, mdc_curves
+from rackcalc.formulas.queues import curves, mdc_backlog, mdc_curves
 from rackcalc.formulas.queues.curves import Curve, for_points, mapped, worth
-from rackcalc.formulas.queues.mdc_waits import mdc_wait_quantile
-from rackcalc.formulas.serving.service import rate_within_limit
+from rackcalc.formulas.queues.mdc_waits import mdc_wait_quantile, rate_within_limit
 
 RANDOM = np.random.default_rng(5)
 LOADS = np.concatenate([[0.0, 1.0, 1.5, math.nan], RANDOM.uniform(0, 1, 400), 1 - np.logspace(-2, -9, 20)])
@@ -28,14 +27,14 @@ def assert_close(found: Any, wanted: Any, relative: float, absolute: float) -> N
 @pytest.mark.parametrize("probability", [0.5, 0.99, 0.999])
 def test_quantiles_of_arrays_are_those_of_the_algorithm(servers: float, probability: float) -> None:
     found = mdc_curves.quantile_curve(probability, servers)(LOADS)
-    wanted = np.array([mdc.wait_in_service_times(probability, servers, rho) for rho in LOADS.tolist()])
+    wanted = np.array([mdc_backlog.wait_in_service_times(probability, servers, rho) for rho in LOADS.tolist()])
     assert_close(found, wanted, 2e-12, 1e-14)
 
 
 @pytest.mark.parametrize("servers", [1.0, 2.0, 8.0, 33.0])
 def test_means_of_arrays_are_those_of_the_algorithm(servers: float) -> None:
     found = mdc_curves.mean_curve(servers)(LOADS)
-    wanted = np.array([mdc.mean_in_service_times(servers, rho) for rho in LOADS.tolist()])
+    wanted = np.array([mdc_backlog.mean_in_service_times(servers, rho) for rho in LOADS.tolist()])
     assert_close(found, wanted, 1e-11, 2 * mdc_curves.FORGOTTEN)
 
 
@@ -44,7 +43,7 @@ def test_the_load_within_a_limit_is_the_one_whose_quantile_is_the_limit(servers:
     rooms = np.concatenate([[0.0, -1.0, math.inf], np.logspace(-2, 3, 200)])
     loads = mdc_curves.within_curve(0.99, servers)(rooms)
     assert loads[:3].tolist() == [0.0, 0.0, 1.0]
-    back = [mdc.wait_in_service_times(0.99, servers, rho) for rho in loads[3:].tolist()]
+    back = [mdc_backlog.wait_in_service_times(0.99, servers, rho) for rho in loads[3:].tolist()]
     np.testing.assert_allclose(back, rooms[3:], rtol=1e-9)
     inputs = {"limit": rooms + 1.0, "service_time": 1.0, "servers": servers, "passage_time": 1.0, "probability": 0.99}
     with for_points(curves.MANY):

@@ -6,7 +6,7 @@ import pytest
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.money import economics as eco
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.spec.fields import Number, Table, Text, declarations
 from rackcalc.spec.money import Economics, PriceBook
@@ -15,7 +15,7 @@ YEAR = 8760 * 3600.0
 
 
 def q(value: str, unit: str, name: str = "x") -> Quantity:
-    return constant(units.parse(value, unit), unit, name, "given")
+    return constant(unit_text.parse(value, unit), unit, name, "given")
 
 
 def declared(cls: type, own: dict[str, Any]) -> Any:
@@ -76,7 +76,7 @@ def test_rented_by_the_hour() -> None:
     [("6.03 USD/hour", 8, 422_582), ("2.95 USD/hour", 8, 206_736), ("100 kUSD/month", 1, 1.2e6)],
 )
 def test_rents_in_a_year(rent: str, count: int, yearly: float) -> None:
-    whole = constant(units.parse(rent, "USD/s") * count, "USD/s", "rent", "given")
+    whole = constant(unit_text.parse(rent, "USD/s") * count, "USD/s", "rent", "given")
     assert money(replace(spec(acquisition="rent"), rent=whole)).cost.opex.value * YEAR == pytest.approx(
         yearly, rel=3e-6
     )

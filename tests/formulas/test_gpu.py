@@ -7,6 +7,7 @@ import pytest
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import forward_pass as passes
+from rackcalc.formulas.gpu import memory_fit
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.quantities.quantity import Quantity, Source
 
@@ -208,8 +209,8 @@ def test_sweeps_equal_single_passes(runtime: str) -> None:
     assert swept.time.value == pytest.approx([s.time.value for s in single], rel=1e-12)
 
 
-def fit(gpu: str, model: str, weights: str, batch: float, context: float, devices: float) -> passes.MemoryFit:
-    return passes.memory_fit(
+def fit(gpu: str, model: str, weights: str, batch: float, context: float, devices: float) -> memory_fit.MemoryFit:
+    return memory_fit.memory_fit(
         load_part("gpus", gpu),
         load_part("runtimes", "vllm"),
         load_part("models", model),

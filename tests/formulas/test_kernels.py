@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rackcalc.config.parts import load_part
-from rackcalc.formulas.gpu import attention, kernels
+from rackcalc.formulas.gpu import attention, compute_formats, kernels, power_cap
+from rackcalc.formulas.gpu.chip import Chip
 from rackcalc.quantities.quantity import Quantity, Source
 
 ONE = Quantity(1.0, "1", "one", source=Source("given"))
@@ -18,9 +19,9 @@ def number(value: float) -> Quantity:
     return Quantity(float(value), "1", "n", source=Source("given"))
 
 
-def chip(gpu: str, runtime: str = "cuda-graph") -> kernels.Chip:
+def chip(gpu: str, runtime: str = "cuda-graph") -> Chip:
     part = load_part("gpus", gpu)
-    return kernels.Chip(part, load_part("families", part.family), load_part("runtimes", runtime))
+    return Chip(part, load_part("families", part.family), load_part("runtimes", runtime))
 
 
 def gemm(gpu: str, m: float, n: float, k: float, weights: str = "bf16", runtime: str = "cuda-graph") -> float:
@@ -86,10 +87,10 @@ def test_layer_of_llama(weights: str, n: int, k: int, measured: float) -> None:
 
 @pytest.mark.parametrize("gpu", ["a100-sxm-80gb", "h100-sxm", "b200-sxm", "l40s", "t4", "v100"])
 class TestLimits:
-    def parameters(self, gpu: str) -> tuple[kernels.Chip, kernels.GemmParameters, str]:
+    def parameters(self, gpu: str) -> tuple[Chip, kernels.GemmParameters, str]:
         unit = chip(gpu)
-        name = kernels.compute_format(unit, "bf16")
-        return unit, kernels.by_format(unit.family.gemm, name), name
+        name = compute_formats.compute_format(unit, "bf16")
+        return unit, compute_formats.by_format(unit.family.gemm, name), name
 
     def test_launch_is_the_floor(self, gpu: str) -> None:
         _, parameters, _ = self.parameters(gpu)
@@ -98,7 +99,7 @@ class TestLimits:
     def test_large_square_reaches_the_compute_share(self, gpu: str) -> None:
         unit, parameters, name = self.parameters(gpu)
         rate = 2 * 16384.0**3 / gemm(gpu, 16384, 16384, 16384)
-        share = kernels.share_under_cap(unit, parameters, name).value
+        share = power_cap.share_under_cap(unit, parameters, name).value
         # parts whose SMs load their own operands may be bound by that instead
         assert 0.55 * share < rate / unit.gpu.peak[name].value <= share
 
@@ -143,28 +144,28 @@ def test_narrow_formats_only_pay_for_large_weights() -> None:
 
 
 def test_formats_the_chip_lacks_are_widened_or_refused() -> None:
-    assert kernels.compute_format(chip("a100-sxm-80gb"), "fp8") == "bf16"
-    assert kernels.compute_format(chip("v100"), "int8") == "fp16"
-    assert kernels.compute_format(chip("h100-sxm"), "fp4") == "fp8"
-    assert kernels.compute_format(chip("b200-sxm"), "int4") == "bf16"
+    assert compute_formats.compute_format(chip("a100-sxm-80gb"), "fp8") == "bf16"
+    assert compute_formats.compute_format(chip("v100"), "int8") == "fp16"
+    assert compute_formats.compute_format(chip("h100-sxm"), "fp4") == "fp8"
+    assert compute_formats.compute_format(chip("b200-sxm"), "int4") == "bf16"
     bare = chip("b200-sxm")
     with pytest.raises(ValueError, match="computes in none"):
-        kernels.compute_format(replace(bare, gpu=replace(bare.gpu, peak={})), "fp8")
+        compute_formats.compute_format(replace(bare, gpu=replace(bare.gpu, peak={})), "fp8")
 
 
 @pytest.mark.parametrize(("gpu", "share"), [("t4", 0.41), ("a30", 0.71)])
 def test_power_cap_of_small_cards(gpu: str, share: float) -> None:
     unit = chip(gpu)
-    name = kernels.compute_format(unit, "fp16")
-    parameters = kernels.by_format(unit.family.gemm, name)
-    assert kernels.share_under_cap(unit, parameters, name).value == pytest.approx(share, abs=0.01)
+    name = compute_formats.compute_format(unit, "fp16")
+    parameters = compute_formats.by_format(unit.family.gemm, name)
+    assert power_cap.share_under_cap(unit, parameters, name).value == pytest.approx(share, abs=0.01)
 
 
 def test_a_process_that_takes_more_power_lowers_the_cap() -> None:
     unit = chip("a30")
-    power = kernels.SAME_PROCESS
+    power = power_cap.SAME_PROCESS
     worse = replace(unit, gpu=replace(unit.gpu, process_power=replace(power, value=1.25)))
-    shares = [kernels.share_under_cap(x, x.family.gemm["bf16"], "bf16").value for x in (unit, worse)]
+    shares = [power_cap.share_under_cap(x, x.family.gemm["bf16"], "bf16").value for x in (unit, worse)]
     assert shares[0] == pytest.approx(1.25 * shares[1])
 
 
@@ -228,10 +229,10 @@ def test_a_gpu_with_less_power_holds_a_lower_clock() -> None:
     shares = {}
     for gpu in ("h100-sxm", "h200-sxm", "h100-pcie", "gh200"):
         unit = chip(gpu)
-        shares[gpu] = kernels.share_under_cap(unit, unit.family.gemm["bf16"], "bf16").value
+        shares[gpu] = power_cap.share_under_cap(unit, unit.family.gemm["bf16"], "bf16").value
     assert shares["h200-sxm"] == shares["h100-sxm"] == pytest.approx(0.795, rel=1e-3)
     assert shares["h100-pcie"] == pytest.approx(0.795 * (350 / 756.5 / (700 / 989.4)) ** (1 / 3), rel=1e-3)
-    assert shares["gh200"] == kernels.FULL_CLOCK.value  # 900 W: never above the share at full clocks
+    assert shares["gh200"] == power_cap.FULL_CLOCK.value  # 900 W: never above the share at full clocks
 
 
 def test_quantising_is_a_pass_of_its_own() -> None:

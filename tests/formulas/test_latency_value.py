@@ -6,7 +6,7 @@ import pytest
 from scipy import optimize
 
 from rackcalc.formulas.money import latency_value as lv
-from rackcalc.quantities import units
+from rackcalc.quantities import unit_text
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.spec.fields import Number, declarations
 from rackcalc.spec.money import LatencyValue
@@ -15,7 +15,7 @@ YEAR = 8760 * 3600.0
 
 
 def latency(text: str) -> Quantity:
-    return constant(units.parse(text, "s"), "s", "latency", "given")
+    return constant(unit_text.parse(text, "s"), "s", "latency", "given")
 
 
 def spec(kind: str, baseline: str = "12 ms", **own: str) -> LatencyValue:
@@ -25,7 +25,7 @@ def spec(kind: str, baseline: str = "12 ms", **own: str) -> LatencyValue:
         if isinstance(field, Number):
             written = own.get(name, baseline if name == "baseline" else field.default)
             values[name] = (
-                None if written is None else constant(units.parse(written, field.unit), field.unit, name, "given")
+                None if written is None else constant(unit_text.parse(written, field.unit), field.unit, name, "given")
             )
     return LatencyValue(**values)
 

@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rackcalc.config.parts import load_part
-from rackcalc.formulas.lpu import cycles as lpu_cycles
 from rackcalc.formulas.lpu import decode as lpu_decode
-from rackcalc.formulas.lpu import forward_pass as lpu
+from rackcalc.formulas.lpu import encoder, execution_time, feed_forward, matrix_cycles, memory_fit
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
 
@@ -25,7 +24,7 @@ def q(value: float, unit: str = "1") -> Quantity:
 
 def encode(chip=V1, chips=4, precision="fp16", tokens=128, batch=1, **options):
     link = {"latency": q(0.722e-6, "s"), "bandwidth": q(12.5e9 / 1.025, "B/s")}  # one 4 x 25 Gb/s link, 2.5 % framing
-    return lpu.encoder(chip, BERT, q(chips), precision, q(batch), q(tokens, "token"), **link, **options)
+    return encoder.encoder(chip, BERT, q(chips), precision, q(batch), q(tokens, "token"), **link, **options)
 
 
 def decode(chip, model, chips, precision, batch=1, context=700, bandwidth=14e9):
@@ -67,7 +66,7 @@ def test_small_bert_is_within_its_measured_range():
     tiny = replace(BERT, layers=q(2), hidden=q(128), heads=q(2), kv_heads=q(2), head_dim=q(64), ffn=q(512))
     link = {"latency": q(0.0, "s"), "bandwidth": q(1e9, "B/s")}
     low, high = V1.compiler_factor_encoder.low, V1.compiler_factor_encoder.high
-    chip = lpu.encoder(V1, tiny, q(1), "fp16", q(1), q(128, "token"), **link)
+    chip = encoder.encoder(V1, tiny, q(1), "fp16", q(1), q(128, "token"), **link)
     structural = (chip.time.value - V1.host_io.value) / chip.compiler_factor.value
     for measured in (26.6e-6, 30.9e-6, 42.7e-6):  # on-chip time of three sample runs at ALCF
         assert low <= measured / structural <= high * 1.01
@@ -75,13 +74,13 @@ def test_small_bert_is_within_its_measured_range():
 
 @pytest.mark.parametrize(("size", "padded"), [(1024, 0.80), (4096, 0.985), (8192, 0.985), (28672, 0.996)])
 def test_padding_to_tiles(size, padded):
-    cycles = lpu_cycles.matrix_cycles(1e6, size, 320.0, 1.0, 1.0, 1.0, 320.0, 40.0, 1.0, 1.0)
+    cycles = matrix_cycles.matrix_cycles(1e6, size, 320.0, 1.0, 1.0, 1.0, 320.0, 40.0, 1.0, 1.0)
     assert size / (cycles / 1e6 * 320) == pytest.approx(padded, abs=5e-4)
 
 
 def test_matrix_vector_product_is_bound_by_installing():
-    time = lpu_cycles.cycle_time(
-        lpu_cycles.matrix_cycles(1.0, 8000.0, 32000.0, 1.0, 1.0, 4.0, 320.0, 40.0, 1.0, 1.0), 0.9e9
+    time = execution_time.cycle_time(
+        matrix_cycles.matrix_cycles(1.0, 8000.0, 32000.0, 1.0, 1.0, 4.0, 320.0, 40.0, 1.0, 1.0), 0.9e9
     )
     assert 8000 * 32000 / time == pytest.approx(9.216e12)
 
@@ -100,9 +99,9 @@ def test_matrix_vector_product_is_bound_by_installing():
 )
 def test_fewest_chips(weights, kv, sram, usable, chips):
     chip = replace(V1, sram=q(sram, "B"), usable_sram=q(usable))
-    found = lpu.capacity(chip, q(chips), q(weights, "B"), q(kv, "B"), q(0, "B"))
+    found = memory_fit.capacity(chip, q(chips), q(weights, "B"), q(kv, "B"), q(0, "B"))
     assert found.chips.value == chips and found.free.value >= 0 and found.spilled.value == 0
-    short = lpu.capacity(chip, q(chips - 1), q(weights, "B"), q(kv, "B"), q(0, "B"))
+    short = memory_fit.capacity(chip, q(chips - 1), q(weights, "B"), q(kv, "B"), q(0, "B"))
     assert short.free.value < 0 and short.spilled.value == -short.free.value
 
 
@@ -113,9 +112,9 @@ def test_fewest_chips(weights, kv, sram, usable, chips):
 def test_fewest_chips_for_bare_weights(model, v1_chips, groq3_chips):
     parameters = model_size(load_part("models", model), "int8", "int8").parameters.value
     for sram, chips in ((230e6, v1_chips), (500e6, groq3_chips)):
-        assert lpu.chips_needed(needed=parameters, sram=sram, usable=1.0) == chips
+        assert memory_fit.chips_needed(needed=parameters, sram=sram, usable=1.0) == chips
     if model == "bert-large":
-        assert lpu.chips_needed(needed=2 * parameters, sram=230e6, usable=1.0) == 3
+        assert memory_fit.chips_needed(needed=2 * parameters, sram=230e6, usable=1.0) == 3
 
 
 def test_llama_2_70b_on_576_chips():
@@ -129,7 +128,7 @@ def test_llama_2_70b_on_576_chips():
 def test_groq_3_decodes_within_the_estimated_range():
     step = decode(GROQ3, LLAMA3, 256, "fp8", context=8192, bandwidth=1116e9)
     assert 0.65e-3 <= step.time.value <= 1.24e-3
-    block = lpu_decode.feed_forward(GROQ3, LLAMA3, q(256), "fp8", q(1), q(1116e9, "B/s"))
+    block = feed_forward.feed_forward(GROQ3, LLAMA3, q(256), "fp8", q(1), q(1116e9, "B/s"))
     assert block.structural.value * 1.9 == pytest.approx(9.2e-6, rel=0.05)
     assert block.time.value == pytest.approx(step.feed_forward.value)
 
@@ -184,8 +183,8 @@ def test_unknown_format_is_refused():
 
 
 def test_spill_dwarfs_the_pass():
-    assert lpu.spill_time(spilled=1e9, bandwidth=25e9) == 0.04
-    assert lpu.spill_time(spilled=0.0, bandwidth=25e9) == 0
+    assert memory_fit.spill_time(spilled=1e9, bandwidth=25e9) == 0.04
+    assert memory_fit.spill_time(spilled=0.0, bandwidth=25e9) == 0
 
 
 @pytest.mark.parametrize(("name", "share"), [("llama-3.1-70b", 0.799), ("deepseek-v3", 0.979)])
@@ -193,4 +192,4 @@ def test_feed_forward_blocks_are_most_of_a_model(name, share):
     model = load_part("models", name)
     size = model_size(model, "bf16", "bf16")
     published = {"llama-3.1-70b": 70.55e9, "deepseek-v3": 671e9}[name]
-    assert lpu.feed_forward_memory(model, size).value / (2 * published) == pytest.approx(share, abs=0.005)
+    assert memory_fit.feed_forward_memory(model, size).value / (2 * published) == pytest.approx(share, abs=0.005)

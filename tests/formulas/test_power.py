@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rackcalc.formulas.heat import power
+from rackcalc.formulas.heat import chip_power, power
 from rackcalc.quantities.quantity import constant
 
 share = st.floats(0, 1)
 
 
 def chip_at(utilization: float, clock: float, tdp: float = 1000.0, idle: float = 140.0, leak: float = 100.0) -> float:
-    return power.switching_power(tdp, idle, leak, utilization, clock, 0.5)
+    return chip_power.switching_power(tdp, idle, leak, utilization, clock, 0.5)
 
 
 @pytest.mark.parametrize(("tdp", "idle", "leakage_share"), [(1000, 140, 0.1), (700, 70, 0.2), (300, 90, 0.0)])
 def test_full_load_at_the_reference_temperature_is_tdp_and_leakage_is_counted_once(
     tdp: float, idle: float, leakage_share: float
 ) -> None:
-    leak = power.rated_leakage(tdp, leakage_share)
-    at_reference = power.leakage(leak, 0.014, 338.15, 338.15)
+    leak = chip_power.rated_leakage(tdp, leakage_share)
+    at_reference = chip_power.leakage(leak, 0.014, 338.15, 338.15)
     assert chip_at(1, 1, tdp, idle, leak) + at_reference == pytest.approx(tdp, rel=1e-12)
     assert chip_at(0, 1, tdp, idle, leak) + at_reference == pytest.approx(max(idle, leak), rel=1e-12)
 
@@ -34,17 +34,17 @@ def test_switching_power_rises_with_load_and_clock(u: float, v: float, f: float,
 
 
 def test_dynamic_power_is_cubic_in_the_clock_when_voltage_follows_it() -> None:
-    assert power.switching_power(1000, 0, 0, 1, 0.5, 0) == pytest.approx(125)
-    assert power.switching_power(1000, 0, 0, 1, 0.5, 1) == pytest.approx(500)
+    assert chip_power.switching_power(1000, 0, 0, 1, 0.5, 0) == pytest.approx(125)
+    assert chip_power.switching_power(1000, 0, 0, 1, 0.5, 1) == pytest.approx(500)
 
 
 def test_leakage_grows_by_its_sensitivity_per_kelvin() -> None:
-    assert power.leakage(100, 0.014, 339.15, 338.15) == pytest.approx(101.41, abs=5e-3)
-    assert power.leakage(100, math.log(2) / 50, 388.15, 338.15) == pytest.approx(200)
+    assert chip_power.leakage(100, 0.014, 339.15, 338.15) == pytest.approx(101.41, abs=5e-3)
+    assert chip_power.leakage(100, math.log(2) / 50, 388.15, 338.15) == pytest.approx(200)
 
 
 def decoding(tdp: float, idle: float, bandwidth: float, memory: float, compute: float) -> float:
-    return power.decoding_power(tdp, idle, bandwidth, memory, compute, 0.245, 95e-12, 1.5, 0.97)
+    return chip_power.decoding_power(tdp, idle, bandwidth, memory, compute, 0.245, 95e-12, 1.5, 0.97)
 
 
 @settings(max_examples=50)
@@ -95,9 +95,9 @@ def test_wall_power_near_measured_servers(tdp: float, chip_share: float, measure
 
 
 def test_utilization_inverts_power() -> None:
-    assert power.power_utilization(570, 140, 1000) == 0.5
-    assert power.power_utilization(2000, 140, 1000) == 1
-    assert power.power_utilization(0, 140, 1000) == 0
+    assert chip_power.power_utilization(570, 140, 1000) == 0.5
+    assert chip_power.power_utilization(2000, 140, 1000) == 1
+    assert chip_power.power_utilization(0, 140, 1000) == 0
 
 
 def test_pue_multiplies_it_power() -> None:
@@ -111,7 +111,7 @@ def test_energy_is_infinite_when_nothing_is_served() -> None:
 
 def test_chip_composes_and_keeps_the_provenance() -> None:
     given_ = [constant(v, u, n, "datasheet") for v, u, n in [(1000, "W", "tdp"), (140, "W", "idle"), (0.5, "1", "u")]]
-    result = power.chip(*given_, constant(0.1, "1", "leakage share", "assumed"))
+    result = chip_power.chip(*given_, constant(0.1, "1", "leakage share", "assumed"))
     assert result.nominal.value == pytest.approx(40 + 100 + 0.5 * 860)
     assert result.nominal.kind == "assumed"
     assert {"tdp", "idle", "u"} <= {leaf.name for leaf in result.nominal.leaves}
@@ -124,5 +124,5 @@ def test_utilization_of_a_busy_gpu_feeds_chip() -> None:
     gpu = of(tdp=(700.0, "W"), idle_power=(70.0, "W"), memory_bandwidth=(3e12, "B/s"))
     family = of(power_floor=(0.2, "1"), memory_energy=(1e-10, "J/B"), compute_power=(1.0, "1"))
     shares = of(memory=(0.5, "1"), compute=(0.1, "1"))
-    found = power.busy_gpu_utilization(gpu, family, shares.memory, shares.compute)  # type: ignore[arg-type]
+    found = chip_power.busy_gpu_utilization(gpu, family, shares.memory, shares.compute)  # type: ignore[arg-type]
     assert found.value == pytest.approx((140 + 150 + 70) / 630)

@@ -10,9 +10,9 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rackcalc.formulas.queues import approximate_waits, exponential_tails, mg1_waits, mmc_waits
+from rackcalc.formulas.queues import latency_under_load as q
 from rackcalc.formulas.queues import mdc_waits as mdc
-from rackcalc.formulas.queues import queueing as q
-from rackcalc.formulas.queues import tails
 from rackcalc.quantities.quantity import Quantity, Source
 
 N = 4_000_000
@@ -99,7 +99,7 @@ def test_quantile_inverts_tail(c: int, rho: float, level: float) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0.01, 0.999))
 def test_md1_mean_is_pollaczek_khinchine(rho: float) -> None:
-    exact = q.mg1_wait_mean(service_time=3.0, service_scv=0.0, arrival_rate=rho / 3)
+    exact = mg1_waits.mg1_wait_mean(service_time=3.0, service_scv=0.0, arrival_rate=rho / 3)
     assert mdc.mdc_wait_mean(service_time=3.0, servers=1, arrival_rate=rho / 3) == pytest.approx(exact, rel=1e-10)
 
 
@@ -116,13 +116,13 @@ def test_quantiles_are_fast() -> None:
 
 
 def test_erlang_and_mm1_reference() -> None:
-    assert q.erlang_c(arrival_rate=8.0, service_time=1.0, servers=10) == pytest.approx(0.409180, abs=5e-7)
+    assert mmc_waits.erlang_c(arrival_rate=8.0, service_time=1.0, servers=10) == pytest.approx(0.409180, abs=5e-7)
     mm1 = {"service_time": 1.0, "servers": 1, "arrival_rate": 0.8}
-    assert q.mmc_wait_mean(**mm1) == pytest.approx(4.0)
-    assert q.mmc_wait_quantile(probability=0.99, **mm1) == pytest.approx(21.9101, abs=5e-5)
-    assert q.mmc_wait_quantile(probability=0.999, **mm1) == pytest.approx(33.4231, abs=5e-5)
-    assert q.mmc_wait_quantile(probability=0.1, **mm1) == 0
-    assert q.erlang_c(arrival_rate=900.0, service_time=1.0, servers=1000) < 0.01  # no overflow
+    assert mmc_waits.mmc_wait_mean(**mm1) == pytest.approx(4.0)
+    assert mmc_waits.mmc_wait_quantile(probability=0.99, **mm1) == pytest.approx(21.9101, abs=5e-5)
+    assert mmc_waits.mmc_wait_quantile(probability=0.999, **mm1) == pytest.approx(33.4231, abs=5e-5)
+    assert mmc_waits.mmc_wait_quantile(probability=0.1, **mm1) == 0
+    assert mmc_waits.erlang_c(arrival_rate=900.0, service_time=1.0, servers=1000) < 0.01  # no overflow
 
 
 @pytest.mark.parametrize("c", [2, 4, 8])
@@ -130,20 +130,20 @@ def test_erlang_and_mm1_reference() -> None:
 def test_cosmetatos_accuracy(c: int, rho: float) -> None:
     queue = {"service_time": 1.0, "servers": c, "arrival_rate": rho * c}
     exact = mdc.mdc_wait_mean(**queue)
-    exponential = q.mmc_wait_mean(**queue)
-    assert q.cosmetatos_wait_mean(mmc_wait=exponential, **queue) == pytest.approx(exact, rel=0.008)
+    exponential = mmc_waits.mmc_wait_mean(**queue)
+    assert approximate_waits.cosmetatos_wait_mean(mmc_wait=exponential, **queue) == pytest.approx(exact, rel=0.008)
     if (c, rho) == (8, 0.5):
         assert exponential / 2 / exact == pytest.approx(0.79, abs=0.01)  # what "half of M/M/c" would give
 
 
 def test_exponential_tail_at_p99() -> None:
     for rho, p99 in ((0.5, 3.3358), (0.8, 10.3559)):
-        eta = tails.mdc_decay_rate(service_time=1.0, servers=1, arrival_rate=rho)
-        alpha = tails.md1_tail_factor(service_time=1.0, arrival_rate=rho)
-        found = tails.exponential_tail_quantile(probability=0.99, factor=alpha, decay_rate=eta)
+        eta = exponential_tails.mdc_decay_rate(service_time=1.0, servers=1, arrival_rate=rho)
+        alpha = exponential_tails.md1_tail_factor(service_time=1.0, arrival_rate=rho)
+        found = exponential_tails.exponential_tail_quantile(probability=0.99, factor=alpha, decay_rate=eta)
         assert found == pytest.approx(p99, abs=6e-5)
     assert (eta, alpha) == (pytest.approx(0.43084, abs=5e-6), pytest.approx(0.86639, abs=5e-6))
-    eta = tails.mdc_decay_rate(service_time=1.0, servers=4, arrival_rate=3.6)
+    eta = exponential_tails.mdc_decay_rate(service_time=1.0, servers=4, arrival_rate=3.6)
     far = [mdc.mdc_wait_tail(time=x, service_time=1.0, servers=4, arrival_rate=3.6) for x in (20.0, 21.0)]
     assert math.log(far[0] / far[1]) == pytest.approx(eta, rel=1e-9)
 
@@ -153,12 +153,12 @@ SERVICE = {"fixed": 0.0, "variable": 1.0, "variable_scv": 1.0, "extra": 0.0, "ex
 
 def test_inversion_on_mm1_and_md1() -> None:
     for t in (0.1, 1.0, 5.0, 30.0):
-        tail = tails.mg1_wait_tail(time=t, arrival_rate=0.8, **SERVICE)
+        tail = mg1_waits.mg1_wait_tail(time=t, arrival_rate=0.8, **SERVICE)
         assert tail == pytest.approx(0.8 * math.exp(-0.2 * t), abs=2e-8)
     fixed = SERVICE | {"fixed": 1.0, "variable": 0.0}
     for t, error in ((1.0, 1e-3), (5.5, 2.5e-6), (12.3, 2.5e-6)):
         franx = mdc.mdc_wait_tail(time=t, service_time=1.0, servers=1, arrival_rate=0.8)
-        assert tails.mg1_wait_tail(time=t, arrival_rate=0.8, **fixed) == pytest.approx(franx, abs=error)
+        assert mg1_waits.mg1_wait_tail(time=t, arrival_rate=0.8, **fixed) == pytest.approx(franx, abs=error)
 
 
 def test_mg1_mixture_simulated() -> None:
@@ -167,11 +167,13 @@ def test_mg1_mixture_simulated() -> None:
     service = 0.4 + rng.gamma(2.0, 0.15, N) + 2.0 * (rng.random(N) < 0.1)
     waits = lindley(service, rng.exponential(1 / 0.8, N))
     moments = {k: v for k, v in mixture.items() if k != "variable_scv"}
-    scv = tails.mixed_service_scv(**mixture)
-    exact = q.mg1_wait_mean(service_time=tails.mixed_service_mean(**moments), service_scv=scv, arrival_rate=0.8)
+    scv = mg1_waits.mixed_service_scv(**mixture)
+    exact = mg1_waits.mg1_wait_mean(
+        service_time=mg1_waits.mixed_service_mean(**moments), service_scv=scv, arrival_rate=0.8
+    )
     mean, error = batch_means(waits, np.mean)
     assert abs(mean - exact) < 3 * error < 0.05 * mean
-    for found, times in ((tails.mg1_wait_quantile, waits), (tails.mg1_sojourn_quantile, waits + service)):
+    for found, times in ((mg1_waits.mg1_wait_quantile, waits), (mg1_waits.mg1_sojourn_quantile, waits + service)):
         limit = found(probability=0.99, arrival_rate=0.8, **mixture)
         share, error = batch_means(times, lambda part, limit=limit: np.mean(part > limit))
         assert abs(share - 0.01) < 3 * error < 0.002
@@ -180,7 +182,7 @@ def test_mg1_mixture_simulated() -> None:
 @pytest.mark.parametrize("c", [1, 4])
 def test_variable_sojourn_is_mmc(c: int) -> None:
     queue = {"service_time": 1.0, "servers": c, "arrival_rate": 0.85 * c}
-    chance, rate = q.erlang_c(**queue), c * 0.15
+    chance, rate = mmc_waits.erlang_c(**queue), c * 0.15
 
     def tail(t: float) -> float:
         both = (
@@ -189,18 +191,18 @@ def test_variable_sojourn_is_mmc(c: int) -> None:
         return (1 - chance) * math.exp(-t) + chance * both
 
     exact = 0.5 + scipy.optimize.brentq(lambda t: tail(t) - 0.01, 0, 100)
-    wait = q.mmc_wait_mean(**queue)
-    found = tails.variable_sojourn_quantile(
+    wait = mmc_waits.mmc_wait_mean(**queue)
+    found = exponential_tails.variable_sojourn_quantile(
         probability=0.99, passage_time=1.5, service_time=1.0, service_scv=1.0, delay_probability=chance, wait_mean=wait
     )
     assert found == pytest.approx(exact, rel=1e-5)
 
 
 def test_kimura_is_exact_for_one_server() -> None:
-    mmc, md1 = (q.mg1_wait_mean(service_time=1.0, service_scv=scv, arrival_rate=0.7) for scv in (1.0, 0.0))
+    mmc, md1 = (mg1_waits.mg1_wait_mean(service_time=1.0, service_scv=scv, arrival_rate=0.7) for scv in (1.0, 0.0))
     for scv in (0.0, 0.3, 1.0, 2.0):
-        exact = q.mg1_wait_mean(service_time=1.0, service_scv=scv, arrival_rate=0.7)
-        assert q.mgc_wait_mean(mmc_wait=mmc, mdc_wait=md1, service_scv=scv) == pytest.approx(exact)
+        exact = mg1_waits.mg1_wait_mean(service_time=1.0, service_scv=scv, arrival_rate=0.7)
+        assert approximate_waits.mgc_wait_mean(mmc_wait=mmc, mdc_wait=md1, service_scv=scv) == pytest.approx(exact)
 
 
 def test_bursts_simulated() -> None:
@@ -210,10 +212,10 @@ def test_bursts_simulated() -> None:
     gaps = np.where(rng.random(N) < p, rng.exponential(1 / (2 * p), N), rng.exponential(1 / (2 - 2 * p), N)) / 0.9
     waits = lindley(np.ones(N), gaps)
     assert np.var(gaps) / np.mean(gaps) ** 2 == pytest.approx(4, rel=0.02)
-    kingman = q.kingman_wait_mean(service_time=1.0, service_scv=0.0, arrival_rate=0.9, arrival_scv=4.0)
+    kingman = approximate_waits.kingman_wait_mean(service_time=1.0, service_scv=0.0, arrival_rate=0.9, arrival_scv=4.0)
     assert kingman == pytest.approx(waits.mean(), rel=0.15)
     poisson = mdc.mdc_wait_quantile(probability=0.99, service_time=1.0, servers=1, arrival_rate=0.9)
-    p99 = q.bursty_wait(wait=poisson, arrival_scv=4.0, service_scv=0.0)
+    p99 = approximate_waits.bursty_wait(wait=poisson, arrival_scv=4.0, service_scv=0.0)
     assert p99 == pytest.approx(np.quantile(waits, 0.99), rel=0.15)
 
 
@@ -223,7 +225,7 @@ def test_burst_arrivals_simulated() -> None:
     gaps = np.zeros(size.sum())
     gaps[np.cumsum(size) - size] = rng.exponential(4 / 0.7, len(size))
     mean, error = batch_means(lindley(np.ones(len(gaps)), gaps), np.mean)
-    exact = q.burst_wait_mean(service_time=1.0, arrival_rate=0.7, burst_mean=4.0, burst_scv=0.75)
+    exact = mg1_waits.burst_wait_mean(service_time=1.0, arrival_rate=0.7, burst_mean=4.0, burst_scv=0.75)
     assert abs(mean - exact) < 3 * error < 0.05 * mean
 
 
@@ -278,7 +280,9 @@ def test_laws(rho: float, c: int, probability: float) -> None:
     assert wait(c, rho) <= fast + 1e-9
     if c > 1:
         assert 1.0 + wait(c, rho) >= fast + 1.0 / c  # but its requests leave sooner
-    exponential = q.mmc_wait_quantile(probability=probability, service_time=1.0, servers=c, arrival_rate=rho * c)
+    exponential = mmc_waits.mmc_wait_quantile(
+        probability=probability, service_time=1.0, servers=c, arrival_rate=rho * c
+    )
     assert wait(c, rho) <= exponential + 1e-9
 
 
@@ -293,14 +297,14 @@ def test_outside_the_domain_is_not_a_number(servers: float) -> None:
     queue = {"service_time": 1.0, "servers": servers, "arrival_rate": 0.1 * servers}
     assert math.isnan(mdc.mdc_wait_mean(**queue))
     assert math.isnan(mdc.mdc_wait_quantile(probability=0.99, **queue))
-    assert math.isnan(q.erlang_c(**queue))
+    assert math.isnan(mmc_waits.erlang_c(**queue))
 
 
 @pytest.mark.parametrize("rho", [0.9, 0.98])
 def test_more_servers_than_the_exact_law_takes_are_bounded_from_above(
     rho: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from rackcalc.formulas.queues import mdc as law
+    from rackcalc.formulas.queues import mdc_backlog as law
 
     exact = law.wait_in_service_times(0.99, 80.0, rho)
     mean = mdc.mdc_wait_mean(service_time=1.0, servers=80.0, arrival_rate=80 * rho)

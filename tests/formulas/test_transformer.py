@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from rackcalc.config.parts import load_part
+from rackcalc.formulas.transformer import expert_routing, kv_cache, sliding_window
 from rackcalc.formulas.transformer import model_size as transformer
 
 # Totals and totals passed through per token, as counted from the published configurations.
@@ -85,40 +86,40 @@ def test_formats_keep_what_is_published_wide() -> None:
 
 def test_kv_cache_of_8k_context() -> None:
     llama = size("llama-3.1-70b")
-    cache = transformer.kv_cache(8192.0, llama.kv_per_layer.value, 80.0, 80.0, 131072.0)
+    cache = kv_cache.kv_cache(8192.0, llama.kv_per_layer.value, 80.0, 80.0, 131072.0)
     assert cache == pytest.approx(2.68e9, rel=2e-3)
 
 
 def test_windows_cap_the_cache() -> None:
     def cache(context: float) -> float:
-        return transformer.kv_cache(context, 2048.0, 36.0, 18.0, 128.0)
+        return kv_cache.kv_cache(context, 2048.0, 36.0, 18.0, 128.0)
 
     assert cache(128.0) == 2048 * 36 * 128
     assert cache(1128.0) - cache(128.0) == 2048 * 18 * 1000
     brute = np.mean([[min(i + 1, w) for i in range(1000)] for w in (128, 10**6)]) / np.mean(np.arange(1, 1001))
-    assert transformer.attended_share(1000.0, 36.0, 18.0, 128.0) == pytest.approx(brute, rel=2e-3)
+    assert sliding_window.attended_share(1000.0, 36.0, 18.0, 128.0) == pytest.approx(brute, rel=2e-3)
 
 
 @pytest.mark.parametrize(("rows", "hit"), [(1, 8), (32, 163.3), (64, 222.4), (256, 255.9)])
 def test_experts_hit(rows: int, hit: float) -> None:
-    assert transformer.experts_hit(256.0, 8.0, float(rows)) == pytest.approx(hit, abs=0.06)
+    assert expert_routing.experts_hit(256.0, 8.0, float(rows)) == pytest.approx(hit, abs=0.06)
 
 
 def test_node_coverage_is_hypergeometric() -> None:
     for nodes in (2, 4, 8, 16):
         exact = 1 - math.comb(256 - 256 // nodes, 8) / math.comb(256, 8)
-        assert transformer.node_coverage(256.0, 8.0, float(nodes)) == pytest.approx(exact, rel=1e-12)
-    assert transformer.node_coverage(256.0, 8.0, 8.0) == pytest.approx(0.6618, abs=5e-5)
-    assert 8 * transformer.node_coverage(256.0, 8.0, 8.0) == pytest.approx(5.29, abs=0.005)
+        assert expert_routing.node_coverage(256.0, 8.0, float(nodes)) == pytest.approx(exact, rel=1e-12)
+    assert expert_routing.node_coverage(256.0, 8.0, 8.0) == pytest.approx(0.6618, abs=5e-5)
+    assert 8 * expert_routing.node_coverage(256.0, 8.0, 8.0) == pytest.approx(5.29, abs=0.005)
 
 
 @pytest.mark.parametrize("hit", [8, 32, 128])
 def test_busiest_experts_against_simulation(hit: int) -> None:
     generator = np.random.default_rng(1)
     busiest = [np.bincount(generator.permutation(256)[:hit] // 32, minlength=8).max() for _ in range(4000)]
-    assert transformer.busiest_experts(float(hit), 256.0, 8.0) == pytest.approx(np.mean(busiest), rel=0.05)
+    assert expert_routing.busiest_experts(float(hit), 256.0, 8.0) == pytest.approx(np.mean(busiest), rel=0.05)
 
 
 def test_busiest_experts_limits() -> None:
-    assert transformer.busiest_experts(256.0, 256.0, 8.0) == 32
-    assert transformer.busiest_experts(8.0, 256.0, 1.0) == pytest.approx(8)
+    assert expert_routing.busiest_experts(256.0, 256.0, 8.0) == 32
+    assert expert_routing.busiest_experts(8.0, 256.0, 1.0) == pytest.approx(8)

@@ -21,10 +21,9 @@ from rackcalc.cli.reports import publish, targets
 from rackcalc.config.racks import find_rack
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.problems import InputError, Problem, failure, printable
-from rackcalc.questions import baseline, gates
+from rackcalc.questions import former_estimates, gate_conditions, gates
 from rackcalc.questions.rack_file import load_text
-from rackcalc.render import checks
-from rackcalc.version import __version__
+from rackcalc.render import check as checks
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 Judge = Callable[[Any, Any], list[gates.Verdict]]  # of a rack as loaded, and its estimate
@@ -59,10 +58,10 @@ def check(
     name, files = chosen(checks.FORMATS, format_, json), targets(checks.FORMATS, output)
     page = summary_file() if summary else ""
     once([*racks, against])
-    formers = baseline.read_formers(against) if against else ()
+    formers = former_estimates.read_former_estimates(against) if against else ()
 
     def judge(loaded: Any, report: Any) -> list[gates.Verdict]:
-        conditions = gates.conditions(loaded, fail_if or (), warn_if or ())
+        conditions = gate_conditions.rack_conditions(loaded, fail_if or (), warn_if or ())
         if not conditions:
             raise failure("no gates: add a gates section to the file, or --fail-if", loaded.file)
         former = former_of(report, formers, several=len(racks) > 1) if formers else None
@@ -100,7 +99,9 @@ def judge_all(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str
     return judged
 
 
-def former_of(report: Any, formers: Sequence[baseline.Former], several: bool) -> baseline.Former:
+def former_of(
+    report: Any, formers: Sequence[former_estimates.FormerEstimate], several: bool
+) -> former_estimates.FormerEstimate:
     """The former estimate that a report is held against; says when it is of something else or by another version.
 
     several: whether other racks are held against the same file; then the name must be the same.
@@ -108,13 +109,9 @@ def former_of(report: Any, formers: Sequence[baseline.Former], several: bool) ->
     same = [former for former in formers if former.name == report.name] if several else formers
     if not same:
         raise failure(f'holds no estimate of "{printable(report.name)}"', formers[0].file)
-    former = baseline.of_scenario(same, report.scenario)
-    if former.title != report.title:
-        note(f"note: the baseline is of {printable(former.title)}")
-    if former.version != __version__:
-        note(
-            f"note: the baseline is by rackcalc {printable(former.version)}, this is {__version__}: formulas may differ"
-        )
+    former = former_estimates.choose_by_scenario(same, report.scenario)
+    for said in former_estimates.remarks(former, report.title):
+        note(f"note: {said}")
     return former
 
 

@@ -8,12 +8,12 @@ import typer
 from rackcalc.cli.console import use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, SetOption, chosen, once
 from rackcalc.cli.reports import publish, targets
-from rackcalc.config.document import read_text
 from rackcalc.config.racks import find_rack
+from rackcalc.config.text_files import read_text
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.problems import InputError, Problem, failure
-from rackcalc.questions import baseline
-from rackcalc.questions.compare.comparison import Column, column_of, former_column, place_of
+from rackcalc.questions import former_estimates
+from rackcalc.questions.compare.comparison import Column, column_of, find_column, former_column
 from rackcalc.questions.compare.comparison import compare as compared
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import compare as shown
@@ -44,7 +44,7 @@ def compare(
     columns = columns_of(racks, scenario or (), set_ or ())
     if len(columns) < 2:
         raise failure("nothing to compare with: name two racks, or one and --scenario")
-    found = compared(columns, place_of(columns, base), path or ())
+    found = compared(columns, find_column(columns, base), path or ())
     publish(shown.FORMATS, name, files, found, everything)
 
 
@@ -57,8 +57,10 @@ def columns_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[st
     for rack in racks:
         try:
             text, name = (read_text(rack), rack) if rack.lower().endswith(".json") else find_rack(rack)
-            if rack.lower().endswith(".json") or baseline.looks_like_one(text):
-                columns += [former_column(rack, former) for former in baseline.formers(text, name)]
+            if rack.lower().endswith(".json") or former_estimates.is_estimate_json(text):
+                columns += [
+                    former_column(rack, former) for former in former_estimates.parse_former_estimates(text, name)
+                ]
                 continue
         except InputError as error:
             problems += error.problems

@@ -17,14 +17,13 @@ from rackcalc.cli.options import (
     chosen,
     once,
 )
-from rackcalc.config.stdin_racks import STDIN, Source, from_file, many
+from rackcalc.config.stdin_racks import STDIN, RackSource, from_file, racks_of_arguments
 from rackcalc.estimation.estimate import estimate as computed
 from rackcalc.quantities.display import in_unit
 from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.questions.rack_file import load_text
-from rackcalc.render import FORMATS, format_of, renderer
-from rackcalc.render.env import PREFIX
+from rackcalc.render import ENV_PREFIX, FORMATS, format_of, renderer
 
 Attempt = tuple[str, str, Any]  # what the rack is called, the scenario, and the estimate or an InputError
 BY_PATH = ("json", "jsonl", "csv", "env")  # formats that can be narrowed by --get
@@ -48,7 +47,7 @@ def estimate(
     unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Unit for --get, such as ms.")] = None,
     prefix: Annotated[
         str, typer.Option("--prefix", metavar="NAME", help="How the names of --format env begin.")
-    ] = PREFIX,
+    ] = ENV_PREFIX,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     output: OutputOption = None,
@@ -90,21 +89,21 @@ def refuse_unused(name: str, get: Sequence[str] | None, unit: str | None, prefix
         raise failure(f"--get goes with {', '.join(BY_PATH)}, and without --format prints bare numbers")
     if unit and not (get and name in ("table", "env")):
         raise failure("--unit goes with --get, for bare numbers and env; other formats have canonical units")
-    if prefix != PREFIX and name != "env":
+    if prefix != ENV_PREFIX and name != "env":
         raise failure("--prefix goes with --format env")
 
 
-def attempts(sources: Iterable[Source], scenarios: Sequence[str], sets: Sequence[str]) -> Iterator[Attempt]:
+def attempts(sources: Iterable[RackSource], scenarios: Sequence[str], sets: Sequence[str]) -> Iterator[Attempt]:
     """Every rack in every scenario, one after the other, each read once: its estimate, or why there is none."""
     for shown, read in sources:
         try:
-            text, file, above = read()
+            text, file, line_offset = read()
         except InputError as error:
             yield from ((shown, scenario, error) for scenario in scenarios)
             continue
         for scenario in scenarios:
             try:
-                yield shown, scenario, computed(load_text(text, file, scenario, sets, above))
+                yield shown, scenario, computed(load_text(text, file, scenario, sets, line_offset))
             except InputError as error:
                 yield shown, scenario, error
 
@@ -128,10 +127,10 @@ def streamed(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]
 
     A rack that cannot be computed has a line that says why, and the others go on; then exit code 2, after the last.
     """
-    from rackcalc.render import jsonl
+    from rackcalc.render import estimate_jsonl as jsonl
 
     said, kept, empty = Report(), [], True
-    for rack, scenario, made in attempts(many(racks), scenarios, sets):
+    for rack, scenario, made in attempts(racks_of_arguments(racks), scenarios, sets):
         empty = False
         try:
             if isinstance(made, InputError):
@@ -154,7 +153,7 @@ def rendered(
 ) -> str:
     """Estimates in the named format. view: what of them, as the format's render takes it."""
     if name == "table":
-        from rackcalc.render import table  # rich takes as long as all the rest
+        from rackcalc.render import estimate_table as table  # rich takes as long as all the rest
 
         return table.render(reports, colour, everything, view["interval"])
     return renderer(name)(reports, **view)

@@ -16,7 +16,7 @@ from rackcalc.cli.options import (
     only,
 )
 from rackcalc.questions import explain as explanation
-from rackcalc.render.data import as_json
+from rackcalc.render.json_data import json_text
 
 
 def explain(
@@ -35,6 +35,6 @@ def explain(
     use_error_format(error_format)
     report = loaded_and_estimated(rack, only(scenario, "--scenario"), set_)[1]
     if json:
-        emit(as_json(explanation.as_data(report, path)))
+        emit(json_text(explanation.as_data(report, path)))
     else:
         emit(explanation.explain(report, path, depth) + "\n")

@@ -9,7 +9,7 @@ from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit, note, write
 from rackcalc.config.racks import bundled_racks
 from rackcalc.quantities.problems import failure, suggest
-from rackcalc.render.data import as_json
+from rackcalc.render.json_data import json_text
 from rackcalc.schemas.rack_file import rack_schema
 
 SCHEMA = "rack.schema.json"
@@ -39,6 +39,6 @@ def init(
     write(file, text)
     beside = Path(file).parent / SCHEMA
     if schema and not beside.exists():
-        write(str(beside), as_json(rack_schema()))
+        write(str(beside), json_text(rack_schema()))
         note(f"wrote {beside}, for editors")
     note(f"wrote {file}; next: rackcalc estimate {file}")

@@ -7,13 +7,13 @@ import typer
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit
 from rackcalc.cli.options import JsonOption
-from rackcalc.config.builder import argument
+from rackcalc.config.builder import option_quantity
 from rackcalc.config.catalog_files import part_names
 from rackcalc.estimation.estimate import transfer_over
 from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.questions import explain as explanation
-from rackcalc.render import figures
-from rackcalc.render.data import as_json
+from rackcalc.render import link as shown
+from rackcalc.render.json_data import json_text
 
 
 def link(
@@ -33,11 +33,11 @@ def link(
 
     report = one_transfer(link_name, size, other_load, hops)
     if json:
-        emit(as_json(figures.as_data(report)))
+        emit(json_text(shown.as_data(report)))
     elif explain_:
         emit(explanation.explain(report, "time") + "\n")
     else:
-        emit(figures.as_text(report, f"{size} over {link_name}"))
+        emit(shown.as_text(report, f"{size} over {link_name}"))
 
 
 def one_transfer(link_name: str, size: str, other_load: str, hops: str | None) -> Any:
@@ -47,9 +47,9 @@ def one_transfer(link_name: str, size: str, other_load: str, hops: str | None) -
     if link_name not in part_names("links"):
         near = suggest(link_name, part_names("links"))
         problems.append(Problem("", 0, 0, "LINK", f'no link "{link_name}"{near}'))
-    moved = argument("SIZE", size, "B", problems, at_least=1.0, example="64 MiB")
-    load = argument("--other-load", other_load, "1", problems, at_least=0.0, at_most=0.99)
-    switches = argument("--hops", hops, "1", problems, at_least=0.0) if hops is not None else None
+    moved = option_quantity("SIZE", size, "B", problems, at_least=1.0, example="64 MiB")
+    load = option_quantity("--other-load", other_load, "1", problems, at_least=0.0, at_most=0.99)
+    switches = option_quantity("--hops", hops, "1", problems, at_least=0.0) if hops is not None else None
     if problems or moved is None or load is None:
         raise InputError(problems)
     return transfer_over(link_name, moved, load, switches)

@@ -7,8 +7,8 @@ import typer
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit
 from rackcalc.cli.options import JsonOption
-from rackcalc.render import catalog
-from rackcalc.render.data import as_json
+from rackcalc.render import parts as shown
+from rackcalc.render.json_data import json_text
 
 
 def parts(
@@ -26,4 +26,4 @@ def parts(
 ) -> None:
     """Run `rackcalc parts`."""
 
-    emit(as_json(catalog.as_data(kind, name)) if json else catalog.as_text(kind, name))
+    emit(json_text(shown.as_data(kind, name)) if json else shown.as_text(kind, name))

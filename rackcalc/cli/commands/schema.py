@@ -7,7 +7,7 @@ import typer
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit
 from rackcalc.quantities.problems import failure, suggest
-from rackcalc.render.data import as_json
+from rackcalc.render.json_data import json_text
 from rackcalc.schemas import SCHEMAS, schema_of
 
 
@@ -19,4 +19,4 @@ def schema(
     """Run `rackcalc schema`."""
     if name not in SCHEMAS:
         raise failure(f'no schema "{name}"{suggest(name, SCHEMAS)}')
-    emit(as_json(schema_of(name)))
+    emit(json_text(schema_of(name)))

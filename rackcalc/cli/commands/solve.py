@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from rackcalc.cli.console import emit, use_error_format
-from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
+from rackcalc.cli.options import (
+    ErrorFormatOption,
+    JsonOption,
+    RackArgument,
+    ScenarioOption,
+    SetOption,
+    chosen,
+    space_options,
+)
 
 
 def solve(
@@ -42,27 +50,23 @@ def solve(
     error_format: ErrorFormatOption = "text",
 ) -> None:
     """Run `rackcalc solve`."""
-    from rackcalc.questions.solve.request import Wish, asked
+    from rackcalc.questions.solve.options import SolveOptions, solve_goal
     from rackcalc.questions.solve.search import solve as solved
     from rackcalc.render.progress import progress
     from rackcalc.render.solve import as_json, as_text
 
     use_error_format(error_format)
     name = chosen(("table", "json"), format_, json)
-    wish = Wish(
-        rack=rack,
-        scenario=only(scenario, "--scenario"),
-        sets=tuple(set_ or ()),
-        vary=tuple(vary or ()),
-        zipped=zip_,
+    options = SolveOptions(
+        space_options(rack, scenario, set_, vary, zip_),
         so_that=tuple(so_that or ()),
         minimise=minimise,
         maximise=maximise,
         get=tuple(get or ()),
     )
-    task, sides = asked(wish)
-    with progress(task.points) as watch:
-        answer = solved(task, sides, watch)
-    emit(as_json(answer) if name == "json" else as_text(answer))
-    if not answer.found:
+    goal, scenarios = solve_goal(options)
+    with progress(goal.points) as on_progress:
+        solution = solved(goal, scenarios, on_progress)
+    emit(as_json(solution) if name == "json" else as_text(solution))
+    if not solution.found:
         raise typer.Exit(3)

@@ -5,8 +5,16 @@ from typing import Annotated, Any
 import typer
 
 from rackcalc.cli.console import emit, note, use_error_format
-from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
-from rackcalc.quantities.problems import InputError, Problem, failure
+from rackcalc.cli.options import (
+    ErrorFormatOption,
+    JsonOption,
+    RackArgument,
+    ScenarioOption,
+    SetOption,
+    chosen,
+    space_options,
+)
+from rackcalc.quantities.problems import InputError, failure
 
 FORMATS = ("table", "json", "jsonl", "csv")
 
@@ -52,7 +60,7 @@ def sweep(
     error_format: ErrorFormatOption = "text",
 ) -> None:
     """Run `rackcalc sweep`."""
-    from rackcalc.questions.sweep.request import Wish
+    from rackcalc.questions.sweep.options import SweepOptions
     from rackcalc.render.sweep import render
 
     use_error_format(error_format)
@@ -63,12 +71,8 @@ def sweep(
         raise failure("--resume goes with --dump")
     if workers < 1 or (workers > 1 and dask):
         raise failure("--workers: expected 1 or more, and not together with --dask")
-    wish = Wish(
-        rack=rack,
-        scenario=only(scenario, "--scenario"),
-        sets=tuple(set_ or ()),
-        vary=tuple(vary or ()),
-        zipped=zip_,
+    options = SweepOptions(
+        space_options(rack, scenario, set_, vary, zip_),
         where=tuple(where or ()),
         top=top,
         by=f"-{by}" if descending and not by.startswith("-") else by,
@@ -77,62 +81,39 @@ def sweep(
         get=tuple(get or ()),
         dump=dump is not None,
     )
-    emit(render(answered(wish, dump, resume, workers, dask), name))
+    emit(render(answered(options, dump, resume, workers, dask), name))
 
 
-def answered(wish: Any, file: str | None, resume: bool, workers: int, address: str) -> Any:
-    """The answer; the points in the file, if there is one. Ctrl-C leaves what is done, and says how to go on."""
+def answered(options: Any, file: str | None, resume: bool, workers: int, address: str) -> Any:
+    """Run the sweep. file: where all points are written. Ctrl-C keeps what is done, and says how to go on."""
     from contextlib import nullcontext
 
-    from rackcalc.questions.sweep import dump as dumping
-    from rackcalc.questions.sweep.answer import Answer
-    from rackcalc.questions.sweep.request import asked
-    from rackcalc.questions.sweep.run import Kept, run
-    from rackcalc.questions.sweep.workers import alone, dask, processes
+    from rackcalc.questions.sweep.dump import discard_dump, finish_dump, save_partial_dump, start_dump
+    from rackcalc.questions.sweep.options import sweep_job
+    from rackcalc.questions.sweep.result import SweepResult
+    from rackcalc.questions.sweep.run import PointsInMemory, run, why_no_points
+    from rackcalc.questions.sweep.workers import dask_cluster, in_this_process, process_pool
     from rackcalc.render.progress import progress
 
-    job, columns = asked(wish)
-    crews: Any = dask(address) if address else processes(workers) if workers > 1 else nullcontext(alone)
-    with crews as crew:
-        target = None if file is None else dumping.started(file, job, columns, resume)
-        kept = Kept() if target is None else target
+    job, columns = sweep_job(options)
+    executors: Any = nullcontext(in_this_process)
+    if address or workers > 1:
+        executors = dask_cluster(address) if address else process_pool(workers)
+    with executors as executor:
+        dump = None if file is None else start_dump(file, job, columns, resume)
+        memory = PointsInMemory()
         try:
-            with progress(job.plan.points) as watch:
-                part = run(job, crew, watch, kept.keep)
+            with progress(job.plan.points) as on_progress:
+                part = run(job, executor, on_progress, memory.store if dump is None else dump.store)
         except KeyboardInterrupt:
-            if target is not None:
-                there = dumping.interrupted(target)
-                note(f"stopped; {there} holds what was done; the same command with --resume goes on")
+            if dump is not None:
+                partial = save_partial_dump(dump)
+                note(f"stopped; {partial} holds what was done; the same command with --resume goes on")
             raise
         if not part.matches:
-            if target is not None:
-                dumping.dropped(target)
-            raise InputError(never(job, columns, part, crew))
-    if target is not None:
-        dumping.finished(target)
-    return Answer(job, columns, part, kept.rows(job) if isinstance(kept, Kept) and job.dump else None)
-
-
-def never(job: Any, columns: Any, part: Any, crew: Any) -> list[Problem]:
-    """Why no point is left: how close each condition came to being met, by itself."""
-    from rackcalc.quantities import units
-    from rackcalc.questions.sweep.run import closest
-
-    if not part.outside:
-        reasons = "; ".join(f"{count:,} {reason}" for reason, count in part.refused.most_common())
-        return [Problem(job.question.file, 0, 0, "", f"none of {part.points:,} points can be computed: {reasons}")]
-    known = {column.path: column for column in columns}
-    problems = []
-    for where, rows in closest(job, crew):
-        path = job.paths[where.column]
-        column = known[path]
-        best = units.show(float(rows.values[0, where.column]), column.unit, absolute=column.absolute)
-        extreme = "smallest" if where.operator in ("<", "<=") else "largest"
-        axes = [
-            f"{axis.path}={axis.shown(place)}"
-            for axes, place in zip(job.question.dimensions, job.plan.places(int(rows.index[0])), strict=True)
-            for axis in axes
-        ]
-        message = f"no point is left; the {extreme} {path} is {best}, at {', '.join(axes)}"
-        problems.append(Problem("--where", 0, 0, where.text, message))
-    return problems
+            if dump is not None:
+                discard_dump(dump)
+            raise InputError(why_no_points(job, columns, part, executor))
+    if dump is not None:
+        finish_dump(dump)
+    return SweepResult(job, columns, part, memory.points(job) if dump is None and job.dump else None)

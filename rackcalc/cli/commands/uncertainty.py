@@ -1,13 +1,11 @@
 """rackcalc uncertainty: how sure the figures are, and what they hang on."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from rackcalc.cli.console import emit, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
-from rackcalc.quantities.problems import InputError, Problem
-from rackcalc.questions import gates
 
 FORMATS = ("table", "json", "csv")
 
@@ -35,32 +33,17 @@ def uncertainty(
     from rackcalc.config.racks import find_rack
     from rackcalc.questions.claims.judgement import judge_claims
     from rackcalc.questions.rack_file import CHECKS, load_text
-    from rackcalc.questions.uncertainty.report import subject, work
-    from rackcalc.questions.uncertainty.report import uncertainty as found
+    from rackcalc.questions.uncertainty.analysis import judged_gates, most_points, uncertain_rack
+    from rackcalc.questions.uncertainty.analysis import uncertainty as analysed
     from rackcalc.render.progress import progress
     from rackcalc.render.uncertainty import render
 
     use_error_format(error_format)
     name = chosen(FORMATS, format_, json)
     text, file = find_rack(rack)
-    about = subject(load_text(text, file, only(scenario, "--scenario"), set_ or ()))
-    verdicts = judged(about, paths or (), samples, seed, fail_if or ())
+    about = uncertain_rack(load_text(text, file, only(scenario, "--scenario"), set_ or ()))
+    verdicts = judged_gates(about, paths or (), samples, seed, fail_if or ())
     claims = judge_claims(text, file, set_ or (), CHECKS)[1] if about.loaded.rack.claims else []
-    with progress(work(about, samples)) as watch:
-        report = found(about, paths or (), samples, seed, verdicts, claims, watch)
+    with progress(most_points(about, samples)) as on_progress:
+        report = analysed(about, paths or (), samples, seed, verdicts, claims, on_progress)
     emit(render(report, name, top, everything))
-
-
-def judged(about: Any, paths: Any, samples: int, seed: int, fail_if: Any) -> list[Any]:
-    """The gates of the file and of the command line. InputError with what is wrong with them or with the options."""
-    from rackcalc.questions.uncertainty.report import wrong
-
-    problems: list[Problem] = wrong(about, paths, samples, seed)
-    verdicts: list[Any] = []
-    try:
-        verdicts = gates.evaluate(gates.conditions(about.loaded, fail_if, ()), about.result)
-    except InputError as error:
-        problems += error.problems
-    if problems:
-        raise InputError(problems)
-    return verdicts

@@ -9,9 +9,9 @@ import typer
 from rackcalc.cli.console import emit, note, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption
 from rackcalc.quantities.problems import InputError, Problem, failure
-from rackcalc.render import checks
-from rackcalc.render import validation as shown
-from rackcalc.render.data import as_json
+from rackcalc.render import check as checks
+from rackcalc.render import validate as shown
+from rackcalc.render.json_data import json_text
 from rackcalc.validation import run
 from rackcalc.validation.score import verdicts
 
@@ -60,12 +60,12 @@ def validate(
         finish(problems)
         return
     gates = run.gates(fail_if or ())
-    lines = shown.Lines(sys.stdout) if csv else None
+    lines = shown.CsvRows(sys.stdout) if csv else None
     tally = run.scored(sources, kind or (), problems, keep_going, worst, lines, leave_out)
     if problems and not keep_going:
         raise InputError(problems)
     if lines is None:
-        emit(as_json(shown.as_data(tally, leave_out)) if json else shown.as_text(tally, leave_out))
+        emit(json_text(shown.as_data(tally, leave_out)) if json else shown.as_text(tally, leave_out))
     judged = verdicts(gates, tally)
     if judged:
         note(checks.as_text(None, judged).rstrip())

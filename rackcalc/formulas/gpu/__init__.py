@@ -1,1 +1,1 @@
-"""Time on GPUs: kernels, layers, whole forward passes, and what fits into memory."""
+"""Time on GPUs: kernels, layers, whole forward passes; and the memory that a model needs there."""

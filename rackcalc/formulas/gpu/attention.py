@@ -1,7 +1,13 @@
-"""Attention kernels of one layer on one GPU."""
+"""Attention kernels of one layer on one GPU.
 
-from rackcalc.formulas.gpu.kernels import Chip, by_format
-from rackcalc.formulas.transformer.model_size import width
+Two formulas give the time over whole sequences. `tiled_attention_time` is a kernel of its own, with the softmax as a
+limit beside the matrix products. `prefill_attention_time` is a kernel inside a compiled encoder, whose share of the
+peak rate is fitted end to end and contains the softmax.
+"""
+
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compute_formats import by_format
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula
 from rackcalc.quantities.units import (
@@ -48,10 +54,10 @@ def tiled_attention_time(
 ) -> Seconds:
     """Attention of one layer over whole sequences, as a kernel of its own. causal 1: no look ahead, 0: both ways.
 
-    pairs: share of the query-key pairs kept (sliding windows), 1 without a window. Each pair costs the matrix unit
-    4 * head_dim operations and the 32-bit lanes score_operations, in any format: 8 bits make attention little faster.
-    The pass before, which rotates and stores Q, K and V, is limited by memory and by how fast an SM issues it. The
-    example: 8 query heads over 8192 tokens on a B200, 191 us measured.
+    pairs: share of the query-key pairs kept (sliding windows), 1 without a window. In any format, each pair takes
+    4 * head_dim operations of the matrix unit and score_operations of the 32-bit lanes; this is why 8-bit formats make
+    attention little faster. The preceding pass, which rotates and stores Q, K and V, is limited by memory bandwidth and
+    by the issue rate of the SMs. The example: 8 query heads over 8192 tokens on a B200, 191 us measured.
 
     >>> round(1e6 * tiled_attention_time(batch=1.0, tokens=8192.0, heads=8.0, kv_heads=1.0, head_dim=128.0,
     ...     causal=1.0, pairs=1.0, element=2.0, peak=2250e12, bandwidth=7.7e12, sms=148.0, clock=1.965e9, lanes=128.0,
@@ -71,7 +77,7 @@ def tiled_attention_time(
     return launch + arithmetic + around + xp.ceil(tiles / sms) * wave_time
 
 
-@formula(cite=FITTED, error=0.14)  # of kernels of an engine, with their share of peak fitted end to end
+@formula(cite=FITTED, error=0.14)  # for kernels of an engine whose share of peak is fitted end to end
 def prefill_attention_time(
     batch: Count,
     tokens: Tokens,
@@ -143,7 +149,7 @@ def decode_attention_time(
 
 @formula(
     cite="assumption: the decode attention form with one shared latent per token; DeepSeek-V2, arXiv:2405.04434",
-    error=0.25,  # not measured; the form is off by so much on a family left out of its fit
+    error=0.25,  # not measured: the error of the same form on a family left out of its fit
 )
 def latent_decode_attention_time(
     batch: Count,
@@ -183,7 +189,7 @@ def prefill_attention(
     pairs: Quantity,
     launch: Quantity | None = None,
 ) -> Quantity:
-    """Attention over whole sequences on one GPU. name: format of the products. launch: where not the kernel's own."""
+    """Attention over whole sequences on one GPU. name: format of the products. launch: replaces that of the kernel."""
     gpu, kernel = chip.gpu, by_format(chip.family.attention_prefill, name)
     return tiled_attention_time(
         batch=batch,

@@ -1,22 +1,20 @@
-"""Encoder layers inside a compiled engine or hand-written library: few fused kernels, under the power cap."""
+"""Encoder layers inside a compiled engine or a hand-written library: few fused kernels, limited by the power cap."""
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.attention import prefill_attention_time
-from rackcalc.formulas.gpu.kernels import (
-    NO_LIMIT,
-    SIXTEEN,
-    Chip,
-    by_format,
-    compute_format,
-    elementwise_time,
-    gemm_time,
-    repeated,
-    share_under_cap,
-)
-from rackcalc.formulas.gpu.layers import ONE, THREE, ZERO, Parts, exchange
-from rackcalc.formulas.gpu.shapes import columns_of_heads, sharded
-from rackcalc.formulas.transformer.model_size import ModelSize, rows, times, width
-from rackcalc.formulas.transformer.work import Job, activation_bytes
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
+from rackcalc.formulas.gpu.kernels import NO_LIMIT, elementwise_time, gemm_time, repeated
+from rackcalc.formulas.gpu.layer_parts import Parts, exchange
+from rackcalc.formulas.gpu.matrix_shapes import columns_of_heads, sharded
+from rackcalc.formulas.gpu.power_cap import SIXTEEN, share_under_cap
+from rackcalc.formulas.transformer.counts import NONE, ONE, THREE
+from rackcalc.formulas.transformer.flops import rows
+from rackcalc.formulas.transformer.forward_pass import Job
+from rackcalc.formulas.transformer.memory_traffic import activation_bytes
+from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.parameters import times
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
@@ -117,7 +115,7 @@ def share_of_rate(rate: RequestsPerSecond, share: Ratio) -> RequestsPerSecond:
 
 @formula(
     cite="A. Chandrakasan et al., IEEE JSSC 27 (1992) 473-484: P = C V^2 f, voltage in proportion to the clock",
-    error=0.08,  # 7 to 10 %: where a vendor sets the limit is not stated
+    error=0.08,  # 7 to 10 %: vendors do not state where they set the limit
 )
 def rate_at_power(rate: RequestsPerSecond, power: Ratio) -> RequestsPerSecond:
     """Rate of a chip held at a share of its power: the clock follows the cube root.
@@ -130,7 +128,7 @@ def rate_at_power(rate: RequestsPerSecond, power: Ratio) -> RequestsPerSecond:
 
 @record
 class _Engine:
-    """What the kernels of one pass share."""
+    """Properties that all kernels of one pass share."""
 
     chip: Chip
     law: Compiled
@@ -140,6 +138,7 @@ class _Engine:
 
 
 def _engine(chip: Chip, law: Compiled, stored: str) -> _Engine:
+    """The properties of an engine whose weights are stored in a format."""
     name = compute_format(chip, stored)
     gemm = by_format(chip.family.gemm, name)
     share = share_under_cap(chip, gemm, name)
@@ -151,6 +150,7 @@ def _engine(chip: Chip, law: Compiled, stored: str) -> _Engine:
 
 
 def _product(engine: _Engine, m: Quantity, n: Quantity, k: Quantity) -> Quantity:
+    """Time of a matrix product inside the engine."""
     chip, law = engine.chip, engine.law
     family, element = by_format(chip.family.gemm, engine.name), width(engine.name)
     loads = NO_LIMIT if family.load_rate is None else load_rate(per_cycle=law.load_per_cycle, clock=chip.gpu.clock)
@@ -178,10 +178,12 @@ def _product(engine: _Engine, m: Quantity, n: Quantity, k: Quantity) -> Quantity
 
 
 def _slowed(law: Compiled, name: str, time: Quantity) -> Quantity:
+    """Time with the slowdown fitted for a format, where there is one."""
     return repeated(time=time, copies=law.slowdown[name]) if name in law.slowdown else time
 
 
 def _attention(engine: _Engine, model: Model, job: Job, heads: Quantity) -> Quantity:
+    """Time of the attention kernel inside the engine."""
     chip, law = engine.chip, engine.law
     sixteen = compute_format(chip, "fp16")
     narrow = engine.name in ("fp8", "int8")
@@ -191,7 +193,7 @@ def _attention(engine: _Engine, model: Model, job: Job, heads: Quantity) -> Quan
         heads=heads,
         kv_heads=heads,
         head_dim=model.head_dim,
-        causal=ZERO,
+        causal=NONE,
         pairs=ONE,
         element=width(engine.name),
         peak=chip.gpu.peak[sixteen],

@@ -1,25 +1,34 @@
-"""A forward pass on GPUs: encoder, prefill, decode step; and what fits in memory.
+"""A forward pass on GPUs: an encoder pass, a prefill or a decode step.
 
-A pass is priced per layer as attention and feed-forward parts, by one of three laws: a sum of kernels (eager, graphs,
-compiled engines), a serving engine as a whole (engine.py), or a megakernel bound.
+The time of a layer is the sum of its attention and feed-forward parts. Depending on the runtime, the parts come from
+kernels (layer_kernels.py, compiled.py), from a serving engine as a whole (engine_layer.py), or from the bound of a
+megakernel (megakernel.py).
 """
 
 from rackcalc.formulas.combine import largest, total
-from rackcalc.formulas.gpu import compiled, engine, layers, megakernel
-from rackcalc.formulas.gpu.kernels import Chip, compute_format, dispatch_time, memory_utilization, repeated, utilization
-from rackcalc.formulas.gpu.layers import Parts
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compiled import compiled_parts
+from rackcalc.formulas.gpu.compute_formats import compute_format
+from rackcalc.formulas.gpu.engine_layer import engine_parts
+from rackcalc.formulas.gpu.kernels import repeated
+from rackcalc.formulas.gpu.launches import dispatch_time
+from rackcalc.formulas.gpu.layer_kernels import kernel_parts
+from rackcalc.formulas.gpu.layer_parts import Parts
+from rackcalc.formulas.gpu.megakernel import megakernel_parts
 from rackcalc.formulas.gpu.passes import whole_pass
-from rackcalc.formulas.transformer import work
-from rackcalc.formulas.transformer.model_size import ModelSize, count, kv_cache, model_size, width
-from rackcalc.formulas.transformer.work import Job, Work
+from rackcalc.formulas.gpu.roofline import memory_utilization, utilization
+from rackcalc.formulas.transformer.counts import NONE, ONE
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Work, work
+from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
-from rackcalc.quantities.units import TOKEN, Bytes, Count, Ratio, Seconds, Tokens
+from rackcalc.quantities.units import Count, Seconds
 from rackcalc.spec.chips import GPU
+from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
 from rackcalc.spec.models import Model
-from rackcalc.spec.runtimes import Family, Runtime
+from rackcalc.spec.runtimes import Runtime
 
 
 @formula(cite="definition: mean over the layers")
@@ -30,66 +39,6 @@ def mean_layer(dense: Seconds, experts: Seconds, dense_layers: Count, expert_lay
     70.0
     """
     return xp.divide(dense * dense_layers + experts * expert_layers, dense_layers + expert_layers)
-
-
-@formula(cite="definition: weights split evenly over tensor-parallel GPUs")
-def weights_per_device(weights: Bytes, devices: Count) -> Bytes:
-    """Weights each GPU holds. Small replicated vectors are neglected.
-
-    >>> weights_per_device(weights=141107412992.0, devices=8.0)
-    17638426624.0
-    """
-    return weights / devices
-
-
-@formula(cite="definition: the KV heads of tensor-parallel GPUs; a head is never split")
-def kv_per_device(cache: Bytes, batch: Count, devices: Count, kv_heads: Count) -> Bytes:
-    """KV cache each GPU holds for a batch. kv_heads 1 for latent attention, which every GPU keeps whole.
-
-    >>> kv_per_device(cache=2684354560.0, batch=8.0, devices=8.0, kv_heads=8.0)
-    2684354560.0
-    """
-    return batch * cache / xp.minimum(devices, kv_heads)
-
-
-@formula(cite="assumption: two copies of the widest activations and of the residual stream are alive at once")
-def activation_memory(batch: Count, tokens: Tokens, hidden: Count, ffn: Count, element: Bytes) -> Bytes:
-    """Working memory of a pass.
-
-    >>> activation_memory(batch=1.0, tokens=8192.0, hidden=8192.0, ffn=28672.0, element=2.0)
-    1207959552.0
-    """
-    return 2 * batch * tokens / TOKEN * (hidden + ffn) * element
-
-
-@formula(cite="definition: what the runtime may not use, and what it keeps for itself")
-def reserved_memory(capacity: Bytes, share: Ratio, reserve: Bytes) -> Bytes:
-    """Memory of a GPU that neither weights nor KV cache can have.
-
-    >>> reserved_memory(capacity=180e9, share=0.9, reserve=2e9)
-    20000000000.0
-    """
-    return capacity - share * capacity + reserve
-
-
-@formula(cite="definition: a difference; negative where the model does not fit")
-def free_memory(capacity: Bytes, weights: Bytes, kv_cache: Bytes, activations: Bytes, reserve: Bytes) -> Bytes:
-    """Memory left on a GPU.
-
-    >>> free_memory(capacity=180e9, weights=18e9, kv_cache=3e9, activations=1e9, reserve=20e9)
-    138000000000.0
-    """
-    return capacity - weights - kv_cache - activations - reserve
-
-
-@formula(cite="definition: a quotient")
-def sequences_that_fit(free: Bytes, kv_cache: Bytes, batch: Count) -> Count:
-    """Largest batch of the same context; below 1 where not one fits, inf where sequences take no KV cache.
-
-    >>> sequences_that_fit(free=138e9, kv_cache=3e9, batch=8.0)
-    376.0
-    """
-    return batch + xp.floor(xp.divide(free * batch, kv_cache))
 
 
 @record
@@ -115,23 +64,7 @@ class GpuPass:
     memory_utilization: Quantity
 
 
-@record
-class MemoryFit:
-    """Memory of one GPU [B] and the largest batch [1] of that context. free < 0: it does not fit."""
-
-    capacity: Quantity
-    weights: Quantity
-    kv_cache: Quantity
-    activations: Quantity
-    reserve: Quantity
-    free: Quantity
-    max_batch: Quantity
-
-
-ONE = count(1.0, "one")
-ZERO = count(0.0, "none")
 NO_L2 = constant(0.0, "B", "last-level cache", "assumed", note="not stated; all activations go to memory")
-NO_CACHE = constant(0.0, "B", "KV cache of an encoder", "published", note="encoders keep nothing between requests")
 
 
 def encoder(
@@ -209,13 +142,13 @@ def decode(
 ) -> GpuPass:
     """One decode step: a new token for each of batch [1] sequences that hold `context` [token]; else as prefill.
 
-    sampled: with top-p or top-k. tokens [token]: computed per sequence, more than one when drafts are verified.
+    sampled: with top-p or top-k. tokens [token]: tokens computed per sequence, more than one when drafts are verified.
     """
     chip = Chip(gpu, family, runtime)
     job = Job(
         "decode",
         batch,
-        work.ONE_TOKEN if tokens is None else tokens,
+        ONE_TOKEN if tokens is None else tokens,
         context,
         *_group(devices, link),
         expert_parallel,
@@ -227,62 +160,28 @@ def decode(
     return _run(chip, model, model_size(model, weight_format, kv_format), job, model.layers, True)
 
 
-def memory_fit(
-    gpu: GPU,
-    runtime: Runtime,
-    model: Model,
-    weight_format: str,
-    kv_format: str,
-    batch: Quantity,
-    context: Quantity,
-    devices: Quantity | None = None,
-) -> MemoryFit:
-    """What one of `devices` tensor-parallel GPUs holds for batch [1] sequences of `context` [token]."""
-    devices = ONE if devices is None else devices
-    size = model_size(model, weight_format, kv_format)
-    cache = kv_cache(
-        context=context,
-        per_layer=size.kv_per_layer,
-        layers=model.layers,
-        full_attention_layers=size.full_attention_layers,
-        window=size.window,
-    )
-    heads = model.kv_heads if model.mla is None else ONE
-    parts = {
-        "weights": weights_per_device(weights=size.weights, devices=devices),
-        "kv_cache": kv_per_device(cache=cache, batch=batch, devices=devices, kv_heads=heads)
-        if model.family == "decoder"
-        else NO_CACHE,
-        "activations": activation_memory(
-            batch=ONE, tokens=context, hidden=model.hidden, ffn=model.ffn, element=width("bf16")
-        ),
-        "reserve": reserved_memory(capacity=gpu.memory, share=runtime.memory_share, reserve=runtime.memory_reserve),
-    }
-    free = free_memory(capacity=gpu.memory, **parts)
-    most = sequences_that_fit(free=free, kv_cache=parts["kv_cache"], batch=batch)
-    return MemoryFit(capacity=gpu.memory, **parts, free=free, max_batch=most)
-
-
 def _group(devices: Quantity | None, link: Link | None) -> tuple[Quantity, Link | None]:
+    """Devices and link of a group of GPUs. ValueError for several devices without a link."""
     if devices is not None and link is None:
         raise ValueError("GPUs that share a model need the link between them")
     return (ONE if devices is None else devices), link
 
 
 def _parts(chip: Chip, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
-    """Times of one layer's parts by the law of the runtime."""
+    """Times of the parts of one layer, computed as the runtime executes them."""
     if chip.runtime.megakernel is not None:
-        return megakernel.megakernel_parts(chip, chip.runtime.megakernel, model, size, job, done)
+        return megakernel_parts(chip, chip.runtime.megakernel, model, size, job, done)
     if chip.runtime.engine is not None and job.phase != "encode":
-        return engine.engine_parts(chip, chip.runtime.engine, model, size, job, done)
+        return engine_parts(chip, chip.runtime.engine, model, size, job, done)
     if chip.runtime.compiled is not None and job.phase == "encode":
-        return compiled.compiled_parts(chip, chip.runtime.compiled, model, size, job)
-    return layers.kernel_parts(chip, model, size, job)
+        return compiled_parts(chip, chip.runtime.compiled, model, size, job)
+    return kernel_parts(chip, model, size, job)
 
 
 def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool) -> GpuPass:
+    """A pass through `depth` layers, and through embedding and head if it has these ends."""
     cache = NO_L2 if chip.gpu.l2 is None else chip.gpu.l2
-    done = work.work(model, size, job, depth, ends, cache)
+    done = work(model, size, job, depth, ends, cache)
     parts = _parts(chip, model, size, job, done)
     expert_layers = size.expert_layers
     dense_layers = depth if model.experts is None else size.dense_layers
@@ -299,7 +198,7 @@ def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, e
     device_time = whole_pass(chip.runtime, job.phase)(**terms)
     operations = chip.runtime.encoder_kernels if job.phase == "encode" else chip.runtime.decoder_kernels
     host = dispatch_time(layers=depth, operations=operations, dispatch=chip.runtime.dispatch)
-    step = repeated(time=chip.runtime.step_host, copies=ZERO if job.phase == "encode" else ONE)
+    step = repeated(time=chip.runtime.step_host, copies=NONE if job.phase == "encode" else ONE)
     time = total(execution=largest(device=device_time, host=host), step_host=step)
     peak = chip.gpu.peak[compute_format(chip, size.formats.ffn)]
     return GpuPass(

@@ -1,27 +1,18 @@
-"""GPU kernels, one at a time: matrix products, element-wise passes, launches. Attention is in attention.py."""
+"""GPU kernels, one at a time: matrix products and element-wise kernels. attention.py has the attention kernels."""
 
 from typing import Any
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.transformer.model_size import width
-from rackcalc.formulas.transformer.work import activation_bytes
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
+from rackcalc.formulas.gpu.launches import kernel_launch
+from rackcalc.formulas.gpu.power_cap import share_under_cap
+from rackcalc.formulas.transformer.memory_traffic import activation_bytes
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import Quantity, Source, constant, formula
-from rackcalc.quantities.record import record
-from rackcalc.quantities.units import (
-    FLOP,
-    Bytes,
-    BytesPerSecond,
-    Count,
-    Flop,
-    FlopPerJoule,
-    FlopPerSecond,
-    Ratio,
-    Seconds,
-    Watts,
-)
-from rackcalc.spec.chips import GPU
-from rackcalc.spec.runtimes import Family, GemmParameters, Runtime
+from rackcalc.quantities.quantity import Quantity, constant, formula
+from rackcalc.quantities.units import FLOP, Bytes, BytesPerSecond, Count, FlopPerSecond, Ratio, Seconds
+from rackcalc.spec.gpu_families import GemmParameters
 
 TILES = (64, 128, 256)
 SPLITS = (1, 2, 4, 8)
@@ -30,9 +21,10 @@ FITTED = "closed form fitted to the kernel tables of NVIDIA aiconfigurator 0.12.
 
 
 def _fastest(m: Any, n: Any, k: Any, groups: Any, per_k: Any, floor: Any, second: Any, extra: Any, sms: Any) -> Any:
-    """Smallest time over all tiles and splits of k.
+    """Smallest time over all tile shapes and splits of k.
 
-    per_k(rows, columns): time of one wave per element of k. floor: memory time. second + split * extra: split-k pass.
+    per_k(rows, columns): time of one wave per element of k. floor: memory time. second + split * extra: time of the
+    pass that adds up the splits.
     """
     rows = {tile: xp.ceil(m / tile) * groups for tile in TILES}
     columns = {tile: xp.ceil(n / tile) for tile in TILES}
@@ -74,8 +66,8 @@ def gemm_time(
 ) -> Seconds:
     """(m x k) times (k x n), `groups` times in one kernel; the fastest of 9 tile shapes and 4 splits of k.
 
-    Widths are bytes per element: of weights, of activations in the matrix unit, as they lie in memory, and of the
-    result. load_rate may be inf. Fitted for 1 <= m <= 16384, 256 <= n, k <= 16384: mean error 3 to 8 % by family and
+    Widths are in bytes per element: of the weights, of activations in the matrix unit and in memory, and of the result.
+    load_rate may be inf. Fitted for 1 <= m <= 16384, 256 <= n, k <= 16384: mean error 3 to 8 % by family and
     format, worst 40 %. The example is BERT-Large's first feed-forward product on a B200, which takes 3.40 us measured.
 
     >>> round(1e6 * gemm_time(m=128.0, n=4096.0, k=1024.0, groups=1.0, weight_width=2.0, operand_width=2.0,
@@ -124,16 +116,6 @@ def elementwise_time(size: Bytes, bandwidth: BytesPerSecond, launch: Seconds, me
     return launch + size / (memory_share * bandwidth)
 
 
-@formula(cite="NVIDIA CUDA programming guide: programmatic dependent launch overlaps a kernel's prologue")
-def kernel_launch(launch: Seconds, saving: Seconds) -> Seconds:
-    """Fixed time left of a kernel once its prologue overlaps with the kernel before it.
-
-    >>> kernel_launch(launch=3.0, saving=1.0)
-    2.0
-    """
-    return xp.maximum(launch - saving, 0 * launch)
-
-
 @formula(cite="definition: kernels of a kind times the time of one")
 def repeated(time: Seconds, copies: Count) -> Seconds:
     """Time of several equal kernels or layers in a row.
@@ -144,172 +126,7 @@ def repeated(time: Seconds, copies: Count) -> Seconds:
     return time * copies
 
 
-@formula(cite="measured: eager operations at 10 to 45 us of host time each (facebookresearch/sam2 issue 768)")
-def dispatch_time(layers: Count, operations: Count, dispatch: Seconds) -> Seconds:
-    """Host time to launch a model operation by operation.
-
-    >>> round(dispatch_time(layers=24.0, operations=29.0, dispatch=17e-6), 6)
-    0.011832
-    """
-    return layers * operations * dispatch
-
-
-@formula(cite="S. Williams et al., Roofline, CACM 52(4), 2009")
-def roofline_time(
-    flops: Flop, size: Bytes, peak: FlopPerSecond, bandwidth: BytesPerSecond, compute_share: Ratio, memory_share: Ratio
-) -> Seconds:
-    """The longer of arithmetic and memory traffic.
-
-    >>> round(1e6 * roofline_time(flops=77.4e9, size=604.6e6, peak=2250e12, bandwidth=7.7e12, compute_share=0.72,
-    ...     memory_share=0.78), 1)
-    100.7
-    """
-    return xp.maximum(flops / (compute_share * peak), size / (memory_share * bandwidth))
-
-
-@formula(
-    cite="assumption: sustained arithmetic is energy efficiency times TDP; fitted to TensorRT BERT on A100, A30, T4"
-)
-def sustained_share(
-    compute_share: Ratio,
-    per_watt: FlopPerJoule,
-    format_gain: Ratio,
-    tdp: Watts,
-    peak: FlopPerSecond,
-    process_power: Ratio,
-) -> Ratio:
-    """Share of peak that survives the power cap: why a 70 W T4 holds 0.41 of its peak, a 165 W A30 0.71.
-
-    format_gain: operations per joule relative to 16 bit. process_power: of the chip's process over its family's.
-
-    >>> round(sustained_share(
-    ...     compute_share=0.844, per_watt=0.71e12, format_gain=1.0, tdp=165.0, peak=165e12, process_power=1.0
-    ... ), 3)
-    0.71
-    """
-    return xp.minimum(compute_share, per_watt * format_gain * tdp / (process_power * peak))
-
-
-@formula(
-    cite="A. Chandrakasan et al., IEEE JSSC 27 (1992) 473-484: P = C V^2 f with voltage in proportion to the clock, so "
-    "the clock goes as the cube root of power; kernel tables of H100 and B200 agree within 6 % at 16 bit, 3 % at 8"
-)
-def clocked_share(
-    compute_share: Ratio, peak_per_watt: FlopPerJoule, peak: FlopPerSecond, tdp: Watts, full_clock: Ratio
-) -> Ratio:
-    """Share of peak that large products hold on a GPU with more or less power for its peak than the measured one.
-
-    peak_per_watt, compute_share: of the measured one. peak: at 16 bit. The example is an H100 PCIe, from H100 SXM.
-
-    >>> round(clocked_share(compute_share=0.795, peak_per_watt=1.413e12, peak=756.5e12, tdp=350.0, full_clock=0.844), 3)
-    0.69
-    """
-    return xp.minimum(compute_share * (peak_per_watt * tdp / peak) ** (1 / 3), full_clock)
-
-
-@formula(cite="definition: achieved over peak")
-def utilization(flops: Flop, time: Seconds, peak: FlopPerSecond, devices: Count) -> Ratio:
-    """Share of the peak arithmetic of all devices.
-
-    >>> round(utilization(flops=77.4e9, time=0.585e-3, peak=2250e12, devices=1.0), 4)
-    0.0588
-    """
-    return xp.divide(flops, time * peak * devices)
-
-
-@formula(cite="definition: achieved over peak")
-def memory_utilization(size: Bytes, time: Seconds, bandwidth: BytesPerSecond, devices: Count) -> Ratio:
-    """Share of the memory bandwidth of all devices.
-
-    >>> round(memory_utilization(size=604.6e6, time=0.585e-3, bandwidth=7.7e12, devices=1.0), 3)
-    0.134
-    """
-    return xp.divide(size, time * bandwidth * devices)
-
-
-FULL_CLOCK = Quantity(
-    0.844,
-    "1",
-    "share of peak at full clocks",
-    source=Source("measured", "aic-kernels", note="A100, whose products its power does not throttle"),
-    low=0.8,
-    high=0.92,
-)
-
-# Formats a matrix unit may compute in, best first, for weights stored in a format.
-COMPUTE = {
-    "fp32": ("fp32", "tf32", "bf16", "fp16"),
-    "tf32": ("tf32", "bf16", "fp16"),
-    "bf16": ("bf16", "fp16"),
-    "fp16": ("fp16", "bf16"),
-    "fp8": ("fp8", "bf16", "fp16"),
-    "int8": ("int8", "bf16", "fp16"),
-    "fp4": ("fp4", "fp8", "bf16", "fp16"),
-    "mxfp4": ("fp8", "bf16", "fp16"),
-    "int4": ("bf16", "fp16"),
-}
-SIXTEEN_BIT = {"fp16": "bf16", "bf16": "fp16", "tf32": "bf16", "fp32": "bf16"}
 NO_LIMIT = constant(xp.inf, "B/s", "operand load rate", "assumed", note="not a limit on this family")
-SAME_PROCESS = constant(
-    1.0, "1", "power of the process over that of the family's", "published", note="the same process"
-)
-SIXTEEN = constant(1.0, "1", "operations per joule relative to 16 bit", "published", note="by definition")
-
-
-@record
-class Chip:
-    """One GPU under one runtime: what the time of a kernel depends on."""
-
-    gpu: GPU
-    family: Family
-    runtime: Runtime
-
-
-def compute_format(chip: Chip, weight_format: str) -> str:
-    """The format the matrix unit computes in; weights in a format it lacks are widened. ValueError when none fits."""
-    for name in COMPUTE[weight_format]:
-        sixteen = {"fp16", "bf16"} & chip.family.gemm.keys() if name in SIXTEEN_BIT else ()
-        if name in chip.gpu.peak and (name in chip.family.gemm or sixteen):
-            return name
-    raise ValueError(f"{chip.gpu.name} computes in none of {', '.join(COMPUTE[weight_format])}")
-
-
-def by_format(table: Any, name: str) -> Any:
-    """The entry of a format, else of the other 16-bit format, else the first."""
-    for key in (name, SIXTEEN_BIT.get(name)):
-        if key in table:
-            return table[key]
-    return next(iter(table.values()))
-
-
-def format_gain(family: Family, name: str) -> Quantity:
-    """Operations per joule in a format, relative to 16 bit."""
-    eight = family.eight_bit_gain
-    return {"fp8": eight, "int8": eight, "tf32": family.tf32_gain, "fp32": family.fp32_gain}.get(name, SIXTEEN)
-
-
-def share_under_cap(chip: Chip, parameters: GemmParameters, name: str) -> Quantity:
-    """Share of peak of large products in a format."""
-    per_watt = chip.family.sustained_per_watt
-    fitted = chip.family.peak_per_watt
-    if fitted is not None:
-        return clocked_share(
-            compute_share=parameters.compute_share,
-            peak_per_watt=fitted,
-            peak=chip.gpu.peak[compute_format(chip, "bf16")],
-            tdp=chip.gpu.tdp,
-            full_clock=FULL_CLOCK,
-        )
-    if per_watt is None:
-        return parameters.compute_share
-    return sustained_share(
-        compute_share=parameters.compute_share,
-        per_watt=per_watt,
-        format_gain=format_gain(chip.family, name),
-        tdp=chip.gpu.tdp,
-        peak=chip.gpu.peak[name],
-        process_power=SAME_PROCESS if chip.gpu.process_power is None else chip.gpu.process_power,
-    )
 
 
 def gemm(
@@ -322,9 +139,10 @@ def gemm(
     quantised: bool = False,
     plain: bool = False,
 ) -> Quantity:
-    """Time of a matrix product on one GPU. quantised: activations already are in the format of the matrix unit.
+    """Time of a matrix product on one GPU. quantised: activations are already in the format of the matrix unit.
 
-    plain: so are they, the result is 16 bit wide, and no quantising kernel runs before: a library call by itself.
+    plain: a library call by itself. Activations are in that format too, the result has 16 bits, and no kernel
+    quantises before it.
     """
     name = compute_format(chip, weight_format)
     parameters: GemmParameters = by_format(chip.family.gemm, name)

@@ -1,20 +1,26 @@
-"""A layer as one stage of a persistent megakernel: a bound."""
+"""A layer inside a persistent megakernel: a lower bound of its time."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.gpu.kernels import Chip, compute_format, repeated, roofline_time
-from rackcalc.formulas.gpu.layers import ZERO, Parts, exchange
-from rackcalc.formulas.gpu.shapes import mean_dim
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compute_formats import compute_format
+from rackcalc.formulas.gpu.kernels import repeated
+from rackcalc.formulas.gpu.layer_parts import Parts, exchange
+from rackcalc.formulas.gpu.matrix_shapes import mean_dim
+from rackcalc.formulas.gpu.roofline import roofline_time
+from rackcalc.formulas.transformer.counts import NONE
+from rackcalc.formulas.transformer.flops import flops_per_device
+from rackcalc.formulas.transformer.forward_pass import Job, Work
+from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import ModelSize
-from rackcalc.formulas.transformer.work import Job, Work, bytes_per_device, flops_per_device
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Megakernel
 
 
 def megakernel_parts(chip: Chip, bound: Megakernel, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
-    """A layer inside one persistent kernel: rooflines, grid synchronisations and exchanges."""
+    """Times of a layer inside one persistent kernel: rooflines, grid synchronisations and exchanges."""
     syncs = bound.encoder_syncs if job.phase == "encode" else bound.decoder_syncs
-    half = repeated(time=bound.grid_sync, copies=mean_dim(keys=syncs, values=ZERO))
+    half = repeated(time=bound.grid_sync, copies=mean_dim(keys=syncs, values=NONE))
     shared = exchange(chip, model, job)
 
     def stage(name: str, flops: Quantity, size: Quantity, stored: str) -> dict[str, Quantity]:

@@ -1,7 +1,7 @@
-"""A whole pass from its terms, by the law that priced them, and how far that law is off.
+"""Time of a whole pass from its terms, one formula for each way in which the terms are computed.
 
 error: mean absolute relative error of such passes against the bundled measurements, on a GPU or model left out of the
-fit. It contains the errors of the kernels inside.
+fit. It includes the errors of the kernels.
 """
 
 from rackcalc.formulas.combine import total
@@ -52,7 +52,7 @@ def engine_prefill(**terms: Same) -> Same:
     return total.function(**terms)
 
 
-@formula(cite=SUM, error=0.30)  # a bound, compared with no measurement: our guess
+@formula(cite=SUM, error=0.30)  # a guess: this bound has not been compared with measurements
 def megakernel_pass(**terms: Same) -> Same:
     """Pass inside one persistent kernel.
 

@@ -1,1 +1,1 @@
-"""Power and heat: what chips and servers draw, how it is carried off, and the clocks that temperatures allow."""
+"""Power and heat: power of chips and servers, cooling, chip temperatures, and the clocks that they allow."""

@@ -1,110 +1,24 @@
-"""Electrical power: what a chip draws at a load, clock and temperature, and what server and facility make of it."""
+"""Electrical power of servers, pools and facility, and energy per request and per token."""
 
-from rackcalc.formulas.combine import total
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import Quantity, Source, formula
+from rackcalc.quantities.quantity import Quantity, formula
 from rackcalc.quantities.record import record
 from rackcalc.quantities.units import (
-    BytesPerSecond,
+    TOKEN,
     Count,
-    JoulesPerByte,
+    Joules,
     JoulesPerRequest,
     JoulesPerToken,
-    Kelvin,
-    PerKelvin,
     Ratio,
     RequestsPerSecond,
     TokensPerSecond,
     Watts,
 )
-from rackcalc.spec.chips import GPU
-from rackcalc.spec.runtimes import Family
-
-
-@formula(cite="assumption: leakage is a fixed share of TDP, and TDP is stated with it included")
-def rated_leakage(tdp: Watts, share: Ratio) -> Watts:
-    """Leakage at the reference temperature, already inside the TDP.
-
-    >>> rated_leakage(tdp=1000.0, share=0.1)
-    100.0
-    """
-    return tdp * share
-
-
-@formula(cite="N. Weste, D. Harris, CMOS VLSI Design, 4th ed., ch. 5: subthreshold leakage, as an exponential")
-def leakage(rated: Watts, sensitivity: PerKelvin, temperature: Kelvin, reference: Kelvin) -> Watts:
-    """Leakage power of a junction at `temperature`; `rated` is its value at `reference`.
-
-    >>> round(leakage(rated=100.0, sensitivity=0.014, temperature=357.176, reference=338.15), 2)
-    130.52
-    """
-    return rated * xp.exp(xp.pure(sensitivity * (temperature - reference)))
-
-
-@formula(cite="A. Chandrakasan et al., IEEE JSSC 27 (1992) 473-484: P = C V^2 f; assumption: voltage affine in clock")
-def switching_power(
-    tdp: Watts, idle_power: Watts, rated_leakage: Watts, utilization: Ratio, clock: Ratio, voltage_floor: Ratio
-) -> Watts:
-    """Everything but leakage: the standing part of idle power, plus switching at this load and clock.
-
-    clock: share of full clock. voltage_floor: voltage extrapolated to zero clock, as a share of that at full clock.
-    At full load and clock, switching plus rated leakage is exactly the TDP, so leakage is not counted twice.
-
-    >>> switching_power(
-    ...     tdp=1000.0, idle_power=140.0, rated_leakage=100.0, utilization=1.0, clock=1.0, voltage_floor=0.5
-    ... )
-    900.0
-    """
-    standing = xp.maximum(idle_power - rated_leakage, 0 * idle_power)
-    voltage = voltage_floor + (1 - voltage_floor) * clock
-    return standing + (tdp - rated_leakage - standing) * utilization * clock * voltage**2
-
-
-@formula(
-    cite="S. W. Keckler et al., IEEE Micro 31(5) (2011) 7-17: energy per byte moved and per operation; "
-    "constants fitted to the ML.ENERGY benchmark (arXiv:2505.06371)"
-)
-def decoding_power(
-    tdp: Watts,
-    idle_power: Watts,
-    memory_bandwidth: BytesPerSecond,
-    memory_utilization: Ratio,
-    compute_utilization: Ratio,
-    floor: Ratio,
-    memory_energy: JoulesPerByte,
-    compute_power: Ratio,
-    cap: Ratio,
-) -> Watts:
-    """Mean power of one GPU that serves a language model, from the shares of memory bandwidth and peak rate in use.
-
-    Idle power, what the clocks take once they are up, energy per byte read, and energy per operation. A byte costs the
-    same on H100 and B200; operations at the peak rate take the same share of TDP (compute_power, beyond what the chip
-    may draw), so an operation gets cheaper as a generation raises the rate more than the power.
-
-    >>> round(decoding_power(
-    ...     tdp=700.0, idle_power=70.0, memory_bandwidth=3.35e12, memory_utilization=0.5, compute_utilization=0.05,
-    ...     floor=0.25, memory_energy=95e-12, compute_power=1.5, cap=0.97
-    ... ), 1)
-    456.6
-    """
-    memory = memory_energy * memory_bandwidth * xp.clip(memory_utilization, 0.0, 1.0)
-    compute = compute_power * tdp * xp.clip(compute_utilization, 0.0, 1.0)
-    return xp.minimum(idle_power + floor * tdp + memory + compute, cap * tdp)
-
-
-@formula(cite="definition: position between idle power and TDP")
-def power_utilization(power: Watts, idle_power: Watts, tdp: Watts) -> Ratio:
-    """Utilization at which a chip draws this power at full clock and reference temperature, within 0 and 1.
-
-    >>> power_utilization(power=570.0, idle_power=140.0, tdp=1000.0)
-    0.5
-    """
-    return xp.clip(xp.pure(xp.divide(power - idle_power, tdp - idle_power)), 0.0, 1.0)
 
 
 @formula(
     cite="linear fit to measured wall power of GPU servers in MLPerf Inference power submissions (mlcommons.org)",
-    error=0.04,  # 4 % fitted, 7 % on a GPU left out; the rest is in the ranges of host, boards and shares
+    error=0.04,  # 4 % fitted, 7 % on a GPU left out; the ranges of host, boards and shares explain the rest
 )
 def wall_power(host_power: Watts, chips: Count, tdp: Watts, chip_share: Ratio, board_share: Ratio) -> Watts:
     """Power at the plug of a busy GPU server, per TDP of its GPUs.
@@ -120,7 +34,7 @@ def wall_power(host_power: Watts, chips: Count, tdp: Watts, chip_share: Ratio, b
 
 @formula(
     cite="as wall_power, with idle chips; mlcommons.org power submissions", error=0.07
-)  # 12 % fitted, 15 % left out, ranges and all
+)  # 12 % fitted, 15 % on a GPU left out, both including the ranges
 def idle_wall_power(host_power: Watts, chips: Count, idle_power: Watts, tdp: Watts, board_share: Ratio) -> Watts:
     """Power at the plug of an idle GPU server; the switches and fans of its board keep running.
 
@@ -191,15 +105,6 @@ def energy_per_request(power: Watts, throughput: RequestsPerSecond) -> JoulesPer
 
 
 @record
-class ChipPower:
-    """One chip at full clock and reference temperature: leakage apart, leakage, and both."""
-
-    switching: Quantity
-    leakage: Quantity
-    nominal: Quantity
-
-
-@record
 class Power:
     """Average power. it holds chips, host and the servers' own fans; facility adds everything PUE stands for."""
 
@@ -212,72 +117,41 @@ class Power:
     energy_per_token: Quantity | None = None
 
 
-def assumed(value: float, unit: str, name: str, low: float, high: float, note: str) -> Quantity:
-    """A stated assumption with the range it is believed to lie in."""
-    return Quantity(value, unit, name, source=Source("assumed", note=note), low=low, high=high)
+@formula(cite="definition: whole products")
+def systems_needed(count: Count, per_system: Count) -> Count:
+    """Servers or racks that hold so many accelerators.
+
+    >>> systems_needed(count=12.0, per_system=8.0)
+    2.0
+    """
+    return xp.ceil(count / per_system)
 
 
-LEAKAGE_SENSITIVITY = assumed(
-    0.014,
-    "1/K",
-    "leakage sensitivity",
-    0.010,
-    0.020,
-    "leakage doubles every 50 K (35 to 70 K)",
-)
-LEAKAGE_REFERENCE = Quantity(
-    338.15, "K", "leakage reference temperature", absolute=True, low=338.15, high=358.15,
-    source=Source("assumed", note="TDP is stated for a junction of about 65 to 85 degC"),
-)  # fmt: skip
-VOLTAGE_FLOOR = assumed(
-    0.5,
-    "1",
-    "voltage floor",
-    0.3,
-    0.8,
-    "core voltage extrapolated to zero clock, as a share of that at full clock",
-)
-FULL_CLOCK = Quantity(1.0, "1", "full clock", source=Source("given", note="no throttling"))
+@formula(cite="assumption: a partly filled system draws its host power in full")
+def power_of(power: Watts, count: Count) -> Watts:
+    """Power of several.
+
+    >>> power_of(power=4000.0, count=2.0)
+    8000.0
+    """
+    return power * count
 
 
-POWER_CAP = Quantity(
-    0.97, "1", "largest sustained share of TDP", low=0.95, high=1.0,
-    source=Source("measured", "mlenergy", note="H100 and B200 at large batches, 0.95 to 0.99"),
-)  # fmt: skip
+@formula(cite="fit to the wall power of MLPerf Inference power runs, hosts of 3 to 8 GPUs")
+def fitted_host_power(servers: Count, per_server: Watts, chips: Count, tdp: Watts, board_share: Ratio) -> Watts:
+    """Power of everything but the chips: a two-socket server, and switches and conversion in proportion to the chips.
+
+    >>> fitted_host_power(servers=1.0, per_server=595.0, chips=8.0, tdp=700.0, board_share=0.194)
+    1681.4
+    """
+    return servers * per_server + chips * tdp * board_share
 
 
-def busy_gpu_power(gpu: GPU, family: Family, memory: Quantity, compute: Quantity) -> Quantity:
-    """Mean power [W] of a GPU that serves a model, from the shares of bandwidth and peak rate in use."""
-    return decoding_power(
-        tdp=gpu.tdp,
-        idle_power=gpu.idle_power,
-        memory_bandwidth=gpu.memory_bandwidth,
-        memory_utilization=memory,
-        compute_utilization=compute,
-        floor=family.power_floor,
-        memory_energy=family.memory_energy,
-        compute_power=family.compute_power,
-        cap=POWER_CAP,
-    )
+@formula(cite="definition: one token")
+def one_token(energy: JoulesPerToken) -> Joules:
+    """Energy of one token.
 
-
-def busy_gpu_utilization(gpu: GPU, family: Family, memory: Quantity, compute: Quantity) -> Quantity:
-    """Utilization to give chip() for a GPU that serves a model, from the shares of bandwidth and peak rate in use."""
-    power = busy_gpu_power(gpu, family, memory, compute)
-    return power_utilization(power=power, idle_power=gpu.idle_power, tdp=gpu.tdp)
-
-
-def chip(
-    tdp: Quantity, idle_power: Quantity, utilization: Quantity, leakage_share: Quantity, clock: Quantity = FULL_CLOCK
-) -> ChipPower:
-    """Power of one chip before its temperature is known. utilization: 0 idle to 1 TDP; see power_utilization."""
-    leak = rated_leakage(tdp=tdp, share=leakage_share)
-    switching = switching_power(
-        tdp=tdp,
-        idle_power=idle_power,
-        rated_leakage=leak,
-        utilization=utilization,
-        clock=clock,
-        voltage_floor=VOLTAGE_FLOOR,
-    )
-    return ChipPower(switching, leak, total(switching=switching, leakage=leak))
+    >>> one_token(energy=0.5)
+    0.5
+    """
+    return energy * TOKEN

@@ -1,1 +1,1 @@
-"""Moving bytes between chips: single transfers, collectives among GPUs, bit errors on the way."""
+"""Communication between chips: transfers over a link, collectives among GPUs, bit errors and their correction."""

@@ -1,4 +1,4 @@
-"""All-reduce and all-to-all among the GPUs of one node: the law of each algorithm."""
+"""Times of collectives among the GPUs of one node, one formula for each algorithm."""
 
 import math
 
@@ -7,8 +7,8 @@ from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import SECOND, Bytes, BytesPerSecond, Count, Hertz, Ratio, Seconds
 
 FITTED = "fitted to the communication tables of NVIDIA aiconfigurator 0.12.0 (CUDA graph)"
-# What is left beside the ranges of the parameters: 6 % of the runtimes' own kernels, 8 to 12 % of a library that picks
-# algorithm, protocol and chunks by itself.
+# Errors that the ranges of the parameters do not explain: 6 % for the kernels of the runtimes, 8 to 12 % for a library
+# that chooses algorithm, protocol and chunk size by itself.
 OWN_ERROR, LIBRARY_ERROR = 0.04, 0.08
 KLENK = "B. Klenk et al., An In-Network Architecture for Accelerating Shared-Memory Collectives, ISCA 2020"
 THAKUR = "R. Thakur et al., Optimization of Collective Communication Operations in MPICH, IJHPCA 19(1), 2005"
@@ -68,9 +68,9 @@ def ring(
 ) -> Seconds:
     """A general library's ring with the better of its two protocols; 0 on one device.
 
-    rounds: 1 to gather or to scatter-reduce, 2 to all-reduce; each takes a step and a part of the tensor per peer. In
-    the bandwidth protocol, multiprocessors move what crosses the link, chunk by chunk: with the best chunk, filling a
-    pipeline of fixed price `setup` adds the geometric mean of both. The example takes 25 us measured.
+    rounds: 1 for a gather or reduce-scatter, 2 for an all-reduce; each takes a step and a part of the tensor per peer.
+    In the bandwidth protocol, multiprocessors move the data in chunks. With the best chunk size, filling the pipeline
+    at a fixed cost `setup` adds twice the geometric mean of both. The example takes 25 us measured.
 
     >>> round(1e6 * ring(size=512.0, devices=8.0, bandwidth=900e9, rounds=2.0, floor=8.0e-6, step=1.3e-6,
     ...     low_latency_share=0.224, setup=3.25e-6, share=0.89, copy_rate=2.9e12), 1)
@@ -97,7 +97,7 @@ def library_in_switch(
 ) -> Seconds:
     """A general library's all-reduce in the NVLink switch; inf on two devices, 0 on one.
 
-    Multiprocessors copy the tensor into a buffer that the switch sees, and back out: twice its size. The
+    Multiprocessors copy the tensor into a buffer that the switch can read, and back, which moves twice its size. The
     example takes 4.0 ms measured.
 
     >>> round(1e6 * library_in_switch(size=2.0**30, devices=8.0, bandwidth=450e9, rounds=2.0, floor=4.9e-6,
@@ -176,8 +176,9 @@ def eager_time(
 ) -> Seconds:
     """All-reduce launched by the host: copies out of place more than in a graph, and never faster than the launches.
 
-    graph: the fastest in a graph; library, switch: those of the general library and in the switch. Kernels of one's
-    own copy into a shared buffer and out of it, the general library only out; those in the switch are more launches.
+    graph: the fastest time in a graph; library, switch: the times of the general library and of the switch. The kernels
+    of the runtime copy into a shared buffer and out of it, the general library only out of it. Reduction in the switch
+    needs more launches.
 
     >>> round(1e6 * eager_time(graph=100e-6, library=100e-6, switch=1.0, size=16e6, memory_bandwidth=2.039e12,
     ...     share=0.85, floor=41.6e-6, switch_launch=0.0), 1)

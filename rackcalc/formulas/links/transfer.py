@@ -1,6 +1,7 @@
-"""Moving bytes between two chips: latency, packets, switches, other traffic, and the detour over host memory."""
+"""Time to move a message between two chips over a link: latency, packets, switches and other traffic."""
 
 from rackcalc.formulas.combine import smallest, total
+from rackcalc.formulas.links.host_bounce import bounces, serialised_time
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
@@ -62,7 +63,7 @@ def usable_bandwidth(bandwidth: BytesPerSecond, efficiency: Ratio, share: Ratio)
 def fair_share(other_load: Ratio, other_flows: Count) -> Ratio:
     """Max-min fair share of a link for one greedy flow beside equal flows that together want `other_load`.
 
-    Modest flows keep what they ask for and the rest is ours; nobody is pushed below an equal share.
+    Flows that ask for little keep what they ask for, and the rest is left; no flow gets less than an equal share.
 
     >>> fair_share(other_load=0.3, other_flows=1.0)
     0.7
@@ -143,80 +144,6 @@ def load_store_bandwidth(bandwidth: BytesPerSecond, lines: Count, line: Bytes, r
     return xp.minimum(bandwidth, lines * line / round_trip)
 
 
-@formula(cite="definition: device to host, copies between host buffers, host to device, one after another")
-def bounce_time(
-    size: Bytes,
-    call_time: Seconds,
-    d2h_bandwidth: BytesPerSecond,
-    h2d_bandwidth: BytesPerSecond,
-    staging_copies: Count,
-    memcpy_bandwidth: BytesPerSecond,
-) -> Seconds:
-    """Time of a copy that bounces off host memory.
-
-    >>> round(bounce_time(size=262144.0, call_time=6e-6, d2h_bandwidth=55e9, h2d_bandwidth=55e9,
-    ...                   staging_copies=0.0, memcpy_bandwidth=20e9) * 1e6, 2)
-    21.53
-    """
-    copies = size / d2h_bandwidth + size / h2d_bandwidth + staging_copies * size / memcpy_bandwidth
-    return 2 * call_time + copies
-
-
-@formula(cite="derivation: least c of c*call + size/(c*faster), the terms of the pipelined bounce that depend on c")
-def best_chunks(
-    size: Bytes,
-    call_time: Seconds,
-    d2h_bandwidth: BytesPerSecond,
-    h2d_bandwidth: BytesPerSecond,
-    most: Count,
-) -> Count:
-    """Whole number of chunks (1 to `most`) that makes a pipelined bounce fastest: least c with c(c+1) >= x.
-
-    >>> best_chunks(size=262144000.0, call_time=6e-6, d2h_bandwidth=55e9, h2d_bandwidth=50e9, most=64.0)
-    28.0
-    """
-    x = xp.pure(xp.divide(size / xp.maximum(d2h_bandwidth, h2d_bandwidth), call_time))
-    return xp.clip(xp.ceil((xp.sqrt(1 + 4 * x) - 1) / 2), 1.0, most)
-
-
-@formula(cite="definition: linear pipeline of two stages; J. Hennessy and D. Patterson, Computer Architecture, app. C")
-def pipelined_bounce_time(
-    size: Bytes,
-    chunks: Count,
-    call_time: Seconds,
-    d2h_bandwidth: BytesPerSecond,
-    h2d_bandwidth: BytesPerSecond,
-) -> Seconds:
-    """Bounce off pinned host memory in chunks, so that both copies overlap.
-
-    >>> round(pipelined_bounce_time(size=1.1e9, chunks=10.0, call_time=1e-5, d2h_bandwidth=55e9,
-    ...                             h2d_bandwidth=55e9) * 1e3, 3)
-    22.11
-    """
-    down = call_time + size / chunks / d2h_bandwidth
-    up = call_time + size / chunks / h2d_bandwidth
-    return down + up + (chunks - 1) * xp.maximum(down, up)
-
-
-@formula(cite="definition: bounce, encode and decode, network stack, one after another")
-def serialised_time(
-    bounce: Seconds,
-    size: Bytes,
-    serialisation_bandwidth: BytesPerSecond,
-    format_time: Seconds,
-    tcp_latency: Seconds,
-    tcp_bandwidth: BytesPerSecond,
-) -> Seconds:
-    """Time when the message is also encoded, sent through a TCP stack and decoded.
-
-    >>> round(serialised_time(bounce=2.153e-5, size=262144.0, serialisation_bandwidth=1.5e9, format_time=1e-6,
-    ...                       tcp_latency=2e-5, tcp_bandwidth=2e9) * 1e6)
-    523
-    """
-    coding = 2 * size / serialisation_bandwidth + format_time
-    return bounce + coding + tcp_latency + size / tcp_bandwidth
-
-
 @record
 class Transfer:
     """One message over a link, and the same message over slower paths of the same machine.
@@ -242,11 +169,11 @@ class Transfer:
 def transfer(
     link: Link, size: Quantity, port_a: Quantity, port_b: Quantity, other_load: Quantity, cpu_path: CpuPath
 ) -> Transfer:
-    """Move `size` (B) from one chip to another.
+    """Time to move `size` (B) from one chip to another.
 
-    port_a, port_b: bandwidth (B/s, one direction) of the ports it leaves and enters; the slowest of link and ports
-    counts. other_load: share of the link that other traffic wants (1): it takes bandwidth away (max-min fair) and
-    makes the first packet wait (inf at 1).
+    port_a, port_b: bandwidth (B/s, one direction) of the ports at both ends; the slowest of link and ports limits the
+    rate. other_load: share of the link that other traffic asks for (1). Other traffic takes bandwidth (max-min fair)
+    and makes the first packet wait (inf at 1).
     """
     nominal = smallest(link=link.bandwidth, port_a=port_a, port_b=port_b)
     alone = constant(1.0, "1", "idle link", "given", note="nobody else on the link")
@@ -260,7 +187,7 @@ def transfer(
     wait = contention_wait(other_load=other_load, packet_time=packet)
     time = total(transfer=transfer_time(latency=latency, size=wire, bandwidth=rate), contention_wait=wait)
     achieved = achieved_bandwidth(size=size, time=time)
-    bounce, pipelined = _bounces(size, cpu_path)
+    bounce, pipelined = bounces(size, cpu_path)
     return Transfer(
         time=time,
         wire_bytes=wire,
@@ -280,11 +207,3 @@ def transfer(
             tcp_bandwidth=cpu_path.tcp_bandwidth,
         ),
     )
-
-
-def _bounces(size: Quantity, path: CpuPath) -> tuple[Quantity, Quantity]:
-    """The copy over host memory: in one piece, and pipelined in the best number of chunks."""
-    rates = {"d2h_bandwidth": path.d2h_bandwidth, "h2d_bandwidth": path.h2d_bandwidth, "call_time": path.call_time}
-    whole = bounce_time(size=size, staging_copies=path.staging_copies, memcpy_bandwidth=path.memcpy_bandwidth, **rates)
-    chunks = best_chunks(size=size, most=path.most_chunks, **rates)
-    return whole, pipelined_bounce_time(size=size, chunks=chunks, **rates)

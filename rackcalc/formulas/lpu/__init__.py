@@ -1,1 +1,1 @@
-"""Time on deterministic SRAM chips: cycles, forward passes, generated tokens, and what fits."""
+"""Time on deterministic SRAM chips: cycles, pipelines, encoder passes, decode steps; and the memory of these chips."""

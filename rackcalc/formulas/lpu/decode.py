@@ -1,31 +1,32 @@
-"""Generating tokens on deterministic SRAM chips: groups of chips share a layer, groups form a pipeline."""
+"""Decode steps and prefills on deterministic SRAM chips. Groups of chips share a layer, and groups form a pipeline."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.lpu.cycles import (
-    activation_size,
-    all_reduce_time,
-    block_fill,
+from rackcalc.formulas.lpu.chip_groups import GROUPS, fastest_group, group_of, group_time
+from rackcalc.formulas.lpu.chip_links import activation_size, chip_hop
+from rackcalc.formulas.lpu.execution_time import PIPELINE, compiled_time, cycle_time
+from rackcalc.formulas.lpu.layer_blocks import block_times, exchange_time
+from rackcalc.formulas.lpu.layer_cycles import layer_cycles, matrix_unit
+from rackcalc.formulas.lpu.matrix_cycles import matrix_cycles
+from rackcalc.formulas.lpu.pipeline import (
     bottleneck_time,
-    chip_hop,
-    cycle_time,
+    chunk_length,
+    chunked_time,
     hops_time,
-    matrix_cycles,
+    pipeline_throughput,
     stage_count,
 )
-from rackcalc.formulas.lpu.forward_pass import Layer, compiled_time, layer_cycles, matrix_unit
-from rackcalc.formulas.transformer.model_size import count, rows, width
-from rackcalc.formulas.transformer.work import ONE_TOKEN
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.formulas.transformer.flops import rows
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
+from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
-from rackcalc.quantities.units import SECOND, TOKEN, Count, Ratio, Seconds, SecondsPerToken, Tokens, TokensPerSecond
+from rackcalc.quantities.units import TOKEN, Count, Ratio, Seconds, SecondsPerToken, TokensPerSecond
 from rackcalc.spec.chips import LPU
 from rackcalc.spec.models import Model
 
-GROUPS = (1, 2, 4, 8, 16, 32, 64)  # sizes tried; a group larger than the tightly coupled one takes inf
-_NO_CONTEXT = constant(0.0, "token", "no attention here", "published", note="attention stays on the other chips")
 _CHUNK = constant(256.0, "token", "prefill chunk", "assumed", note="long enough to hide the installing of weights")
-PIPELINE = "definition: stages in sequence, each at its structural time times what the compiler reaches"
 
 
 @formula(cite=PIPELINE)
@@ -39,43 +40,6 @@ def decode_time(
     842
     """
     return ((attention + feed_forward) * layers + head + hops) * compiler_factor
-
-
-@formula(cite="definition: a group cannot have more chips than there are")
-def group_time(time: Seconds, chips: Count, group: Count) -> Seconds:
-    """The time, or inf when the chips do not make one group.
-
-    >>> group_time(time=2e-3, chips=4.0, group=8.0)
-    inf
-    """
-    return xp.where(chips >= group, time, xp.inf * SECOND)
-
-
-@formula(cite="definition: the group size with the shortest step")
-def fastest_group(**times: Seconds) -> Count:
-    """Chips per group that give the shortest step; each term is named chips_<size>. The smallest wins a tie.
-
-    >>> fastest_group(chips_1=3e-3, chips_2=2e-3, chips_4=2.5e-3)
-    2.0
-    """
-    names = iter(times)
-    name = next(names)
-    best, size = times[name], float(name.removeprefix("chips_"))
-    for name in names:
-        better = times[name] < best
-        size = xp.where(better, float(name.removeprefix("chips_")), size)
-        best = xp.where(better, times[name], best)
-    return size
-
-
-@formula(cite="definition: tokens of a step over the time between steps of the full pipeline")
-def pipeline_throughput(batch: Count, bottleneck: Seconds) -> TokensPerSecond:
-    """Output rate when every stage works on a batch of its own.
-
-    >>> round(pipeline_throughput(batch=1.0, bottleneck=50e-6))
-    20000
-    """
-    return xp.divide(batch * TOKEN, bottleneck)
 
 
 @formula(cite="definition: the inverse of the time per token")
@@ -96,26 +60,6 @@ def token_time(step: Seconds) -> SecondsPerToken:
     0.0036
     """
     return step / TOKEN
-
-
-@formula(cite="definition: the first chunk through all stages, the others behind it")
-def chunked_time(chunk_time: Seconds, bottleneck: Seconds, tokens: Tokens, chunk: Tokens) -> Seconds:
-    """Prompt in chunks through a pipeline.
-
-    >>> round(chunked_time(chunk_time=5e-3, bottleneck=1e-4, tokens=1024.0, chunk=256.0), 6)
-    0.0053
-    """
-    return chunk_time + (xp.maximum(xp.ceil(xp.divide(tokens, chunk)), 1) - 1) * bottleneck
-
-
-@formula(cite="definition: the shorter of prompt and chunk")
-def chunk_length(tokens: Tokens, chunk: Tokens) -> Tokens:
-    """Tokens of the first chunk.
-
-    >>> chunk_length(tokens=100.0, chunk=256.0)
-    100.0
-    """
-    return xp.minimum(tokens, chunk)
 
 
 @record
@@ -141,18 +85,8 @@ class LpuDecode:
 
 
 @record
-class LpuFeedForward:
-    """Feed-forward or expert block of one layer, seconds, compiler factor included; group: chips that share it."""
-
-    time: Quantity
-    structural: Quantity
-    all_reduce: Quantity
-    group: Quantity
-
-
-@record
 class Work:
-    """What one step has to do. batch: sequences; tokens: new ones per sequence; context: tokens they attend to."""
+    """Input of one step. batch: sequences; tokens: new tokens per sequence; context: tokens that they attend to."""
 
     weight_format: str
     kv_format: str
@@ -172,7 +106,7 @@ def decode(
     latency: Quantity,
     bandwidth: Quantity,
 ) -> LpuDecode:
-    """One token for each of `batch` sequences of `context` tokens, at the group size that is fastest.
+    """A step that adds one token to each of `batch` sequences of `context` tokens, with the fastest group size.
 
     latency [s], bandwidth [B/s, one direction]: of one link between two chips. ValueError for a format the chip lacks.
     """
@@ -192,9 +126,9 @@ def prefill(
     bandwidth: Quantity,
     chunk: Quantity = _CHUNK,
 ) -> Quantity:
-    """Seconds to read prompts of `prompt` tokens, in chunks that follow one another through the stages.
+    """Time [s] to read prompts of `prompt` tokens, in chunks that follow one another through the stages.
 
-    Every chunk is charged attention over the whole prompt (a static schedule cannot skip what causality allows).
+    Every chunk attends to the whole prompt, because a static schedule cannot skip the masked part.
     """
     first = chunk_length(tokens=prompt, chunk=chunk)
     work = Work(weight_format, kv_format, batch, first, prompt)
@@ -202,42 +136,13 @@ def prefill(
     return chunked_time(chunk_time=step.time, bottleneck=step.bottleneck, tokens=prompt, chunk=chunk)
 
 
-def feed_forward(
-    lpu: LPU, model: Model, chips: Quantity, weight_format: str, batch: Quantity, bandwidth: Quantity
-) -> LpuFeedForward:
-    """Feed-forward blocks alone (attention stays elsewhere): one layer, mean over the layers, `batch` tokens."""
-    size = activation_size(rows=batch, hidden=model.hidden, width=width("bf16"))
-
-    def block(group: Quantity) -> tuple[Quantity, Quantity]:
-        layer = layer_cycles(lpu, model, group, weight_format, weight_format, batch, ONE_TOKEN, _NO_CONTEXT)
-        exchange = _exchange(lpu, group, size, bandwidth)
-        return exchange, _blocks(lpu, layer, exchange)[1]
-
-    tried = {f"chips_{n}": group_time(time=block(_group(n))[1], chips=chips, group=_group(n)) for n in GROUPS}
-    group = fastest_group(**tried)
-    exchange, structural = block(group)
-    time = compiled_time(structural=structural, compiler_factor=lpu.compiler_factor_decode)
-    return LpuFeedForward(time, structural, exchange, group)
-
-
-def _exchange(lpu: LPU, group: Quantity, size: Quantity, bandwidth: Quantity) -> Quantity:
-    port = lpu.ports.get(lpu.chip_link, bandwidth)  # without the figure: one link
-    return all_reduce_time(
-        latency=lpu.all_reduce_latency, chips=group, group=lpu.group, size=size, bandwidth=bandwidth, port=port
-    )
-
-
-def _group(chips: int) -> Quantity:
-    return count(float(chips), "chips per group tried")
-
-
 def _fastest(
     lpu: LPU, model: Model, chips: Quantity, work: Work, latency: Quantity, bandwidth: Quantity, factor: Quantity
 ) -> LpuDecode:
     tried = {}
     for n in GROUPS:
-        step = _step(lpu, model, chips, _group(n), work, latency, bandwidth, factor)
-        tried[f"chips_{n}"] = group_time(time=step.time, chips=chips, group=_group(n))
+        step = _step(lpu, model, chips, group_of(n), work, latency, bandwidth, factor)
+        tried[f"chips_{n}"] = group_time(time=step.time, chips=chips, group=group_of(n))
     return _step(lpu, model, chips, fastest_group(**tried), work, latency, bandwidth, factor)
 
 
@@ -255,8 +160,8 @@ def _step(
     m = rows(batch=work.batch, tokens=work.tokens)
     layer = layer_cycles(lpu, model, group, work.weight_format, work.kv_format, work.batch, work.tokens, work.context)
     size = activation_size(rows=m, hidden=model.hidden, width=width("bf16"))
-    exchange = _exchange(lpu, group, size, bandwidth)
-    attention, feed_forward_ = _blocks(lpu, layer, exchange)
+    exchange = exchange_time(lpu, group, size, bandwidth)
+    attention, feed_forward_ = block_times(lpu, layer, exchange)
     stages = stage_count(chips=chips, group=group, layers=model.layers)
     hop = chip_hop(latency=latency, size=size, bandwidth=bandwidth, links=group, cut_through=lpu.cut_through)
     head = cycle_time(
@@ -294,17 +199,4 @@ def _step(
         stages=stages,
         bottleneck=bottleneck,
         throughput=pipeline_throughput(batch=work.batch, bottleneck=bottleneck),
-    )
-
-
-def _blocks(lpu: LPU, layer: Layer, exchange: Quantity) -> tuple[Quantity, Quantity]:
-    """Structural time of the attention block and of the feed-forward block of one layer; each ends in an all-reduce."""
-    fill = block_fill(fill_cycles=lpu.fill_cycles)
-    attention = total(
-        projections=layer.projections, attention=layer.attention, vector=layer.attention_vector, fill=fill
-    )
-    feed = total(matrix=layer.feed_forward, vector=layer.feed_forward_vector, fill=fill)
-    return (
-        total(computing=cycle_time(cycles=attention, clock=lpu.clock), all_reduce=exchange),
-        total(computing=cycle_time(cycles=feed, clock=lpu.clock), all_reduce=exchange),
     )

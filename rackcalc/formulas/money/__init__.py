@@ -1,4 +1,4 @@
-"""Cost, income and return.
+"""Costs, revenue and return on investment.
 
-Purchase, running cost, cost per token, net present value, the value of a shorter latency.
+Prices, running costs, cost per token, net present value, payback, and the value of a shorter latency.
 """

@@ -1,4 +1,4 @@
-"""What a rack costs and what it earns: capital, running cost, cost per token, net present value, payback.
+"""Costs and return of a rack: capital, running costs, cost per unit, net present value and payback.
 
 Money is in USD, money per time in USD/s (shown per hour, month or year), prices per token and per request in
 USD/token and USD/request (shown per million).
@@ -7,120 +7,22 @@ USD/token and USD/request (shown per million).
 from collections.abc import Mapping
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.money import finance
-from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import Quantity, constant, formula, renamed
-from rackcalc.quantities.record import record
-from rackcalc.quantities.units import (
-    PerSecond,
-    Ratio,
-    RequestsPerSecond,
-    TokensPerSecond,
-    UsDollars,
-    UsDollarsPerJoule,
-    UsDollarsPerRequest,
-    UsDollarsPerSecond,
-    UsDollarsPerToken,
-    Watts,
+from rackcalc.formulas.money import present_value
+from rackcalc.formulas.money.costs import cost_per_request, cost_per_token, energy_cost, maintenance_cost, space_cost
+from rackcalc.formulas.money.payback import discounted_payback, payback
+from rackcalc.formulas.money.present_value import (
+    annualised_cost,
+    capital_recovery_factor,
+    npv,
+    present_cost,
+    sinking_fund_factor,
 )
+from rackcalc.formulas.money.prices import resale_value
+from rackcalc.formulas.money.rate_of_return import irr
+from rackcalc.formulas.money.revenue import net_value, request_revenue, token_revenue
+from rackcalc.quantities.quantity import Quantity, constant, renamed
+from rackcalc.quantities.record import record
 from rackcalc.spec.money import Economics
-
-
-@formula(cite="definition: power times energy price")
-def energy_cost(facility_power: Watts, electricity: UsDollarsPerJoule) -> UsDollarsPerSecond:
-    """Cost of energy per time. facility_power: average drawn by rack and cooling, not the rating.
-
-    14 kW at PUE 1.54 and 9.29 cents/kWh cost 17.5 thousand USD a year:
-
-    >>> round(8760 * 3600 * energy_cost(facility_power=21560.0, electricity=2.5805555555555556e-08))
-    17546
-    """
-    return facility_power * electricity
-
-
-@formula(cite="definition: power times rent of space per power")
-def space_cost(it_power: Watts, space: UsDollarsPerJoule) -> UsDollarsPerSecond:
-    """Rent of floor space per time, charged by IT power.
-
-    14 kW at 184.06 USD per kW and month cost 30.9 thousand USD a year:
-
-    >>> round(8760 * 3600 * space_cost(it_power=14000.0, space=7.003805175038053e-08))
-    30922
-    """
-    return it_power * space
-
-
-@formula(cite="definition: yearly share of the purchase price")
-def maintenance_cost(purchase: UsDollars, maintenance: PerSecond) -> UsDollarsPerSecond:
-    """Cost of repair and support per time.
-
-    >>> round(8760 * 3600 * maintenance_cost(purchase=450000.0, maintenance=1.5854895991882293e-09))
-    22500
-    """
-    return purchase * maintenance
-
-
-@formula(cite="definition: share of the purchase price")
-def resale_value(purchase: UsDollars, resale: Ratio) -> UsDollars:
-    """What selling the hardware at the end brings.
-
-    >>> resale_value(purchase=450000.0, resale=0.5)
-    225000.0
-    """
-    return purchase * resale
-
-
-@formula(cite="definition: cost per time over tokens sold per time")
-def cost_per_token(cost: UsDollarsPerSecond, tokens: TokensPerSecond, utilization: Ratio) -> UsDollarsPerToken:
-    """Cost of one token, which is also the price at which nothing is earned or lost; inf when nothing is produced.
-
-    tokens: the whole system's rate within its latency limit, not the speed of one stream. 174,649 USD a year, 163
-    token/s, 60 % used:
-
-    >>> round(1e6 * cost_per_token(cost=0.005538083967529173, tokens=163.0, utilization=0.6), 1)
-    56.6
-    """
-    return xp.divide(cost, tokens * utilization)
-
-
-@formula(cite="definition: cost per time over requests served per time")
-def cost_per_request(cost: UsDollarsPerSecond, requests: RequestsPerSecond, utilization: Ratio) -> UsDollarsPerRequest:
-    """Cost of one request, which is also the price at which nothing is earned or lost; inf when nothing is served.
-
-    >>> cost_per_request(cost=0.005, requests=200.0, utilization=0.5)
-    5e-05
-    """
-    return xp.divide(cost, requests * utilization)
-
-
-@formula(cite="definition: price times tokens sold per time")
-def token_revenue(price: UsDollarsPerToken, tokens: TokensPerSecond, utilization: Ratio) -> UsDollarsPerSecond:
-    """Income per time from tokens.
-
-    >>> token_revenue(price=1e-06, tokens=5000.0, utilization=0.5)
-    0.0025
-    """
-    return price * tokens * utilization
-
-
-@formula(cite="definition: price times requests served per time")
-def request_revenue(price: UsDollarsPerRequest, requests: RequestsPerSecond, utilization: Ratio) -> UsDollarsPerSecond:
-    """Income per time from requests.
-
-    >>> request_revenue(price=1e-05, requests=200.0, utilization=0.5)
-    0.001
-    """
-    return price * requests * utilization
-
-
-@formula(cite="definition: value less running cost")
-def net_value(value: UsDollarsPerSecond, opex: UsDollarsPerSecond) -> UsDollarsPerSecond:
-    """What is left of the value per time after running costs.
-
-    >>> net_value(value=3.0, opex=1.0)
-    2.0
-    """
-    return value - opex
 
 
 @record
@@ -180,13 +82,13 @@ def economics(
     running: Mapping[str, Quantity] | None = None,
     income: Mapping[str, Quantity] | None = None,
 ) -> Money:
-    """Money of one rack.
+    """Costs and return of one rack.
 
-    purchases, rents: catalog price (USD) and rent (USD/s) of each whole pool, None where the catalog has none; those of
-    the price book and then of the spec replace them by name. it_power: W that space is rented for. facility_power:
-    average W. tokens, requests: token/s and request/s that the rack can deliver within its latency limit, None where
-    that has no meaning. one_off: further USD at the start without resale value (porting). running: further USD/s paid.
-    income: USD/s earned (value of latency, sharing).
+    purchases, rents: catalog price (USD) and rent (USD/s) of each whole pool, None if the catalog has none; prices of
+    the price book replace them by name, and prices of the spec replace both. it_power: W for which space is rented.
+    facility_power: average W. tokens, requests: token/s and request/s that the rack can deliver within its latency
+    limit, None if they do not apply. one_off: further USD at the start without resale value (porting). running: further
+    costs (USD/s). income: further income (USD/s; value of latency, sharing).
     """
     bought = _priced(purchases, spec.prices.purchase) | dict(spec.price)
     rented = _rented(spec, rents)
@@ -212,6 +114,7 @@ def economics(
 
 
 def _own(own: Quantity | None, common: Quantity) -> Quantity:
+    """The value of the rack file, or else that of the price book."""
     return common if own is None else own
 
 
@@ -224,17 +127,18 @@ def _horizon(spec: Economics) -> Quantity:
 
 
 def _sum(name: str, unit: str, terms: Mapping[str, Quantity]) -> Quantity:
+    """The sum of terms under a name; 0 without terms."""
     return renamed(total(**terms), name) if terms else constant(0.0, unit, name, "given", note="no terms")
 
 
 def _priced(catalog: Mapping[str, Quantity | None], book: Mapping[str, Quantity]) -> dict[str, Quantity]:
-    """The price of every pool that has one, the price book's before the catalog's."""
+    """Price of every pool that has one; the price book takes precedence over the catalog."""
     found = {name: book.get(name, price) for name, price in catalog.items()}
     return {name: price for name, price in found.items() if price is not None}
 
 
 def _rented(spec: Economics, rents: Mapping[str, Quantity | None]) -> dict[str, Quantity]:
-    """Rents by pool, or {"rack": ...} for the whole; empty when a pool has no rent and renting was not asked for."""
+    """Rents by pool, or {"rack": ...} for the whole rack; empty if a pool has no rent and the rack is not rented."""
     whole = _own(spec.rent, spec.prices.rent["rack"]) if "rack" in spec.prices.rent else spec.rent
     if whole is not None:
         return {"rack": whole}
@@ -255,8 +159,8 @@ def _owning(spec: Economics, purchase: Quantity, it_power: Quantity, facility_po
 def _lease_advantage(
     spec: Economics, purchase: Quantity, spared: Mapping[str, Quantity], rented: Mapping[str, Quantity]
 ) -> Quantity:
-    """spared: running costs of an owner that the rent covers."""
-    return finance.lease_advantage(
+    """Advantage of renting over buying. spared: running costs of an owner that the rent covers."""
+    return present_value.lease_advantage(
         capex=purchase,
         resale_value=resale_value(purchase=purchase, resale=_own(spec.resale, spec.prices.resale)),
         owner_cost=_sum("owner_cost", "USD/s", spared),
@@ -279,19 +183,19 @@ def _cost(
 ) -> Cost:
     capex, opex = _sum("capex", "USD", capex_terms), _sum("opex", "USD/s", opex_terms)
     time = {"discount_rate": _rate(spec), "horizon": _horizon(spec)}
-    annualised = finance.annualised_cost(
+    annualised = annualised_cost(
         capex=capex,
         resale_value=resale,
         opex=opex,
-        recovery=finance.capital_recovery_factor(**time),
-        sinking=finance.sinking_fund_factor(**time),
+        recovery=capital_recovery_factor(**time),
+        sinking=sinking_fund_factor(**time),
     )
     use = {"cost": annualised, "utilization": spec.utilization}
     return Cost(
         capex=capex,
         opex=opex,
         resale=resale,
-        tco=finance.present_cost(capex=capex, resale_value=resale, opex=opex, **time),
+        tco=present_cost(capex=capex, resale_value=resale, opex=opex, **time),
         annualised=annualised,
         per_hour=renamed(annualised, "per_hour"),
         per_million_tokens=None if tokens is None else cost_per_token(tokens=tokens, **use),
@@ -306,7 +210,7 @@ def _cost(
 def _income(
     spec: Economics, tokens: Quantity | None, requests: Quantity | None, income: Mapping[str, Quantity]
 ) -> dict[str, Quantity]:
-    """Everything that earns, by name."""
+    """Income by name."""
     terms = dict(income)
     if spec.token_price is not None and tokens is not None:
         terms["tokens"] = token_revenue(price=spec.token_price, tokens=tokens, utilization=spec.utilization)
@@ -324,9 +228,9 @@ def _roi(spec: Economics, cost: Cost, terms: Mapping[str, Quantity]) -> Roi:
     return Roi(
         value=value,
         net=net,
-        npv=finance.npv(resale_value=cost.resale, discount_rate=_rate(spec), horizon=_horizon(spec), **flows),
-        irr=finance.irr(resale_value=cost.resale, horizon=_horizon(spec), **flows),
-        payback=finance.payback(**flows),
-        discounted_payback=finance.discounted_payback(discount_rate=_rate(spec), **flows),
+        npv=npv(resale_value=cost.resale, discount_rate=_rate(spec), horizon=_horizon(spec), **flows),
+        irr=irr(resale_value=cost.resale, horizon=_horizon(spec), **flows),
+        payback=payback(**flows),
+        discounted_payback=discounted_payback(discount_rate=_rate(spec), **flows),
         value_terms=terms,
     )

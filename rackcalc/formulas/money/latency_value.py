@@ -1,9 +1,10 @@
-"""What a shorter latency is worth: four models, from a straight line to a race that only the first wins.
+"""Value of a shorter latency, by four models: linear, saturating, a race that only the first wins, and square-root.
 
-No source was found for a return per millisecond, so every rate is the user's own. What is known speaks against a
-straight line: trading races last 5 to 10 us and about 5 billion USD a year is at stake in all of the world's stock
-markets (Aquilina, Budish, O'Neill 2022), so a machine that is milliseconds late earns nothing in them, before and after
-getting faster. For execution rather than racing, the cost of latency grows as its square root (Moallemi, Saglam 2013).
+No source was found for a return per millisecond, so every rate comes from the user. The evidence speaks against a
+linear value: trading races last 5 to 10 us, and about 5 billion USD a year is at stake in all stock markets of the
+world (Aquilina, Budish, O'Neill 2022), so a machine that is milliseconds late earns nothing in them, before and after
+it becomes faster. For execution rather than racing, the cost of latency grows as its square root (Moallemi, Saglam
+2013).
 """
 
 from typing import Any
@@ -74,8 +75,9 @@ def saturating_value(saved: Seconds, tau: Seconds, maximum: UsDollarsPerSecond) 
 def win_probability(latency: Seconds, rival_latency: Seconds, rivals: Count, window: Seconds) -> Ratio:
     """Probability of being first among equal rivals.
 
-    Exact when every arrival scatters about its latency by a Gumbel distribution of scale window. 1 / (1 + rivals) at
-    equal latency; falls e-fold with each window of delay, so that milliseconds against microseconds leave nothing.
+    Exact if every arrival time has a Gumbel distribution of scale `window` around its latency. The probability is
+    1 / (1 + rivals) at equal latency and falls by a factor of e with each window of delay, so that milliseconds have no
+    chance against microseconds.
 
     >>> win_probability(latency=40e-6, rival_latency=40e-6, rivals=4.0, window=10e-6)
     0.2
@@ -97,8 +99,8 @@ def race_value(prize: UsDollarsPerSecond, probability: Ratio, baseline_probabili
 def latency_cost_share(latency: Seconds, spread_time: Seconds) -> Ratio:
     """Cost of latency as a share of the bid-offer spread: sqrt(x) * sqrt(log(1 / (2 pi x))), x = latency / spread_time.
 
-    spread_time = (spread / volatility)**2. For short latencies: nan from x = 1 / (2 pi e),
-    where the formula turns down. The square root is the paper's result; its logarithmic factor was read second-hand.
+    spread_time = (spread / volatility)**2. For short latencies: nan from x = 1 / (2 pi e), where it begins
+    to fall. The square root is the result of the paper; its logarithmic factor is from a secondary source.
 
     >>> round(latency_cost_share(latency=0.0005, spread_time=1.0), 6)
     0.05368
@@ -173,7 +175,7 @@ class LatencyGain:
     prize_share: Quantity | None = None
 
 
-# What a kind needs beyond the fields that have defaults.
+# Fields without a default that each kind needs.
 NEEDS = {
     "linear": ("rate", "capital"),
     "saturating": ("tau", "maximum"),
@@ -183,12 +185,12 @@ NEEDS = {
 
 
 def missing(spec: LatencyValue) -> tuple[str, ...]:
-    """Names of the fields that the spec's kind needs and the spec lacks."""
+    """Names of the fields that the kind of value needs and the spec lacks."""
     return tuple(name for name in NEEDS[spec.kind] if getattr(spec, name) is None)
 
 
 def latency_value(spec: LatencyValue, latency: Quantity, baseline: Quantity | None = None) -> LatencyGain:
-    """What a latency (s) earns over the baseline (s, the spec's own unless given), by the spec's kind of value.
+    """Value of a latency (s) compared with the baseline (s, by default that of the spec), by the model of the spec.
 
     ValueError when missing(spec) is not empty.
     """

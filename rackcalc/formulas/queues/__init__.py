@@ -1,1 +1,1 @@
-"""Waiting under load: the laws of queues, and waits beside other work on the same chips."""
+"""Waits in queues: the laws of the standard queues, latency under load, and GPUs shared with other work."""

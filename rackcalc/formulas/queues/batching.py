@@ -1,24 +1,24 @@
-"""Serving many requests at once: greedy batches, batches that wait for a timeout, continuous batching."""
+"""Batching: greedy batches, batches that wait for a timeout, and continuous batching."""
 
 import math
 
-from rackcalc.formulas.queues.mdc import Backlog, backlog, excess_after, poisson_law, solve_quantile
+from rackcalc.formulas.queues.mdc_backlog import Backlog, backlog, excess_after, poisson_law, solve_quantile
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import REQUEST, TOKEN, Count, Ratio, RequestsPerSecond, Seconds, Tokens
 
-# A greedy server that takes up to B waiting requests and needs a time D whatever their number: what it leaves behind at
-# each start has the law of the line of M/D/c with c = B, so the exact M/D/c backlog serves here too.
+# A greedy server takes up to B waiting requests and needs the same time D for any number of them. The requests that it
+# leaves behind at each start have the law of the queue of M/D/c with c = B, so the exact M/D/c backlog applies here.
 
 
 def _busy(queue: Backlog) -> float:
-    """Share of time the server works: a pause, 1/load service times long, follows a service that leaves nobody."""
+    """Share of time of work. After a service that leaves nobody, the server pauses for 1/load service times."""
     empty = (1 - queue.over(0)) * math.exp(-queue.load)
     return 1 / (1 + empty / queue.load)
 
 
 def _batches_ahead(queue: Backlog, batches: int, part: float) -> float:
-    """Integral over the first `part` of a service of P(at least this many full batches stand in line)."""
+    """Integral over the first `part` of a service of P(at least this many full batches are waiting)."""
     if batches <= 0:
         return part
     n = batches * queue.servers
@@ -26,7 +26,7 @@ def _batches_ahead(queue: Backlog, batches: int, part: float) -> float:
 
 
 def _greedy_tail(queue: Backlog, x: float) -> float:
-    """P(wait > x service times): rest of the running service, then whole services for the full batches ahead."""
+    """P(wait > x service times). The wait is the rest of the running service and one service per full batch ahead."""
     whole = math.floor(x)
     late = 1 - (x - whole)  # arrivals in the first `late` of a service need one full batch less to exceed x
     more = _batches_ahead(queue, whole + 1, 1.0) - _batches_ahead(queue, whole + 1, late)
@@ -34,6 +34,7 @@ def _greedy_tail(queue: Backlog, x: float) -> float:
 
 
 def _greedy_mean(batch: float, rho: float) -> float:
+    """Mean wait in service times."""
     if rho >= 1:
         return math.inf
     queue = backlog(batch, rho)
@@ -47,6 +48,7 @@ def _greedy_mean(batch: float, rho: float) -> float:
 
 
 def _greedy_quantile(probability: float, batch: float, rho: float) -> float:
+    """Quantile of the wait in service times."""
     if rho >= 1 or probability == 1:
         return math.inf
     queue = backlog(batch, rho)
@@ -77,7 +79,7 @@ def _collected(batch: float, expected: float) -> tuple[float, float]:
 
 
 def _collect_wait(batch: float, expected: float) -> float:
-    """Mean wait over the timeout."""
+    """Mean wait as a multiple of the timeout."""
     if not (batch >= 1 and batch == int(batch) and expected >= 0):
         return math.nan
     if expected == 0:
@@ -87,13 +89,17 @@ def _collect_wait(batch: float, expected: float) -> float:
 
 
 def _collect_size(batch: float, expected: float) -> float:
+    """Mean size of a batch."""
     if not (batch >= 1 and batch == int(batch) and expected >= 0):
         return math.nan
     return _collected(batch, expected)[0]
 
 
 def _slots_mean(fixed: float, growth: float, slots: float) -> float:
-    """Mean time in the system over that of a request alone; birth-death, ratios (fixed + growth n) / n up to slots."""
+    """Mean time in the system over that of a request alone.
+
+    A birth-death process whose rates have the ratio (fixed + growth n) / n, for n up to slots.
+    """
     if not (slots >= 1 and slots == int(slots)):
         return math.nan
     alone = fixed + growth
@@ -117,7 +123,7 @@ def _slots_mean(fixed: float, growth: float, slots: float) -> float:
 def greedy_batch_wait_mean(service_time: Seconds, batch: Count, arrival_rate: RequestsPerSecond) -> Seconds:
     """Mean wait at one server that takes all waiting requests, at most `batch`, and needs service_time for any number.
 
-    Exact for Poisson arrivals. Where the time grows with the batch, that of a full batch is the safe choice.
+    Exact for Poisson arrivals. If the time grows with the batch, the time of a full batch is the safe choice.
 
     The example is M/D/1.
 
@@ -157,7 +163,8 @@ def timeout_batch_size(timeout: Seconds, batch: Count, arrival_rate: RequestsPer
 def timeout_batch_wait_mean(timeout: Seconds, batch: Count, arrival_rate: RequestsPerSecond) -> Seconds:
     """Mean wait for the batch to close, when full or `timeout` after its first request; never above the timeout. Exact.
 
-    The wait for a free server comes on top. The example: the second of two closes the batch, the first waits one gap.
+    The wait for a free server is extra. In the example, the second of two requests closes the batch, so the first waits
+    for one gap.
 
     >>> round(timeout_batch_wait_mean(timeout=1e3, batch=2, arrival_rate=1.0), 9)
     0.5
@@ -171,8 +178,8 @@ def continuous_batch_sojourn_mean(
 ) -> Seconds:
     """Mean time from arrival to last token with continuous batching: n sequences share steps of fixed + n per_sequence.
 
-    At most `slots` run, others wait. Output lengths exponential about their mean; without a line any law (M/M/n form).
-    Mean only: simulate for quantiles. The example is M/M/1.
+    At most `slots` requests run and the others wait. Output lengths are exponential; when nobody waits, any law of
+    lengths gives the same result (M/M/n form). It is a mean only; quantiles need a simulation. The example is M/M/1.
 
     >>> round(continuous_batch_sojourn_mean(arrival_rate=0.8, output=100.0, step_fixed=0.01, step_per_sequence=0.0,
     ...                                     slots=1), 9)

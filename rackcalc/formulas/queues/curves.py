@@ -1,9 +1,9 @@
-"""Functions of one number that only an algorithm knows, made fast for arrays: piecewise Chebyshev series.
+"""Piecewise Chebyshev series that replace a slow algorithm when a function of one number is needed for whole arrays.
 
-A curve asks the algorithm at some hundred places, once, and from then on costs a few multiplications a point. Pieces
-end where the function has a kink (the caller knows) and are halved until the series has converged to rounding. Where
-they end depends on the function alone, so a point has the same value in every array. Pieces that nobody asks for are
-never made. J. Boyd, Chebyshev and Fourier Spectral Methods (2001), chapters 2 and 4.
+A curve calls the algorithm some hundred times and then costs a few multiplications per point. A piece ends where the
+function has a kink, which the caller knows, and is halved until its series has converged to rounding error. The ends
+depend on the function alone, so that a point has the same value in every array. Pieces that are not needed are never
+computed. J. Boyd, Chebyshev and Fourier Spectral Methods (2001), chapters 2 and 4.
 """
 
 import math
@@ -13,11 +13,11 @@ from contextvars import ContextVar
 from itertools import pairwise
 from typing import Any
 
-NODES = 18  # of a piece
-SETTLED = 1e-13  # the last coefficients against the largest, where a piece has converged
-HALVINGS = 6  # at most, of a piece between two kinks
-MANY = 2000  # points from which on a curve is worth the places it asks
-CACHED = 1 << 13  # points computed together: a row for every coefficient stays in the processor's cache
+NODES = 18  # per piece
+SETTLED = 1e-13  # a piece has converged when its last coefficients are this much smaller than its largest
+HALVINGS = 6  # limit for a piece between two kinks
+MANY = 2000  # number of points from which on a curve is faster than the algorithm
+CACHED = 1 << 13  # points computed together, so that the rows of all coefficients stay in the cache of the processor
 NOT_MADE = [math.nan] * NODES
 
 Piece = tuple[float, float, list[float]]  # ends and coefficients
@@ -27,7 +27,7 @@ _points: ContextVar[int] = ContextVar("_points", default=0)
 
 @contextmanager
 def for_points(count: int) -> Iterator[None]:
-    """While it lasts, arrays are pieces of so many points: what is worth a curve does not depend on the pieces."""
+    """Inside this context, arrays are parts of `count` points: whether a curve is used does not depend on the part."""
     token = _points.set(count)
     try:
         yield
@@ -36,12 +36,12 @@ def for_points(count: int) -> Iterator[None]:
 
 
 def worth(x: Any) -> bool:
-    """Whether an array asks for so many points that a curve is faster than the algorithm itself."""
+    """Whether an array has so many points that a curve is faster than the algorithm."""
     return max(_points.get(), getattr(x, "size", 1)) >= MANY
 
 
 def mapped(curve: Callable[..., Callable[[Any], Any]], *keys: Any, x: Any) -> Any:
-    """curve(*keys)(x), elementwise: keys of few values, each with a curve of its own."""
+    """curve(*keys)(x), elementwise. The keys have few different values, and each value has its own curve."""
     import numpy as np
 
     few = np.broadcast_arrays(*(np.asarray(key, dtype=float) for key in keys))
@@ -61,7 +61,7 @@ def mapped(curve: Callable[..., Callable[[Any], Any]], *keys: Any, x: Any) -> An
 
 
 class Curve:
-    """A smooth function between the given ends, kinks in between. Outside the ends it is that of the nearest end."""
+    """A function that is smooth between the given ends, has kinks at them, and is constant beyond the outermost."""
 
     def __init__(self, function: Callable[[float], float], ends: Sequence[float]) -> None:
         self.function = function
@@ -69,6 +69,7 @@ class Curve:
         self._tabulate()
 
     def _tabulate(self) -> None:
+        """Arrange the pieces as arrays."""
         import numpy as np
 
         self._ends = np.array([self._pieces[0][0], *(high for _, high, _ in self._pieces)])
@@ -87,6 +88,7 @@ class Curve:
         return np.concatenate([self._at(flat[start : start + CACHED]) for start in starts]).reshape(np.shape(x))
 
     def _at(self, x: Any) -> Any:
+        """The function where all pieces have their series."""
         piece = self._piece(x)
         if len(x) and (piece == piece[0]).all():
             piece = piece[0]
@@ -94,12 +96,13 @@ class Curve:
         return _summed([row[piece] for row in self._series], (2 * x - (low + high)) / (high - low))
 
     def _piece(self, x: Any) -> Any:
+        """The number of the piece of every x."""
         import numpy as np
 
         return np.clip(np.searchsorted(self._ends, x, side="right") - 1, 0, len(self._ends) - 2)
 
     def _make(self, wanted: set[int]) -> None:
-        """The series of these pieces, each as many as it takes."""
+        """Compute the series of these pieces, halving each as often as necessary."""
         pieces: list[Piece] = []
         for number, (low, high, series) in enumerate(self._pieces):
             if number in wanted and series is NOT_MADE:
@@ -110,6 +113,7 @@ class Curve:
         self._tabulate()
 
     def _halved(self, low: float, high: float, depth: int) -> list[Piece]:
+        """A piece, or its halves if its series has not converged."""
         series = fitted(self.function, low, high)
         middle = (low + high) / 2
         settled = max(map(abs, series[-3:])) <= SETTLED * max(map(abs, series))

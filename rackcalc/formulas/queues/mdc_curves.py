@@ -1,4 +1,4 @@
-"""The law of M/D/c for arrays of loads, through curves. Against the algorithms themselves: within 1e-12."""
+"""Waits of M/D/c for arrays of loads, by curves that agree with the algorithms within 1e-12."""
 
 import math
 from collections.abc import Callable
@@ -6,15 +6,21 @@ from functools import lru_cache, partial
 from typing import Any
 
 from rackcalc.formulas.queues.curves import Curve, mapped, worth
-from rackcalc.formulas.queues.mdc import MAX_SERVERS, backlog, mean_in_service_times, survival, wait_in_service_times
+from rackcalc.formulas.queues.mdc_backlog import (
+    MAX_SERVERS,
+    backlog,
+    mean_in_service_times,
+    survival,
+    wait_in_service_times,
+)
 from rackcalc.quantities import elementwise as xp
 
-FORGOTTEN = 1e-30  # service times: in arrays, a shorter mean wait is none
-KINKS = 40  # service times beyond which the rate within a limit has no kink that matters
+FORGOTTEN = 1e-30  # service times; in arrays, a shorter mean wait counts as 0
+KINKS = 40  # service times; beyond them, kinks of the rate within a limit are negligible
 
 
 def falling_load(function: Callable[[float], float], wanted: float, low: float) -> float:
-    """Load above `low` at which a function that rises with the load reaches a value."""
+    """Load above `low` at which a rising function of the load reaches a value."""
     high = 1.0
     for _ in range(60):
         middle = (low + high) / 2
@@ -26,8 +32,10 @@ def falling_load(function: Callable[[float], float], wanted: float, low: float) 
 
 @lru_cache(maxsize=256)
 def quantile_curve(probability: float, servers: float) -> Callable[[Any], Any]:
-    """The quantile of the wait, in service times, for arrays of loads: times 1 - rho it is smooth between the loads at
-    which it passes a whole number of service times."""
+    """Quantile of the wait, in service times, for arrays of loads.
+
+    Multiplied by 1 - rho, it is smooth between the loads at which it reaches whole numbers of service times.
+    """
     if not (0 <= probability < 1 and servers >= 1 and servers == int(servers)):
         return xp.vectorized(partial(wait_in_service_times, probability, servers))
     c, level = int(min(servers, MAX_SERVERS)), 1 - probability
@@ -51,7 +59,7 @@ def quantile_curve(probability: float, servers: float) -> Callable[[Any], Any]:
 
 @lru_cache(maxsize=256)
 def mean_curve(servers: float) -> Callable[[Any], Any]:
-    """The mean wait, in service times, for arrays of loads: its logarithm, without its power of the load, is smooth."""
+    """Mean wait, in service times, for arrays of loads. Without a power of the load, its logarithm is smooth."""
     if not (servers >= 1 and servers == int(servers)):
         return xp.vectorized(partial(mean_in_service_times, servers))
     c = min(servers, MAX_SERVERS)
@@ -82,7 +90,7 @@ def mean_of(servers: Any, rho: Any) -> Any:
 def load_within(probability: float, servers: float, room: float, precision: float = 1e-10) -> float:
     """Largest load at which the given share of requests waits no longer than `room` service times.
 
-    False position, Illinois rule, on a form of the wait that is finite up to full load.
+    Found by false position (Illinois rule) on a form of the wait that stays finite up to full load.
     """
     if room == math.inf:
         return 1.0
@@ -103,7 +111,7 @@ def load_within(probability: float, servers: float, room: float, precision: floa
 
 @lru_cache(maxsize=256)
 def within_curve(probability: float, servers: float) -> Callable[[Any], Any]:
-    """load_within for arrays of rooms; smooth between whole service times."""
+    """load_within for arrays; smooth between whole service times."""
     ends = [places / (1 + places) for places in range(KINKS)]
     loads = Curve(lambda v: load_within(probability, servers, v / (1 - v), 1e-15), [*ends, 1.0])
 

@@ -1,1 +1,1 @@
-"""From passes to service: batches, engines under load, work split between chips, a second software stack."""
+"""Serving: engines under load, token rates, models split between pools of chips, a second software stack."""

@@ -1,51 +1,16 @@
-"""Decoding at a given batch: times between tokens and their quantiles, token rates, shares of a GPU in use."""
+"""Token rates of a batch, of all engines, per user and per GPU."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import (
     REQUEST,
-    TOKEN,
     Count,
-    Joules,
-    JoulesPerToken,
-    Ratio,
     RequestsPerSecond,
     Seconds,
     SecondsPerToken,
     Tokens,
     TokensPerSecond,
 )
-
-
-@formula(
-    cite="definition: prefills and steps share one mean; Poisson number of prefills per step, Cornish-Fisher quantile"
-)
-def itl_quantile(
-    tpot: SecondsPerToken, decoding: Count, output: Tokens, prefill: Seconds, z: Ratio, correction: Ratio, floor: Ratio
-) -> SecondsPerToken:
-    """Quantile of the time between two tokens: a step, with the number of prefills in it that the quantile has.
-
-    tpot: without prefills. z: normal quantile; correction: (z^2 - 1) / 6 - 1/2. floor: prefills at least, where the
-    quantile is beyond the steps without one.
-
-    >>> round(1e3 * itl_quantile(tpot=0.02, decoding=64.0, output=400.0, prefill=0.04, z=1.2816, correction=-0.3929,
-    ...                          floor=1.0), 1)
-    60.0
-    """
-    rate = xp.pure(decoding * TOKEN / output)
-    prefills = xp.maximum(rate + z * xp.sqrt(rate) + correction, floor)
-    return tpot + prefill * xp.where(rate > 0, xp.maximum(prefills, 0.0), 0.0) / TOKEN
-
-
-@formula(cite="definition: the steps without any prefill are exp(-rate) of all")
-def least_prefills(decoding: Count, output: Tokens, level: Ratio) -> Count:
-    """1 where fewer than `level` of the steps are free of prefills, else 0.
-
-    >>> least_prefills(decoding=64.0, output=400.0, level=0.9)
-    1.0
-    """
-    rate = xp.pure(decoding * TOKEN / output)
-    return xp.where(xp.exp(-rate) < level, 1.0, 0.0)
 
 
 @formula(cite="definition: tokens of all sequences over the mean time between tokens")
@@ -56,27 +21,6 @@ def batch_rate(decoding: Count, tpot: SecondsPerToken) -> TokensPerSecond:
     3200.0
     """
     return xp.divide(decoding, tpot)
-
-
-@formula(cite="definition: the mean step has rate prefills, the median one about half a prefill less")
-def typical_stall(prefill: Seconds, decoding: Count, output: Tokens) -> SecondsPerToken:
-    """Prefill time in the median step of a full batch.
-
-    >>> typical_stall(prefill=0.04, decoding=400.0, output=400.0)
-    0.02
-    """
-    rate = xp.pure(decoding * TOKEN / output)
-    return prefill * xp.maximum(rate - 0.5, 0.0 * rate) / TOKEN
-
-
-@formula(cite="definition: every request is prefilled once while it generates its tokens")
-def mean_stall(prefill: Seconds, decoding: Count, output: Tokens) -> SecondsPerToken:
-    """Prefill time in the mean step of a full batch.
-
-    >>> mean_stall(prefill=0.04, decoding=200.0, output=400.0)
-    0.02
-    """
-    return prefill * decoding / output
 
 
 @formula(cite="definition: a batch is prefilled, then generates all its tokens")
@@ -99,26 +43,6 @@ def user_rate(tpot: SecondsPerToken) -> TokensPerSecond:
     return xp.divide(1.0, tpot)
 
 
-@formula(cite="definition: a share of the stated length")
-def shortened(length: Tokens, share: Ratio) -> Tokens:
-    """Mean length of requests that have a share of the stated one.
-
-    >>> shortened(length=1000.0, share=0.5)
-    500.0
-    """
-    return length * share
-
-
-@formula(cite="definition: engines side by side")
-def all_engines(rate: RequestsPerSecond, gpus: Count, devices: Count) -> RequestsPerSecond:
-    """Request rate of all GPUs from that of one engine of `devices`.
-
-    >>> all_engines(rate=2.0, gpus=8.0, devices=2.0)
-    8.0
-    """
-    return rate * gpus / devices
-
-
 @formula(cite="definition: tokens of a request times requests")
 def token_rate(rate: RequestsPerSecond, tokens: Tokens) -> TokensPerSecond:
     """Tokens per second; tokens: counted per request.
@@ -139,41 +63,11 @@ def per_part(rate: TokensPerSecond, parts: Count) -> TokensPerSecond:
     return rate / parts
 
 
-@formula(cite="definition: what a step does, over the mean time from step to step")
-def diluted(utilization: Ratio, step: SecondsPerToken, interval: SecondsPerToken) -> Ratio:
-    """Utilization of a resource, mean over time, from that during a step; at most 1.
+@formula(cite="definition")
+def tokens_per_second(requests: RequestsPerSecond, tokens: Tokens) -> TokensPerSecond:
+    """Token rate of a request rate. tokens: counted per request.
 
-    >>> diluted(utilization=0.8, step=0.02, interval=0.04)
-    0.4
+    >>> tokens_per_second(requests=2.0, tokens=512.0)
+    1024.0
     """
-    return xp.minimum(xp.pure(xp.divide(utilization * step, interval)), 1.0)
-
-
-@formula(cite="definition: a benchmark ends with the answer to its last request")
-def rate_of_run(rate: RequestsPerSecond, time: Seconds, requests: Count) -> RequestsPerSecond:
-    """Requests over the length of a run that offers them at `rate`. time: of one request.
-
-    >>> rate_of_run(rate=10.0, time=5.0, requests=200.0)
-    8.0
-    """
-    return xp.divide(requests * REQUEST, requests * REQUEST / rate + time)
-
-
-@formula(cite="definition: prefills add their share of the time")
-def with_prefills(steps: Ratio, prefill: Ratio, stall: SecondsPerToken, interval: SecondsPerToken) -> Ratio:
-    """Utilization of a resource by steps and prefills together; at most 1. prefill: during a prefill.
-
-    >>> with_prefills(steps=0.25, prefill=0.75, stall=0.01, interval=0.03)
-    0.5
-    """
-    return xp.minimum(steps + prefill * xp.pure(xp.divide(stall, interval)), 1.0)
-
-
-@formula(cite="definition: one token")
-def one_token(energy: JoulesPerToken) -> Joules:
-    """Energy of one token.
-
-    >>> one_token(energy=0.5)
-    0.5
-    """
-    return energy * TOKEN
+    return requests * tokens / REQUEST

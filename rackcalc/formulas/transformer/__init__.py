@@ -1,1 +1,1 @@
-"""What a transformer is made of, whatever the hardware: parameters, weights, KV cache, arithmetic, memory traffic."""
+"""Size and work of transformers on any hardware: parameters, weights, KV cache, arithmetic, memory traffic."""

@@ -58,7 +58,7 @@ def vector_parameters(
 ) -> Count:
     """Norm gains, and for plain feed-forward models (the BERT and GPT-2 generation) all biases, of one layer.
 
-    Attention biases of some gated models (gpt-oss, Qwen2) are left out: under 0.1 % of the model.
+    The attention biases of some gated models (gpt-oss, Qwen2) are neglected; they are below 0.1 % of the model.
 
     >>> vector_parameters(hidden=1024.0, heads=16.0, kv_heads=16.0, head_dim=64.0, ffn=4096.0, matrices=2.0)
     13312.0
@@ -116,3 +116,23 @@ def pooler_parameters(hidden: Count) -> Count:
     1049600.0
     """
     return hidden * hidden + hidden
+
+
+@formula(cite="definition: a product")
+def times(parameters: Count, copies: Count) -> Count:
+    """Parameters of several equal parts.
+
+    >>> times(parameters=12596224.0, copies=24.0)
+    302309376.0
+    """
+    return parameters * copies
+
+
+@formula(cite="definition: the layers that have no experts")
+def dense_layers(layers: Count, expert_layers: Count) -> Count:
+    """Layers with an ordinary feed-forward part.
+
+    >>> dense_layers(layers=61.0, expert_layers=58.0)
+    3.0
+    """
+    return layers - expert_layers

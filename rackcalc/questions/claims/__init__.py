@@ -1,1 +1,1 @@
-"""What somebody says about a rack, judged by what rackcalc computes. The verdicts are defined in docs/gates.md."""
+"""What is claimed about a rack, judged by what rackcalc computes. docs/gates.md defines the verdicts."""

@@ -1,4 +1,4 @@
-"""The grammar of a claim: what figure is expected to be what."""
+"""The grammar of claims, "latency.p50 = 1.8 ms" or "delta(latency.p50) = -85 %": a figure and its claimed value."""
 
 import re
 from collections.abc import Mapping
@@ -7,18 +7,15 @@ from rackcalc.config.document import Node
 from rackcalc.quantities import units
 from rackcalc.quantities.problems import Problem, shortened
 from rackcalc.quantities.record import record
-from rackcalc.questions.directions import better
-from rackcalc.questions.gates import PATH
+from rackcalc.questions.gate_conditions import PATH
 
 _EXPECT = re.compile(rf"\s*(?:(delta)\s*\(\s*({PATH})\s*\)|({PATH}))\s*(==|=(?!>)|<=|>=|<|>)\s*(\S.*?)\s*")
-
-
-_LONGEST = 200
+_LONGEST = 200  # characters
 
 
 @record
 class Expectation:
-    """What a claim comes to: PATH OP VALUE UNIT. delta: of the change from another scenario."""
+    """PATH OP VALUE UNIT, as claimed. delta: about the change from another scenario."""
 
     path: str
     operator: str
@@ -27,17 +24,12 @@ class Expectation:
 
     @property
     def relative(self) -> bool:
-        """Whether a change is meant as a share."""
+        """Whether the value is a change as a share."""
         return self.delta and re.search(r"(%|percent)$", self.value) is not None
-
-    @property
-    def side(self) -> str:
-        """Which side is the better one for who claims it: of <= and >= what they ask for, else the figure's."""
-        return {"<": "lower", ">": "higher"}.get(self.operator[0], "") or better(self.path)
 
 
 def parse_expectation(text: str) -> Expectation:
-    """`latency.p50 = 1.8 ms` -> Expectation. UnitError with what was expected."""
+    """Parse `latency.p50 = 1.8 ms`. UnitError that says what was expected."""
     match = _EXPECT.fullmatch(text) if len(text) <= _LONGEST else None
     if match is None:
         raise units.UnitError(
@@ -48,10 +40,10 @@ def parse_expectation(text: str) -> Expectation:
     return Expectation(changed or path, "=" if operator == "==" else operator, value, bool(delta))
 
 
-def malformed_claims(where: Mapping[str, Node]) -> list[Problem]:
-    """What is wrong with the form of the claims of a file. where: dotted path -> Node, as the builder left it."""
+def malformed_claims(nodes: Mapping[str, Node]) -> list[Problem]:
+    """The claims of a file that do not follow the grammar. nodes: of the file, by dotted path."""
     found = []
-    for path, node in where.items():
+    for path, node in nodes.items():
         if re.fullmatch(r"claims\[\d+\]\.expect", path) and isinstance(node.value, str):
             try:
                 parse_expectation(node.value)

@@ -1,1 +1,1 @@
-"""Racks side by side: what differs, what moved, and why."""
+"""Racks side by side: which inputs differ, which figures changed, and why."""

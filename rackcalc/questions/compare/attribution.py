@@ -1,10 +1,10 @@
-"""Why a figure moved: its change split over what it is made of, so that the parts add up to the whole change.
+"""Why a figure changed: its change is split into contributions that add up to the whole change.
 
 The recorded graphs of the old and the new figure are walked together. Where both have the same formula, its change is
-split over those inputs that differ, by their Shapley values: the mean, over all orders in which the inputs could be put
-from old to new one after the other, of what each moves (of a sum simply each term's own change). An input's share is
-then split over its inputs in the same proportions. It ends at leaves, at different formulas, and where a formula has no
-number half-way between old and new.
+split over the inputs that differ, by their Shapley values: the inputs are changed from old to new one after another,
+and an input's value is the change it causes, averaged over all orders (in a sum this is the change of each term). The
+share of an input is then split over its own inputs in the same way. The walk ends at leaves, at different formulas, and
+where a formula gives no number half-way between old and new.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,35 +14,38 @@ from math import isfinite
 from rackcalc.quantities.quantity import Formula, Quantity
 from rackcalc.quantities.record import record
 
-MOST = 5  # inputs that differ, up to which all orders are tried; beyond, one order and its reverse
+ALL_ORDERS_UP_TO = 5  # inputs that differ; with more, only one order and its reverse are tried
 
 
 @record
-class Part:
-    """What one thing contributes to a change, in the figure's unit. old, new: itself; None where there is none."""
+class Contribution:
+    """A part of a change, in the unit of the figure. old, new: the quantity behind it; None where it is missing."""
 
     name: str
-    contribution: float
+    amount: float
     old: Quantity | None
     new: Quantity | None
 
 
-def by_terms(old: Quantity, new: Quantity, names: Mapping[int, str]) -> list[Part]:
-    """The change by the figures it passes through first. names: of the figures of both results, by id."""
+def by_terms(old: Quantity, new: Quantity, names: Mapping[int, str]) -> list[Contribution]:
+    """The change split down to the nearest figures. names: of the figures of both results, by id of the quantity."""
     return _split(old, new, lambda o, n: names.get(id(n)) or names.get(id(o)) or "", names)
 
 
-def by_inputs(old: Quantity, new: Quantity, names: Mapping[int, str]) -> list[Part]:
-    """The change down to leaves, and to parts that are computed in different ways."""
+def by_inputs(old: Quantity, new: Quantity, names: Mapping[int, str]) -> list[Contribution]:
+    """The change split down to leaves, and to quantities that are computed with different formulas."""
     return _split(old, new, lambda o, n: "", names)
 
 
 class _Pair:
-    """Two quantities that stand at the same place of both graphs. contribution: to the change of the figure."""
+    """Two quantities at the same place of both graphs. amount: what they contribute to the change of the figure.
+
+    shares: the pairs of their inputs, each with the change it causes; None where the walk ends.
+    """
 
     def __init__(self, label: str, old: Quantity, new: Quantity) -> None:
         self.label, self.old, self.new = label, old, new
-        self.contribution = 0.0
+        self.amount = 0.0
         self.shares: list[tuple[_Pair, float]] | None = None
 
     @property
@@ -52,39 +55,39 @@ class _Pair:
 
 def _split(
     old: Quantity, new: Quantity, stops: Callable[[Quantity, Quantity], str], names: Mapping[int, str]
-) -> list[Part]:
-    """The parts of a change, largest first."""
+) -> list[Contribution]:
+    """The contributions to a change, largest first. stops: the name of a pair at which the walk ends, or ""."""
     root = _Pair(names.get(id(new), "figure"), old, new)
-    order = _expanded(root, stops, names)
-    root.contribution = root.change
-    found: dict[str, Part] = {}
+    order = _pairs_in_order(root, stops, names)
+    root.amount = root.change
+    found: dict[str, Contribution] = {}
 
-    def add(name: str, contribution: float, before: Quantity | None, after: Quantity | None) -> None:
+    def add(name: str, amount: float, before: Quantity | None, after: Quantity | None) -> None:
         known = found.get(name)
         if known is not None:
-            contribution, before, after = contribution + known.contribution, known.old, known.new
-        found[name] = Part(name, contribution, before, after)
+            amount, before, after = amount + known.amount, known.old, known.new
+        found[name] = Contribution(name, amount, before, after)
 
     for pair in order:
         if pair.shares is None:
-            add(pair.label, pair.contribution, pair.old, pair.new)
+            add(pair.label, pair.amount, pair.old, pair.new)
             continue
         for child, moved in pair.shares:
-            child.contribution += pair.contribution * moved / pair.change
-        for part in _alone(pair, names):
-            add(part.name, pair.contribution * part.contribution / pair.change, part.old, part.new)
-    return sorted((part for part in found.values() if part.contribution), key=lambda part: -abs(part.contribution))
+            child.amount += pair.amount * moved / pair.change
+        for part in _unmatched_terms(pair, names):
+            add(part.name, pair.amount * part.amount / pair.change, part.old, part.new)
+    return sorted((part for part in found.values() if part.amount), key=lambda part: -abs(part.amount))
 
 
-def _expanded(root: _Pair, stops: Callable[[Quantity, Quantity], str], names: Mapping[int, str]) -> list[_Pair]:
-    """Every pair that takes part in the change, each before the pairs below it."""
+def _pairs_in_order(root: _Pair, stops: Callable[[Quantity, Quantity], str], names: Mapping[int, str]) -> list[_Pair]:
+    """Every pair that takes part in the change, each before the pairs of its inputs."""
     pairs: dict[tuple[int, int], _Pair] = {(id(root.old), id(root.new)): root}
     visited: set[int] = set()
     finished: list[_Pair] = []
 
     def visit(pair: _Pair) -> None:
         visited.add(id(pair))
-        moved = _moved(pair) if pair is root or not stops(pair.old, pair.new) else None
+        moved = _input_changes(pair) if pair is root or not stops(pair.old, pair.new) else None
         if moved is not None:
             pair.shares = []
             for name, value in moved.items():
@@ -100,8 +103,8 @@ def _expanded(root: _Pair, stops: Callable[[Quantity, Quantity], str], names: Ma
     return finished[::-1]
 
 
-def _moved(pair: _Pair) -> dict[str, float] | None:
-    """What each input of both moves; None where the change cannot be split."""
+def _input_changes(pair: _Pair) -> dict[str, float] | None:
+    """The change that each input of the pair causes; None where the change cannot be split."""
     old, new = pair.old, pair.new
     formula = new.formula
     if formula is None or old.formula is not formula or not isfinite(pair.change) or not pair.change:
@@ -111,17 +114,17 @@ def _moved(pair: _Pair) -> dict[str, float] | None:
         return {name: float(new.inputs[name].value) - float(old.inputs[name].value) for name in differing}
     if old.inputs.keys() != new.inputs.keys() or not differing:
         return None
-    values = _shapley(formula, old.inputs, new.inputs, differing)
+    values = _shapley_values(formula, old.inputs, new.inputs, differing)
     return values if values is not None and all(map(isfinite, values.values())) else None
 
 
-def _alone(pair: _Pair, names: Mapping[int, str]) -> list[Part]:
-    """The terms of a sum that only one of both has; a term that is a sum itself by its own terms."""
+def _unmatched_terms(pair: _Pair, names: Mapping[int, str]) -> list[Contribution]:
+    """The terms of a sum that only one side has. A term that is a sum itself is replaced by its own terms."""
     old, new = pair.old.inputs, pair.new.inputs
     gone = [leaf for name in old if name not in new for leaf in _summands(old[name], pair.label, name, names)]
     come = [leaf for name in new if name not in old for leaf in _summands(new[name], pair.label, name, names)]
-    return [Part(label, -float(term.value), term, None) for label, term in gone] + [
-        Part(label, float(term.value), None, term) for label, term in come
+    return [Contribution(label, -float(term.value), term, None) for label, term in gone] + [
+        Contribution(label, float(term.value), None, term) for label, term in come
     ]
 
 
@@ -134,10 +137,10 @@ def _summands(term: Quantity, parent: str, name: str, names: Mapping[int, str]) 
         yield from _summands(quantity, label, below, names)
 
 
-def _shapley(
+def _shapley_values(
     formula: Formula, old: Mapping[str, Quantity], new: Mapping[str, Quantity], differing: Sequence[str]
 ) -> dict[str, float] | None:
-    """What each input moves, mean over orders; None where the formula has no number on the way."""
+    """The change that each input causes, mean over orders; None where the formula gives no number on the way."""
     known: dict[frozenset[str], float] = {}
 
     def at(names: Sequence[str]) -> float:
@@ -146,7 +149,11 @@ def _shapley(
             known[moved] = float(formula.function(**{n: (new if n in moved else old)[n].value for n in old}))
         return known[moved]
 
-    orders = list(permutations(differing)) if len(differing) <= MOST else [tuple(differing), tuple(differing[::-1])]
+    orders = (
+        list(permutations(differing))
+        if len(differing) <= ALL_ORDERS_UP_TO
+        else [tuple(differing), tuple(differing[::-1])]
+    )
     result = dict.fromkeys(differing, 0.0)
     try:
         for order in orders:
@@ -158,7 +165,7 @@ def _shapley(
 
 
 def label_of(quantity: Quantity, parent: str, name: str, names: Mapping[int, str]) -> str:
-    """What a part is called: a leaf by its place in the rack file, a figure by its path, else by where it stands."""
+    """The name of a contribution: its path in the rack file, or that of a figure, else the path of formulas to it."""
     if quantity.formula is None and "." in quantity.name:
         return quantity.name
     return names.get(id(quantity), f"{parent}.{name}")

@@ -1,4 +1,4 @@
-"""Racks and scenarios side by side: what differs in them, what moved, and what moved it."""
+"""Racks and scenarios side by side: their figures, the inputs that differ, and the causes of each change."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,10 +12,10 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.questions.baseline import Former
+from rackcalc.questions.better_side import better_side
 from rackcalc.questions.compare import attribution
 from rackcalc.questions.compare.input_differences import Difference, differences
-from rackcalc.questions.directions import better
+from rackcalc.questions.former_estimates import FormerEstimate
 
 HEADLINES = (
     "latency.p99",
@@ -28,7 +28,7 @@ HEADLINES = (
     "cost.per_million_tokens",
     "roi.value",
 )
-# What a figure of a former estimate is made of, where only its JSON is left and no graph of formulas.
+# The figures that add up to a figure. For former estimates, of which there is JSON but no graph of formulas.
 MADE_OF = {
     "latency.*": ("stages.*.time", "latency.wait"),
     "stages.*.time": ("{}.terms.*",),
@@ -43,7 +43,7 @@ REST = "the rest"
 
 @record
 class Column:
-    """One rack in one scenario. argument: as asked for. loaded: None for a former estimate, whose inputs are lost."""
+    """One rack in one scenario. argument: its name on the command line. loaded: None for a former estimate."""
 
     argument: str
     title: str
@@ -55,7 +55,7 @@ class Column:
 
 @record
 class Cell:
-    """A figure of a column. change: to the baseline's, in its unit; share: of the baseline's; nan where none is."""
+    """A figure of a column. change: from the baseline, in its unit; share: as a share of the baseline; nan without."""
 
     quantity: Quantity | None
     change: float
@@ -65,20 +65,20 @@ class Cell:
 
 @record
 class Explanation:
-    """Why one figure of one column is not the baseline's. terms, inputs: parts that each add up to the change."""
+    """Why a figure of a column differs from the baseline. terms, inputs: lists that each add up to the change."""
 
     path: str
     column: int
     old: Quantity
     new: Quantity
     change: float
-    terms: tuple[attribution.Part, ...]
-    inputs: tuple[attribution.Part, ...]
+    terms: tuple[attribution.Contribution, ...]
+    inputs: tuple[attribution.Contribution, ...]
 
 
 @record
 class Comparison:
-    """Columns, the place of the baseline among them, and what was found. inputs: per column; None where unknown."""
+    """Everything found. baseline: index of its column. inputs: differences by column; None where inputs are unknown."""
 
     columns: tuple[Column, ...]
     baseline: int
@@ -93,12 +93,12 @@ class Comparison:
 
 
 def column_of(argument: str, loaded: Loaded, report: Any) -> Column:
-    """A rack that was computed now."""
+    """The column of a rack that was computed now."""
     return Column(argument, report.title, report.scenario, dict(figures(report)), report.notes, loaded)
 
 
-def former_column(argument: str, former: Former) -> Column:
-    """A former estimate. What it has in K is a point on the temperature scale, but for margins."""
+def former_column(argument: str, former: FormerEstimate) -> Column:
+    """The column of a former estimate. Its figures in K are points on the temperature scale, except margins."""
     known = {
         path: replace(quantity, absolute=quantity.unit == "K" and not path.startswith("thermal.headroom."))
         for path, quantity in former.figures.items()
@@ -106,8 +106,8 @@ def former_column(argument: str, former: Former) -> Column:
     return Column(argument, former.title, former.scenario, known, former.notes)
 
 
-def place_of(columns: Sequence[Column], wanted: str) -> int:
-    """The column that is named by its argument, scenario or title; the first for "". InputError for none or several."""
+def find_column(columns: Sequence[Column], wanted: str) -> int:
+    """Index of the column with that argument, scenario or title; 0 for "". InputError for none or several."""
     if not wanted:
         return 0
     for attribute in ("argument", "scenario", "title"):
@@ -119,7 +119,7 @@ def place_of(columns: Sequence[Column], wanted: str) -> int:
 
 
 def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> Comparison:
-    """Everything about the columns. paths: figures to explain; without, those of HEADLINES that moved."""
+    """Compare the columns. baseline: index. paths: figures to explain; without any, the HEADLINES that changed."""
     known = dict.fromkeys(path for column in columns for path in column.figures)
     for path in paths:
         if path not in known:
@@ -144,7 +144,7 @@ def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> C
 
 
 def _check_units(columns: Sequence[Column], known: Iterable[str]) -> None:
-    """Refuse figures of one path and two units: a former estimate that somebody has edited."""
+    """Refuse figures whose unit differs between columns, as in a former estimate that was edited."""
     problems = []
     for path in known:
         units = {c.argument: c.figures[path].unit for c in columns if path in c.figures}
@@ -162,9 +162,9 @@ def _inputs(base: Column, column: Column) -> tuple[Difference, ...] | None:
 
 
 def _cells(found: Sequence[Quantity | None], baseline: int, path: str) -> tuple[Cell, ...]:
-    """One figure of all columns. The best is marked where they are not all the same and one side is better."""
+    """One figure in all columns. The best is marked where they differ and one side is better."""
     values = [float(quantity.value) if quantity is not None else float("nan") for quantity in found]
-    side, known = better(path), {value for value in values if value == value}
+    side, known = better_side(path), {value for value in values if value == value}
     best = None if len(known) < 2 or not side else min(known) if side == "lower" else max(known)
     base = values[baseline]
     points = any(quantity is not None and is_temperature(quantity) for quantity in found)
@@ -191,21 +191,23 @@ def _explanation(path: str, place: int, base: Column, column: Column) -> Explana
     return Explanation(path, place, old, new, change, tuple(terms), tuple(inputs))
 
 
-def _grouped(parts: Sequence[attribution.Part], changed: Sequence[Difference]) -> list[attribution.Part]:
-    """The parts by the input that was changed, where they are of one: a part of the catalog is many values."""
-    found: dict[str, attribution.Part] = {}
+def _grouped(
+    parts: Sequence[attribution.Contribution], changed: Sequence[Difference]
+) -> list[attribution.Contribution]:
+    """Contributions of one changed input added up: a catalog part that was exchanged has many values."""
+    found: dict[str, attribution.Contribution] = {}
     for part in parts:
         ends = [end for end in (part.old, part.new) if end is not None]
         is_leaf = all(end.formula is None for end in ends)
         whole = next((d.path for d in changed if is_leaf and part.name.startswith(f"{d.path}.")), part.name)
         before, alone = found.get(whole), whole == part.name
-        moved = part.contribution + (before.contribution if before is not None else 0.0)
-        found[whole] = attribution.Part(whole, moved, part.old if alone else None, part.new if alone else None)
-    return sorted(found.values(), key=lambda part: -abs(part.contribution))
+        moved = part.amount + (before.amount if before is not None else 0.0)
+        found[whole] = attribution.Contribution(whole, moved, part.old if alone else None, part.new if alone else None)
+    return sorted(found.values(), key=lambda part: -abs(part.amount))
 
 
-def _by_figures(path: str, base: Column, column: Column) -> tuple[attribution.Part, ...]:
-    """The change by the figures that make this one up, and what they leave, so that it adds up here too."""
+def _by_figures(path: str, base: Column, column: Column) -> tuple[attribution.Contribution, ...]:
+    """The change split over the figures that add up to this one, and the rest, so that it is complete too."""
     patterns = next((made for figure, made in MADE_OF.items() if fnmatchcase(path, figure)), ())
     wanted = [pattern.replace("{}", path.removesuffix(".time")) for pattern in patterns]
     names = dict.fromkeys(
@@ -218,9 +220,9 @@ def _by_figures(path: str, base: Column, column: Column) -> tuple[attribution.Pa
         old, new = base.figures.get(name), column.figures.get(name)
         moved = (0.0 if new is None else float(new.value)) - (0.0 if old is None else float(old.value))
         if isfinite(moved) and moved:
-            parts.append(attribution.Part(name, moved, old, new))
-    rest = float(column.figures[path].value) - float(base.figures[path].value) - sum(p.contribution for p in parts)
-    largest = max((abs(part.contribution) for part in parts), default=0.0)
+            parts.append(attribution.Contribution(name, moved, old, new))
+    rest = float(column.figures[path].value) - float(base.figures[path].value) - sum(p.amount for p in parts)
+    largest = max((abs(part.amount) for part in parts), default=0.0)
     if abs(rest) > 1e-9 * largest:
-        parts.append(attribution.Part(REST, rest, None, None))
-    return tuple(sorted(parts, key=lambda part: -abs(part.contribution)))
+        parts.append(attribution.Contribution(REST, rest, None, None))
+    return tuple(sorted(parts, key=lambda part: -abs(part.amount)))

@@ -1,4 +1,4 @@
-"""Which inputs of two racks differ: a walk over both specs, leaf by leaf; of an exchanged part only its name."""
+"""The inputs that differ between two racks, value by value; of a catalog part that was exchanged only its name."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -9,12 +9,12 @@ from rackcalc.quantities.problems import shortened
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 
-APART = ("name", "notes", "gates", "claims")  # they are about the rack, and change no figure
+IGNORED = ("name", "notes", "gates", "claims")  # they change no figure
 
 
 @record
 class Difference:
-    """One input, as text: what it was and what it is; "-" where there is none."""
+    """One input, as text: its old and new value; "-" where there is none."""
 
     path: str
     old: str
@@ -22,13 +22,13 @@ class Difference:
 
 
 def differences(old: Any, new: Any) -> tuple[Difference, ...]:
-    """Every input that is not the same in two racks, in the order of the sections."""
-    found = (pair for item in fields(old) if item.name not in APART for pair in _compared(old, new, item.name, ""))
+    """Every input that differs between two racks, in the order of the sections."""
+    found = (pair for item in fields(old) if item.name not in IGNORED for pair in _compared(old, new, item.name, ""))
     return tuple(found)
 
 
-def _compared(old: Any, new: Any, name: str, above: str) -> Iterator[Difference]:
-    return _walk(getattr(old, name, None), getattr(new, name, None), f"{above}.{name}" if above else name)
+def _compared(old: Any, new: Any, name: str, parent: str) -> Iterator[Difference]:
+    return _walk(getattr(old, name, None), getattr(new, name, None), f"{parent}.{name}" if parent else name)
 
 
 def _walk(old: Any, new: Any, path: str) -> Iterator[Difference]:

@@ -1,1 +1,1 @@
-"""Goal seek and break-even: the first, smallest or best point of a design space at which something holds."""
+"""rackcalc solve, goal seek and break-even: the first or best point of a design space at which criteria hold."""

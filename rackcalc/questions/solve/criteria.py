@@ -1,9 +1,9 @@
-"""What must hold at the answer: PATH OP VALUE UNIT as in a gate, or PATH OP PATH; each PATH may be of another scenario.
+"""The grammar of --so-that: PATH OP VALUE UNIT, as in a gate, or PATH OP PATH. Each PATH may be of another scenario.
 
     latency.p99 < 2 ms
     stages.decode.time < details.gpu_only_step
     latency.p99 < latency.p99 in gpu-only
-`in base` is the file as it stands, without a scenario.
+`in base` is the file without a scenario.
 """
 
 import re
@@ -13,14 +13,14 @@ from typing import NamedTuple
 from rackcalc.quantities.problems import Problem, shortened, suggest
 
 OPTION = "--so-that"
-BASE = "base"  # the file without a scenario, unless it has one of that name
+BASE = "base"  # the file without a scenario, unless it has a scenario of that name
 _REFERENCE = r"([A-Za-z_][\w.\-]*)(?:\s+in\s+([\w.\-]+))?"
 _CRITERION = re.compile(rf"\s*{_REFERENCE}\s*(<=|>=|==|!=|<|>)\s*(\S.*?)\s*")
-_LONGEST = 300
+_LONGEST = 300  # characters
 
 
 class Reference(NamedTuple):
-    """A figure. scenario: of which, None for the one that is asked for."""
+    """A figure of a scenario; scenario: None for the one that is asked about."""
 
     path: str
     scenario: str | None = None
@@ -30,7 +30,7 @@ class Reference(NamedTuple):
 
 
 class Criterion(NamedTuple):
-    """left OP right; right is another figure, or a limit: its text, and a canonical number once the unit is known."""
+    """left OP right. right: another figure, or a limit, as text until its unit is known, then as a canonical number."""
 
     left: Reference
     operator: str
@@ -42,11 +42,11 @@ class Criterion(NamedTuple):
     @property
     def references(self) -> list[Reference]:
         """The figures it compares."""
-        return [side for side in (self.left, self.right) if isinstance(side, Reference)]
+        return [figures_X for figures_X in (self.left, self.right) if isinstance(figures_X, Reference)]
 
 
 def parse_criteria(texts: Sequence[str], scenarios: Sequence[str], problems: list[Problem]) -> list[Criterion]:
-    """The criteria of every text; what is wrong with any goes to the problems. scenarios: of the file."""
+    """Parse all criteria. Mistakes are added to the problems. scenarios: those of the rack file."""
     found = []
     for text in texts:
         match = _CRITERION.fullmatch(text)
@@ -64,7 +64,7 @@ def parse_criteria(texts: Sequence[str], scenarios: Sequence[str], problems: lis
 
 
 def _scenario(name: str | None, scenarios: Sequence[str], text: str, problems: list[Problem]) -> str | None:
-    """The scenario that a word names; "" for the file as it stands."""
+    """The scenario that a word names; "" for the file without a scenario."""
     if name is None or name in scenarios:
         return name
     if name != BASE:

@@ -1,1 +1,1 @@
-"""rackcalc sweep: every point of a design space, as a stream: number -> box -> filter -> reduce. No grid is built."""
+"""rackcalc sweep: every point of a design space, computed in numbered boxes, filtered and reduced. No grid is built."""

@@ -1,6 +1,7 @@
-"""Every point in a file: parts beside it as they come, put together under the final name when all are there.
+"""--dump FILE: every matching point of a sweep in a file.
 
-FILE.parts/ holds one complete file for every task that is done, and a manifest that says which sweep they belong to.
+While the sweep runs, the folder FILE.parts/ holds one complete file for every finished task, and a manifest with the
+signature of the sweep. At the end the parts are joined under the final name.
 """
 
 import csv
@@ -12,23 +13,25 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rackcalc.quantities.problems import InputError, Problem, failure
-from rackcalc.questions.sweep.answer import Column
-from rackcalc.questions.sweep.boxes import plan
-from rackcalc.questions.sweep.job import Job, Part
-from rackcalc.questions.sweep.reductions import Rows
-from rackcalc.questions.sweep.run import tasks
+import numpy as np
 
-SAMPLES = 8  # boxes that show how many points count, before anything is written
-BYTES = {".parquet": 9.0, ".csv": 21.0, ".jsonl": 45.0}  # of one number, about
+from rackcalc.quantities.problems import InputError, Problem, failure
+from rackcalc.questions.sweep.boxes import plan_boxes
+from rackcalc.questions.sweep.job import PartialResult, SweepJob, compute_boxes
+from rackcalc.questions.sweep.reductions import Points
+from rackcalc.questions.sweep.result import Column
+from rackcalc.questions.sweep.run import split_into_tasks
+
+SAMPLES = 8  # boxes that are computed first, to estimate how many points match
+BYTES_PER_NUMBER = {".parquet": 9.0, ".csv": 21.0, ".jsonl": 45.0}  # about
 
 
 class Dump(NamedTuple):
-    """Where the points go. columns: the axes first; places: of each among the columns of the job."""
+    """A file for the points. columns: of the file, axes first. indices: of these columns among those of the job."""
 
     file: Path
     columns: Sequence[Column]
-    places: Sequence[int]
+    indices: Sequence[int]
     signature: str
 
     @property
@@ -36,30 +39,28 @@ class Dump(NamedTuple):
         """The folder of the parts."""
         return self.file.with_name(f"{self.file.name}.parts")
 
-    def part(self, number: int) -> Path:
+    def part_file(self, task: int) -> Path:
         """The file of one task."""
-        return self.folder / f"{number:08d}{self.file.suffix}"
+        return self.folder / f"{task:08d}{self.file.suffix}"
 
-    def done(self, number: int) -> bool:
-        """Whether a task is written."""
-        return self.part(number).exists()
+    def is_written(self, task: int) -> bool:
+        """Whether the part of a task is written."""
+        return self.part_file(task).exists()
 
-    def keep(self, number: int, part: Part) -> None:
-        """Write what a task has found."""
-        if not self.done(number):
-            rows = Rows.none(len(self.places)) if not part.dumped else _joined(part.dumped)
-            data = [rows.values[:, place] for place in self.places]
-            _replaced(self.part(number), lambda path: WRITERS[self.file.suffix](path, self.columns, data))
-
-
-def _joined(rows: Sequence[Rows]) -> Rows:
-    import numpy as np
-
-    return Rows(np.concatenate([part.index for part in rows]), np.concatenate([part.values for part in rows]))
+    def store(self, task: int, part: PartialResult) -> None:
+        """Write the points of a task."""
+        if not self.is_written(task):
+            points = Points.none(len(self.indices)) if not part.dumped else _joined(part.dumped)
+            data = [points.values[:, index] for index in self.indices]
+            _write_whole(self.part_file(task), lambda path: WRITERS[self.file.suffix](path, self.columns, data))
 
 
-def _replaced(target: Path, write: Callable[[Path], Any]) -> None:
-    """A whole file or none."""
+def _joined(parts: Sequence[Points]) -> Points:
+    return Points(np.concatenate([part.numbers for part in parts]), np.concatenate([part.values for part in parts]))
+
+
+def _write_whole(target: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file under a temporary name, then rename it, so that there is never half a file."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         write(temporary)
@@ -68,8 +69,11 @@ def _replaced(target: Path, write: Callable[[Path], Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def started(file: str, job: Job, columns: Sequence[Column], resume: bool) -> Dump:
-    """A dump that can be written: the right ending, the packages, a place with room, nobody else's parts."""
+def start_dump(file: str, job: SweepJob, columns: Sequence[Column], resume: bool) -> Dump:
+    """Start a dump, or resume one.
+
+    InputError for an unknown ending, a missing package or folder, a full disk, or the parts of another sweep.
+    """
     path = Path(file)
     if path.suffix not in WRITERS:
         raise failure(f"--dump: the ending names the format: {', '.join(WRITERS)}", file)
@@ -90,57 +94,57 @@ def started(file: str, job: Job, columns: Sequence[Column], resume: bool) -> Dum
         return found
     _check_room(found, job)
     found.folder.mkdir()
-    count = sum(1 for _ in tasks(job))
-    _replaced(manifest, lambda target: target.write_text(json.dumps({"signature": signature, "tasks": count}) + "\n"))
+    count = sum(1 for _ in split_into_tasks(job))
+    _write_whole(
+        manifest, lambda target: target.write_text(json.dumps({"signature": signature, "tasks": count}) + "\n")
+    )
     return found
 
 
-def _check_room(dump: Dump, job: Job) -> None:
-    """InputError when the disk has not the room, parts and whole."""
-    needed = 2 * expected_rows(job) * BYTES[dump.file.suffix] * len(dump.columns)
+def _check_room(dump: Dump, job: SweepJob) -> None:
+    """InputError when the disk has no room for the parts and the whole file."""
+    needed = 2 * expected_points(job) * BYTES_PER_NUMBER[dump.file.suffix] * len(dump.columns)
     free = shutil.disk_usage(dump.file.parent).free
     if needed > free:
         sizes = f"about {needed / 2e9:,.1f} GB, twice while it is written"
         message = f"--dump: {sizes}, do not fit: {free / 1e9:,.1f} GB are free"
-        mend = "narrow it with --where, or keep less with --top, --pareto or --stats"
-        raise InputError([Problem(str(dump.file), 0, 0, "", f"{message}; {mend}")])
+        fix = "narrow it with --where, or keep less with --top, --pareto or --stats"
+        raise InputError([Problem(str(dump.file), 0, 0, "", f"{message}; {fix}")])
 
 
-def expected_rows(job: Job) -> float:
-    """Points that will count, from a few boxes all over the grid."""
-    from rackcalc.questions.sweep.job import work
-
-    if not job.where:
+def expected_points(job: SweepJob) -> float:
+    """The number of matching points to expect, estimated from a few boxes that are spread over the grid."""
+    if not job.filters:
         return float(job.plan.points)
     small = job._replace(
-        plan=plan(job.plan.shape, job.plan.order, 1 << 12), top=None, pareto=None, stats=False, dump=False
+        plan=plan_boxes(job.plan.shape, job.plan.order, 1 << 12), top=None, pareto=None, stats=False, dump=False
     )
     step = max(1, small.plan.boxes // SAMPLES)
-    parts = [work(small, number, number + 1) for number in range(0, small.plan.boxes, step)]
+    parts = [compute_boxes(small, number, number + 1) for number in range(0, small.plan.boxes, step)]
     return job.plan.points * sum(part.matches for part in parts) / sum(part.points for part in parts)
 
 
-def finished(dump: Dump) -> None:
-    """All parts under the final name."""
-    _assembled(dump, dump.file)
+def finish_dump(dump: Dump) -> None:
+    """Join all parts under the final name, and remove their folder."""
+    _join(dump, dump.file)
     shutil.rmtree(dump.folder)
 
 
-def interrupted(dump: Dump) -> Path:
-    """What there is, complete as far as it goes, under a name of its own; the parts stay for --resume."""
+def save_partial_dump(dump: Dump) -> Path:
+    """Join the parts that are written in FILE.partial. They are kept for --resume."""
     partial = dump.file.with_name(f"{dump.file.stem}.partial{dump.file.suffix}")
-    _assembled(dump, partial)
+    _join(dump, partial)
     return partial
 
 
-def dropped(dump: Dump) -> None:
-    """Nothing of it stays."""
+def discard_dump(dump: Dump) -> None:
+    """Remove all parts."""
     shutil.rmtree(dump.folder, ignore_errors=True)
 
 
-def _assembled(dump: Dump, target: Path) -> None:
+def _join(dump: Dump, target: Path) -> None:
     parts = sorted(dump.folder.glob(f"[0-9]*{dump.file.suffix}"))
-    _replaced(target, lambda path: JOINERS[dump.file.suffix](path, parts))
+    _write_whole(target, lambda path: JOINERS[dump.file.suffix](path, parts))
 
 
 def _values(columns: Sequence[Column], data: Sequence[Any]) -> Iterable[tuple[Any, ...]]:
@@ -188,7 +192,7 @@ def _write_parquet(path: Path, columns: Sequence[Column], data: Sequence[Any]) -
 
 
 def _join_text(path: Path, parts: Sequence[Path]) -> None:
-    """Parts one after the other; of headings only the first."""
+    """Join text files; of CSV files only the first keeps its heading."""
     with path.open("wb") as stream:
         for number, part in enumerate(parts):
             with part.open("rb") as source:

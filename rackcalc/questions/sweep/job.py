@@ -1,4 +1,4 @@
-"""One sweep as data that travels to whoever computes it, and the work on a part of it."""
+"""A sweep as data that can be sent to a worker, and the computation of some of its boxes."""
 
 import operator
 from collections import Counter
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from rackcalc.questions.sweep.boxes import Plan
-from rackcalc.questions.sweep.reductions import Pareto, Rows, Stats, Top, View
+from rackcalc.questions.sweep.boxes import BoxPlan
+from rackcalc.questions.sweep.reductions import BoxPoints, Pareto, Points, Stats, Top
 from rackcalc.replay.design_space import Question, Space
 
 HOLDS: dict[str, Callable[[Any, Any], Any]] = {
@@ -21,13 +21,11 @@ HOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "==": lambda value, limit: np.isclose(value, limit, rtol=1e-9, atol=0.0),
     "!=": lambda value, limit: ~np.isclose(value, limit, rtol=1e-9, atol=0.0),
 }
+_LOCK = Lock()
 
 
-_TURNS = Lock()
-
-
-class Where(NamedTuple):
-    """A condition on a column: only points where it holds count. limit in the column's canonical unit."""
+class Filter(NamedTuple):
+    """A condition on a column: only points where it holds match. limit: in the canonical unit of the column."""
 
     column: int
     operator: str
@@ -35,42 +33,45 @@ class Where(NamedTuple):
     text: str
 
 
-class Job(NamedTuple):
-    """paths: the columns, of which a point must have the first `needed`.
+class SweepJob(NamedTuple):
+    """paths: the columns; without the first `needed` of them a point cannot be judged.
 
-    top: how many, by which column, sign; pareto: columns and signs; dump: every point that counts.
+    top: how many points, by which column, sign. pareto: columns and signs. A sign of -1 means that larger is better.
+    dump: whether all matching points are wanted.
     """
 
     question: Question
-    plan: Plan
+    plan: BoxPlan
     paths: tuple[str, ...]
     needed: int
-    where: tuple[Where, ...] = ()
+    filters: tuple[Filter, ...] = ()
     top: tuple[int, int, float] | None = None
     pareto: tuple[tuple[int, ...], tuple[float, ...]] | None = None
     stats: bool = False
     dump: bool = False
 
 
-class Part:
-    """What is known of some boxes. points: looked at; refused: by reason; outside: not where they should be."""
+class PartialResult:
+    """The result of some boxes. points: computed or refused. matches: points that pass all filters. outside: points
+    that do not. refused: points that cannot be computed, by reason. dumped: the matches themselves.
+    """
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: SweepJob) -> None:
         columns = len(job.paths)
         self.points = self.matches = self.outside = 0
         self.refused: Counter[str] = Counter()
         self.top = None if job.top is None else Top(columns, *job.top)
         self.pareto = None if job.pareto is None else Pareto(columns, *job.pareto)
         self.stats = Stats(columns) if job.stats else None
-        self.dumped: list[Rows] = []
+        self.dumped: list[Points] = []
 
     @property
     def reducers(self) -> list[Any]:
-        """Those that are asked for."""
+        """The reducers that the job asks for."""
         return [reducer for reducer in (self.top, self.pareto, self.stats) if reducer is not None]
 
-    def merge(self, other: "Part") -> None:
-        """What was found elsewhere; not the points themselves."""
+    def merge(self, other: "PartialResult") -> None:
+        """Add the result of other boxes, without the points themselves."""
         self.points += other.points
         self.matches += other.matches
         self.outside += other.outside
@@ -81,25 +82,25 @@ class Part:
 
 @lru_cache(maxsize=2)
 def space_of(question: Question, paths: tuple[str, ...], needed: int) -> Space:
-    """The space of a question, with all its recordings, kept from one part of the work to the next."""
+    """The design space of a question. It is kept from one task to the next, because it records programs."""
     return Space(question, paths[:needed], paths[needed:])
 
 
-def work(job: Job, first: int, stop: int) -> Part:
-    """The boxes from `first` up to `stop`. Threads of one process take turns: a program keeps what it has computed."""
-    with _TURNS:
-        return _worked(job, first, stop)
+def compute_boxes(job: SweepJob, first: int, stop: int) -> PartialResult:
+    """Compute the boxes from `first` up to `stop`, one thread at a time, because programs keep intermediate values."""
+    with _LOCK:
+        return _compute_boxes(job, first, stop)
 
 
-def _worked(job: Job, first: int, stop: int) -> Part:
-    space, part = space_of(job.question, job.paths, job.needed), Part(job)
+def _compute_boxes(job: SweepJob, first: int, stop: int) -> PartialResult:
+    space, part = space_of(job.question, job.paths, job.needed), PartialResult(job)
     for number in range(first, stop):
         box = job.plan.box(number)
         block = space.block(box)
-        view = View(box, job.plan.strides, block.good, [block.columns[path] for path in job.paths])
-        good, able = view.good, int(np.count_nonzero(view.good))
-        for where in job.where:
-            good = good & HOLDS[where.operator](view.columns[where.column], where.limit)
+        view = BoxPoints(box, job.plan.strides, block.good, [block.columns[path] for path in job.paths])
+        good, computable = view.good, int(np.count_nonzero(view.good))
+        for condition in job.filters:
+            good = good & HOLDS[condition.operator](view.columns[condition.column], condition.limit)
         for column in sorted_by(job):
             ordered = view.columns[column] == view.columns[column]
             if not ordered.all():
@@ -108,18 +109,18 @@ def _worked(job: Job, first: int, stop: int) -> Part:
         matches = int(np.count_nonzero(view.good))
         part.points += view.good.size
         part.matches += matches
-        part.outside += able - matches
+        part.outside += computable - matches
         part.refused.update(block.refused)
         if matches:
             for reducer in part.reducers:
                 reducer.add(view)
             if job.dump:
                 positions = np.flatnonzero(view.good)
-                part.dumped.append(Rows(view.index(positions), view.rows(positions)))
+                part.dumped.append(view.points(positions))
     return part
 
 
-def sorted_by(job: Job) -> Sequence[int]:
-    """The columns by which points are put in order: one that is no number has no place there."""
+def sorted_by(job: SweepJob) -> Sequence[int]:
+    """The columns that points are sorted by. A point must have a number in each of them."""
     top = () if job.top is None else (job.top[1],)
     return (*top, *(() if job.pareto is None else job.pareto[0]))

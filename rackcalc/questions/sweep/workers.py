@@ -1,4 +1,7 @@
-"""Who computes: this process, several on this machine, or a Dask cluster that is there. The parts come in any order."""
+"""Where a sweep is computed: in this process, in several on this machine, or on a running Dask cluster.
+
+An executor takes ranges of boxes and yields each range with its result, in any order.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -6,32 +9,33 @@ from itertools import islice
 from typing import Any
 
 from rackcalc.quantities.problems import failure
-from rackcalc.questions.sweep.job import Job, Part, work
+from rackcalc.questions.sweep.job import PartialResult, SweepJob, compute_boxes
 
-Tasks = Iterator[tuple[int, int]]  # first box and the one after the last
-Crew = Callable[[Job, Tasks], Iterator[tuple[tuple[int, int], Part]]]
-AHEAD = 2  # tasks given out for every worker: memory stays flat, nobody waits
+BoxRange = tuple[int, int]  # number of the first box, and of the one after the last
+Results = Iterator[tuple[BoxRange, PartialResult]]
+Executor = Callable[[SweepJob, Iterator[BoxRange]], Results]
+TASKS_PER_WORKER = 2  # submitted at a time: no worker waits, and memory does not grow
 
 
-def alone(job: Job, tasks: Tasks) -> Iterator[tuple[tuple[int, int], Part]]:
-    """In this process, one after the other."""
-    for task in tasks:
-        yield task, work(job, *task)
+def in_this_process(job: SweepJob, ranges: Iterator[BoxRange]) -> Results:
+    """An executor that computes one range after another in this process."""
+    for boxes in ranges:
+        yield boxes, compute_boxes(job, *boxes)
 
 
 @contextmanager
-def processes(count: int) -> Iterator[Crew]:
-    """So many processes on this machine."""
+def process_pool(count: int) -> Iterator[Executor]:
+    """An executor with `count` processes on this machine."""
     from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 
     with ProcessPoolExecutor(count) as pool:
 
-        def crew(job: Job, tasks: Tasks) -> Iterator[tuple[tuple[int, int], Part]]:
-            running: dict[Any, tuple[int, int]] = {}
+        def execute(job: SweepJob, ranges: Iterator[BoxRange]) -> Results:
+            running: dict[Any, BoxRange] = {}
             try:
-                for task in tasks:
-                    running[pool.submit(work, job, *task)] = task
-                    if len(running) >= AHEAD * count:
+                for boxes in ranges:
+                    running[pool.submit(compute_boxes, job, *boxes)] = boxes
+                    if len(running) >= TASKS_PER_WORKER * count:
                         for done in wait(running, return_when=FIRST_COMPLETED).done:
                             yield running.pop(done), done.result()
                 while running:
@@ -40,12 +44,12 @@ def processes(count: int) -> Iterator[Crew]:
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-        yield crew
+        yield execute
 
 
 @contextmanager
-def dask(address: str) -> Iterator[Crew]:
-    """The workers of a Dask cluster. A worker that dies takes nothing with it: its tasks are given to others."""
+def dask_cluster(address: str) -> Iterator[Executor]:
+    """An executor with the workers of a Dask cluster. When a worker dies, its tasks are given to others."""
     try:
         from distributed import Client, as_completed
     except ImportError:
@@ -56,24 +60,24 @@ def dask(address: str) -> Iterator[Crew]:
         raise failure(f"no Dask scheduler answers at {address} ({type(error).__name__})", path="--dask") from None
     with client:
 
-        def crew(job: Job, tasks: Tasks) -> Iterator[tuple[tuple[int, int], Part]]:
+        def execute(job: SweepJob, ranges: Iterator[BoxRange]) -> Results:
             shared = client.scatter(job, broadcast=True, hash=False)
-            most = AHEAD * max(1, len(client.scheduler_info()["workers"]))
-            given: dict[Any, tuple[int, int]] = {}
+            most = TASKS_PER_WORKER * max(1, len(client.scheduler_info()["workers"]))
+            submitted: dict[Any, BoxRange] = {}
 
-            def give(task: tuple[int, int]) -> Any:
-                future = client.submit(work, shared, *task, pure=False, retries=10)
-                given[future.key] = task
+            def submit(boxes: BoxRange) -> Any:
+                future = client.submit(compute_boxes, shared, *boxes, pure=False, retries=10)
+                submitted[future.key] = boxes
                 return future
 
-            todo = iter(tasks)
-            first = [give(task) for task in islice(todo, most)]
+            waiting = iter(ranges)
+            first = [submit(boxes) for boxes in islice(waiting, most)]
             pending = as_completed(first, loop=client.loop)
             for future in pending:
-                part = future.result()
-                following = next(todo, None)
+                result = future.result()
+                following = next(waiting, None)
                 if following is not None:
-                    pending.add(give(following))
-                yield given.pop(future.key), part
+                    pending.add(submit(following))
+                yield submitted.pop(future.key), result
 
-        yield crew
+        yield execute

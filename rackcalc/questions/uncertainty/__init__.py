@@ -1,1 +1,1 @@
-"""How sure the figures are, and which doubt matters most."""
+"""rackcalc uncertainty: how sure the figures are, and which doubt matters most."""

@@ -1,0 +1,37 @@
+"""A model in a rack file that names a Hugging Face config.json: the file is read, and becomes the model's node tree."""
+
+import json
+from pathlib import Path
+
+from rackcalc.config.document import Node, node_of_data
+from rackcalc.config.hugging_face import ConfigError, model_from_config
+from rackcalc.config.text_files import read_text
+from rackcalc.quantities.problems import InputError, failure
+
+
+def model_node(node: Node, path: str) -> Node:
+    """The node tree of a model {hf_config: FILE, ...}; the other keys of the mapping override those of the file.
+
+    FILE is relative to the rack file. InputError, at the line that names FILE, when it cannot be used.
+    """
+    assert isinstance(node.value, dict)
+    reference = node.value["hf_config"]
+    overrides = {key: child for key, child in node.value.items() if key != "hf_config"}
+    if not isinstance(reference.value, str):
+        raise InputError([reference.problem(path, f"expected the path of a config.json, got {reference.kind}")])
+    base = Path(reference.file).parent if not reference.file.startswith(("<", "-")) else Path()
+    target = str(base / reference.value)
+    if target == "-":
+        target = "./-"  # a file of that name: standard input is for the rack
+    try:
+        fields = model_from_config(json.loads(read_text(target)))
+    except json.JSONDecodeError as error:
+        raise failure(f"not valid JSON: {error.msg}", target, error.lineno, error.colno) from None
+    except (InputError, ValueError, RecursionError) as error:
+        reason = str(error) if isinstance(error, InputError) else f"{target}: {error}"
+        if not isinstance(error, InputError | ConfigError):
+            reason = f"{target}: JSON with numbers without end, or nested too deeply"
+        raise InputError([reference.problem(f"{path}.hf_config", reason)]) from None
+    described = node_of_data(fields, Node(None, target, 1, 1))
+    assert isinstance(described.value, dict)
+    return reference._replace(value=described.value | overrides)

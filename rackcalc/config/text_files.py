@@ -1,0 +1,48 @@
+"""Text from files and from standard input: UTF-8, of limited size, or an InputError that says what is wrong."""
+
+import os
+import stat
+import sys
+
+from rackcalc.quantities.problems import failure
+
+MAX_BYTES = 4 * 1024 * 1024  # a rack file has a few kB; anything larger than this is the wrong file
+
+
+def read_text(path: str) -> str:
+    """Read a file, or standard input for "-". InputError for anything that is not readable text."""
+    name = "<stdin>" if path == "-" else path
+    try:
+        if path == "-":
+            data = b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            info = os.stat(path)
+            if stat.S_ISDIR(info.st_mode):
+                raise failure("is a directory; name a YAML file in it", name)
+            if stat.S_ISREG(info.st_mode) and info.st_size > MAX_BYTES:
+                raise failure(f"is {info.st_size / 1e6:.0f} MB; a rack file has at most {MAX_BYTES / 1e6:.0f} MB", name)
+            with open(path, "rb") as stream:
+                data = stream.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise failure("no such file", name or '""') from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or str(error)
+        raise failure(f"cannot be read: {reason.lower()}", name) from None
+    return decode(data, name)
+
+
+def decode(data: bytes, name: str, line_offset: int = 0) -> str:
+    """Decode bytes as UTF-8. InputError where they are no text. line_offset: lines of the file before the bytes."""
+    if len(data) > MAX_BYTES:
+        raise failure(
+            f"is over {MAX_BYTES / 1e6:.0f} MB; a rack file is a few kB", name, line_offset and line_offset + 1, 1
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = line_offset + data.count(b"\n", 0, error.start) + 1
+        message = f"is not UTF-8 text (byte 0x{data[error.start]:02x}); save it as UTF-8"
+        raise failure(message, name, line, 1) from None
+    if "\0" in text:
+        raise failure("is a binary file or UTF-16, not YAML in UTF-8", name, line_offset and line_offset + 1, 1)
+    return text

@@ -1,0 +1,180 @@
+"""Power and heat of a rack: its chips, hosts and fans, and the clocks at which the temperatures stay within limits."""
+
+from collections.abc import Callable, Mapping
+
+from rackcalc.config.parts import load_part
+from rackcalc.estimation.result import PowerReport, Throughput
+from rackcalc.formulas.combine import largest, smallest, total
+from rackcalc.formulas.heat.chip_temperatures import Pool, resistance_of
+from rackcalc.formulas.heat.chip_utilization import chip_utilization, share_in_use
+from rackcalc.formulas.heat.power import (
+    Power,
+    energy_per_request,
+    energy_per_token,
+    fitted_host_power,
+    power_of,
+    systems_needed,
+)
+from rackcalc.formulas.heat.rack_cooling import Thermal, cool
+from rackcalc.formulas.heat.throttling import throttled_time, throttled_tpot
+from rackcalc.formulas.queues.gpu_sharing import Shared
+from rackcalc.formulas.serving.request_rates import sustained_rate
+from rackcalc.formulas.serving.token_rates import tokens_per_second
+from rackcalc.quantities.quantity import Quantity, Source, constant
+from rackcalc.quantities.record import replace
+from rackcalc.serving.service_model import ONE, ServiceModel
+from rackcalc.spec.rack import GpuPool, LpuPool, Rack
+
+SERVER_POWER = Quantity(
+    595.0,
+    "W",
+    "two-socket server",
+    source=Source("measured", "mlperf-power", note="fit to MLPerf power runs"),
+    low=389.0,
+    high=597.0,
+)
+BOARD_SHARE = Quantity(
+    0.194,
+    "1",
+    "switches and conversion",
+    source=Source("measured", "mlperf-power", note="share of the chips' TDP"),
+    low=0.11,
+    high=0.20,
+)
+SERVER_SIZE = constant(8.0, "1", "chips per server", "assumed", note="where the file names no system")
+FAN_SHARE = Quantity(0.10, "1", "fans", source=Source("press", "sow-fans", note="dense servers"), low=0.05, high=0.20)
+UNKNOWN_LEAKAGE = Quantity(
+    0.1, "1", "leakage share", source=Source("assumed", note="LPUs publish none"), low=0.05, high=0.2
+)
+ASSUMED_TDP = Quantity(
+    300.0, "W", "TDP", source=Source("assumed", note="the maker publishes none"), low=100.0, high=600.0
+)
+ASSUMED_IDLE = Quantity(
+    60.0, "W", "idle power", source=Source("assumed", note="the maker publishes none"), low=20.0, high=150.0
+)
+NO_LOAD = constant(0.0, "1", "idle", "given", note="none, where nothing is said")
+
+
+def pools_by_name(rack: Rack) -> dict[str, GpuPool | LpuPool]:
+    """The pools that the rack has, by name: gpu, lpu."""
+    both: dict[str, GpuPool | LpuPool | None] = {"gpu": rack.accelerators.gpu, "lpu": rack.accelerators.lpu}
+    return {name: pool for name, pool in both.items() if pool is not None}
+
+
+def host_power(pool: GpuPool | LpuPool) -> Quantity:
+    """Power of all but chips and fans: that of the system the chips come in, else a fit to measured servers."""
+    per = SERVER_SIZE if pool.system is None else pool.system.count
+    systems = systems_needed(count=pool.count, per_system=per)
+    if pool.system is not None and pool.system.host_power is not None:
+        return power_of(power=pool.system.host_power, count=systems)
+    return fitted_host_power(
+        servers=systems, per_server=SERVER_POWER, chips=pool.count, tdp=tdp(pool), board_share=BOARD_SHARE
+    )
+
+
+def pool_for_thermal(rack: Rack, pool: GpuPool | LpuPool, utilization: Quantity) -> Pool:
+    """The values of a pool that the thermal formulas need."""
+    leakage = UNKNOWN_LEAKAGE
+    if isinstance(pool, GpuPool):
+        leakage = load_part("families", pool.part.family).leakage_share
+    return Pool(
+        count=pool.count,
+        tdp=tdp(pool),
+        idle_power=idle_power(pool),
+        utilization=utilization,
+        leakage_share=leakage,
+        temperature_limit=pool.part.temperature_limit,
+        resistance=resistance_of(pool.part, rack.site.cooling),
+    )
+
+
+def power_and_heat(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Power, Thermal]:
+    """Power and heat of the rack. utilization: power utilization of the chips, by pool."""
+    pools = pools_by_name(rack)
+    systems = [pool.system for pool in pools.values() if pool.system is not None]
+    built = {f"system_{i}": system.liquid_share for i, system in enumerate(systems)}
+    fans = {f"system_{i}": system.fan_share for i, system in enumerate(systems)}
+    return cool(
+        {name: pool_for_thermal(rack, pool, utilization[name]) for name, pool in pools.items()},
+        rack.site.cooling,
+        host_power=total(**{name: host_power(pool) for name, pool in pools.items()}),
+        fan_share=largest(**fans) if fans else FAN_SHARE,
+        altitude=rack.site.altitude,
+        inlet=rack.site.inlet,
+        airflow=rack.site.airflow,
+        built_liquid_share=smallest(**built) if built else NO_LOAD,
+        racks=rack.site.racks,
+    )
+
+
+def throttled(served: ServiceModel, heat: Thermal) -> ServiceModel:
+    """The service at the clocks that the temperatures allow."""
+    clock = smallest(**heat.throttle)
+
+    def slow(time: Quantity) -> Quantity:
+        return throttled_time(time=time, clock=clock)
+
+    return replace(
+        slowed_down(served, slow, lambda tpot: throttled_tpot(tpot=tpot, clock=clock)),
+        passage=slow(served.passage),
+        occupancy=slow(served.occupancy),
+    )
+
+
+def slowed_down(
+    served: ServiceModel, slow: Callable[[Quantity], Quantity], slow_tpot: Callable[[Quantity], Quantity]
+) -> ServiceModel:
+    """The service with slower stages and token times; passage and occupancy are left to the caller."""
+    return replace(
+        served,
+        stages={
+            name: replace(stage, time=slow(stage.time), terms={term: slow(time) for term, time in stage.terms.items()})
+            for name, stage in served.stages.items()
+        },
+        ttft=None if served.ttft is None else slow(served.ttft),
+        tpot=None if served.tpot is None else slow_tpot(served.tpot),
+    )
+
+
+def mean_utilization(rack: Rack, served: ServiceModel, used: Quantity, shared: Shared | None) -> dict[str, Quantity]:
+    """Mean power utilization of each pool over time. used: utilization of the rack by its load."""
+    result = {}
+    for name in pools_by_name(rack):
+        busy, activity, in_use = served.busy.get(name, NO_LOAD), served.activity.get(name, ONE), used
+        if rack.workload.arrival_rate is not None and name in served.slots:
+            in_use = share_in_use(utilization=used, slots=served.slots[name])
+        if name == "gpu" and shared is not None:
+            in_use = shared.power_utilization
+        result[name] = chip_utilization(utilization=in_use, busy=busy, activity=activity)
+    return result
+
+
+def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> PowerReport:
+    """Mean power, energy per request and per token, and peak power."""
+    delivered = rack.workload.arrival_rate
+    if delivered is None:
+        delivered = sustained_rate(capacity=done.capacity, utilization=done.utilization)
+    tokens = None
+    if rack.workload.output is not None:
+        rate = tokens_per_second(requests=delivered, tokens=rack.workload.output)
+        tokens = energy_per_token(power=mean.facility, throughput=rate)
+    return PowerReport(
+        mean.chips,
+        mean.fans,
+        mean.host,
+        mean.it,
+        mean.facility,
+        energy_per_request(power=mean.facility, throughput=delivered),
+        tokens,
+        peak,
+    )
+
+
+def tdp(pool: GpuPool | LpuPool) -> Quantity:
+    """Thermal design power of one chip; a stated assumption where none is published."""
+    return ASSUMED_TDP if pool.part.tdp is None else pool.part.tdp
+
+
+def idle_power(pool: GpuPool | LpuPool) -> Quantity:
+    """Idle power of one chip; a stated assumption where none is published."""
+    return ASSUMED_IDLE if pool.part.idle_power is None else pool.part.idle_power

@@ -1,0 +1,189 @@
+"""Parts, splits, models and formats of a rack file that do not go together."""
+
+from collections.abc import Iterable
+
+from rackcalc.config.racks import Loaded
+from rackcalc.formulas.gpu.compute_formats import COMPUTE
+from rackcalc.formulas.heat.chip_temperatures import ON_LIQUID
+from rackcalc.formulas.money.latency_value import missing
+from rackcalc.quantities.problems import Problem
+from rackcalc.serving.pool_links import default_link
+from rackcalc.serving.pool_memory import kv_format
+from rackcalc.serving.splits import SPLITS
+from rackcalc.spec.rack import Rack
+
+
+def incompatible_parts(loaded: Loaded) -> list[Problem]:
+    """All problems with the choices in the file; those of ports only when there are no others."""
+    checks = (_pools, _systems, _workload, _formats, _speculation, _cooling, _money)
+    found = [problem for check in checks for problem in check(loaded, loaded.rack)]
+    return found or _ports(loaded, loaded.rack)
+
+
+def _prefills_on_own_gpus(rack: Rack) -> bool:
+    """Whether some of the GPUs prefill and the others decode."""
+    return rack.serving.split == "prefill-decode" and rack.serving.prefill_gpus is not None
+
+
+def _needed_pools(rack: Rack) -> tuple[bool, bool]:
+    """Whether the split needs GPUs, and whether it needs LPUs."""
+    return rack.serving.split != "lpu", rack.serving.split != "gpu" and not _prefills_on_own_gpus(rack)
+
+
+def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
+    split, found = rack.serving.split, []
+    needs_gpu, needs_lpu = _needed_pools(rack)
+    for name, needed, pool in (("gpu", needs_gpu, rack.accelerators.gpu), ("lpu", needs_lpu, rack.accelerators.lpu)):
+        if needed and pool is None:
+            instead = "; or say serving.prefill_gpus: how many GPUs prefill for the others"
+            fix = instead if (name, split) == ("lpu", "prefill-decode") else ""
+            found.append(loaded.problem(f"accelerators.{name}", f"is missing; split {split} needs it{fix}"))
+    if needs_gpu and rack.serving.runtime is None:
+        found.append(
+            loaded.problem(
+                "serving.runtime", "is missing; name the software that drives the GPUs (`rackcalc parts runtimes`)"
+            )
+        )
+    if needs_gpu and needs_lpu and "gpu-lpu" not in rack.links:
+        found.append(
+            loaded.problem("links.gpu-lpu", f"is missing; split {split} crosses it: name the link between the pools")
+        )
+    return found + _prefill_gpus(loaded, rack)
+
+
+def _prefill_gpus(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """serving.prefill_gpus where the rack has no such GPUs, or where their link is missing."""
+    path = "serving.prefill_gpus"
+    if rack.serving.prefill_gpus is None or rack.accelerators.gpu is None:
+        return []
+    if not _prefills_on_own_gpus(rack):
+        return [loaded.problem(path, f"is for split prefill-decode, not {rack.serving.split}; remove it")]
+    if rack.accelerators.lpu is not None:
+        return [loaded.problem(path, "leaves nothing to the LPUs; remove it, or accelerators.lpu")]
+    if "prefill-decode" not in rack.links:
+        return [
+            loaded.problem("links.prefill-decode", "is missing; KV caches cross it: name the link, such as nvlink4")
+        ]
+    return []
+
+
+def _systems(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Systems that hold other chips than the pool: their price and power would be those of another machine."""
+    found = []
+    for name, pool in (("gpu", rack.accelerators.gpu), ("lpu", rack.accelerators.lpu)):
+        part = loaded.nodes.get(f"accelerators.{name}.part")
+        if pool is None or pool.system is None or part is None or not isinstance(part.value, str):
+            continue
+        if part.value != pool.system.accelerator:
+            message = f"{pool.system.name} holds {pool.system.accelerator}, not {part.value}"
+            fix = "name the product they come in, or leave system out"
+            found.append(loaded.problem(f"accelerators.{name}.system", f"{message}; {fix}"))
+    return found
+
+
+def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
+    split, work, found = rack.serving.split, rack.workload, []
+    if rack.model.family not in SPLITS[split]:
+        fits = [name for name, kinds in SPLITS.items() if rack.model.family in kinds]
+        found.append(
+            loaded.problem(
+                "serving.split", f"{split} is not for models that are {rack.model.family}s; use {' or '.join(fits)}"
+            )
+        )
+    decoder = rack.model.family == "decoder"
+    if decoder and work.output is None:
+        found.append(loaded.problem("workload.output", "is missing; a decoder generates: say how many tokens"))
+    if not decoder and work.output is not None:
+        found.append(loaded.problem("workload.output", "an encoder generates nothing; remove it"))
+    if split == "draft-verify" and rack.serving.speculation is None:
+        found.append(loaded.problem("serving.speculation", "is missing; name the model that drafts"))
+    if work.concurrency is not None:
+        found += _closed_loop(loaded, rack)
+    if rack.sharing is not None and work.arrival_rate is None:
+        found.append(loaded.problem("sharing", "needs workload.arrival_rate: an idle rack has nothing to share with"))
+    if rack.sharing is not None and rack.accelerators.gpu is None:
+        found.append(loaded.problem("sharing", "is about the GPUs' other work, and there are no GPUs; remove it"))
+    return found
+
+
+def _closed_loop(loaded: Loaded, rack: Rack) -> list[Problem]:
+    path, runtime = "workload.concurrency", rack.serving.runtime
+    on_gpus = rack.serving.split == "gpu" or _prefills_on_own_gpus(rack)
+    if rack.model.family != "decoder" or not on_gpus or runtime is None or runtime.engine is None:
+        return [loaded.problem(path, "needs a decoder on GPUs under a serving engine: vllm, sglang or tensorrt-llm")]
+    return []
+
+
+def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
+    plan = rack.serving.speculation
+    if plan is None or plan.model.family == "decoder":
+        return []
+    return [loaded.problem("serving.speculation.model", f"{plan.model.name} is no decoder: it cannot draft")]
+
+
+def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
+    found, precision = [], rack.workload.precision
+    needs_gpu, needs_lpu = _needed_pools(rack)
+    gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
+    if needs_gpu and gpus is not None:
+        weight_only = precision in ("int4", "mxfp4", "fp4")  # computed in a wider format where the chip lacks them
+        if not set(COMPUTE[precision] if weight_only else (precision,)) & set(gpus.part.peak):
+            found.append(_no_format(loaded, "workload.precision", gpus.part.name, precision, gpus.part.peak))
+    if needs_lpu and lpus is not None:
+        able = set(lpus.part.peak) & set(lpus.part.cycles_per_row)
+        if precision not in able:
+            found.append(_no_format(loaded, "workload.precision", lpus.part.name, precision, able))
+        elif rack.model.family == "decoder" and rack.serving.split != "attention-ffn" and kv_format(rack) not in able:
+            found.append(_no_format(loaded, "workload.kv_precision", lpus.part.name, kv_format(rack), able))
+    return found
+
+
+def _no_format(loaded: Loaded, path: str, chip: str, wanted: str, able: Iterable[str]) -> Problem:
+    does = "attend" if path.endswith("kv_precision") else "compute"
+    return loaded.problem(
+        path, f"{chip} does not {does} in {wanted}; use {' or '.join(sorted(able)) or 'another chip'}"
+    )
+
+
+def _cooling(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """A coolant of which some properties are missing."""
+    cooling, found = rack.site.cooling, []
+    wanted = ["coolant_density", "coolant_heat_capacity"] if cooling.coolant_rise is not None else []
+    if cooling.method in ON_LIQUID:
+        wanted = ["coolant_supply", "coolant_rise", "coolant_density", "coolant_heat_capacity"]
+    for name in wanted:
+        if getattr(cooling, name) is None:
+            problem = loaded.problem(f"site.cooling.{name}", f"is missing; {cooling.method} with a coolant needs it")
+            found.append(problem)
+    return found
+
+
+def _money(loaded: Loaded, rack: Rack) -> list[Problem]:
+    if rack.latency_value is None:
+        return []
+    kind = rack.latency_value.kind
+    return [
+        loaded.problem(f"latency_value.{name}", f"is missing; kind {kind} needs it")
+        for name in missing(rack.latency_value)
+    ]
+
+
+def _ports(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Links for which a chip has no port, unless the file says that they are hypothetical."""
+    found = []
+    ends = {"gpu-gpu": ("gpu",), "lpu-lpu": ("lpu",), "gpu-lpu": ("gpu", "lpu"), "prefill-decode": ("gpu",)}
+    for name, use in rack.links.items():
+        for end in ends[name]:
+            pool = getattr(rack.accelerators, end)
+            if pool is None or set(use.part.ports) & set(pool.part.ports) or use.hypothetical:
+                continue
+            has = ", ".join(pool.part.ports)
+            message = f"{pool.part.name} has no port for {use.part.name} (it has {has})"
+            fix = "write hypothetical: true to compute it all the same"
+            found.append(loaded.problem(f"links.{name}.part", f"{message}; {fix}"))
+    pool = rack.accelerators.gpu
+    if pool is not None and "gpu-gpu" not in rack.links and default_link(dict(pool.part.ports)) is None:
+        found.append(
+            loaded.problem("links.gpu-gpu", f"is missing; the catalog has no link for the ports of {pool.part.name}")
+        )
+    return found

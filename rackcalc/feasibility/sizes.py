@@ -1,0 +1,124 @@
+"""Numbers of a rack file that must fit each other: GPUs and engines, tokens and context, layers, heads, experts."""
+
+from collections.abc import Iterable
+from functools import partial
+from math import prod
+
+from rackcalc.config.racks import Loaded
+from rackcalc.feasibility.conditions import Chain, Condition, at_most
+from rackcalc.quantities.problems import Problem
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.unit_text import show
+from rackcalc.spec.rack import Rack
+
+
+def size_requirements(loaded: Loaded) -> list[Chain]:
+    """All conditions on the sizes given in the file."""
+    rack = loaded.rack
+    conditions = [*_work_sizes(loaded, rack), *_pool_sizes(loaded, rack), *_model_sizes(loaded, rack)]
+    return [[condition] for condition in conditions]
+
+
+def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """Where some GPUs prefill and the others decode, both are enough for an engine."""
+    path, asked, pool = "serving.prefill_gpus", rack.serving.prefill_gpus, rack.accelerators.gpu
+    if asked is None or pool is None:
+        return
+    yield Condition(
+        "no GPUs are left to decode",
+        (asked, pool.count),
+        lambda here, all_: here < all_,
+        lambda: loaded.problem(path, f"leaves none of the {pool.count.value:g} GPUs to decode; lower it"),
+    )
+    serving = rack.serving
+    widths = [width for width in (serving.tensor_parallel, serving.data_parallel) if width is not None]
+
+    def too_few(count: float, what: str) -> Problem:
+        width = prod(float(each.value) for each in widths)
+        message = f"{count:g} GPUs that {what} are no engine of {width:g}; lower serving.tensor_parallel"
+        return loaded.problem(path, message)
+
+    yield Condition(
+        "fewer GPUs that prefill than an engine has",
+        (asked, *widths),
+        lambda here, *each: here >= prod(each),
+        lambda: too_few(asked.value, "prefill"),
+    )
+    yield Condition(
+        "fewer GPUs that decode than an engine has",
+        (pool.count, asked, *widths),
+        lambda all_, here, *each: (all_ - here >= prod(each)) | (all_ <= here),  # none at all: the condition above
+        lambda: too_few(pool.count.value - asked.value, "decode"),
+    )
+
+
+def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """The workload and the serving plan fit the rack and the model."""
+    work, model, serving, pool = rack.workload, rack.model, rack.serving, rack.accelerators.gpu
+    if pool is not None and serving.tensor_parallel is not None:
+        gpus = pool.count
+        yield at_most(
+            "more GPUs per copy than there are",
+            serving.tensor_parallel,
+            gpus,
+            lambda: loaded.problem("serving.tensor_parallel", f"is more than the {gpus.value:g} GPUs there are"),
+        )
+    yield Condition(
+        "longer than the model's context",
+        (model.max_context, work.input, *[tokens for tokens in [work.output] if tokens is not None]),
+        lambda most, *tokens: sum(tokens) <= most,
+        lambda: _too_long(loaded, rack),
+    )
+    layers, micro = serving.gpu_layers, serving.microbatches
+    if layers is not None:
+        yield Condition(
+            "no layer is left to the LPUs",
+            (layers, model.layers),
+            lambda here, all_: here < all_,
+            lambda: loaded.problem(
+                "serving.gpu_layers", f"leaves none of the {model.layers.value:g} layers to the LPUs"
+            ),
+        )
+    if serving.split == "attention-ffn":
+        yield at_most(
+            "more microbatches than sequences",
+            micro,
+            work.batch,
+            lambda: loaded.problem(
+                "serving.microbatches",
+                f"{work.batch.value:g} sequence(s) cannot be cut into {micro.value:g} microbatches",
+            ),
+        )
+
+
+def _too_long(loaded: Loaded, rack: Rack) -> Problem:
+    work = rack.workload
+    length = float(work.input.value) + (0.0 if work.output is None else float(work.output.value))
+    limit = show(float(rack.model.max_context.value), "token")
+    return loaded.problem("workload.input", f"{show(length, 'token')} are more than {rack.model.name} takes ({limit})")
+
+
+def _model_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """The constants of a model do not contradict each other, as those of a user's own model may."""
+    model = rack.model
+    yield Condition(
+        "heads that cannot be grouped",
+        (model.heads, model.kv_heads),
+        lambda heads, groups: heads % groups == 0,
+        lambda: loaded.problem(
+            "model.kv_heads", f"{model.kv_heads.value:g} does not divide the {model.heads.value:g} heads"
+        ),
+    )
+    parts = {"model.full_attention_layers": (model.full_attention_layers, model.layers, "layers")}
+    if model.experts is not None:
+        parts["model.experts.active"] = (model.experts.active, model.experts.experts, "experts there are")
+        parts["model.experts.layers"] = (model.experts.layers, model.layers, "layers")
+    for path, (part, whole, noun) in parts.items():
+        if part is not None:
+            message = f"is more than the {_count_text(whole)} {noun}"
+            yield at_most(f"{path} beyond what there is", part, whole, partial(loaded.problem, path, message))
+
+
+def _count_text(quantity: Quantity) -> str:
+    """A count as text; an array, in a sweep, has none."""
+    return f"{quantity.value:g}" if isinstance(quantity.value, float) else "given"

@@ -1,0 +1,207 @@
+"""One transformer layer on the GPUs of a serving engine."""
+
+from rackcalc.formulas.combine import total
+from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
+from rackcalc.formulas.gpu.kernels import repeated
+from rackcalc.formulas.gpu.launches import launches_exposed
+from rackcalc.formulas.gpu.layer_parts import Parts
+from rackcalc.formulas.gpu.serving_engine import (
+    arithmetic_time,
+    at_age,
+    beyond,
+    blended_time,
+    exchange,
+    in_group,
+    kv_time,
+    message,
+    padded_flops,
+    rest_of,
+    sampling,
+    sequences_time,
+    weights_time,
+)
+from rackcalc.formulas.links.all_reduce import all_reduce
+from rackcalc.formulas.transformer.counts import ONE
+from rackcalc.formulas.transformer.flops import flops_per_device
+from rackcalc.formulas.transformer.forward_pass import Job, Work
+from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
+from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.weights import width
+from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.record import record
+from rackcalc.spec.models import Model
+from rackcalc.spec.runtimes import Engine
+
+BOTH_WAYS_BYTES = constant(3.0, "B", "bytes per element both ways", "published", note="8 bit out, 16 bit back")
+FORMATS_8_BIT = ("fp8", "int8")
+Times = dict[str, Quantity]  # s, by kind of kernel
+
+
+def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
+    """A layer in a serving engine. A prefill adds attention arithmetic; its launches overlap with kernels."""
+    on = Setting(chip, engine, model, job, done)
+    fixed, exchanged, stored = on.fixed(engine.layer_overhead), on.exchanged(), size.formats
+    attention_fixed = {"overhead": repeated(time=fixed, copies=engine.attention_share)}
+    if model.mla is not None:
+        attention_fixed["latent_overhead"] = on.fixed(engine.latent_overhead)
+    attention = {
+        **on.part("attention_weights", done.projection_flops, size.attention_weights, stored.attention, on.group),
+        "attention": on.context(),
+    } | exchanged
+    rest = {"overhead": rest_of(time=fixed, share=engine.attention_share)}
+    ffn = on.part("ffn_weights", done.ffn_flops, size.ffn_weights, stored.ffn, job.devices) | exchanged
+    experts = {}
+    if model.experts is not None:
+        small = compute_format(chip, stored.experts) == "fp4"
+        extra = on.fixed(engine.fp4_expert_overhead if small else engine.expert_overhead)
+        kernels = on.experts(size) | on.dispatched(exchanged)
+        experts = on.launched(kernels, rest | {"expert_overhead": extra})
+    ends = on.part("head", done.head_flops, size.head_weights, stored.head, on.group) | on.sequences()
+    return Parts(
+        attention=on.launched(attention, attention_fixed), ffn=on.launched(ffn, rest), experts=experts, ends=ends
+    )
+
+
+@record
+class Setting:
+    """An engine on a chip with a model and a job; methods give the times [s] of parts of one layer."""
+
+    chip: Chip
+    engine: Engine
+    model: Model
+    job: Job
+    done: Work
+
+    @property
+    def decoding(self) -> bool:
+        """Whether the pass is a decode step."""
+        return self.job.phase == "decode"
+
+    @property
+    def group(self) -> Quantity:
+        """GPUs that share one sequence's attention."""
+        groups = self.job.data_parallel
+        return self.job.devices if groups is None else in_group(devices=self.job.devices, groups=groups)
+
+    def fixed(self, time: Quantity) -> Quantity:
+        """A fixed time in this version of the engine, inside a captured step."""
+        return at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
+
+    def launched(self, kernels: dict[str, Quantity], fixed: dict[str, Quantity]) -> dict[str, Quantity]:
+        """Kernels with their fixed times. In a prefill, the host adds the time of launching them one by one."""
+        if self.decoding:
+            return kernels | fixed
+        added = launches_exposed(
+            captured=total(**fixed),
+            copies=self.engine.eager_layers,
+            share=self.engine.eager_prefill,
+            kernels=total(**kernels),
+        )
+        return kernels | fixed | {"launches": added}
+
+    def exchanged(self) -> dict[str, Quantity]:
+        """The all-reduce after half a layer. The groups of data-parallel attention need none between them."""
+        if self.job.link is None or self.job.data_parallel is not None:
+            return {}
+        size = message(rows=self.done.rows, hidden=self.model.hidden, element=width("bf16"))
+        chip = self.chip
+        summed = all_reduce(size, self.job.devices, self.job.link, chip.gpu, chip.family, chip.runtime, "graph")
+        return {"all_reduce": summed.time}
+
+    def dispatched(self, exchanged: dict[str, Quantity]) -> dict[str, Quantity]:
+        """Exchange of an expert layer. With data-parallel attention, tokens are sent to the GPUs of their experts."""
+        experts, groups, link = self.model.experts, self.job.data_parallel, self.job.link
+        if experts is None or groups is None or link is None:
+            return exchanged
+        sent = exchange(
+            rows=self.done.rows,
+            groups=groups,
+            active=experts.active,
+            hidden=self.model.hidden,
+            element=BOTH_WAYS_BYTES,
+            bandwidth=link.bandwidth,
+            fixed=self.engine.dispatch_time,
+        )
+        return {"dispatch": sent}
+
+    def context(self) -> Quantity:
+        """Attention over the context: a decode step reads the cache and computes, a prefill only computes."""
+        gpu, decoding = self.chip.gpu, self.decoding
+        arithmetic = arithmetic_time(
+            flops=flops_per_device(flops=self.done.score_flops, devices=self.job.devices),
+            peak=gpu.peak[compute_format(self.chip, "bf16")],
+            share=self.engine.decode_share if decoding else self.engine.attention_prefill_share,
+            factor=ONE,
+        )
+        if not decoding:
+            return arithmetic
+        groups = self.job.data_parallel
+        size = self.done.kv_bytes if groups is None else bytes_per_device(size=self.done.kv_bytes, devices=groups)
+        memory = kv_time(
+            size=size,
+            devices=self.group,
+            kv_heads=ONE if self.model.mla is not None else self.model.kv_heads,
+            bandwidth=gpu.memory_bandwidth,
+            share=self.engine.kv_share,
+        )
+        return blended_time(memory=memory, arithmetic=arithmetic)
+
+    def arithmetic(self, flops: Quantity, stored: str) -> Quantity:
+        """Time of matrix products that are spread over all GPUs."""
+        name = compute_format(self.chip, stored)
+        share = self.engine.decode_share
+        if not self.decoding:
+            share = by_format(self.engine.prefill_share, "fp8" if name in FORMATS_8_BIT else name)
+        return arithmetic_time(
+            flops=flops_per_device(flops=flops, devices=self.job.devices),
+            peak=self.chip.gpu.peak[name],
+            share=share,
+            factor=ONE,
+        )
+
+    def both(self, name: str, memory: Quantity, arithmetic: Quantity) -> Times:
+        """Part that reads weights and computes. A prefill lists the reading apart, as a decode step shares it."""
+        whole = blended_time(memory=memory, arithmetic=arithmetic)
+        if self.decoding:
+            return {name: whole}
+        return {name: arithmetic, f"{name}_reading": beyond(whole=whole, arithmetic=arithmetic)}
+
+    def part(self, name: str, flops: Quantity, weights: Quantity, stored: str, holders: Quantity) -> Times:
+        """Terms of dense products. holders: GPUs over which the weights are split."""
+        arithmetic = self.arithmetic(flops, stored)
+        memory = weights_time(
+            size=bytes_per_device(size=weights, devices=holders),
+            bandwidth=self.chip.gpu.memory_bandwidth,
+            share=self.engine.weight_share,
+            factor=self.engine.fp4_share if stored in ("fp4", "mxfp4", "int4") else ONE,
+        )
+        return self.both(name, memory, arithmetic)
+
+    def experts(self, size: ModelSize) -> Times:
+        """Terms of the routed experts that the batch uses, and of the shared experts."""
+        done, model = self.done, self.model
+        assert model.experts is not None
+        routed = weights_time(
+            size=bytes_per_device(size=done.expert_bytes, devices=self.job.devices),
+            bandwidth=self.chip.gpu.memory_bandwidth,
+            share=self.engine.expert_share,
+            factor=ONE,
+        )
+        flops = done.expert_flops
+        if not self.decoding:
+            load = {"rows": done.rows, "active": model.experts.active, "hit": done.hit}
+            flops = padded_flops(flops=flops, **load, tile=self.engine.expert_tile)
+        arithmetic = self.arithmetic(flops, size.formats.experts)
+        shared = self.part("shared_experts", done.shared_flops, size.shared_weights, size.formats.ffn, self.job.devices)
+        return self.both("experts", routed, arithmetic) | shared
+
+    def sequences(self) -> dict[str, Quantity]:
+        """Work outside the layers that grows with the number of sequences of a decode step."""
+        if not self.decoding:
+            return {}
+        terms = {"sequences": sequences_time(rows=self.done.rows, each=self.engine.sequence_time)}
+        if self.job.sampled:
+            each = self.engine.sampling_time
+            terms["sampling"] = sampling(rows=self.done.rows, vocabulary=self.model.vocabulary, each=each)
+        return terms

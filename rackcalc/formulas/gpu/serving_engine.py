@@ -1,0 +1,145 @@
+"""Decode steps and prefills of a serving engine, from a few parameters fitted to published serving runs.
+
+The fixed times per layer include all launches, norms and host steps of the engine. All-reduces are the only kernels
+that are added one by one.
+"""
+
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, PerSecond, Ratio, Seconds
+
+FITTED = "fitted to InferenceX and ML.ENERGY serving runs on H100 and B200 (8 to 9 % error on a GPU or model left out)"
+MIXED = "A. Agrawal et al., Sarathi-Serve, arXiv:2403.02310: prefills and decodes share the steps of an engine"
+
+
+@formula(cite=FITTED)
+def weights_time(size: Bytes, bandwidth: BytesPerSecond, share: Ratio, factor: Ratio) -> Seconds:
+    """Time to read weights at a share of memory bandwidth. factor: further share of dense 4-bit weights, else 1.
+
+    >>> round(1e6 * weights_time(size=213909504.0, bandwidth=7.7e12, share=0.923, factor=1.0), 1)
+    30.1
+    """
+    return size / (share * factor * bandwidth)
+
+
+@formula(cite=FITTED)
+def arithmetic_time(flops: Flop, peak: FlopPerSecond, share: Ratio, factor: Ratio) -> Seconds:
+    """Time of arithmetic at a share of dense peak. factor: further share of mixtures of experts in prefill, else 1.
+
+    >>> round(1e3 * arithmetic_time(flops=1.4e14, peak=2250e12, share=0.75, factor=1.0), 1)
+    83.0
+    """
+    return flops / (share * factor * peak)
+
+
+@formula(cite=FITTED)
+def blended_time(memory: Seconds, arithmetic: Seconds) -> Seconds:
+    """Memory and arithmetic time of a part whose kernels are partly bound by either: root of the sum of squares.
+
+    >>> blended_time(memory=3.0, arithmetic=4.0)
+    5.0
+    """
+    return (memory * memory + arithmetic * arithmetic) ** 0.5
+
+
+@formula(cite=MIXED)
+def beyond(whole: Seconds, arithmetic: Seconds) -> Seconds:
+    """What reading weights adds to a prefill by itself. In a step that also decodes they are read anyway.
+
+    >>> beyond(whole=5.0, arithmetic=3.0)
+    2.0
+    """
+    return whole - arithmetic
+
+
+@formula(cite=FITTED)
+def kv_time(size: Bytes, devices: Count, kv_heads: Count, bandwidth: BytesPerSecond, share: Ratio) -> Seconds:
+    """Time to read the KV cache of a group's batch in one layer; a head is never split. kv_heads 1: latent attention.
+
+    >>> round(1e6 * kv_time(size=33554432.0, devices=8.0, kv_heads=8.0, bandwidth=7.7e12, share=0.92), 2)
+    0.59
+    """
+    return size / xp.minimum(devices, kv_heads) / (share * bandwidth)
+
+
+@formula(cite="definition: a decline by the same share every year; " + FITTED)
+def at_age(time: Seconds, improvement: PerSecond, age: Seconds) -> Seconds:
+    """Fixed time of a version released `age` after the reference.
+
+    >>> round(1e6 * at_age(time=60e-6, improvement=1.6e-8, age=31557600.0), 1)
+    36.2
+    """
+    return time * xp.exp(xp.pure(-improvement * age))
+
+
+@formula(cite="definition: rows of each expert rounded up to whole tiles, which adds half a tile on average")
+def padded_flops(flops: Flop, rows: Count, active: Count, hit: Count, tile: Count) -> Flop:
+    """Arithmetic of the experts a prefill touches, as the matrix units do it.
+
+    >>> padded_flops(flops=1e9, rows=1024.0, active=8.0, hit=256.0, tile=128.0) / 1e9
+    3.0
+    """
+    return flops * (1 + xp.divide(tile * hit, 2 * rows * active))
+
+
+@formula(cite="definition: sequences are independent; " + FITTED)
+def sequences_time(rows: Count, each: Seconds) -> Seconds:
+    """Work per step that grows with the sequences and is not split over GPUs.
+
+    >>> round(1e3 * sequences_time(rows=64.0, each=10e-6), 2)
+    0.64
+    """
+    return rows * each
+
+
+@formula(cite="definition: a sort of each sequence's logits; " + FITTED)
+def sampling(rows: Count, vocabulary: Count, each: Seconds) -> Seconds:
+    """Time of top-p or top-k sampling in one step. Greedy decoding needs none.
+
+    >>> round(1e3 * sampling(rows=64.0, vocabulary=128256.0, each=0.2e-9), 2)
+    1.64
+    """
+    return rows * vocabulary * each
+
+
+@formula(cite="NVIDIA TensorRT-LLM and DeepSeek DeepEP: dispatch in 8 bit, combine in 16 bit; " + FITTED)
+def exchange(
+    rows: Count, groups: Count, active: Count, hidden: Count, element: Bytes, bandwidth: BytesPerSecond, fixed: Seconds
+) -> Seconds:
+    """Dispatch to the experts' GPUs and back, one layer, at the full link rate. element: bytes sent both ways.
+
+    >>> round(1e6 * exchange(rows=256.0, groups=8.0, active=8.0, hidden=7168.0, element=3.0, bandwidth=900e9,
+    ...                      fixed=16e-6), 1)
+    38.1
+    """
+    return 2 * fixed + rows / groups * active * hidden * element / bandwidth
+
+
+@formula(cite="definition: a hidden state per row")
+def message(rows: Count, hidden: Count, element: Bytes) -> Bytes:
+    """What an all-reduce sums up on every GPU.
+
+    >>> message(rows=64.0, hidden=8192.0, element=2.0)
+    1048576.0
+    """
+    return rows * hidden * element
+
+
+@formula(cite="definition: tensor-parallel groups side by side")
+def in_group(devices: Count, groups: Count) -> Count:
+    """GPUs that share one sequence's attention.
+
+    >>> in_group(devices=8.0, groups=4.0)
+    2.0
+    """
+    return devices / groups
+
+
+@formula(cite="definition: what the attention part leaves")
+def rest_of(time: Seconds, share: Ratio) -> Seconds:
+    """The part of a time that another part does not take.
+
+    >>> rest_of(time=60.0, share=0.75)
+    15.0
+    """
+    return time * (1 - share)

@@ -1,0 +1,48 @@
+"""Time of a number of cycles: as scheduled ideally, and as compiled."""
+
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import Count, Hertz, Ratio, Seconds
+
+
+@formula(cite="assumption: attention and feed-forward share the fill of a layer equally")
+def block_fill(fill_cycles: Count) -> Count:
+    """Fill and drain cycles of one of a layer's two blocks.
+
+    >>> block_fill(fill_cycles=5000.0)
+    2500.0
+    """
+    return fill_cycles / 2
+
+
+@formula(cite="definition: cycles over frequency")
+def cycle_time(cycles: Count, clock: Hertz) -> Seconds:
+    """Time of some cycles; twice the clock is half the time.
+
+    >>> cycle_time(cycles=900.0, clock=900e6)
+    1e-06
+    """
+    return xp.divide(cycles, clock)
+
+
+@formula(cite="definition: cycles of all layers over frequency")
+def layers_time(cycles: Count, layers: Count, clock: Hertz) -> Seconds:
+    """Time of some cycles in each of the layers.
+
+    >>> layers_time(cycles=900.0, layers=24.0, clock=900e6)
+    2.4e-05
+    """
+    return xp.divide(cycles * layers, clock)
+
+
+PIPELINE = "definition: stages in sequence, each at its structural time times what the compiler reaches"
+
+
+@formula(cite=PIPELINE)
+def compiled_time(structural: Seconds, compiler_factor: Ratio) -> Seconds:
+    """What the compiler reaches of a structural time.
+
+    >>> round(compiled_time(structural=1.89e-3, compiler_factor=1.9) * 1e3, 2)
+    3.59
+    """
+    return structural * compiler_factor

@@ -1,0 +1,95 @@
+"""Running costs of a rack, cost per token and per request, and the cost of porting software."""
+
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import (
+    Count,
+    PerSecond,
+    Ratio,
+    RequestsPerSecond,
+    Seconds,
+    TokensPerSecond,
+    UsDollars,
+    UsDollarsPerJoule,
+    UsDollarsPerRequest,
+    UsDollarsPerSecond,
+    UsDollarsPerToken,
+    Watts,
+)
+
+
+@formula(cite="definition: power times energy price")
+def energy_cost(facility_power: Watts, electricity: UsDollarsPerJoule) -> UsDollarsPerSecond:
+    """Cost of energy per time. facility_power: average drawn by rack and cooling, not the rating.
+
+    14 kW at PUE 1.54 and 9.29 cents/kWh cost 17.5 thousand USD a year:
+
+    >>> round(8760 * 3600 * energy_cost(facility_power=21560.0, electricity=2.5805555555555556e-08))
+    17546
+    """
+    return facility_power * electricity
+
+
+@formula(cite="definition: power times rent of space per power")
+def space_cost(it_power: Watts, space: UsDollarsPerJoule) -> UsDollarsPerSecond:
+    """Rent of floor space per time, charged by IT power.
+
+    14 kW at 184.06 USD per kW and month cost 30.9 thousand USD a year:
+
+    >>> round(8760 * 3600 * space_cost(it_power=14000.0, space=7.003805175038053e-08))
+    30922
+    """
+    return it_power * space
+
+
+@formula(cite="definition: yearly share of the purchase price")
+def maintenance_cost(purchase: UsDollars, maintenance: PerSecond) -> UsDollarsPerSecond:
+    """Cost of repair and support per time.
+
+    >>> round(8760 * 3600 * maintenance_cost(purchase=450000.0, maintenance=1.5854895991882293e-09))
+    22500
+    """
+    return purchase * maintenance
+
+
+@formula(cite="definition: cost per time over tokens sold per time")
+def cost_per_token(cost: UsDollarsPerSecond, tokens: TokensPerSecond, utilization: Ratio) -> UsDollarsPerToken:
+    """Cost of one token, which is also the price at which nothing is earned or lost; inf when nothing is produced.
+
+    tokens: rate of the whole system within its latency limit, not the speed of one stream. 174,649 USD a year, 163
+    token/s, 60 % used:
+
+    >>> round(1e6 * cost_per_token(cost=0.005538083967529173, tokens=163.0, utilization=0.6), 1)
+    56.6
+    """
+    return xp.divide(cost, tokens * utilization)
+
+
+@formula(cite="definition: cost per time over requests served per time")
+def cost_per_request(cost: UsDollarsPerSecond, requests: RequestsPerSecond, utilization: Ratio) -> UsDollarsPerRequest:
+    """Cost of one request, which is also the price at which nothing is earned or lost; inf when nothing is served.
+
+    >>> cost_per_request(cost=0.005, requests=200.0, utilization=0.5)
+    5e-05
+    """
+    return xp.divide(cost, requests * utilization)
+
+
+@formula(cite="definition: working time times its price, for every further stack")
+def porting_cost(effort: Seconds, engineer_cost: UsDollarsPerSecond, stacks: Count) -> UsDollars:
+    """Price of porting a model to further software stacks.
+
+    >>> round(porting_cost(effort=6 * 730 * 3600.0, engineer_cost=20000 / (730 * 3600), stacks=2.0))
+    240000
+    """
+    return effort * engineer_cost * stacks
+
+
+@formula(cite="definition: a share of the porting effort, again every year")
+def upkeep_cost(porting: UsDollars, upkeep: PerSecond) -> UsDollarsPerSecond:
+    """Running cost of keeping the further stacks working.
+
+    >>> round(upkeep_cost(porting=240000.0, upkeep=0.2 / (8760 * 3600)) * 8760 * 3600)
+    48000
+    """
+    return porting * upkeep

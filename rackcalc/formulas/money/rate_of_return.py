@@ -1,0 +1,84 @@
+"""Internal rate of return, and modified internal rate of return."""
+
+from collections.abc import Callable
+from typing import Any
+
+from rackcalc.formulas.money.present_value import CORPORATE_FINANCE, YEAR, _annuity, _yearly, _years
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import USD, PerSecond, Seconds, UsDollars, UsDollarsPerSecond
+
+
+def _bisect(function: Callable[[Any], Any], low: float, high: float) -> Any:
+    """Root of a function (falling or rising through zero once), elementwise; nan where both ends have one sign."""
+    falling = function(low) > 0
+    bracketed = falling != (function(high) > 0)
+    a, b = low, high
+    for _ in range(64):
+        middle = (a + b) / 2
+        right = (function(middle) > 0) == falling
+        a, b = xp.where(right, middle, a), xp.where(right, b, middle)
+    return xp.where(bracketed, (a + b) / 2, xp.nan)
+
+
+@formula(cite=CORPORATE_FINANCE + "internal rate of return")
+def irr(outlay: UsDollars, net_value: UsDollarsPerSecond, resale_value: UsDollars, horizon: Seconds) -> PerSecond:
+    """Discount rate at which the net present value of outlay, level net value and resale is zero.
+
+    nan without an outlay, and if no rate from -99.8 %/year to 10**10 %/year gives a net present value of zero.
+
+    >>> rate = irr(outlay=1000.0, net_value=1.2683916793505834e-05, resale_value=0.0, horizon=94608000.0)
+    >>> round(8760 * 3600 * rate, 4)
+    0.097
+    """
+    cost, resale = xp.pure(outlay / USD), xp.pure(resale_value / USD)
+    flow, years = xp.pure(net_value * YEAR / USD), _years(horizon)
+
+    def value(log_growth: Any) -> Any:
+        return flow * _annuity(xp.expm1(log_growth), years) + resale * xp.exp(-years * log_growth) - cost
+
+    rate = xp.where(cost > 0, xp.expm1(_bisect(value, -6.0, 18.5)), xp.nan)
+    return rate / YEAR
+
+
+@formula(cite=CORPORATE_FINANCE + "internal rate of return")
+def irr_of_flows(**flows: UsDollars) -> PerSecond:
+    """Discount rate at which yearly flows, in order from now, have no net present value.
+
+    nan unless the flows change sign exactly once, because there may be several rates otherwise; see mirr_of_flows.
+
+    >>> round(8760 * 3600 * irr_of_flows(now=-100.0, a=39.0, b=59.0, c=55.0, d=20.0), 7)
+    0.2809484
+    """
+    amounts = [xp.pure(flow / USD) for flow in flows.values()]
+    changes: Any = 0.0
+    last: Any = 0.0
+    for amount in amounts:
+        sign = xp.where(amount > 0, 1.0, xp.where(amount < 0, -1.0, last))
+        changes = changes + xp.where(sign * last < 0, 1.0, 0.0)
+        last = sign
+
+    def value(log_growth: Any) -> Any:
+        return sum(amount * xp.exp(-year * log_growth) for year, amount in enumerate(amounts))
+
+    rate = xp.where(changes == 1, xp.expm1(_bisect(value, -6.0, 18.5)), xp.nan)
+    return rate / YEAR
+
+
+@formula(cite="S. Lin, The Engineering Economist 21 (1976) 237-247: modified internal rate of return")
+def mirr_of_flows(finance_rate: PerSecond, reinvest_rate: PerSecond, **flows: UsDollars) -> PerSecond:
+    """Rate of return of yearly flows with income reinvested and outlays financed at rates of their own.
+
+    Defined for any number of sign changes; nan without an outlay.
+
+    >>> round(8760 * 3600 * mirr_of_flows(finance_rate=3.1709791983764586e-09, reinvest_rate=3.805175038051751e-09,
+    ...       now=-1000.0, a=500.0, b=-200.0, c=900.0), 6)
+    0.094344
+    """
+    borrow, reinvest = 1 + _yearly(finance_rate), 1 + _yearly(reinvest_rate)
+    amounts = [xp.pure(flow / USD) for flow in flows.values()]
+    last = len(amounts) - 1
+    spent = sum(xp.maximum(-amount, 0.0) / borrow**year for year, amount in enumerate(amounts))
+    earned = sum(xp.maximum(amount, 0.0) * reinvest ** (last - year) for year, amount in enumerate(amounts))
+    rate = xp.power(xp.where(spent > 0, xp.divide(earned, spent), xp.nan), 1 / last) - 1
+    return rate / YEAR

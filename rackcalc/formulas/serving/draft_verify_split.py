@@ -1,0 +1,71 @@
+"""Speculative decoding across chips: LPUs draft tokens, GPUs verify them."""
+
+from rackcalc.formulas.serving.request_time import repeated
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import Quantity, formula
+from rackcalc.quantities.record import record
+from rackcalc.quantities.units import TOKEN, Count, Ratio, Seconds, SecondsPerToken, Tokens
+
+
+@formula(cite="Y. Leviathan et al., Fast Inference from Transformers via Speculative Decoding, arXiv:2211.17192")
+def verified_rows(batch: Count, drafted: Count) -> Count:
+    """Tokens that one verification pass computes: the drafted ones and one more per sequence.
+
+    >>> verified_rows(batch=8.0, drafted=4.0)
+    40.0
+    """
+    return batch * (drafted + 1)
+
+
+LEVIATHAN = "Y. Leviathan et al., Fast Inference from Transformers via Speculative Decoding, arXiv:2211.17192, eq. 1"
+
+
+@formula(cite=LEVIATHAN)
+def tokens_per_step(acceptance: Ratio, drafted: Count) -> Tokens:
+    """Tokens one draft-and-verify step yields, each drafted token accepted with the same chance.
+
+    >>> round(tokens_per_step(acceptance=0.8, drafted=4.0), 4)
+    3.3616
+    """
+    many = xp.divide(1 - xp.power(xp.pure(acceptance), xp.pure(drafted + 1)), 1 - acceptance)
+    return xp.where(acceptance < 1, many, drafted + 1) * TOKEN
+
+
+@formula(cite=LEVIATHAN + "; drafting and verifying take turns")
+def speculative_step(draft: Seconds, drafted: Count, verify: Seconds, forth: Seconds, back: Seconds) -> Seconds:
+    """Time of one step: so many draft tokens, over, one verification, and back.
+
+    >>> round(speculative_step(draft=0.2e-3, drafted=4.0, verify=6e-3, forth=5e-6, back=5e-6) * 1e3, 2)
+    6.81
+    """
+    return draft * drafted + forth + verify + back
+
+
+@formula(cite="definition: time of a step over its tokens")
+def speculative_tpot(step: Seconds, tokens: Tokens) -> SecondsPerToken:
+    """Mean time between tokens.
+
+    >>> round(speculative_tpot(step=6.81e-3, tokens=3.3616) * 1e3, 3)
+    2.026
+    """
+    return xp.divide(step, tokens)
+
+
+@record
+class DraftVerify:
+    """tokens [token] and step [s] of one draft-and-verify round, tpot [s/token]. terms: of the step."""
+
+    tokens: Quantity
+    step: Quantity
+    tpot: Quantity
+    terms: dict[str, Quantity]
+
+
+def draft_verify(
+    draft: Quantity, verify: Quantity, acceptance: Quantity, drafted: Quantity, forth: Quantity, back: Quantity
+) -> DraftVerify:
+    """The LPU drafts tokens one by one (draft: s per token), and the GPU verifies them in one pass (verify: s)."""
+    tokens = tokens_per_step(acceptance=acceptance, drafted=drafted)
+    step = speculative_step(draft=draft, drafted=drafted, verify=verify, forth=forth, back=back)
+    terms = {"draft": repeated(time=draft, times=drafted), "forth": forth, "verify": verify, "back": back}
+    return DraftVerify(tokens=tokens, step=step, tpot=speculative_tpot(step=step, tokens=tokens), terms=terms)

@@ -1,0 +1,42 @@
+"""Load of a serving engine within limits on its latencies, for requests that arrive at random."""
+
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import Count, Ratio, Seconds, SecondsPerToken
+
+POISSON = "definition: requests in service where none waits are a Poisson number, whatever their lengths (Erlang)"
+
+
+@formula(cite="definition")
+def of_limits(ttft: Seconds, most_ttft: Seconds, tpot: SecondsPerToken, most_tpot: SecondsPerToken) -> Ratio:
+    """Times over their limits, the larger of both.
+
+    >>> of_limits(ttft=1.0, most_ttft=2.0, tpot=0.03, most_tpot=0.04)
+    0.75
+    """
+    return xp.maximum(xp.pure(ttft / most_ttft), xp.pure(tpot / most_tpot))
+
+
+@formula(cite="definition: times as a line over the requests in flight, through two of its points")
+def at_limit(alone: Ratio, loaded: Ratio, at: Count, most: Count) -> Count:
+    """Requests in flight that bring the times to their limits; between 1 and `most`.
+
+    alone, loaded: share of the limits with one request in flight, and with `at` requests.
+
+    >>> at_limit(alone=0.25, loaded=0.5, at=11.0, most=100.0)
+    31.0
+    """
+    slope = xp.divide(loaded - alone, at - 1)
+    rising = slope > 0
+    number = 1 + xp.divide(1 - alone, xp.where(rising, slope, 1.0))
+    return xp.clip(xp.where(rising, number, most), 1.0, most)
+
+
+@formula(cite=POISSON)
+def usual_number(peak: Count, z: Ratio) -> Count:
+    """Mean number of requests in service whose quantile is `peak`. z: normal quantile.
+
+    >>> usual_number(peak=120.0, z=2.0)
+    100.0
+    """
+    return (xp.sqrt(peak + z * z / 4) - z / 2) ** 2

@@ -1,0 +1,65 @@
+"""Request rates: capacity, rates of batches and sequences, and rates at a planned utilization."""
+
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import REQUEST, Count, Ratio, RequestsPerSecond, Seconds
+
+
+@formula(cite="definition: servers over the time each is held")
+def capacity(servers: Count, batch: Count, time: Seconds) -> RequestsPerSecond:
+    """Requests per second of the saturated rack. time: between two batches of one server.
+
+    >>> capacity(servers=8.0, batch=4.0, time=0.016)
+    2000.0
+    """
+    return xp.divide(servers * batch * REQUEST, time)
+
+
+@formula(cite="definition: batches arrive whole")
+def batch_rate(arrival_rate: RequestsPerSecond, batch: Count) -> RequestsPerSecond:
+    """Rate at which batches arrive when clients send `batch` sequences at a time.
+
+    >>> batch_rate(arrival_rate=800.0, batch=8.0)
+    100.0
+    """
+    return arrival_rate / batch
+
+
+@formula(cite="definition: sequences arrive in batches")
+def sequence_rate(batches: RequestsPerSecond, batch: Count) -> RequestsPerSecond:
+    """Sequences per second of a rate of batches.
+
+    >>> sequence_rate(batches=100.0, batch=8.0)
+    800.0
+    """
+    return batches * batch
+
+
+@formula(cite="definition")
+def sustained_rate(capacity: RequestsPerSecond, utilization: Ratio) -> RequestsPerSecond:
+    """Rate at which the capacity is used at a planned utilization.
+
+    >>> sustained_rate(capacity=800.0, utilization=0.5)
+    400.0
+    """
+    return capacity * utilization
+
+
+@formula(cite="definition: a benchmark ends with the answer to its last request")
+def rate_of_run(rate: RequestsPerSecond, time: Seconds, requests: Count) -> RequestsPerSecond:
+    """Requests over the length of a run that offers them at `rate`. time: of one request.
+
+    >>> rate_of_run(rate=10.0, time=5.0, requests=200.0)
+    8.0
+    """
+    return xp.divide(requests * REQUEST, requests * REQUEST / rate + time)
+
+
+@formula(cite="definition: an engine that is never quite full")
+def kept_rate(rate: RequestsPerSecond, spare: Ratio) -> RequestsPerSecond:
+    """Request rate of an engine that keeps a share of its capacity free.
+
+    >>> kept_rate(rate=100.0, spare=0.25)
+    75.0
+    """
+    return rate * (1 - spare)

@@ -1,0 +1,84 @@
+"""Parts of the time to first token: prompts that wait for their prefill, and steps before it starts.
+
+`first_token` in concurrency.py adds them up.
+"""
+
+from rackcalc.formulas.gpu.serving_engine import MIXED
+from rackcalc.formulas.serving.front_end import FITTED
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import REQUEST, TOKEN, Count, Ratio, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
+
+LITTLE = "J. D. C. Little, A Proof for the Queuing Formula L = lambda W, Operations Research 9 (1961) 383-387"
+
+
+@formula(cite="derivation: closed loop of two stages; the running step, and the prompts that came at the same moment")
+def prompt_wait(tpot: SecondsPerToken, prefill: Seconds, batch: Count, output: Tokens, burst: Ratio) -> Seconds:
+    """Mean wait of a prompt in an engine that holds `batch` requests: the running step, and other prompts before it.
+
+    Of the other requests, the share prefill / (output * tpot + prefill) waits for its prefill. A share `burst` arrived
+    at the same moment, and half of these go first. A single request (batch 1) does not wait.
+
+    >>> round(prompt_wait(tpot=0.02, prefill=0.05, batch=33.0, output=100.0, burst=0.2), 4)
+    0.219
+    """
+    others = xp.maximum(batch - 1, 0 * batch)
+    line = xp.pure(xp.divide(prefill, output * tpot + prefill)) + burst / 2
+    return xp.minimum(others, 1.0) * tpot * TOKEN + others * line * prefill
+
+
+@formula(cite=MIXED + "; " + FITTED)
+def prefills_ahead(held: Count, burst: Ratio, lockstep: Count) -> Count:
+    """Other prefills that come before one's own, mean. At most half of the others: the mean place in a full wave.
+
+    burst: share of the others that arrive at the same moment. lockstep: number of further prefills ahead; 0 unless all
+    requests have the same length and therefore finish together; large if prefills do not share steps with decoding.
+
+    >>> prefills_ahead(held=9.0, burst=0.25, lockstep=1.0)
+    2.0
+    """
+    most = xp.maximum(held - 1, 0.0 * held) / 2
+    return xp.minimum(most, lockstep + burst * most)
+
+
+@formula(cite="L. Kleinrock, Queueing Systems I (1975), section 5.6: M/D/1, mean number waiting before an arrival")
+def prefills_queued(rate: RequestsPerSecond, prefill: Seconds, held: Count) -> Count:
+    """Other prefills before one's own when requests arrive at random; at most half of the others.
+
+    >>> round(prefills_queued(rate=8.0, prefill=0.1, held=33.0), 9)
+    2.0
+    """
+    load = xp.pure(rate * prefill / REQUEST)
+    most = xp.maximum(held - 1, 0.0 * held) / 2
+    return xp.minimum(most, xp.where(load < 1, xp.divide(load, 2 * (1 - load)), most))
+
+
+@formula(cite="definition: half an interval on average, and the step under way")
+def looked_at(wait: Count, interval: Count) -> Count:
+    """Steps until an engine takes a request up that looks at new ones every `interval` steps.
+
+    >>> looked_at(wait=1.0, interval=11.0)
+    6.0
+    """
+    return wait + (interval - 1) / 2
+
+
+@formula(cite="definition: the first of a held batch waits for the whole time, those that join it for half, on average")
+def held_back(hold: Count, held: Count, output: Tokens) -> Count:
+    """Steps a prefill waits in an engine that holds prefills back for `hold` steps to batch them.
+
+    >>> held_back(hold=20.0, held=50.0, output=1000.0)
+    15.0
+    """
+    joining = xp.pure(hold * held * TOKEN / output)
+    return hold * xp.divide(1 + joining / 2, 1 + joining)
+
+
+@formula(cite=LITTLE)
+def room_wait(concurrency: Count, held: Count, first: Seconds, tpot: SecondsPerToken, output: Tokens) -> Seconds:
+    """Wait for KV room: requests outside pass through at the rate of those inside.
+
+    >>> room_wait(concurrency=15.0, held=10.0, first=1.0, tpot=0.01, output=400.0)
+    2.5
+    """
+    return xp.divide(concurrency - held, held) * (first + tpot * output)

@@ -1,0 +1,14 @@
+"""Whole numbers that follow from the structure of a model or kernel, as constants with a source."""
+
+from functools import cache
+
+from rackcalc.quantities.quantity import Quantity, constant
+
+
+@cache
+def count(value: float, name: str) -> Quantity:
+    """A whole number that follows from the structure of a model, such as two matrices of a feed-forward layer."""
+    return constant(value, "1", name, "published", note="structure of a transformer")
+
+
+NONE, ONE, TWO, THREE = count(0.0, "none"), count(1.0, "one"), count(2.0, "two"), count(3.0, "three")

@@ -1,0 +1,161 @@
+"""Work of one forward pass on any hardware: its arithmetic and its memory traffic."""
+
+from rackcalc.formulas.combine import total
+from rackcalc.formulas.transformer.counts import NONE, count
+from rackcalc.formulas.transformer.expert_routing import experts_hit
+from rackcalc.formulas.transformer.flops import (
+    causal_pairs,
+    decode_attention_flops,
+    layers_flops,
+    matrix_flops,
+    prefill_attention_flops,
+    rows,
+    sum_of_dims,
+)
+from rackcalc.formulas.transformer.memory_traffic import (
+    activation_bytes,
+    embedding_traffic,
+    expert_traffic,
+    kv_traffic,
+    layers_bytes,
+    spilled_traffic,
+)
+from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.parameters import times
+from rackcalc.formulas.transformer.sliding_window import attended_share, attended_tokens
+from rackcalc.formulas.transformer.weights import weight_bytes, width
+from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.record import record
+from rackcalc.spec.links import Link
+from rackcalc.spec.models import Model
+
+ONE_TOKEN = constant(1.0, "token", "tokens per sequence and step", "published", note="autoregressive decoding")
+BOTH_WAYS = constant(1.0, "1", "query-key pairs", "published", note="bidirectional attention")
+PASSES = constant(
+    26.0,
+    "1",
+    "passes over the activations per layer",
+    "assumed",
+    note="reads and writes of an unfused layer, in units of rows x hidden",
+)
+
+
+@record
+class Job:
+    """The input of a pass: batch [1] sequences with `tokens` [token] new tokens each, and `context` [token] in all.
+
+    phase: encode, prefill or decode. devices [1]: GPUs that share the model, connected by link. data_parallel [1]:
+    groups of these GPUs, each with the attention of its own sequences. sampled: tokens are drawn with top-p or top-k.
+    """
+
+    phase: str
+    batch: Quantity
+    tokens: Quantity
+    context: Quantity
+    devices: Quantity
+    link: Link | None
+    expert_parallel: bool
+    weight_format: str
+    kv_format: str
+    data_parallel: Quantity | None = None
+    sampled: bool = False
+
+
+@record
+class Work:
+    """Arithmetic [FLOP] and traffic [B] of the parts of one layer and of the whole pass, summed over all GPUs.
+
+    attended [token]: tokens that a new token attends to, mean over the layers. hit [1]: experts used per layer.
+    """
+
+    rows: Quantity
+    attended: Quantity
+    pairs: Quantity
+    hit: Quantity
+    projection_flops: Quantity
+    score_flops: Quantity
+    kv_bytes: Quantity
+    ffn_flops: Quantity
+    expert_flops: Quantity
+    shared_flops: Quantity
+    expert_bytes: Quantity
+    head_flops: Quantity
+    flops: Quantity
+    bytes_moved: Quantity
+
+
+def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, cache: Quantity) -> Work:
+    """Work of a pass through `depth` layers. ends: include embedding and head. cache [B]: last-level cache of a GPU."""
+    passed = rows(batch=job.batch, tokens=job.tokens)
+    reach = {"layers": model.layers, "full_attention_layers": size.full_attention_layers, "window": size.window}
+    attended = attended_tokens(context=job.context, **reach)
+    pairs = BOTH_WAYS if job.phase == "encode" else causal_pairs(share=attended_share(tokens=job.tokens, **reach))
+    active, experts = (model.experts.active, model.experts.experts) if model.experts else (NONE, count(1.0, "one"))
+    hit = experts_hit(experts=experts, active=active, rows=passed)
+    projection = matrix_flops(parameters=size.attention_parameters, rows=passed)
+    scores = _scores(model, job, passed, attended, pairs)
+    kv = kv_traffic(
+        batch=job.batch, tokens=attended if job.phase == "decode" else job.tokens, per_layer=size.kv_per_layer
+    )
+    ffn = matrix_flops(parameters=size.ffn_parameters, rows=passed)
+    shared = matrix_flops(parameters=size.shared_parameters, rows=passed)
+    routed = matrix_flops(parameters=times(parameters=size.expert_parameters, copies=active), rows=passed)
+    read = expert_traffic(weights=size.expert_weights, hit=hit)
+    head = matrix_flops(parameters=size.head_parameters, rows=job.batch)
+    dense = depth if model.experts is None else size.dense_layers
+    sparse = size.expert_layers
+    stream = activation_bytes(rows=passed, columns=model.hidden, passes=PASSES, element=width("bf16"))
+    widest = sum_of_dims(first=model.hidden, second=model.ffn)
+    alive = embedding_traffic(rows=passed, hidden=widest, element=width("bf16"))
+    activations = spilled_traffic(size=stream, working_set=alive, cache=cache, devices=job.devices)
+    flops = {
+        "projections": layers_flops(flops=projection, layers=depth),
+        "scores": layers_flops(flops=scores, layers=depth),
+        "ffn": layers_flops(flops=ffn, layers=dense),
+        "experts": layers_flops(flops=total(routed=routed, shared=shared), layers=sparse),
+    }
+    moved = {
+        "attention": layers_bytes(
+            size=total(weights=size.attention_weights, kv=kv, activations=activations), layers=depth
+        ),
+        "ffn": layers_bytes(size=size.ffn_weights, layers=dense),
+        "experts": layers_bytes(size=total(experts=read, shared=size.shared_weights), layers=sparse),
+    }
+    if ends:
+        flops["head"] = head
+        moved["head"] = weight_bytes(parameters=size.head_parameters, width=width(size.formats.head))
+        moved["embedding"] = embedding_traffic(rows=passed, hidden=model.hidden, element=width(size.formats.head))
+    return Work(
+        rows=passed,
+        attended=attended,
+        pairs=pairs,
+        hit=hit,
+        projection_flops=projection,
+        score_flops=scores,
+        kv_bytes=kv,
+        ffn_flops=ffn,
+        expert_flops=routed,
+        shared_flops=shared,
+        expert_bytes=read,
+        head_flops=head,
+        flops=total(**flops),
+        bytes_moved=total(**moved),
+    )
+
+
+def _scores(model: Model, job: Job, passed: Quantity, attended: Quantity, pairs: Quantity) -> Quantity:
+    """Arithmetic of the attention scores and of the weighted sum of values, in one layer."""
+    mla = model.mla
+    if job.phase == "decode":
+        if mla is None:
+            dims = {"key_dim": model.head_dim, "value_dim": model.head_dim}
+        else:  # with absorbed projections, scores and values are computed in the latent space
+            key = sum_of_dims(first=mla.kv_lora_rank, second=mla.qk_rope_head_dim)
+            dims = {"key_dim": key, "value_dim": mla.kv_lora_rank}
+        return decode_attention_flops(rows=passed, context=attended, heads=model.heads, **dims)
+    if mla is None:
+        dims = {"key_dim": model.head_dim, "value_dim": model.head_dim}
+    else:
+        key = sum_of_dims(first=mla.qk_nope_head_dim, second=mla.qk_rope_head_dim)
+        dims = {"key_dim": key, "value_dim": mla.v_head_dim}
+    return prefill_attention_flops(batch=job.batch, tokens=job.tokens, heads=model.heads, **dims, pairs=pairs)

@@ -1,0 +1,28 @@
+"""Attention with a sliding window: how much of the context a token attends to, mean over the layers."""
+
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import Count, Ratio, Tokens
+
+
+@formula(cite="I. Beltagy et al., Longformer, arXiv:2004.05150, section 3 (sliding window)")
+def attended_tokens(context: Tokens, layers: Count, full_attention_layers: Count, window: Tokens) -> Tokens:
+    """Tokens that a new token attends to, mean over the layers.
+
+    >>> attended_tokens(context=1024.0, layers=36.0, full_attention_layers=18.0, window=128.0)
+    576.0
+    """
+    full = xp.divide(full_attention_layers, layers)
+    return full * context + (1 - full) * xp.minimum(context, window)
+
+
+@formula(cite="I. Beltagy et al., Longformer, arXiv:2004.05150, section 3 (sliding window)")
+def attended_share(tokens: Tokens, layers: Count, full_attention_layers: Count, window: Tokens) -> Ratio:
+    """Query-key pairs of a prefill, mean over the layers, as a share of full causal attention.
+
+    >>> attended_share(tokens=1024.0, layers=36.0, full_attention_layers=18.0, window=128.0)
+    0.6171875
+    """
+    full = xp.divide(full_attention_layers, layers)
+    kept = xp.divide(xp.minimum(tokens, window), tokens)
+    return full + (1 - full) * (2 * kept - kept * kept)

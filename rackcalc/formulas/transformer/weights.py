@@ -1,0 +1,50 @@
+"""Memory of the weights, and the number formats in which a model stores them."""
+
+from functools import cache
+
+from rackcalc.quantities.quantity import Quantity, constant, formula
+from rackcalc.quantities.record import record
+from rackcalc.quantities.units import Bytes, Count
+from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.models import Model
+
+
+@formula(cite="definition: bytes of an array")
+def weight_bytes(parameters: Count, width: Bytes) -> Bytes:
+    """Memory that weights take. width: bytes per weight, block scales included.
+
+    >>> weight_bytes(parameters=302309376.0, width=2.0)
+    604618752.0
+    """
+    return parameters * width
+
+
+@cache
+def width(format_: str) -> Quantity:
+    """Bytes of one element of a number format, block scales included."""
+    return constant(
+        FORMATS[format_], "B", f"bytes per {format_} element", "published", note="OCP MX and NVFP4 scales included"
+    )
+
+
+@record
+class Formats:
+    """Number formats of the parts of a model. In published 4-bit models, only experts go below 8 bits."""
+
+    attention: str
+    ffn: str
+    experts: str
+    head: str
+
+
+def formats(model: Model, weight_format: str) -> Formats:
+    """Formats of a model that is served in weight_format. Embedding and head keep at least 16 bits."""
+    small = FORMATS[weight_format] < 1
+    sparse = model.experts is not None
+    shipped = (model.experts and model.experts.format) or weight_format
+    return Formats(
+        attention="bf16" if sparse and small else weight_format,
+        ffn="bf16" if sparse and weight_format in ("mxfp4", "int4") else weight_format,
+        experts=min(shipped, weight_format, key=lambda name: FORMATS[name]),
+        head=weight_format if FORMATS[weight_format] >= 2 else "bf16",
+    )

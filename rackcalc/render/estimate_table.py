@@ -1,0 +1,111 @@
+"""Estimates as a table for people: it fits a terminal; in a pipe it has its full width, and no cell is cut."""
+
+import io
+import os
+import re
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rackcalc.render.aligned_text import GAP, PIPE_WIDTH, line_width
+from rackcalc.render.figure_rows import SECTIONS, Row, rows, with_intervals
+
+_LABEL = 34  # characters for names in a terminal that is too narrow for all columns; the longest values are folded
+_LEAST = 20  # with fewer, nothing is folded, because `less -S` shows such a table better
+
+
+def render(reports: Sequence[Any], colour: bool | None = None, everything: bool = False, interval: bool = True) -> str:
+    """The table as text. colour: None for what the terminal wants (NO_COLOR, FORCE_COLOR, TERM).
+
+    everything: all figures. interval: with a column of 80 % intervals, for a single estimate.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    tty = sys.stdout.isatty()
+    coloured = wants_colour(tty) if colour is None else colour
+    lines = list(rows(reports, everything))
+    width = line_width()
+    single, names = len(reports) == 1, headings(reports)
+    if single and interval:
+        lines, names = with_intervals(lines, reports[0]), ["", "80 % interval"]
+    if label_room(lines, width) < _LEAST:
+        width = PIPE_WIDTH
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=coloured,
+        no_color=not coloured,
+        color_system="standard" if coloured else None,
+        highlight=False,
+        legacy_windows=False,
+    )
+    with console.capture() as capture:
+        for report in reports:
+            console.print(Text(report.title, style="bold"))
+            console.print(Text(report.subject, style="dim"))
+        console.print(_grid(names, lines, label_room(lines, width), single))
+        for name, report in zip(names, reports, strict=False):
+            for said in report.notes:
+                console.print(Text(f"note: {said}" if single else f"note: {name}: {said}", style="yellow"))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _grid(names: Sequence[str], lines: Sequence[Row], line_width: int, single: bool) -> Any:
+    """The rows as a rich table: name, a column for every estimate, basis. A single one has its interval and shares."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=len(names) > 1, header_style="bold")
+    table.add_column("", no_wrap=True)
+    for name in names:
+        table.add_column(Text(name), justify="right", overflow="fold")
+    if single:
+        table.add_column("", justify="right")
+    table.add_column("basis", style="dim", no_wrap=True)
+    section = ""
+    for row in lines:
+        if row.section != section:
+            section = row.section
+            table.add_row(Text(SECTIONS[section][0], style="bold"))
+        label = Text(folded(row.path, line_width))
+        cells = [Text(value, style="red" if value in ("inf", "nan") else "") for value in row.cells]
+        table.add_row(label, *cells, *([Text(row.share, style="dim")] if single else []), Text(row.kind))
+    return table
+
+
+def label_room(lines: Sequence[Row], width: int) -> int:
+    """Characters left for the names by the widest values, or, where these are few, by the longest words of values."""
+    columns = list(zip(*(row.cells for row in lines), strict=True))
+    taken = max((len(row.kind) for row in lines), default=0) + GAP * (len(columns) + 1)
+    share = max((len(row.share) for row in lines), default=0)
+    taken += GAP + share if share else 0
+    whole = sum(max(map(len, column)) for column in columns)
+    words = sum(max(len(word) for cell in column for word in cell.split()) for column in columns)
+    return max(width - taken - whole, min(width - taken - words, _LABEL))
+
+
+def folded(path: str, line_width: int) -> str:
+    """The path, indented, and broken after a dot where it is longer than the room."""
+    lines = [" "]
+    for step in re.findall(r"[^.]+\.?", path):
+        if len(lines[-1]) + len(step) >= line_width and lines[-1].strip():
+            lines.append("   ")
+        lines[-1] += step if lines[-1].strip() else f" {step}"
+    return "\n".join(lines)
+
+
+def headings(reports: Sequence[Any]) -> list[str]:
+    """Short column headings: the scenarios where all columns are of one rack, else the names."""
+    if len({report.name for report in reports}) == 1:
+        return [report.scenario or "as described" for report in reports]
+    return [report.title for report in reports]
+
+
+def wants_colour(tty: bool) -> bool:
+    """NO_COLOR and FORCE_COLOR decide, as their conventions say; else only a terminal that is not dumb has colour."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return tty and os.environ.get("TERM", "") not in ("", "dumb")

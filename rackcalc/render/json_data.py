@@ -1,0 +1,33 @@
+"""Data as JSON text: canonical units, and null for what is no finite number."""
+
+import json
+from math import isfinite
+from typing import Any
+
+from rackcalc.quantities.quantity import Quantity
+
+
+def json_text(data: Any) -> str:
+    """Data as indented JSON text."""
+    return json.dumps(data, indent=2) + "\n"
+
+
+def json_number(value: float) -> float | None:
+    """A number for JSON, which has neither nan nor inf: None for these."""
+    return value if isfinite(value) else None
+
+
+def json_value(value: float | str) -> float | str | None:
+    """A number for JSON, or a word as it is."""
+    return value if isinstance(value, str) else json_number(value)
+
+
+def figure_data(quantity: Quantity, interval: tuple[float, float] | None = None) -> dict[str, Any]:
+    """One figure as {value, unit, kind}, and low and high with an interval. A reason says why value is null."""
+    value = float(quantity.value)
+    data: dict[str, Any] = {"value": json_number(value), "unit": quantity.unit, "kind": quantity.kind}
+    if not isfinite(value):
+        data["reason"] = "not a number" if value != value else "unbounded" if value > 0 else "unbounded below"
+    if interval is not None:
+        data["low"], data["high"] = map(json_number, interval)
+    return data

@@ -1,0 +1,105 @@
+"""`rackcalc validate`: errors against measurements as a table for people, as JSON and CSV for programs."""
+
+import csv
+from typing import Any, TextIO
+
+from rackcalc.quantities.display import show_value
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.render.aligned_text import aligned
+from rackcalc.render.json_data import json_number
+from rackcalc.render.percentages import error_percent
+from rackcalc.validation import Result, folds
+from rackcalc.validation.score import STATISTICS, Score, Summary, Tally, group_of, subject, summaries, unanswered
+from rackcalc.version import __version__
+
+COLUMNS = ("kind", "what", "group", "rows", "MAPE", "median", "bias", "worst", "inside 80 %")
+FIELDS = (
+    *("case", "kind", "group", "part", "parts", "model", "metric", "subject", "unit"),
+    *("measured", "predicted", "low", "high", "error", "reason", "file", "line"),
+)
+
+
+def as_text(tally: Tally, leave_out: str = "") -> str:
+    """A line for every group and every kind (median over its groups), then unanswered rows and the worst rows."""
+    scores = tally.scores()
+    lines: list[tuple[str, ...]] = [COLUMNS]
+    by_kind = {(summary.kind, summary.subject): summary for summary in summaries(scores)}
+    for (kind, word), summary in by_kind.items():
+        lines += [_line(score, score.group) for score in scores if (score.kind, score.subject) == (kind, word)]
+        lines.append(_line(summary, f"median over {summary.groups} groups"))
+    text = [*aligned(lines, left=3)] if scores else ["nothing was scored"]
+    if leave_out:
+        text += ["", f"left out: each {leave_out} in turn"]
+        text += [f"  {kind}: {note}" for kind, note in folds.notes(sorted(tally.rows), leave_out).items()]
+    missing = list(unanswered(tally))
+    if missing:
+        text += ["", f"not answered: {sum(count for *_, count in missing)} of {tally.count} rows"]
+        text += [f"  {kind}: {count} x {reason}" for kind, reason, count in missing]
+    if tally.worst:
+        text += ["", f"worst {len(tally.worst)} rows"]
+        text += [f"  {_describe(result)}" for result in tally.worst]
+    return "\n".join(text) + "\n"
+
+
+def _line(found: Score | Summary, name: str) -> tuple[str, ...]:
+    return (
+        found.kind,
+        found.metric if isinstance(found, Score) else found.subject,
+        name,
+        f"{found.rows}",
+        error_percent(found.mape),
+        error_percent(found.median_ape),
+        error_percent(found.bias, True),
+        error_percent(found.worst, True),
+        error_percent(found.coverage),
+    )
+
+
+def _describe(result: Result) -> str:
+    row, predicted = result.row, result.predicted
+    assert predicted is not None
+    measured = show_value(Quantity(row.value, predicted.unit, absolute=True))
+    what = f"{row.case} {row.metric} of {group_of(row)}"
+    found = f"{show_value(predicted)} against {measured} measured"
+    return f"{error_percent(result.error, True):>9}  {what}: {found}  {row.file}:{row.line}"
+
+
+def as_data(tally: Tally, leave_out: str = "") -> dict[str, Any]:
+    """Groups, kinds (medians over groups) and unanswered rows as plain data. Errors are fractions, None if unknown."""
+    scores = tally.scores()
+    return {
+        "schema": "rackcalc.validate/1",
+        "rackcalc": __version__,
+        **({"left_out": leave_out, "refitted": folds.notes(sorted(tally.rows), leave_out)} if leave_out else {}),
+        "rows": tally.count,
+        "answered": sum(score.rows for score in scores),
+        "groups": [_plain(score) for score in scores],
+        "kinds": [_plain(summary) for summary in summaries(scores)],
+        "unanswered": [{"kind": kind, "reason": reason, "rows": count} for kind, reason, count in unanswered(tally)],
+        "worst": [_row(result) for result in tally.worst],
+    }
+
+
+def _plain(found: Score | Summary) -> dict[str, Any]:
+    return {name: json_number(value) if name in STATISTICS else value for name, value in vars(found).items()}
+
+
+def _row(result: Result) -> dict[str, Any]:
+    row, predicted = result.row, result.predicted
+    error = None if predicted is None else json_number(result.error)
+    low, high = json_number(result.low), json_number(result.high)
+    values = (row.case, row.kind, group_of(row), row.part, row.parts, row.model, row.metric, subject(row), row.unit)
+    rest = (row.value, None if predicted is None else float(predicted.value), low, high, error, result.reason)
+    return dict(zip(FIELDS, (*values, *rest, row.file, row.line), strict=True))
+
+
+class CsvRows:
+    """Writes results as CSV rows, one at a time. measured and predicted are in canonical units."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.writer = csv.DictWriter(stream, FIELDS, lineterminator="\n")
+        self.writer.writeheader()
+
+    def add(self, result: Result) -> None:
+        """Write one result."""
+        self.writer.writerow(_row(result))

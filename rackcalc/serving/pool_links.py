@@ -1,0 +1,73 @@
+"""The links within and between pools, and transfers over them."""
+
+from collections.abc import Mapping
+
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
+from rackcalc.formulas.combine import largest, total
+from rackcalc.formulas.links.transfer import Transfer, transfer
+from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.quantities.record import replace
+from rackcalc.spec.links import Link
+from rackcalc.spec.rack import GpuPool, LinkUse, LpuPool, Rack
+
+
+def default_link(ports: Mapping[str, Quantity]) -> str | None:
+    """The catalog link that joins a chip to others of its kind, by the names of its ports: NVLink before PCIe."""
+    named = [name for name in ports if name in part_names("links") and name != "nvlink-c2c"]
+    return max(named, key=lambda name: (name.startswith("nvlink"), name), default=None)
+
+
+def gpu_link(rack: Rack, pool: GpuPool) -> Link:
+    """The link between the GPUs: the one in the file, else their default link."""
+    use = rack.links.get("gpu-gpu")
+    if use is not None:
+        return use.part
+    link: Link = load_part("links", default_link(pool.part.ports) or "pcie4")
+    return link
+
+
+def port_bandwidth(ports: Mapping[str, Quantity], use: LinkUse) -> Quantity:
+    """Bandwidth of the port that a link attaches to; the link's own, marked hypothetical, where the chip has none."""
+    fitting = [quantity for name, quantity in ports.items() if name in use.part.ports]
+    if fitting:
+        return fitting[0] if len(fitting) == 1 else largest(**{f"port_{i}": rate for i, rate in enumerate(fitting)})
+    source = Source("hypothetical", note=f"the chip has no port for {use.part.name}; computed as if it had")
+    return replace(use.part.bandwidth, name="hypothetical port", source=source)
+
+
+def both_pools(rack: Rack) -> tuple[GpuPool, LpuPool]:
+    """The GPU pool and the LPU pool of a rack that has both."""
+    gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
+    assert gpus is not None and lpus is not None
+    return gpus, lpus
+
+
+def gpu_lpu_transfer(rack: Rack, size: Quantity) -> tuple[Transfer, Quantity]:
+    """A transfer between GPUs and LPUs, and its time."""
+    return pool_transfer(rack, "gpu-lpu", size, *both_pools(rack))
+
+
+def pool_transfer(
+    rack: Rack, link: str, size: Quantity, sender: GpuPool | LpuPool, receiver: GpuPool | LpuPool
+) -> tuple[Transfer, Quantity]:
+    """A transfer between two pools, and its time on the path in the file. Other work takes its share of the link."""
+    use = rack.links[link]
+    ports = port_bandwidth(sender.part.ports, use), port_bandwidth(receiver.part.ports, use)
+    taken = use.other_load if rack.sharing is None else total(link=use.other_load, sharing=rack.sharing.link_share)
+    moved = transfer(use.part, size, *ports, taken, use.host)
+    return moved, time_on_path(moved, use)
+
+
+def time_on_path(moved: Transfer, use: LinkUse) -> Quantity:
+    """Time of a transfer on the path in the file: zero-copy, over a bounce buffer, or serialised."""
+    return {"zero-copy": moved.zero_copy, "bounce": moved.bounce, "serialised": moved.serialised}[use.path]
+
+
+def lpu_link(rack: Rack, pool: LpuPool) -> Link:
+    """The link between the LPUs: the one in the file, else their own."""
+    use = rack.links.get("lpu-lpu")
+    if use is not None:
+        return use.part
+    link: Link = load_part("links", pool.part.chip_link)
+    return link

@@ -1,0 +1,71 @@
+"""What the pools hold: weights, KV cache, activations."""
+
+from rackcalc.formulas.gpu.memory_fit import memory_fit
+from rackcalc.formulas.lpu.chip_links import activation_size
+from rackcalc.formulas.lpu.memory_fit import capacity, spill_time
+from rackcalc.formulas.serving.kv_capacity import cache_of_batch
+from rackcalc.formulas.serving.sequence_lengths import longest_context, mean_context
+from rackcalc.formulas.transformer.flops import rows
+from rackcalc.formulas.transformer.kv_cache import kv_cache
+from rackcalc.formulas.transformer.model_size import model_size
+from rackcalc.formulas.transformer.weights import width
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.serving.gpu_deployment import GpuDeployment
+from rackcalc.serving.service_model import Memory
+from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.rack import LpuPool, Rack
+
+
+def kv_format(rack: Rack) -> str:
+    """Format of the KV cache: as stated, else 8 bits with weights of 8 bits or less, else bf16."""
+    weights = rack.workload.precision
+    if rack.workload.kv_precision is not None:
+        return rack.workload.kv_precision
+    if weights in ("int8", "fp16"):
+        return weights
+    return "fp8" if FORMATS[weights] <= 1 else "bf16"
+
+
+def gpu_memory(rack: Rack, deployed: GpuDeployment, batch: Quantity, context: Quantity) -> Memory:
+    """Memory of one GPU with a batch of sequences, each of `context` tokens."""
+    formats = rack.workload.precision, kv_format(rack)
+    fit = memory_fit(deployed.gpu, deployed.runtime, rack.model, *formats, batch, context, deployed.devices)
+    most = fit.max_batch if rack.model.family == "decoder" else None
+    return Memory(fit.capacity, fit.weights, fit.kv_cache, fit.free, max_batch=most)
+
+
+def lpu_memory(pool: LpuPool, weights: Quantity, cache: Quantity, activations: Quantity) -> tuple[Memory, Quantity]:
+    """Memory of all LPUs together, and the bytes that do not fit."""
+    fit = capacity(pool.part, pool.count, weights, cache, activations)
+    return Memory(fit.held, weights, cache, fit.free, chips_needed=fit.chips), fit.spilled
+
+
+def spill_terms(pool: LpuPool, spilled: Quantity) -> dict[str, Quantity]:
+    """Time to stream in the weights that do not fit, once per pass [s]; {} where the file does not allow it."""
+    return {} if pool.spill is None else {"spill": spill_time(spilled=spilled, bandwidth=pool.spill)}
+
+
+def context_lengths(rack: Rack) -> tuple[Quantity, Quantity]:
+    """Tokens of a sequence: the mean while it generates, and the number at its end."""
+    work = rack.workload
+    assert work.output is not None
+    lengths = {"prompt": work.input, "output": work.output}
+    return mean_context(**lengths), longest_context(**lengths)
+
+
+def hidden_state_bytes(rack: Rack, batch: Quantity, tokens: Quantity, format_: str) -> Quantity:
+    """Size of the activations that pass from one layer to the next [B]."""
+    return activation_size(rows=rows(batch=batch, tokens=tokens), hidden=rack.model.hidden, width=width(format_))
+
+
+def kv_cache_of_batch(rack: Rack, batch: Quantity, context: Quantity) -> Quantity:
+    """Size of the KV cache of a batch [B]."""
+    size = model_size(rack.model, rack.workload.precision, kv_format(rack))
+    one = kv_cache(
+        context=context,
+        per_layer=size.kv_per_layer,
+        layers=rack.model.layers,
+        full_attention_layers=size.full_attention_layers,
+        window=size.window,
+    )
+    return cache_of_batch(kv_cache=one, batch=batch)

@@ -1,0 +1,56 @@
+"""What every split returns: a model of the service on an idle rack, from which latency under load is computed."""
+
+from dataclasses import field
+
+from rackcalc.formulas.links.transfer import Transfer
+from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.record import record
+
+ONE = constant(1.0, "1", "one", "given", note="one, or all of it, where the file says nothing else")
+
+
+@record
+class Stage:
+    """One part of the way of a request. terms: what its time is made of, seconds."""
+
+    time: Quantity
+    bound_by: str
+    terms: dict[str, Quantity] = field(default_factory=dict)
+
+
+@record
+class Memory:
+    """What a pool holds, bytes; of one GPU, of all LPUs. free < 0: it does not fit."""
+
+    capacity: Quantity
+    weights: Quantity | None
+    kv_cache: Quantity | None
+    free: Quantity
+    chips_needed: Quantity | None = None
+    max_batch: Quantity | None = None
+
+
+@record
+class ServiceModel:
+    """How an idle rack serves one batch. Times in s; per token in s/token.
+
+    passage: time through the empty rack. occupancy: time that one batch (in generation: one request) holds a server.
+    servers: how many of them can be held at once. batch: requests per held server. crossing_size: bytes of one transfer
+    between the pools. By pool: busy, the share of the time that it works when the rack is saturated; activity, the
+    power utilization of a chip that works; slots, the requests that share one server.
+    """
+
+    passage: Quantity
+    occupancy: Quantity
+    servers: Quantity
+    batch: Quantity
+    stages: dict[str, Stage]
+    memory: dict[str, Memory]
+    transfers: dict[str, Transfer]
+    busy: dict[str, Quantity]
+    activity: dict[str, Quantity]
+    ttft: Quantity | None = None
+    tpot: Quantity | None = None
+    crossing_size: Quantity | None = None
+    slots: dict[str, Quantity] = field(default_factory=dict)
+    details: dict[str, Quantity] = field(default_factory=dict)
