@@ -183,8 +183,8 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
 
     require: called with the conditions and problems found at each step; decides what happens where they do not hold.
     """
+    loaded.words_read.clear()
     require(*requirements.input_requirements(loaded))
-    loaded.words_read.clear()  # a word that is only read to refuse it has no effect
     loaded = without_arrivals(loaded)
     rack = loaded.rack
     ideal = serve(rack)

@@ -1,6 +1,6 @@
 """Which of the words that a user wrote the calculation reads: a word that nothing reads has no effect."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cache
 from typing import Any
 
@@ -8,7 +8,7 @@ _LOG, _PATHS = "_words_read", "_word_paths"
 
 
 @cache
-def _watched(cls: type, names: frozenset[str]) -> type:
+def _watched(cls: Any, names: frozenset[str]) -> type:
     """The class with fields that tell when they are read."""
 
     def watched(name: str) -> property:
@@ -25,4 +25,5 @@ def _watched(cls: type, names: frozenset[str]) -> type:
 def watch(instance: Any, paths: Mapping[str, str], log: set[str]) -> None:
     """From now on, reading one of these fields of a record adds its path to the log. paths: field -> dotted path."""
     instance.__dict__.update({_LOG: log, _PATHS: paths})
-    object.__setattr__(instance, "__class__", _watched(type(instance), frozenset(paths)))
+    cls: Hashable = type(instance)
+    object.__setattr__(instance, "__class__", _watched(cls, frozenset(paths)))
