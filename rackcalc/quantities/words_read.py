@@ -1,6 +1,6 @@
 """Which of the words that a user wrote the calculation reads: a word that nothing reads has no effect."""
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -25,5 +25,5 @@ def _watched(cls: Any, names: frozenset[str]) -> type:
 def watch(instance: Any, paths: Mapping[str, str], log: set[str]) -> None:
     """From now on, reading one of these fields of a record adds its path to the log. paths: field -> dotted path."""
     instance.__dict__.update({_LOG: log, _PATHS: paths})
-    cls: Hashable = type(instance)
+    cls: Any = type(instance)
     object.__setattr__(instance, "__class__", _watched(cls, frozenset(paths)))
