@@ -16,7 +16,7 @@ from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.units import UnitError
 from rackcalc.questions.claims.expectation import parse_expectation
-from rackcalc.questions.claims.judgement import VERDICTS, Judgement, failing_verdicts, judge_claims, verdict_of
+from rackcalc.questions.claims.judgement import VERDICTS, Judgement, judge_claims, verdict_of
 from rackcalc.questions.rack_file import load, load_text
 
 RACK = """\
@@ -195,9 +195,13 @@ def test_all_problems_at_once() -> None:
 
 
 def test_who_minds_an_overstatement_minds_a_refutation() -> None:
-    assert failing_verdicts(["overstated"]) == {"overstated", "refuted"}
-    assert failing_verdicts(["refuted"]) == {"refuted"} and failing_verdicts(["understated"]) == {"understated"}
-    assert not failing_verdicts([])
+    def failing(*words: str) -> set[str]:
+        claim: Any = None
+        return {verdict for verdict in VERDICTS if fails(Judgement(claim, claim, verdict), words)}
+
+    assert failing("overstated") == {"overstated", "refuted"}
+    assert failing("refuted") == {"refuted"} and failing("understated") == {"understated"}
+    assert not failing()
 
 
 # --- the bundled racks -------------------------------------------------------------------------------

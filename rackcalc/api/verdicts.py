@@ -9,7 +9,7 @@ from rackcalc.api.formers import Baseline, formers_of
 from rackcalc.api.racks import Source, rack_of, texts
 from rackcalc.quantities.problems import failure, suggest
 from rackcalc.questions import former_estimates, gate_conditions, gates
-from rackcalc.questions.claims.judgement import VERDICTS, failing_verdicts, judge_claims
+from rackcalc.questions.claims.judgement import VERDICTS, fails, judge_claims
 from rackcalc.questions.rack_file import CHECKS
 from rackcalc.render import check as checks
 from rackcalc.render import claims as shown
@@ -180,5 +180,5 @@ def claims(rack: Source, *, fail_if: str | Iterable[str] = ()) -> Claims:
             raise failure("no claims: add a claims section to the file", held.file)
         data = shown.document(loaded, judged)
         found = tuple(Claim(**claim) for claim in data["claims"])
-        passed = not any(claim.verdict in failing_verdicts(words) for claim in found)
+        passed = not any(fails(one, words) for one in judged)
         return Claims(data, shown.as_text(loaded, judged), passed, found, dict(data["counts"]))

@@ -17,6 +17,7 @@ from rackcalc.estimation.power_and_heat import (
     power_report,
     slowed_down,
     throttled,
+    with_known_power,
 )
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.feasibility import requirements
@@ -162,11 +163,17 @@ def summary_line(rack: Rack) -> str:
     return f"{chips}{software}; {rack.model.name}, {rack.workload.precision}; split {rack.serving.split}"
 
 
-def heat_at_load(rack: Rack, ideal: ServiceModel) -> Thermal:
-    """Temperatures under the load at full clocks; they decide how far chips throttle."""
+def heat_at_load(rack: Rack, ideal: ServiceModel) -> Thermal | None:
+    """Temperatures under the load at full clocks, of the pools whose power is known; None where there are none.
+
+    They decide how far chips throttle.
+    """
+    known = with_known_power(rack)
+    if not pools_by_name(known):
+        return None
     queue, shared = queue_at_load(rack, ideal)
     used = rack.economics.utilization if queue is None else queue.utilization
-    return power_and_heat(rack, mean_utilization(rack, ideal, used, shared))[1]
+    return power_and_heat(known, mean_utilization(rack, ideal, used, shared))[1]
 
 
 def without_arrivals(loaded: Loaded) -> Loaded:
@@ -189,14 +196,15 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     rack = loaded.rack
     ideal = serve(rack)
     peak, heat = power_and_heat(rack, dict.fromkeys(pools_by_name(rack), ONE))
-    served = throttled(ideal, heat_at_load(rack, ideal))
+    known_heat = heat_at_load(rack, ideal)
+    served = throttled(ideal, known_heat)
     queue, shared = queue_at_load(rack, served)
     if shared is not None:
         served = beside_other_work(rack, served, shared)
     require(requirements.rack_requirements(loaded, served, heat), ())
     if queue is not None:
         require(requirements.load_requirements(loaded, served, queue), ())
-    links = link_reports(rack, served, heat)
+    links = link_reports(rack, served, heat if known_heat is None or heat.outlet.known else known_heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)
     mean, _ = power_and_heat(rack, mean_utilization(rack, served, done.utilization, shared))
@@ -227,7 +235,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
 
 
 def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
-    """As estimate(), without subject and notes, and the conditions that the rack had to fulfil."""
+    """As estimate(), and the conditions that the rack had to fulfil."""
     chains: list[Chain] = []
 
     def require(found: Sequence[Chain], problems: Sequence[Problem]) -> None:
@@ -236,16 +244,15 @@ def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
 
     result = compute(loaded, require)
     requirements.check_figures(loaded, result)
-    return result, chains
+    unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
+    loaded = without_arrivals(loaded)
+    said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
+    return replace(result, subject=summary_line(loaded.rack), notes=said), chains
 
 
 def estimate(loaded: Loaded) -> Estimate:
     """Everything about one rack. InputError when it cannot be computed: no room, no port, overload, ..."""
-    result, chains = estimate_with_conditions(loaded)
-    unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
-    loaded = without_arrivals(loaded)
-    said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
-    return replace(result, subject=summary_line(loaded.rack), notes=said)
+    return estimate_with_conditions(loaded)[0]
 
 
 def transfer_over(link: str, size: Quantity, other_load: Quantity, hops: Quantity | None = None) -> Transfer:

@@ -4,11 +4,9 @@ from rackcalc.config.parts import load_part
 from rackcalc.estimation.power_and_heat import pools_by_name
 from rackcalc.estimation.prices import purchase_price, rent_price
 from rackcalc.estimation.result import Latency, Throughput
-from rackcalc.formulas.combine import total
 from rackcalc.formulas.heat.power import Power
 from rackcalc.formulas.money.economics import Money, economics
 from rackcalc.formulas.money.latency_value import LatencyGain, latency_value
-from rackcalc.formulas.money.prices import premium
 from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.software_penalty import SoftwarePenalty, software_penalty
 from rackcalc.quantities.quantity import constant
@@ -39,11 +37,6 @@ def cost_and_return(
     purchases = {name: purchase_price(pool) for name, pool in pools.items()}
     rents = {name: rent_price(pool) for name, pool in pools.items()}
     one_off = {} if penalty is None else {"porting": penalty.porting}
-    booked = {name: spec.prices.purchase.get(name, price) for name, price in purchases.items()}
-    known = {name: price for name, price in {**booked, **spec.price}.items() if price is not None}
-    if known and spec.acquisition == "purchase":
-        hardware = total(**known)
-        one_off["cooling"] = premium(price=hardware, premium=rack.site.cooling.capex_premium)
     income = {}
     if gain is not None:
         income["latency"] = gain.value
@@ -57,6 +50,7 @@ def cost_and_return(
         facility_power=power.facility,
         tokens=done.tokens,
         requests=done.requests,
+        cooling_premium=rack.site.cooling.capex_premium,
         one_off=one_off,
         running={} if penalty is None else {"upkeep": penalty.upkeep},
         income=income,

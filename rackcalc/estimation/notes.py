@@ -1,6 +1,7 @@
 """Notes beside an estimate: what a reader must know before quoting one of its figures."""
 
 from rackcalc.config.racks import Loaded
+from rackcalc.estimation.power_and_heat import pools_of_unknown_power
 from rackcalc.estimation.result import Estimate
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
@@ -28,13 +29,29 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         if hosts:
             said.append(f"{rack.serving.runtime.name}: host bound in {', '.join(hosts)}; the GPU waits for launches")
     said += _thermal_notes(rack, result.thermal)
-    if result.cost.unpriced:
-        said.append(f"no price known for {', '.join(result.cost.unpriced)}: costs are without; set economics.price")
+    said += _unknown_notes(rack, result)
     if result.value is not None:
         said += _gain_notes(result.value)
     if rack.software is not None and rack.accelerators.lpu is not None:
         said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
     return tuple(said)
+
+
+def _unknown_notes(rack: Rack, result: Estimate) -> list[str]:
+    """What is unknown, why, and how to make it known."""
+    said = []
+    if result.cost.unpriced:
+        noun, names = ("rent" if rack.economics.acquisition == "rent" else "price"), ", ".join(result.cost.unpriced)
+        key = "economics.rent" if noun == "rent" else f"economics.price.{result.cost.unpriced[0]}"
+        said.append(f"no {noun} for {names}: what it costs and earns is unknown, and at least cost.known; set {key}")
+    powerless = pools_of_unknown_power(rack)
+    if powerless:
+        names = ", ".join(powerless)
+        said.append(
+            f"no TDP for {names}: power, heat and cost are unknown, and its chips are taken to run at full clock; "
+            f"set accelerators.{powerless[0]}.part.tdp"
+        )
+    return said
 
 
 def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
@@ -55,10 +72,10 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
 def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:
     said = []
     for name, clock in heat.throttle.items():
-        if float(clock.value) < 0.985:
+        if clock.known and float(clock.value) < 0.985:
             said.append(f"{name} throttles to {float(clock.value):.0%} of its clock at full load")
     over = float(heat.rack_headroom.value)
-    if over < 0:
+    if heat.rack_headroom.known and over < 0:
         said.append(f"{rack.site.cooling.name}: {show(-over, 'W')} per rack more at full load than it can remove")
     return said
 
@@ -72,6 +89,6 @@ def _gain_notes(gain: LatencyGain) -> list[str]:
         said.append(
             f"the value of latency is {share:.1%} of the latency prize of all the world's stock markets: not credible"
         )
-    if float(gain.value.value) != float(gain.value.value):
+    if gain.value.known and float(gain.value.value) != float(gain.value.value):
         said.append("the square-root value of latency is outside its domain")
     return said

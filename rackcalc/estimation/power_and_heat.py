@@ -7,6 +7,7 @@ from rackcalc.estimation.result import PowerReport, Throughput
 from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.heat.chip_temperatures import Pool, resistance_of
 from rackcalc.formulas.heat.chip_utilization import chip_utilization, share_in_use
+from rackcalc.formulas.heat.idle_power import idle_power_by_share
 from rackcalc.formulas.heat.power import (
     Power,
     energy_per_request,
@@ -20,7 +21,7 @@ from rackcalc.formulas.heat.throttling import throttled_time, throttled_tpot
 from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.request_rates import sustained_rate
 from rackcalc.formulas.serving.token_rates import tokens_per_second
-from rackcalc.quantities.quantity import Quantity, Source, constant
+from rackcalc.quantities.quantity import Quantity, Source, constant, unknown
 from rackcalc.quantities.record import replace
 from rackcalc.serving.service_model import ONE, ServiceModel
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
@@ -46,11 +47,8 @@ FAN_SHARE = Quantity(0.10, "1", "fans", source=Source("press", "sow-fans", note=
 UNKNOWN_LEAKAGE = Quantity(
     0.1, "1", "leakage share", source=Source("assumed", note="LPUs publish none"), low=0.05, high=0.2
 )
-ASSUMED_TDP = Quantity(
-    300.0, "W", "TDP", source=Source("assumed", note="the maker publishes none"), low=100.0, high=600.0
-)
-ASSUMED_IDLE = Quantity(
-    60.0, "W", "idle power", source=Source("assumed", note="the maker publishes none"), low=20.0, high=150.0
+IDLE_SHARE = Quantity(
+    0.15, "1", "idle power over TDP", source=Source("assumed", note="GPUs: 0.06 to 0.2"), low=0.06, high=0.4
 )
 NO_LOAD = constant(0.0, "1", "idle", "given", note="none, where nothing is said")
 
@@ -61,26 +59,37 @@ def pools_by_name(rack: Rack) -> dict[str, GpuPool | LpuPool]:
     return {name: pool for name, pool in both.items() if pool is not None}
 
 
-def host_power(pool: GpuPool | LpuPool) -> Quantity:
+def pools_of_unknown_power(rack: Rack) -> tuple[str, ...]:
+    """The pools whose chips have no TDP."""
+    return tuple(name for name, pool in pools_by_name(rack).items() if pool.part.tdp is None)
+
+
+def with_known_power(rack: Rack) -> Rack:
+    """The rack without the pools of unknown power; the same rack where all are known."""
+    missing = pools_of_unknown_power(rack)
+    return replace(rack, accelerators=replace(rack.accelerators, **dict.fromkeys(missing))) if missing else rack
+
+
+def host_power(pool: GpuPool | LpuPool, name: str) -> Quantity:
     """Power of all but chips and fans: that of the system the chips come in, else a fit to measured servers."""
     per = SERVER_SIZE if pool.system is None else pool.system.count
     systems = systems_needed(count=pool.count, per_system=per)
     if pool.system is not None and pool.system.host_power is not None:
         return power_of(power=pool.system.host_power, count=systems)
     return fitted_host_power(
-        servers=systems, per_server=SERVER_POWER, chips=pool.count, tdp=tdp(pool), board_share=BOARD_SHARE
+        servers=systems, per_server=SERVER_POWER, chips=pool.count, tdp=tdp(pool, name), board_share=BOARD_SHARE
     )
 
 
-def pool_for_thermal(rack: Rack, pool: GpuPool | LpuPool, utilization: Quantity) -> Pool:
+def pool_for_thermal(rack: Rack, pool: GpuPool | LpuPool, name: str, utilization: Quantity) -> Pool:
     """The values of a pool that the thermal formulas need."""
     leakage = UNKNOWN_LEAKAGE
     if isinstance(pool, GpuPool):
         leakage = load_part("families", pool.part.family).leakage_share
     return Pool(
         count=pool.count,
-        tdp=tdp(pool),
-        idle_power=idle_power(pool),
+        tdp=tdp(pool, name),
+        idle_power=idle_power(pool, name),
         utilization=utilization,
         leakage_share=leakage,
         temperature_limit=pool.part.temperature_limit,
@@ -95,9 +104,9 @@ def power_and_heat(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Pow
     built = {f"system_{i}": system.liquid_share for i, system in enumerate(systems)}
     fans = {f"system_{i}": system.fan_share for i, system in enumerate(systems)}
     return cool(
-        {name: pool_for_thermal(rack, pool, utilization[name]) for name, pool in pools.items()},
+        {name: pool_for_thermal(rack, pool, name, utilization[name]) for name, pool in pools.items()},
         rack.site.cooling,
-        host_power=total(**{name: host_power(pool) for name, pool in pools.items()}),
+        host_power=total(**{name: host_power(pool, name) for name, pool in pools.items()}),
         fan_share=largest(**fans) if fans else FAN_SHARE,
         altitude=rack.site.altitude,
         inlet=rack.site.inlet,
@@ -107,8 +116,10 @@ def power_and_heat(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Pow
     )
 
 
-def throttled(served: ServiceModel, heat: Thermal) -> ServiceModel:
-    """The service at the clocks that the temperatures allow."""
+def throttled(served: ServiceModel, heat: Thermal | None) -> ServiceModel:
+    """The service at the clocks that the temperatures allow; at full clocks where no heat is known."""
+    if heat is None:
+        return served
     clock = smallest(**heat.throttle)
 
     def slow(time: Quantity) -> Quantity:
@@ -170,11 +181,13 @@ def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> Powe
     )
 
 
-def tdp(pool: GpuPool | LpuPool) -> Quantity:
-    """Thermal design power of one chip; a stated assumption where none is published."""
-    return ASSUMED_TDP if pool.part.tdp is None else pool.part.tdp
+def tdp(pool: GpuPool | LpuPool, name: str) -> Quantity:
+    """Thermal design power of one chip; unknown where none is published."""
+    return unknown("W", "TDP", f"no TDP for {name}") if pool.part.tdp is None else pool.part.tdp
 
 
-def idle_power(pool: GpuPool | LpuPool) -> Quantity:
-    """Idle power of one chip; a stated assumption where none is published."""
-    return ASSUMED_IDLE if pool.part.idle_power is None else pool.part.idle_power
+def idle_power(pool: GpuPool | LpuPool, name: str) -> Quantity:
+    """Idle power of one chip; where none is published, a share of its TDP."""
+    if pool.part.idle_power is not None:
+        return pool.part.idle_power
+    return idle_power_by_share(tdp=tdp(pool, name), share=IDLE_SHARE)

@@ -7,7 +7,9 @@ from rackcalc.quantities.units import UnitError
 
 
 def show_value(quantity: Quantity, digits: int = 4) -> str:
-    """A quantity as text. An array is shown as its range."""
+    """A quantity as text. An array is shown as its range, an unknown value with the reason."""
+    if not quantity.known:
+        return f"unknown ({'; '.join(quantity.unknowns)})"
     if not isinstance(quantity.value, int | float):
         low, high = float(quantity.value.min()), float(quantity.value.max())
         return f"{show(low, quantity.unit)} .. {show(high, quantity.unit)}"

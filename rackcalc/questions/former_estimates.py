@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from rackcalc.config.text_files import read_text
 from rackcalc.quantities.problems import failure, printable, shortened
-from rackcalc.quantities.quantity import KINDS, Quantity, Source
+from rackcalc.quantities.quantity import ALL_KINDS, UNKNOWN, Quantity, Source, unknown
 from rackcalc.quantities.record import record
 from rackcalc.version import __version__
 
@@ -131,12 +131,14 @@ def _collect(data: dict[str, Any], path: str, found: dict[str, Quantity], file: 
 
 def _quantity(data: dict[str, Any], path: str, file: str) -> Quantity:
     value, unit, kind = data.get("value", ""), data["unit"], data.get("kind")
-    if not isinstance(value, int | float | None) or isinstance(value, bool) or kind not in KINDS:
+    if not isinstance(value, int | float | None) or isinstance(value, bool) or kind not in ALL_KINDS:
         raise failure(f"is no figure of rackcalc; {HOW_TO_MAKE_ONE}", file, path=path)
     try:
         number = nan if value is None else float(value)
     except OverflowError:
         number = nan
+    if kind == UNKNOWN:
+        return unknown(unit, path, str(data.get("reason") or "unknown in the former estimate"))
     source = Source(kind, file=file, note="a former estimate")
     return Quantity(number if isfinite(number) else nan, unit, path, source=source, exact=True)
 
@@ -149,5 +151,6 @@ def former_value(former: FormerEstimate, path: str, unit: str) -> float:
     if quantity.unit != unit:
         raise failure(f'the baseline has {path} in "{quantity.unit}", expected "{unit}"', former.file)
     if not isfinite(float(quantity.value)):
-        raise failure(f"the baseline has no number for {path}", former.file)
+        why = f": {'; '.join(quantity.unknowns)}" if not quantity.known else ""
+        raise failure(f"the baseline has no number for {path}{why}", former.file)
     return float(quantity.value)

@@ -122,6 +122,8 @@ def change_limit(condition: Condition, figure: Quantity, before: float) -> float
 
 def change(condition: Condition, figure: Quantity, before: float) -> Quantity:
     """The change of a figure since the baseline, absolute or as a share of the baseline."""
+    if not figure.known:
+        return replace(figure, name=condition.subject, unit="1" if is_relative(condition) else figure.unit)
     difference = float(figure.value) - before
     if is_relative(condition):
         return Quantity(difference / abs(before), "1", condition.subject, weakest=figure.weakest)

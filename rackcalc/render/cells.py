@@ -21,14 +21,14 @@ def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
         return "-"
     spelling = SPELLINGS.get(path)
     value = float(quantity.value)
-    if spelling is None or value - value != 0:
+    if spelling is None or not quantity.known or value - value != 0:
         return show_value(quantity, digits)
     return f"{unit_text.convert(value, quantity.unit, spelling):,.{digits}g} {spelling.replace('percent', '%')}"
 
 
 def interval_text(path: str, quantity: Quantity, interval: tuple[float, float]) -> str:
-    """The interval of a figure, without the unit where the figure has the same; "" for a figure that is certain."""
-    if interval[0] == interval[1]:
+    """The interval of a figure, without the unit where the figure has the same; "" if it is certain or unknown."""
+    if not quantity.known or interval[0] == interval[1]:
         return ""
     low, high = (cell(path, replace(quantity, value=end), digits=3) for end in interval)
     unit = cell(path, quantity).partition(" ")[2]

@@ -29,7 +29,9 @@ def all_as_text(judged: Sequence[Judged]) -> str:
 
 def as_text(report: Any, verdicts: Sequence[Verdict]) -> str:
     """A line for every gate, FAIL latency.p99 = 2.31 ms, limit 2 ms (15.5 % over)  the SLO  rack.yaml:41; a count."""
-    return "".join(f"{verdict.status.upper():4} {line(verdict)}\n" for verdict in verdicts) + f"{count(verdicts)}\n"
+    lines = [f"{verdict.status.upper():4} {line(verdict)}" for verdict in verdicts]
+    lines += [f"note: {printable(note)}" for note in report.notes]
+    return "".join(f"{line}\n" for line in (*lines, count(verdicts)))
 
 
 def line(verdict: Verdict) -> str:
@@ -119,6 +121,8 @@ def as_markdown(report: Any, verdicts: Sequence[Verdict]) -> str:
         cells = [*words, verdict.condition.why + place]
         status = verdict.status.upper() if verdict.status == "pass" else f"**{verdict.status.upper()}**"
         lines.append(table_row([status, *(escape(printable(cell)) for cell in cells)]))
+    if report.notes:
+        lines += ["", *(f"- {escape(printable(note))}" for note in report.notes)]
     return "\n".join(lines) + "\n"
 
 
@@ -132,7 +136,7 @@ def report_data(report: Any, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """All verdicts of one rack as plain data, in canonical units."""
     head = {"schema": SCHEMA, "rackcalc": __version__, "name": report.name, "scenario": report.scenario}
     failed = any(verdict.status == "fail" for verdict in verdicts)
-    return head | {"passed": not failed, "gates": list(map(as_data, verdicts))}
+    return head | {"passed": not failed, "gates": list(map(as_data, verdicts)), "notes": [*report.notes]}
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:
@@ -176,7 +180,7 @@ def annotations(verdicts: Sequence[Verdict]) -> list[tuple[str, Problem]]:
 def _all_as_junit(judged: Sequence[Judged]) -> str:
     from rackcalc.render.junit import as_junit  # xml takes long to import
 
-    cases = [(report.title, [_case(verdict) for verdict in verdicts]) for report, verdicts in judged]
+    cases = [(report.title, [_case(verdict) for verdict in verdicts], report.notes) for report, verdicts in judged]
     return as_junit(cases)
 
 

@@ -27,7 +27,8 @@ def as_text(loaded: Any, judged: Sequence[Judgement]) -> str:
     )
     if max(map(len, table)) > line_width():
         table = [line for one in judged for line in stacked(one, line_width())]
-    lines = [loaded.rack.name, *table, "", *citations(judged), "", count(judged)]
+    notes = [line for note in all_notes(judged) for line in wrapped(note, line_width())]
+    lines = [loaded.rack.name, *table, "", *citations(judged), *([""] if notes else ()), *notes, "", count(judged)]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
@@ -38,6 +39,14 @@ def stacked(one: Judgement, width: int) -> list[str]:
     by = f"{about}, by {decides}" if one.actual is not None else " ".join(filter(None, (about, decides)))
     head = wrapped(f"{verdict_text(one)}: {one.claim.says}", width)
     return [*head, *(line for text in (said, by) if text for line in wrapped(text, width, "    "))]
+
+
+def all_notes(judged: Sequence[Judgement]) -> list[str]:
+    """The notes on the estimates behind the claims, each once, with its scenario."""
+    scenarios = {one.claim.scenario or "": one.notes for one in judged}
+    return [
+        f"note [{name}]: {note}" if name else f"note: {note}" for name, notes in scenarios.items() for note in notes
+    ]
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
@@ -55,7 +64,7 @@ def as_markdown(loaded: Any, judged: Sequence[Judgement]) -> str:
         )
         cells = [verdict_text(one), notes, *figures(one)]
         lines.append(table_row(escape(printable(text)) for text in (*cells, "")[: len(HEAD)]))
-    lines += ["", *(f"- {escape(text)}" for text in citations(judged))]
+    lines += ["", *(f"- {escape(text)}" for text in (*citations(judged), *all_notes(judged)))]
     return "\n".join(lines) + "\n"
 
 
@@ -68,7 +77,7 @@ def document(loaded: Any, judged: Sequence[Judgement]) -> dict[str, Any]:
     """All claims as plain data."""
     head = {"schema": SCHEMA, "rackcalc": __version__, "name": loaded.rack.name}
     counts = {verdict: sum(one.verdict == verdict for one in judged) for verdict in VERDICTS}
-    return head | {"counts": counts, "claims": list(map(as_data, judged))}
+    return head | {"counts": counts, "claims": list(map(as_data, judged)), "notes": all_notes(judged)}
 
 
 def verdict_text(one: Judgement) -> str:

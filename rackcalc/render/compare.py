@@ -27,6 +27,7 @@ UNKNOWN = "unknown: a former estimate holds results, not inputs"
 def as_text(found: Comparison, everything: bool = False) -> str:
     """For people: the figures that differ, the inputs that differ, and why figures changed."""
     lines = [*aligned([["", *headings(found)], *_table(found, everything)]), *_legend(found, everything)]
+    lines += [f"note: {note}" for note in _notes(found)]
     for index, column in others(found):
         lines += ["", f"{heading(found, column)}: inputs that differ"]
         changed = found.inputs[index]
@@ -50,7 +51,8 @@ def as_markdown(found: Comparison, everything: bool = False) -> str:
     for row in _table(found, everything):
         cells = [escape(printable(text.strip())) for text in row]
         lines.append(table_row(cells) if len(row) > 1 else f"| **{cells[0]}** |" + " |" * len(names))
-    lines += ["", *map(escape, _legend(found, everything))]
+    lines += ["", *map(escape, _legend(found, everything)), ""]
+    lines += [f"- {escape(printable(note))}" for note in _notes(found)]
     for index, column in others(found):
         lines += ["", f"**Inputs that differ** ({escape(heading(found, column))})", ""]
         changed = found.inputs[index]
@@ -127,6 +129,17 @@ def _legend(found: Comparison, everything: bool) -> list[str]:
     same = sum(1 for path, cells in found.cells.items() if not _differ(path, cells))
     said = [f"Changes are from {heading(found, found.base)}; * marks the best."]
     return said + ([f"{same} figures are the same in four digits."] if same and not everything else [])
+
+
+def _notes(found: Comparison) -> list[str]:
+    """The notes on all columns, each once, with the columns that it is about unless it is about all."""
+    about: dict[str, list[str]] = {}
+    for column in found.columns:
+        for note in column.notes:
+            about.setdefault(note, []).append(heading(found, column))
+    return [
+        note if len(names) == len(found.columns) else f"{' and '.join(names)}: {note}" for note, names in about.items()
+    ]
 
 
 def _differ(path: str, cells: Sequence[Cell]) -> bool:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from math import isfinite
 from typing import Any
 
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.quantity import KINDS, Quantity
+from rackcalc.quantities.quantity import RANKS, Quantity
 from rackcalc.quantities.record import record
 from rackcalc.render.cells import cell, interval_text
 
@@ -75,8 +76,9 @@ def rows(reports: Sequence[Any], everything: bool = False) -> Iterator[Row]:
             shares = [_share(table, path) for table in tables]
             if not everything and not (_wanted(path, patterns, tables) and _matters(path, found, shares)):
                 continue
-            weakest = max((quantity.kind for quantity in found if quantity is not None), key=KINDS.index)
-            share = f"{shares[0]:.0%}" if len(reports) == 1 and shares[0] is not None else ""
+            weakest = max((quantity.kind for quantity in found if quantity is not None), key=RANKS.__getitem__)
+            certain = len(reports) == 1 and shares[0] is not None and isfinite(shares[0])
+            share = f"{shares[0]:.0%}" if certain else ""
             yield Row(section, path, tuple(cell(path, quantity) for quantity in found), share, weakest)
 
 
@@ -105,7 +107,7 @@ def _matters(path: str, found: Sequence[Quantity | None], shares: Sequence[float
 
 
 def _share(table: Mapping[str, Quantity], path: str) -> float | None:
-    """The share of a term in its sum; None for a figure that is no term."""
+    """The share of a term in its sum, nan where a term is unknown; None for a figure that is no term."""
     group, dot, _ = path.rpartition("terms.")
     if not dot or path not in table:
         return None

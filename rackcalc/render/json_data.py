@@ -26,6 +26,8 @@ def figure_data(quantity: Quantity, interval: tuple[float, float] | None = None)
     """One figure as {value, unit, kind}, and low and high with an interval. A reason says why value is null."""
     value = float(quantity.value)
     data: dict[str, Any] = {"value": json_number(value), "unit": quantity.unit, "kind": quantity.kind}
+    if not quantity.known:
+        return data | {"reason": "; ".join(quantity.unknowns)}
     if not isfinite(value):
         data["reason"] = "not a number" if value != value else "unbounded" if value > 0 else "unbounded below"
     if interval is not None:

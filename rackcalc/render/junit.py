@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from rackcalc.quantities.problems import printable
 
 Case = tuple[str, str, str, str]  # name, path of the figure, status, and the result in one line
-Suite = tuple[str, Sequence[Case]]  # a rack, and its cases
+Suite = tuple[str, Sequence[Case], Sequence[str]]  # a rack, its cases, and the notes on its estimate
 
 
 def as_junit(suites: Sequence[Suite], kind: str = "gate") -> str:
@@ -16,7 +16,7 @@ def as_junit(suites: Sequence[Suite], kind: str = "gate") -> str:
     day, so that the same input gives the same bytes.
     """
     root = ElementTree.Element("testsuites")
-    for title, cases in suites:
+    for title, cases, notes in suites:
         failures = sum(status == "fail" for _, _, status, _ in cases)
         counts = {"tests": str(len(cases)), "failures": str(failures), "errors": "0", "time": "0", "skipped": "0"}
         suite = ElementTree.SubElement(root, "testsuite", {"name": printable(title), **counts})
@@ -27,5 +27,7 @@ def as_junit(suites: Sequence[Suite], kind: str = "gate") -> str:
                 ElementTree.SubElement(case, "failure", {"message": line, "type": kind}).text = line
             else:
                 ElementTree.SubElement(case, "system-out").text = f"{status.upper()} {line}".lstrip()
+        if notes:
+            ElementTree.SubElement(suite, "system-out").text = "\n".join(f"note: {printable(note)}" for note in notes)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"

@@ -20,8 +20,9 @@ SCHEMA = "rackcalc.solve/1"
 
 def as_text(result: Solution) -> str:
     """The solution, then how many points were searched."""
+    notes = (f"note: {note}" for note in result.best.notes)
     lines = found_lines(result) if result.found else missed_lines(result)
-    return "".join(f"{printable(line)}\n" for line in (*lines, *search_lines(result)))
+    return "".join(f"{printable(line)}\n" for line in (*lines, *notes, *search_lines(result)))
 
 
 def found_lines(result: Solution) -> Iterator[str]:
@@ -138,5 +139,4 @@ def document(result: Solution) -> dict[str, Any]:
         for part in result.holding_ranges
     ]
     data |= {"points": result.points, "computed": result.computable, "holding": result.holding}
-    data["refused"] = dict(result.refused)
-    return data
+    return data | {"refused": dict(result.refused), "notes": [*best.notes]}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rackcalc.quantities.quantity import KINDS
+from rackcalc.quantities.quantity import ALL_KINDS
 from rackcalc.schemas.estimates import FIGURE, TEXT
 from rackcalc.schemas.rack_file import DRAFT
 from rackcalc.schemas.verdicts import COUNT, KNOWN, closed, listed, whole
@@ -18,7 +18,7 @@ def explain_schema() -> dict[str, Any]:
             "name": TEXT,
             "value": KNOWN,
             "unit": TEXT,
-            "kind": {"enum": list(KINDS)},
+            "kind": {"enum": list(ALL_KINDS)},
             "formula": TEXT | {"description": "file.function, of a computed value"},
             "code": TEXT,
             "cite": TEXT,

@@ -5,7 +5,7 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from rackcalc.quantities.quantity import KINDS, Quantity
+from rackcalc.quantities.quantity import ALL_KINDS, Quantity
 from rackcalc.render import estimate_json as report
 from rackcalc.render import estimate_jsonl as jsonl
 from rackcalc.render.problems import PROBLEM_KEYS
@@ -19,7 +19,7 @@ FIGURE = {
     "properties": {
         "value": {"type": ["number", "null"], "description": "null when it is not finite; then there is a reason"},
         "unit": TEXT,
-        "kind": {"enum": list(KINDS), "description": "the weakest kind of source behind it"},
+        "kind": {"enum": list(ALL_KINDS), "description": "the weakest kind of source behind it"},
         "reason": {"enum": ["not a number", "unbounded", "unbounded below"]},
         "low": END,
         "high": END,

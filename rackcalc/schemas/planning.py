@@ -69,6 +69,7 @@ def solve_schema() -> dict[str, Any]:
         computed=COUNT,
         holding=COUNT,
         refused=by(COUNT, "reason"),
+        notes=several(TEXT),
     )
     one = [{"required": ["answer"]}, {"required": ["closest"]}]
     return found | {"oneOf": one, "$defs": {"Figure": FIGURE}}

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rackcalc.quantities.quantity import KINDS
+from rackcalc.quantities.quantity import ALL_KINDS
 from rackcalc.questions.claims.judgement import VERDICTS
 from rackcalc.render import check as checks
 from rackcalc.render import claims, compare
@@ -31,11 +31,12 @@ def check_schema() -> dict[str, Any]:
         **dict.fromkeys(("difference", "margin"), KNOWN),
         "straddles": FLAG,
         **dict.fromkeys(("figure", "baseline"), KNOWN),
-        "kind": {"enum": list(KINDS)},
+        "kind": {"enum": list(ALL_KINDS)},
         **PLACE,
         "why": TEXT,
     }
-    report = whole(checks.SCHEMA, name=TEXT, scenario=TEXT, passed=FLAG, gates=listed(closed(**gate), 1))
+    gates, notes = listed(closed(**gate), 1), listed(TEXT)
+    report = whole(checks.SCHEMA, name=TEXT, scenario=TEXT, passed=FLAG, gates=gates, notes=notes)
     one = {"$ref": "#/$defs/Check"}
     form = {"anyOf": [one, {"type": "array", "items": one}]}
     return {"$schema": DRAFT, "title": "rackcalc check", **form, "$defs": {"Check": report}}
@@ -75,7 +76,7 @@ def claims_schema() -> dict[str, Any]:
         **dict.fromkeys(("expect", "scenario", "against", "path"), MAYBE),
         **dict.fromkeys(("actual", "low", "high", "expected", "tolerance"), KNOWN),
         unit=MAYBE,
-        kind={"enum": [*KINDS, None]},
+        kind={"enum": [*ALL_KINDS, None]},
         formula=MAYBE,
         cite=MAYBE,
         reason=TEXT,
@@ -83,7 +84,8 @@ def claims_schema() -> dict[str, Any]:
         note=MAYBE,
         **PLACE,
     )
-    form = whole(claims.SCHEMA, name=TEXT, counts=closed(**dict.fromkeys(VERDICTS, COUNT)), claims=listed(claim, 1))
+    counts = closed(**dict.fromkeys(VERDICTS, COUNT))
+    form = whole(claims.SCHEMA, name=TEXT, counts=counts, claims=listed(claim, 1), notes=listed(TEXT))
     return {"$schema": DRAFT, "title": "rackcalc claims", **form}
 
 

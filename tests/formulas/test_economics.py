@@ -120,7 +120,25 @@ def test_parts_without_a_price_are_named() -> None:
     assert cost.unpriced == ("lpu",) and cost.lease_advantage is None
     assert money(spec(acquisition="rent"), rents={"gpu": None}).cost.unpriced == ("gpu",)
     nothing = money(spec(), purchases={"gpu": None}).cost
-    assert nothing.capex.value == 0 and nothing.unpriced == ("gpu",)
+    assert not nothing.capex.known and nothing.unpriced == ("gpu",)
+
+
+def test_an_unknown_price_makes_every_sum_unknown_and_leaves_a_lower_bound() -> None:
+    prices: dict[str, Any] = {"gpu": q("450000 USD", "USD"), "lpu": None}
+    tokens = q("1000 token/s", "token/s")
+    whole = money(spec(token_price="5 USD/Mtoken"), purchases=prices, tokens=tokens)
+    for name in ("capex", "opex", "resale", "tco", "annualised", "per_hour", "per_million_tokens"):
+        assert getattr(whole.cost, name).unknowns == ("no price for lpu",), name
+    assert whole.roi is not None
+    for name in ("net", "npv", "irr", "payback", "discounted_payback"):
+        assert getattr(whole.roi, name).unknowns == ("no price for lpu",), name
+    assert whole.cost.known is not None
+    for price in (0.0, 1e3, 1e6):
+        full = money(spec(), purchases=prices | {"lpu": constant(price, "USD", "price", "given")}, tokens=tokens).cost
+        assert full.known is None
+        for name in ("capex", "opex", "tco", "annualised", "per_million_tokens"):
+            assert getattr(whole.cost.known, name).value <= getattr(full, name).value * (1 + 1e-12), name
+    assert whole.cost.known.capex.value == pytest.approx(450_000)
 
 
 def test_lease_advantage_changes_sign_at_the_cost_of_owning() -> None:

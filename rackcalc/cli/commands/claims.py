@@ -9,7 +9,7 @@ from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, Ra
 from rackcalc.cli.reports import publish, targets
 from rackcalc.config.racks import find_rack
 from rackcalc.quantities.problems import failure, suggest
-from rackcalc.questions.claims.judgement import VERDICTS, failing_verdicts, judge_claims
+from rackcalc.questions.claims.judgement import VERDICTS, fails, judge_claims
 from rackcalc.questions.rack_file import CHECKS
 from rackcalc.render import claims as shown
 
@@ -43,7 +43,7 @@ def claims(
     if not judged:
         raise failure("no claims: add a claims section to the file", file)
     publish(shown.FORMATS, name, files, loaded, judged)
-    broken = [one for one in judged if one.verdict in failing_verdicts(fail_if or ())]
+    broken = [one for one in judged if fails(one, fail_if or ())]
     report_annotations([("error", one.node.problem("", shown.line(one))) for one in broken])
     if broken and not exit_zero:
         raise typer.Exit(3)

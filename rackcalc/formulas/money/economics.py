@@ -17,21 +17,22 @@ from rackcalc.formulas.money.present_value import (
     present_cost,
     sinking_fund_factor,
 )
-from rackcalc.formulas.money.prices import resale_value
+from rackcalc.formulas.money.prices import premium, resale_value
 from rackcalc.formulas.money.rate_of_return import irr
 from rackcalc.formulas.money.revenue import net_value, request_revenue, token_revenue
-from rackcalc.quantities.quantity import Quantity, constant, renamed
-from rackcalc.quantities.record import record
+from rackcalc.quantities.quantity import Quantity, constant, renamed, unknown
+from rackcalc.quantities.record import record, replace
 from rackcalc.spec.money import Economics
+
+NOT_SOLD = constant(0.0, "USD", "resale", "given", note="rented hardware is not sold")
 
 
 @record
-class Cost:
-    """What the rack costs. Terms add up to their sums; pools without any price are named, not counted.
+class CostSums:
+    """Sums of what the rack costs.
 
-    capex: USD paid at the start. opex: USD/s. tco: USD of today over the horizon. annualised, per_hour: USD/s, capital,
-    resale and running cost as one level payment. per_million_*: USD/token and USD/request. lease_advantage: USD of
-    today that renting saves over buying, when both prices are known.
+    capex: USD paid at the start. opex: USD/s. resale: USD at the end. tco: USD of today over the horizon. annualised,
+    per_hour: USD/s, capital, resale and running cost as one level payment. per_million_*: USD/token and USD/request.
     """
 
     capex: Quantity
@@ -42,10 +43,21 @@ class Cost:
     per_hour: Quantity
     per_million_tokens: Quantity | None
     per_million_requests: Quantity | None
+
+
+@record
+class Cost(CostSums):
+    """What the rack costs. Terms add up to their sums; where a term is unknown, so are the sums that it belongs to.
+
+    lease_advantage: USD of today that renting saves over buying, when both prices are known. unpriced: pools without a
+    price. known: the same sums over the known terms alone, so the least that the rack costs; None where all is known.
+    """
+
     lease_advantage: Quantity | None
     capex_terms: Mapping[str, Quantity]
     opex_terms: Mapping[str, Quantity]
     unpriced: tuple[str, ...]
+    known: CostSums | None
 
 
 @record
@@ -69,6 +81,15 @@ class Money:
     roi: Roi | None
 
 
+@record
+class _Bill:
+    """What is paid, by name: at the start [USD] and while it runs [USD/s], and what the hardware is sold for [USD]."""
+
+    capex: Mapping[str, Quantity]
+    opex: Mapping[str, Quantity]
+    resale: Quantity
+
+
 def economics(
     spec: Economics,
     *,
@@ -78,6 +99,7 @@ def economics(
     facility_power: Quantity,
     tokens: Quantity | None = None,
     requests: Quantity | None = None,
+    cooling_premium: Quantity | None = None,
     one_off: Mapping[str, Quantity] | None = None,
     running: Mapping[str, Quantity] | None = None,
     income: Mapping[str, Quantity] | None = None,
@@ -85,32 +107,77 @@ def economics(
     """Costs and return of one rack.
 
     purchases, rents: catalog price (USD) and rent (USD/s) of each whole pool, None if the catalog has none; prices of
-    the price book replace them by name, and prices of the spec replace both. it_power: W for which space is rented.
-    facility_power: average W. tokens, requests: token/s and request/s that the rack can deliver within its latency
-    limit, None if they do not apply. one_off: further USD at the start without resale value (porting). running: further
-    costs (USD/s). income: further income (USD/s; value of latency, sharing).
+    the price book replace them by name, and prices of the spec replace both. A pool that still has none makes the sums
+    unknown. it_power: W for which space is rented. facility_power: average W. tokens, requests: token/s and request/s
+    that the rack can deliver within its latency limit, None if they do not apply. cooling_premium: what the cooling
+    adds to the price of the hardware [1]. one_off: further USD at the start without resale value (porting). running:
+    further costs (USD/s). income: further income (USD/s; value of latency, sharing).
     """
-    bought = _priced(purchases, spec.prices.purchase) | dict(spec.price)
+    bought = _priced(purchases, spec.prices.purchase, "USD", "price") | dict(spec.price)
     rented = _rented(spec, rents)
-    purchase = _sum("purchase", "USD", bought)
-    owning = _owning(spec, purchase, it_power, facility_power)
-    renting = {name: owning[name] for name in ("energy", "space")} if rented and spec.rent_covers == "hardware" else {}
-    capex = {"one-off": spec.one_off, **(one_off or {})}
-    opex = {"staff": spec.staff, "software": spec.software, **(running or {})}
-    if spec.acquisition == "purchase":
-        capex, opex = {**bought, **capex}, {**owning, **opex}
-        resale = resale_value(purchase=purchase, resale=_own(spec.resale, spec.prices.resale))
-        unpriced = tuple(name for name in purchases if name not in bought)
-    else:
-        opex = {**{f"rent of {name}": rent for name, rent in rented.items()}, **renting, **opex}
-        resale = constant(0.0, "USD", "resale", "given", note="rented hardware is not sold")
-        unpriced = () if "rack" in rented else tuple(name for name in rents if name not in rented)
-    spared = {name: cost for name, cost in owning.items() if name not in renting}
-    comparable = bool(rented) and bool(bought) and all(name in bought for name in purchases)
-    advantage = _lease_advantage(spec, purchase, spared, rented) if comparable else None
-    cost = _cost(spec, capex, opex, resale, tokens, requests, advantage, unpriced)
+    power = {"it_power": it_power, "facility_power": facility_power}
+    extra_capex = {"one-off": spec.one_off, **(one_off or {})}
+    extra_opex = {"staff": spec.staff, "software": spec.software, **(running or {})}
+
+    def bill(bought: Mapping[str, Quantity], rented: Mapping[str, Quantity]) -> _Bill:
+        if spec.acquisition == "rent":
+            return _rent_bill(spec, rented, power, extra_capex, extra_opex)
+        return _purchase_bill(spec, bought, power, cooling_premium, extra_capex, extra_opex)
+
+    whole = bill(bought, rented)
+    sums = _sums(spec, whole, tokens, requests)
+    priced = rented if spec.acquisition == "rent" else bought
+    certain = _known_terms(bill(_known(bought), _known(rented)))
+    cost = Cost(
+        **sums.__dict__,
+        lease_advantage=_lease_advantage(spec, bought, rented, power),
+        capex_terms=whole.capex,
+        opex_terms=whole.opex,
+        unpriced=tuple(name for name, price in priced.items() if not price.known),
+        known=None if sums.tco.known else _sums(spec, certain, tokens, requests),
+    )
     terms = _income(spec, tokens, requests, income or {})
     return Money(cost, _roi(spec, cost, terms) if terms else None)
+
+
+def _known(terms: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    return {name: term for name, term in terms.items() if term.known}
+
+
+def _known_terms(bill: _Bill) -> _Bill:
+    """The bill without what is unknown."""
+    return replace(bill, capex=_known(bill.capex), opex=_known(bill.opex))
+
+
+def _purchase_bill(
+    spec: Economics,
+    bought: Mapping[str, Quantity],
+    power: Mapping[str, Quantity],
+    cooling_premium: Quantity | None,
+    extra_capex: Mapping[str, Quantity],
+    extra_opex: Mapping[str, Quantity],
+) -> _Bill:
+    """The bill of an owner."""
+    purchase = _sum("purchase", "USD", bought)
+    cooling = {}
+    if bought and cooling_premium is not None:
+        cooling["cooling"] = premium(price=total(**bought), premium=cooling_premium)
+    resale = resale_value(purchase=purchase, resale=_own(spec.resale, spec.prices.resale))
+    owning = _owning(spec, purchase, power)
+    return _Bill({**bought, **extra_capex, **cooling}, {**owning, **extra_opex}, resale)
+
+
+def _rent_bill(
+    spec: Economics,
+    rented: Mapping[str, Quantity],
+    power: Mapping[str, Quantity],
+    extra_capex: Mapping[str, Quantity],
+    extra_opex: Mapping[str, Quantity],
+) -> _Bill:
+    """The bill of a tenant."""
+    rents = {f"rent of {name}": rent for name, rent in rented.items()}
+    paid = _tenant_pays(spec, power) if spec.rent_covers == "hardware" else {}
+    return _Bill(extra_capex, {**rents, **paid, **extra_opex}, NOT_SOLD)
 
 
 def _own(own: Quantity | None, common: Quantity) -> Quantity:
@@ -131,79 +198,80 @@ def _sum(name: str, unit: str, terms: Mapping[str, Quantity]) -> Quantity:
     return renamed(total(**terms), name) if terms else constant(0.0, unit, name, "given", note="no terms")
 
 
-def _priced(catalog: Mapping[str, Quantity | None], book: Mapping[str, Quantity]) -> dict[str, Quantity]:
-    """Price of every pool that has one; the price book takes precedence over the catalog."""
+def _priced(
+    catalog: Mapping[str, Quantity | None], book: Mapping[str, Quantity], unit: str, noun: str
+) -> dict[str, Quantity]:
+    """Price of every pool; the price book takes precedence over the catalog. Unknown where neither has one."""
     found = {name: book.get(name, price) for name, price in catalog.items()}
-    return {name: price for name, price in found.items() if price is not None}
-
-
-def _rented(spec: Economics, rents: Mapping[str, Quantity | None]) -> dict[str, Quantity]:
-    """Rents by pool, or {"rack": ...} for the whole rack; empty if a pool has no rent and the rack is not rented."""
-    whole = _own(spec.rent, spec.prices.rent["rack"]) if "rack" in spec.prices.rent else spec.rent
-    if whole is not None:
-        return {"rack": whole}
-    found = _priced(rents, spec.prices.rent)
-    return found if spec.acquisition == "rent" or len(found) == len(rents) else {}
-
-
-def _owning(spec: Economics, purchase: Quantity, it_power: Quantity, facility_power: Quantity) -> dict[str, Quantity]:
-    """Running costs of an owner."""
-    book = spec.prices
     return {
-        "energy": energy_cost(facility_power=facility_power, electricity=_own(spec.electricity, book.electricity)),
-        "space": space_cost(it_power=it_power, space=_own(spec.space, book.space)),
-        "maintenance": maintenance_cost(purchase=purchase, maintenance=_own(spec.maintenance, book.maintenance)),
+        name: unknown(unit, noun, f"no {noun} for {name}") if price is None else price for name, price in found.items()
     }
 
 
+def _rented(spec: Economics, rents: Mapping[str, Quantity | None]) -> dict[str, Quantity]:
+    """Rents by pool, or {"rack": ...} for the whole rack."""
+    whole = _own(spec.rent, spec.prices.rent["rack"]) if "rack" in spec.prices.rent else spec.rent
+    return _priced(rents, spec.prices.rent, "USD/s", "rent") if whole is None else {"rack": whole}
+
+
+def _tenant_pays(spec: Economics, power: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    """Running costs of a tenant whose rent covers the hardware alone, and of every owner."""
+    book = spec.prices
+    return {
+        "energy": energy_cost(
+            facility_power=power["facility_power"], electricity=_own(spec.electricity, book.electricity)
+        ),
+        "space": space_cost(it_power=power["it_power"], space=_own(spec.space, book.space)),
+    }
+
+
+def _owning(spec: Economics, purchase: Quantity, power: Mapping[str, Quantity]) -> dict[str, Quantity]:
+    """Running costs of an owner."""
+    share = _own(spec.maintenance, spec.prices.maintenance)
+    return {**_tenant_pays(spec, power), "maintenance": maintenance_cost(purchase=purchase, maintenance=share)}
+
+
 def _lease_advantage(
-    spec: Economics, purchase: Quantity, spared: Mapping[str, Quantity], rented: Mapping[str, Quantity]
-) -> Quantity:
-    """Advantage of renting over buying. spared: running costs of an owner that the rent covers."""
+    spec: Economics, bought: Mapping[str, Quantity], rented: Mapping[str, Quantity], power: Mapping[str, Quantity]
+) -> Quantity | None:
+    """Advantage of renting over buying; None where a price or a rent is unknown."""
+    purchase, rent = _sum("purchase", "USD", bought), _sum("rent", "USD/s", rented)
+    if not bought or not rented or not purchase.known or not rent.known:
+        return None
+    spared = _owning(spec, purchase, power)
+    if spec.acquisition == "rent" and spec.rent_covers == "hardware":
+        spared = {"maintenance": spared["maintenance"]}
     return present_value.lease_advantage(
         capex=purchase,
         resale_value=resale_value(purchase=purchase, resale=_own(spec.resale, spec.prices.resale)),
         owner_cost=_sum("owner_cost", "USD/s", spared),
-        rent=_sum("rent", "USD/s", rented),
+        rent=rent,
         discount_rate=_rate(spec),
         horizon=_horizon(spec),
         tax_rate=spec.tax_rate,
     )
 
 
-def _cost(
-    spec: Economics,
-    capex_terms: Mapping[str, Quantity],
-    opex_terms: Mapping[str, Quantity],
-    resale: Quantity,
-    tokens: Quantity | None,
-    requests: Quantity | None,
-    lease_advantage: Quantity | None,
-    unpriced: tuple[str, ...],
-) -> Cost:
-    capex, opex = _sum("capex", "USD", capex_terms), _sum("opex", "USD/s", opex_terms)
+def _sums(spec: Economics, bill: _Bill, tokens: Quantity | None, requests: Quantity | None) -> CostSums:
+    capex, opex = _sum("capex", "USD", bill.capex), _sum("opex", "USD/s", bill.opex)
     time = {"discount_rate": _rate(spec), "horizon": _horizon(spec)}
     annualised = annualised_cost(
         capex=capex,
-        resale_value=resale,
+        resale_value=bill.resale,
         opex=opex,
         recovery=capital_recovery_factor(**time),
         sinking=sinking_fund_factor(**time),
     )
     use = {"cost": annualised, "utilization": spec.utilization}
-    return Cost(
+    return CostSums(
         capex=capex,
         opex=opex,
-        resale=resale,
-        tco=present_cost(capex=capex, resale_value=resale, opex=opex, **time),
+        resale=bill.resale,
+        tco=present_cost(capex=capex, resale_value=bill.resale, opex=opex, **time),
         annualised=annualised,
         per_hour=renamed(annualised, "per_hour"),
         per_million_tokens=None if tokens is None else cost_per_token(tokens=tokens, **use),
         per_million_requests=None if requests is None else cost_per_request(requests=requests, **use),
-        lease_advantage=lease_advantage,
-        capex_terms=capex_terms,
-        opex_terms=opex_terms,
-        unpriced=unpriced,
     )
 
 

@@ -21,6 +21,7 @@ from rackcalc.questions.claims.expectation import Expectation, malformed_claims,
 from rackcalc.replay.intervals import Draws, ends
 
 VERDICTS = ("holds", "understated", "overstated", "refuted", "cannot be computed")
+CANNOT_BE_COMPUTED = VERDICTS[-1]
 REFUTED_BEYOND = 2.0  # a claim that is off by more than this factor is refuted
 TOLERANCE, TOLERANCE_KELVIN = 0.1, 3.0  # where the claim states none: as a share, and of temperatures
 
@@ -31,7 +32,8 @@ class Judgement:
 
     actual: what is compared, which is the figure or its change. interval: 80 % interval of actual. expected, tolerance:
     in the unit of actual. before: the figure that delta(...) starts from. agrees: whether actual itself is within the
-    tolerance, and not only its interval. chains: conditions under which the racks of the claim work.
+    tolerance, and not only its interval. chains: conditions under which the racks of the claim work. notes: on the
+    estimate of the claim's scenario.
     """
 
     claim: Any
@@ -47,14 +49,16 @@ class Judgement:
     tolerance: float = 0.0
     agrees: bool = False
     chains: Sequence[Chain] = ()
+    notes: Sequence[str] = ()
 
 
 class Computed(NamedTuple):
-    """A scenario that was computed. draws: of its figures. chains: conditions under which the rack works."""
+    """A scenario that was computed. draws: of its figures. chains: conditions under which it works. notes: on it."""
 
     figures: Mapping[str, Quantity]
     draws: Draws
     chains: Sequence[Chain]
+    notes: Sequence[str]
 
 
 class _Scenarios:
@@ -70,7 +74,7 @@ class _Scenarios:
             loaded = load_text(self.text, self.file, scenario, self.sets)
             try:
                 result, chains = estimate_with_conditions(loaded)
-                self.known[scenario] = Computed(dict(figures(result)), Draws(result), chains)
+                self.known[scenario] = Computed(dict(figures(result)), Draws(result), chains, result.notes)
             except InputError as error:
                 if not scenario:
                     raise
@@ -107,7 +111,7 @@ def _check_scenarios(claim: Any, known: Sequence[str]) -> None:
 
 def _judge(claim: Any, node: Node, scenarios: _Scenarios) -> Judgement:
     if claim.expect is None:
-        return Judgement(claim, node, VERDICTS[-1], claim.note or "it names no figure")
+        return Judgement(claim, node, CANNOT_BE_COMPUTED, claim.note or "it names no figure")
     expectation = parse_expectation(claim.expect)
     if claim.against is not None and not expectation.delta:
         raise units.UnitError("against is for delta(...) only")
@@ -116,7 +120,15 @@ def _judge(claim: Any, node: Node, scenarios: _Scenarios) -> Judgement:
         return Judgement(claim, node, "refuted", f"impossible: {now}", expectation)
     figure = _figure(expectation.path, now.figures)
     found = Judgement(
-        claim, node, "", "", expectation, figure, None, figure, now.draws.interval(figure), chains=now.chains
+        claim,
+        node,
+        "",
+        expectation=expectation,
+        figure=figure,
+        actual=figure,
+        interval=now.draws.interval(figure),
+        chains=now.chains,
+        notes=now.notes,
     )
     if not expectation.delta:
         return _with_verdict(found, unit_text.parse(expectation.value, figure.unit, absolute=is_temperature(figure)))
@@ -139,8 +151,12 @@ def _figure(path: str, known: Mapping[str, Quantity]) -> Quantity:
 def _change(expectation: Expectation, figure: Quantity, before: Quantity) -> Quantity:
     if expectation.relative and is_temperature(figure):
         raise units.UnitError("a percentage of a temperature means nothing; write a value in K")
+    unit = "1" if expectation.relative else figure.unit
+    for side in (figure, before):
+        if not side.known:
+            return replace(side, unit=unit)
     value = _change_value(expectation, float(figure.value), float(before.value))
-    return Quantity(value, "1" if expectation.relative else figure.unit, weakest=max(figure.weakest, before.weakest))
+    return Quantity(value, unit, weakest=max(figure.weakest, before.weakest))
 
 
 def _change_value(expectation: Expectation, now: float, before: float) -> float:
@@ -166,7 +182,8 @@ def _with_verdict(found: Judgement, expected: float) -> Judgement:
     tolerance = _tolerance(found.claim, expectation, found.actual, expected, point)
     verdict = verdict_of(expectation, value, expected, tolerance, found.interval, point and not expectation.delta)
     agrees = verdict_of(expectation, value, expected, tolerance, (value, value), False) == "holds"
-    reason = "the figure is no number" if verdict == VERDICTS[-1] else ""
+    why = "; ".join(found.actual.unknowns) or "the figure is no number"
+    reason = why if verdict == CANNOT_BE_COMPUTED else ""
     return replace(found, verdict=verdict, reason=reason, expected=expected, tolerance=tolerance, agrees=agrees)
 
 
@@ -201,7 +218,7 @@ def verdict_of(
 ) -> str:
     """The verdict. All numbers are in one unit. point: on the temperature scale, where factors have no meaning."""
     if math.isnan(value):
-        return VERDICTS[-1]
+        return CANNOT_BE_COMPUTED
     low, high = (value if math.isnan(end) else end for end in interval)
     low, high = low - tolerance, high + tolerance
     if meets_claim(expectation, low, high, expected):
@@ -223,9 +240,14 @@ def claimed_side(expectation: Expectation) -> str:
     return {"<": "lower", ">": "higher"}.get(expectation.operator[0], "") or better_side(expectation.path)
 
 
-def failing_verdicts(words: Sequence[str]) -> frozenset[str]:
-    """The verdicts that fail with --fail-if. "overstated" includes "refuted"."""
-    return frozenset(words) | (frozenset({"refuted"}) if "overstated" in words else frozenset())
+def fails(judgement: Judgement, words: Sequence[str]) -> bool:
+    """Whether a claim fails with these words of --fail-if. "overstated" includes "refuted".
+
+    A claim about a figure that is unknown or no number fails with any of them: it has not been shown to hold.
+    """
+    if judgement.verdict == CANNOT_BE_COMPUTED and judgement.figure is not None:
+        return bool(words)
+    return judgement.verdict in words or (judgement.verdict == "refuted" and "overstated" in words)
 
 
 def deciding_quantity(judgement: Judgement) -> Quantity | None:

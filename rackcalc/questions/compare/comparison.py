@@ -165,7 +165,8 @@ def _cells(found: Sequence[Quantity | None], baseline: int, path: str) -> tuple[
     """One figure in all columns. The best is marked where they differ and one side is better."""
     values = [float(quantity.value) if quantity is not None else float("nan") for quantity in found]
     side, known = better_side(path), {value for value in values if value == value}
-    best = None if len(known) < 2 or not side else min(known) if side == "lower" else max(known)
+    complete = all(quantity is None or quantity.known for quantity in found)  # an unknown one may be the best
+    best = None if len(known) < 2 or not side or not complete else min(known) if side == "lower" else max(known)
     base = values[baseline]
     points = any(quantity is not None and is_temperature(quantity) for quantity in found)
     nan = float("nan")

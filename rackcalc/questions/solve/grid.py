@@ -1,7 +1,7 @@
 """All points of a grid at once, as arrays: where the criteria hold, by how much they fail, and the objective."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,6 +73,11 @@ def evaluate_grid(goal: Goal, scenarios: ByScenario, on_progress: Callable[[int]
             fine, columns[name], reasons = known.block(box)
             good = good & fine
             refused.update(reasons)
+        for path, numbers in _judged(goal, columns):
+            missing = good & np.isnan(numbers)
+            if missing.any():
+                refused[f"{path} is unknown or no number"] += int(np.count_nonzero(missing))
+                good = good & ~missing
         computable[cut] = good
         holds[cut], missed[cut] = _criteria_in_box(goal.criteria, columns, good)
         if value is not None:
@@ -80,6 +85,16 @@ def evaluate_grid(goal: Goal, scenarios: ByScenario, on_progress: Callable[[int]
         done += computable[cut].size
         on_progress(done)
     return Grid(question.dimensions, computable, holds, missed, value, refused)
+
+
+def _judged(goal: Goal, columns: Mapping[str | None, Any]) -> Iterator[tuple[str, Any]]:
+    """The figures by which points are judged: those of the criteria and the objective."""
+    for item in goal.criteria:
+        for side in (item.left, item.right):
+            if isinstance(side, Reference):
+                yield side.path, columns[side.scenario][side.path]
+    if goal.objective.path:
+        yield goal.objective.path, columns[None][goal.objective.path]
 
 
 def _criteria_in_box(criteria: Sequence[Criterion], columns: dict[str | None, Any], good: Any) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ HOLDS: dict[str, Callable[[Any, Any], Any]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "==": lambda value, limit: np.isclose(value, limit, rtol=1e-9, atol=0.0),
-    "!=": lambda value, limit: ~np.isclose(value, limit, rtol=1e-9, atol=0.0),
+    "!=": lambda value, limit: (value == value) & ~np.isclose(value, limit, rtol=1e-9, atol=0.0),
 }
 _LOCK = Lock()
 
