@@ -16,7 +16,7 @@ from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.units import UnitError
 from rackcalc.questions.claims.expectation import parse_expectation
-from rackcalc.questions.claims.judgement import VERDICTS, Judgement, judge_claims, verdict_of
+from rackcalc.questions.claims.judgement import VERDICTS, Judgement, fails, judge_claims, verdict_of
 from rackcalc.questions.rack_file import load, load_text
 
 RACK = """\

@@ -38,6 +38,7 @@ class Result:
     point: Quantity
     share: Quantity
     terms: dict[str, Quantity]
+    notes: tuple[str, ...] = ()
 
 
 RESULT = Result("rack", "", TIME, RISE, POINT, Quantity(0.0, "1", "share"), {"gpu-lpu": Quantity(math.nan, "W", "nan")})

@@ -14,7 +14,8 @@ def _watched(cls: Any, names: frozenset[str]) -> type:
     def watched(name: str) -> property:
         def read(self: Any) -> Any:
             values = self.__dict__
-            values[_LOG].add(values[_PATHS][name])
+            if _LOG in values:  # not in a copy by dataclasses.replace
+                values[_LOG].add(values[_PATHS][name])
             return values[name]
 
         return property(read)

@@ -29,9 +29,13 @@ def all_as_text(judged: Sequence[Judged]) -> str:
 
 def as_text(report: Any, verdicts: Sequence[Verdict]) -> str:
     """A line for every gate, FAIL latency.p99 = 2.31 ms, limit 2 ms (15.5 % over)  the SLO  rack.yaml:41; a count."""
-    lines = [f"{verdict.status.upper():4} {line(verdict)}" for verdict in verdicts]
-    lines += [f"note: {printable(note)}" for note in report.notes]
-    return "".join(f"{line}\n" for line in (*lines, count(verdicts)))
+    notes = [f"note: {printable(note)}\n" for note in report.notes]
+    return "".join([*verdict_lines(verdicts), *notes, f"{count(verdicts)}\n"])
+
+
+def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """A line for every gate, with its end."""
+    return [f"{verdict.status.upper():4} {line(verdict)}\n" for verdict in verdicts]
 
 
 def line(verdict: Verdict) -> str:

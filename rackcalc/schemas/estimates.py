@@ -20,7 +20,8 @@ FIGURE = {
         "value": {"type": ["number", "null"], "description": "null when it is not finite; then there is a reason"},
         "unit": TEXT,
         "kind": {"enum": list(ALL_KINDS), "description": "the weakest kind of source behind it"},
-        "reason": {"enum": ["not a number", "unbounded", "unbounded below"]},
+        "reason": TEXT
+        | {"description": "not a number, unbounded, unbounded below; or, of kind unknown, what is not known"},
         "low": END,
         "high": END,
     },

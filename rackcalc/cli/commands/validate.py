@@ -68,7 +68,7 @@ def validate(
         emit(json_text(shown.as_data(tally, leave_out)) if json else shown.as_text(tally, leave_out))
     judged = verdicts(gates, tally)
     if judged:
-        note(checks.as_text(None, judged).rstrip())
+        note("".join([*checks.verdict_lines(judged), checks.count(judged)]))
     finish(problems)
     if any(verdict.status == "fail" for verdict in judged):
         raise typer.Exit(3)
