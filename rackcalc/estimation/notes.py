@@ -8,6 +8,7 @@ from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
+from rackcalc.serving.engine_versions import beyond_known
 from rackcalc.spec.rack import Rack
 
 
@@ -56,6 +57,11 @@ def _unknown_notes(rack: Rack, result: Estimate) -> list[str]:
 
 def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
     said = []
+    runtime, version = rack.serving.runtime, ""
+    if runtime is not None and runtime.engine is not None:
+        version = beyond_known(runtime.engine, rack.serving.version or "")
+    if version:
+        said.append(f"serving.version {rack.serving.version} {version}")
     limit = rack.workload.slo
     if limit is not None and float(passage.value) > float(limit.value):
         alone = show_value(passage)

@@ -7,6 +7,7 @@ from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.chip_temperatures import ON_LIQUID
 from rackcalc.formulas.money.latency_value import missing
 from rackcalc.quantities.problems import Problem
+from rackcalc.serving.engine_versions import known_version, version_number
 from rackcalc.serving.pool_links import default_link
 from rackcalc.serving.pool_memory import kv_format
 from rackcalc.serving.splits import SPLITS
@@ -15,7 +16,7 @@ from rackcalc.spec.rack import Rack
 
 def incompatible_parts(loaded: Loaded) -> list[Problem]:
     """All problems with the choices in the file; those of ports only when there are no others."""
-    checks = (_pools, _systems, _workload, _formats, _speculation, _cooling, _money)
+    checks = (_pools, _systems, _workload, _formats, _version, _speculation, _cooling, _money)
     found = [problem for check in checks for problem in check(loaded, loaded.rack)]
     return found or _ports(loaded, loaded.rack)
 
@@ -114,9 +115,29 @@ def _closed_loop(loaded: Loaded, rack: Rack) -> list[Problem]:
     return []
 
 
+def _version(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """A version of the serving engine that is none."""
+    runtime = rack.serving.runtime
+    if runtime is None or runtime.engine is None:
+        return []
+    version, named = rack.serving.version or "", [name for name in runtime.engine.releases if not version_number(name)]
+    if not version or known_version(runtime.engine, version):
+        return []
+    others = f", or {' or '.join(named)}" if named else ""
+    message = f'expected a version such as 0.12 or v0.6.3.post1{others}, got "{version}"'
+    return [loaded.problem("serving.version", message)]
+
+
 def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
-    plan = rack.serving.speculation
-    if plan is None or plan.model.family == "decoder":
+    plan, split = rack.serving.speculation, rack.serving.split
+    if plan is None:
+        return []
+    if split != "draft-verify":
+        message = (
+            f"speculative decoding is computed for split draft-verify, where LPUs draft, not for {split}; remove it"
+        )
+        return [loaded.problem("serving.speculation", message)]
+    if plan.model.family == "decoder":
         return []
     return [loaded.problem("serving.speculation.model", f"{plan.model.name} is no decoder: it cannot draft")]
 

@@ -1,14 +1,16 @@
 """Numbers of a rack file that must fit each other: GPUs and engines, tokens and context, layers, heads, experts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from math import prod
+from typing import Any
 
 from rackcalc.config.racks import Loaded
 from rackcalc.feasibility.conditions import Chain, Condition, at_most
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
+from rackcalc.spec.models import Model
 from rackcalc.spec.rack import Rack
 
 
@@ -54,15 +56,8 @@ def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
 
 def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     """The workload and the serving plan fit the rack and the model."""
-    work, model, serving, pool = rack.workload, rack.model, rack.serving, rack.accelerators.gpu
-    if pool is not None and serving.tensor_parallel is not None:
-        gpus = pool.count
-        yield at_most(
-            "more GPUs per copy than there are",
-            serving.tensor_parallel,
-            gpus,
-            lambda: loaded.problem("serving.tensor_parallel", f"is more than the {gpus.value:g} GPUs there are"),
-        )
+    work, model, serving = rack.workload, rack.model, rack.serving
+    yield from _engine_sizes(loaded, rack)
     yield Condition(
         "longer than the model's context",
         (model.max_context, work.input, *[tokens for tokens in [work.output] if tokens is not None]),
@@ -70,7 +65,7 @@ def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
         lambda: _too_long(loaded, rack),
     )
     layers, micro = serving.gpu_layers, serving.microbatches
-    if layers is not None:
+    if layers is not None and serving.split == "encoder-pipeline":
         yield Condition(
             "no layer is left to the LPUs",
             (layers, model.layers),
@@ -89,6 +84,78 @@ def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
                 f"{work.batch.value:g} sequence(s) cannot be cut into {micro.value:g} microbatches",
             ),
         )
+
+
+def _engine_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """The GPUs that share one copy of the model are there, and the heads of the model can be divided among them."""
+    serving, pool, model = rack.serving, rack.accelerators.gpu, rack.model
+    width, groups = serving.tensor_parallel, serving.data_parallel
+    if pool is None or serving.split == "lpu":
+        return
+    gpus = pool.count
+    if width is not None:
+        yield at_most(
+            "more GPUs per copy than there are",
+            width,
+            gpus,
+            lambda: loaded.problem("serving.tensor_parallel", f"is more than the {gpus.value:g} GPUs there are"),
+        )
+    if groups is not None:
+        widths = [] if width is None else [width]
+
+        def too_many() -> Problem:
+            each = 1.0 if width is None else float(width.value)
+            needed = f"{groups.value:g} groups of {each:g} are {groups.value * each:g} GPUs"
+            return loaded.problem("serving.data_parallel", f"{needed}, and there are {gpus.value:g}; lower it")
+
+        yield Condition(
+            "more groups than there are GPUs for",
+            (gpus, groups, *widths),
+            lambda all_, groups, *each: groups * prod(each) <= all_,
+            too_many,
+        )
+    if width is not None:
+        yield from _divided_heads(loaded, model, (width,))
+    elif model.family == "decoder" and serving.prefill_gpus is None:  # by default all GPUs share a copy
+        if groups is not None:
+            yield Condition(
+                "groups that do not divide the GPUs",
+                (gpus, groups),
+                lambda all_, groups: all_ % groups == 0,
+                lambda: loaded.problem(
+                    "serving.data_parallel",
+                    f"{groups.value:g} does not divide the {gpus.value:g} GPUs; say serving.tensor_parallel too",
+                ),
+            )
+        yield from _divided_heads(loaded, model, (gpus,) if groups is None else (gpus, groups))
+
+
+def _divided_heads(loaded: Loaded, model: Model, sizes: tuple[Quantity, ...]) -> Iterable[Condition]:
+    """Tensor parallelism divides the query heads; the KV heads are divided, or each is kept by as many GPUs.
+
+    sizes: the GPUs of a tensor-parallel group; or those of all groups, and the number of groups.
+    """
+
+    def width(sizes: Sequence[Any]) -> Any:
+        return sizes[0] // sizes[1] if len(sizes) > 1 else sizes[0]
+
+    def refusal(what: str, fix: str) -> Problem:
+        number = width([float(size.value) for size in sizes])
+        message = f"{number:g} GPUs cannot share the {what} of {model.name}"
+        return loaded.problem("serving.tensor_parallel", f"{message}; {fix}")
+
+    yield Condition(
+        "tensor parallelism that does not divide the heads",
+        (model.heads, *sizes),
+        lambda heads, *sizes: heads % width(sizes) == 0,
+        lambda: refusal(f"{model.heads.value:g} attention heads", "use a divisor of their number"),
+    )
+    yield Condition(
+        "tensor parallelism that does not divide the KV heads",
+        (model.kv_heads, *sizes),
+        lambda heads, *sizes: (heads % width(sizes) == 0) | (width(sizes) % heads == 0),
+        lambda: refusal(f"{model.kv_heads.value:g} KV heads", "use a divisor or a multiple of their number"),
+    )
 
 
 def _too_long(loaded: Loaded, rack: Rack) -> Problem:

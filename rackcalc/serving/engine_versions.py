@@ -1,25 +1,30 @@
 """Versions of serving engines: a runtime as of a given release. Its fixed times shrink from release to release."""
 
+import re
 from functools import lru_cache
 
-from rackcalc.quantities.quantity import constant
+from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import replace
-from rackcalc.spec.runtimes import Runtime
+from rackcalc.spec.runtimes import Engine, Runtime
 
 NOT_EAGER = constant(0.0, "1", "eager launches", "published", note="a compiled engine")
 
 
+# An image name, then a version as tags and packages write it: v0.6.3, 0.6.3.post1, 1.2.0rc6, v0.5.1-cu124
+_VERSION = re.compile(
+    r"(?:[^\s:]*:)?v?(\d+(?:\.\d+)*)(?:[.+_-]?(?:a|b|rc|alpha|beta|dev|post|cu|cuda|rocm|py)[\w.+-]*)?", re.I
+)
+
+
 def version_number(version: str) -> tuple[int, ...]:
-    """The leading numbers of a version: "1.2.0rc6.post3" -> (1, 2, 0)."""
-    numbers = []
-    for piece in version.split("."):
-        digits = piece[: len(piece) - len(piece.lstrip("0123456789"))]
-        if not digits:
-            break
-        numbers.append(int(digits))
-        if digits != piece:
-            break
-    return tuple(numbers)
+    """The numbers of a version: "v1.2.0rc6.post3" -> (1, 2, 0); () for what is no version, such as "latest"."""
+    found = _VERSION.fullmatch(version.strip())
+    return tuple(map(int, found[1].split("."))) if found else ()
+
+
+def release_numbers(engine: Engine) -> dict[tuple[int, ...], Quantity]:
+    """The ages of the listed releases that have numbers."""
+    return {version_number(name): age for name, age in engine.releases.items() if version_number(name)}
 
 
 @lru_cache(maxsize=64)  # bounded: in a stream of racks, every rack may bring a runtime of its own
@@ -28,13 +33,30 @@ def at_version(runtime: Runtime, version: str) -> Runtime:
     engine = runtime.engine
     if engine is None or not version:
         return runtime
-    ages = {version_number(name): age for name, age in engine.releases.items() if version_number(name)}
-    wanted = version_number(version)
+    ages, wanted = release_numbers(engine), version_number(version)
     age = engine.releases.get(version)
     if age is None and wanted and ages:
         age = ages[max((name for name in ages if name <= wanted), default=min(ages))]
     found = runtime if age is None else replace(runtime, engine=replace(engine, age=age))
     return as_compiled_engine(found) if wanted and wanted < version_number(engine.compiled_before) else found
+
+
+def known_version(engine: Engine, version: str) -> bool:
+    """Whether this is a version, or the name of a listed release such as nightly."""
+    return version in engine.releases or bool(version_number(version))
+
+
+def beyond_known(engine: Engine, version: str) -> str:
+    """In words, how a version lies outside the listed releases; "" where it does not."""
+    numbers, wanted = sorted(release_numbers(engine)), version_number(version)
+    if not numbers or not wanted or version in engine.releases:
+        return ""
+    if wanted < numbers[0]:
+        return f"is older than {'.'.join(map(str, numbers[0]))}, the oldest release known, whose speed is taken"
+    newest = numbers[-1]
+    if wanted[: len(newest)] > newest:
+        return f"is newer than {'.'.join(map(str, newest))}, the newest release known, whose speed is taken"
+    return ""
 
 
 def as_compiled_engine(runtime: Runtime) -> Runtime:

@@ -42,7 +42,9 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
         devices = ONE if rack.model.family == "encoder" else pool.count
     elif rack.serving.data_parallel is not None:
         devices = gpus_of(groups=rack.serving.data_parallel, width=devices)
-    runtime = at_version(rack.serving.runtime, rack.serving.version or "")
+    runtime = rack.serving.runtime
+    if runtime.engine is not None:  # only engines read the version
+        runtime = at_version(runtime, rack.serving.version or "")
     family: Family = load_part("families", pool.part.family)
     copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=devices)
     return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool), copies)
