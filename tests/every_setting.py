@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.spec.fields import Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.part_kinds import CATALOG
@@ -32,7 +33,10 @@ def _settings(declared: Declared, value: Any, path: str) -> Iterator[Setting]:
         case Section():
             yield from _fields(declared.type, value, path)
         case Part():
-            yield path, [name for name in part_names(declared.kind) if name != _name(value)][:4]
+            yield (
+                path,
+                [name for name in part_names(declared.kind) if load_part(declared.kind, name).name != _name(value)][:4],
+            )
             if value is not None:
                 yield from _fields(CATALOG[declared.kind], value, path)
         case Table():

@@ -100,6 +100,9 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
         found.append(loaded.problem("serving.speculation", "is missing; name the model that drafts"))
     if work.concurrency is not None:
         found += _closed_loop(loaded, rack)
+    if rack.serving.data_parallel is not None and not _engine_decodes(rack):
+        message = "is for decoders on GPUs under a serving engine: vllm, sglang or tensorrt-llm; remove it"
+        found.append(loaded.problem("serving.data_parallel", message))
     if rack.sharing is not None and work.arrival_rate is None:
         found.append(loaded.problem("sharing", "needs workload.arrival_rate: an idle rack has nothing to share with"))
     if rack.sharing is not None and rack.accelerators.gpu is None:
@@ -107,12 +110,20 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
     return found
 
 
+def _engine_decodes(rack: Rack) -> bool:
+    """Whether a serving engine runs a decoder on some GPUs."""
+    runtime = rack.serving.runtime
+    return (
+        rack.model.family == "decoder" and rack.serving.split != "lpu" and runtime is not None and bool(runtime.engine)
+    )
+
+
 def _closed_loop(loaded: Loaded, rack: Rack) -> list[Problem]:
-    path, runtime = "workload.concurrency", rack.serving.runtime
     on_gpus = rack.serving.split == "gpu" or _prefills_on_own_gpus(rack)
-    if rack.model.family != "decoder" or not on_gpus or runtime is None or runtime.engine is None:
-        return [loaded.problem(path, "needs a decoder on GPUs under a serving engine: vllm, sglang or tensorrt-llm")]
-    return []
+    if on_gpus and _engine_decodes(rack):
+        return []
+    message = "needs a decoder on GPUs under a serving engine: vllm, sglang or tensorrt-llm"
+    return [loaded.problem("workload.concurrency", message)]
 
 
 def _version(loaded: Loaded, rack: Rack) -> list[Problem]:

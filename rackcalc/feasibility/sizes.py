@@ -176,7 +176,9 @@ def _model_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
             "model.kv_heads", f"{model.kv_heads.value:g} does not divide the {model.heads.value:g} heads"
         ),
     )
-    parts = {"model.full_attention_layers": (model.full_attention_layers, model.layers, "layers")}
+    parts: dict[str, tuple[Quantity | None, Quantity, str]] = {}
+    if model.family == "decoder":
+        parts["model.full_attention_layers"] = (model.full_attention_layers, model.layers, "layers")
     if model.experts is not None:
         parts["model.experts.active"] = (model.experts.active, model.experts.experts, "experts there are")
         parts["model.experts.layers"] = (model.experts.layers, model.layers, "layers")

@@ -14,7 +14,7 @@ from rackcalc.serving.generation import (
     generation_service,
     holding_time,
     output_tokens,
-    prefill_and_decode,
+    prefill_pass,
     serving_power_utilization,
     times_among_prefills,
     times_at_load,
@@ -39,7 +39,7 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
     pool, work = rack.accelerators.gpu, rack.workload
     assert pool is not None
     deployed = gpu_deployment(rack, pool)
-    first, _ = prefill_and_decode(rack, deployed)
+    first = prefill_pass(rack, deployed)
     if work.concurrency is not None and deployed.runtime.engine is not None:
         return closed_loop_service(rack, deployed, first)
 

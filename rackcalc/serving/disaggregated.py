@@ -34,7 +34,7 @@ from rackcalc.serving.generation import (
     generation_service,
     holding_time,
     output_tokens,
-    prefill_and_decode,
+    prefill_pass,
     times_at_load,
 )
 from rackcalc.serving.gpu_and_lpu import prefill_on_gpus_decode_on_lpus
@@ -75,7 +75,7 @@ def prefill_decode_pools(rack: Rack) -> PrefillDecodePools:
     prefill = gpu_deployment(rack, replace(pool, count=asked))
     others = decoding_gpus(count=pool.count, prefill=asked)
     decode = gpu_deployment(rack, replace(pool, count=others))
-    first, _ = prefill_and_decode(rack, prefill)
+    first = prefill_pass(rack, prefill)
     groups = ONE if rack.serving.data_parallel is None else rack.serving.data_parallel
     shard = cache_held(
         cache=kv_cache_of_batch(rack, ONE, work.input),

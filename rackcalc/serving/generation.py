@@ -1,6 +1,7 @@
 """What all splits of decoders share: requests hold a place while they generate, and prefills delay decode steps."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rackcalc.formulas.combine import largest, total
@@ -13,7 +14,7 @@ from rackcalc.formulas.serving.request_time import generation_time, left_over
 from rackcalc.formulas.serving.time_to_first_token import prompt_wait
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
-from rackcalc.quantities.record import record, replace
+from rackcalc.quantities.record import record
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
 from rackcalc.serving.pool_memory import context_lengths, kv_format
 from rackcalc.serving.service_model import ONE, ServiceModel
@@ -36,15 +37,23 @@ def output_tokens(rack: Rack) -> Quantity:
     return rack.workload.output
 
 
-def prefill_and_decode(rack: Rack, deployed: GpuDeployment) -> tuple[gpu.GpuPass, gpu.GpuPass]:
-    """The prefill of one prompt, and a decode step of the whole batch."""
-    work, kv = rack.workload, kv_format(rack)
+def prefill_pass(rack: Rack, deployed: GpuDeployment) -> gpu.GpuPass:
+    """The prefill of one prompt."""
+    return _on_gpus(gpu.prefill, rack, deployed)(ONE, rack.workload.input)
+
+
+def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.GpuPass:
+    """A decode step of `batch` sequences."""
     mean, _ = context_lengths(rack)
+    return _on_gpus(gpu.decode, rack, deployed)(batch, mean, sampled=rack.workload.sampling == "nucleus")
+
+
+def _on_gpus(compute: Callable[..., gpu.GpuPass], rack: Rack, deployed: GpuDeployment) -> Callable[..., gpu.GpuPass]:
+    """A pass of the rack's model on the GPUs of a deployment, which still wants its batch and length."""
+    chips = deployed.gpu, deployed.family, deployed.runtime
     group: dict[str, Any] = {"devices": deployed.devices, "link": deployed.link}
     group |= {"expert_parallel": rack.model.experts is not None, "data_parallel": rack.serving.data_parallel}
-    common = deployed.gpu, deployed.family, deployed.runtime, rack.model, work.precision, kv
-    first = gpu.prefill(*common, ONE, work.input, **group)
-    return first, gpu.decode(*common, work.batch, mean, **group, sampled=work.sampling == "nucleus")
+    return partial(compute, *chips, rack.model, rack.workload.precision, kv_format(rack), **group)
 
 
 def generation_service(
@@ -70,11 +79,6 @@ class GenerationTimes:
     tpot: Quantity
     entry: Quantity
     under_way: Quantity
-
-
-def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.GpuPass:
-    """A decode step of `batch` sequences."""
-    return prefill_and_decode(replace(rack, workload=replace(rack.workload, batch=batch)), deployed)[1]
 
 
 def prefill_work(first: gpu.GpuPass) -> Quantity:

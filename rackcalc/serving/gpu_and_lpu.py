@@ -17,10 +17,11 @@ from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.record import replace
 from rackcalc.serving.decoders import lpu_decode_stage, lpu_decode_step, lpu_decoder_memory, lpu_details
 from rackcalc.serving.generation import (
+    decode_step,
     generation_service,
     holding_time,
     output_tokens,
-    prefill_and_decode,
+    prefill_pass,
     serving_power_utilization,
     times_among_prefills,
 )
@@ -35,7 +36,7 @@ def prefill_on_gpus_decode_on_lpus(rack: Rack) -> ServiceModel:
     """Prompts on GPUs, their KV cache over the link, generation on LPUs."""
     gpus, lpus = both_pools(rack)
     deployed, work = gpu_deployment(rack, gpus), rack.workload
-    first, _ = prefill_and_decode(rack, deployed)
+    first = prefill_pass(rack, deployed)
     step = lpu_decode_step(rack, lpus)
     cache = kv_cache_of_batch(rack, ONE, work.input)
     moved, _ = gpu_lpu_transfer(rack, cache)
@@ -82,9 +83,9 @@ def attention_ffn(rack: Rack) -> ServiceModel:
     """Attention and KV cache on GPUs, feed-forward layers on LPUs. Hidden states cross twice per layer and token."""
     gpus, lpus = both_pools(rack)
     deployed, work, microbatches = gpu_deployment(rack, gpus), rack.workload, rack.serving.microbatches
-    first, whole = prefill_and_decode(rack, deployed)
+    first, whole = prefill_pass(rack, deployed), decode_step(rack, deployed, work.batch)
     micro = microbatch(batch=work.batch, microbatches=microbatches)
-    _, piece = prefill_and_decode(replace(rack, workload=replace(work, batch=micro)), deployed)
+    piece = decode_step(rack, deployed, micro)
     link, layers = lpu_link(rack, lpus), rack.model.layers
     feed = feed_forward(lpus.part, rack.model, lpus.count, work.precision, micro, link.bandwidth)
     size = hidden_state_bytes(rack, micro, ONE_TOKEN, "bf16")
@@ -135,9 +136,9 @@ def draft_verify(rack: Rack) -> ServiceModel:
     gpus, lpus = both_pools(rack)
     deployed, work, plan = gpu_deployment(rack, gpus), rack.workload, rack.serving.speculation
     assert plan is not None
-    first, _ = prefill_and_decode(rack, deployed)
+    first = prefill_pass(rack, deployed)
     checked = verified_rows(batch=work.batch, drafted=plan.tokens)
-    _, verify = prefill_and_decode(replace(rack, workload=replace(work, batch=checked)), deployed)
+    verify = decode_step(rack, deployed, checked)
     drafting = replace(rack, model=plan.model)
     step = lpu_decode_step(drafting, lpus)
     small = model_size(plan.model, work.precision, kv_format(rack))

@@ -17,8 +17,10 @@ from rackcalc.spec.rack import LpuPool, Rack
 
 
 def kv_format(rack: Rack) -> str:
-    """Format of the KV cache: as stated, else 8 bits with weights of 8 bits or less, else bf16."""
+    """Format of the KV cache: as stated, else 8 bits with weights of 8 bits or less, else bf16. Encoders keep none."""
     weights = rack.workload.precision
+    if rack.model.family != "decoder":
+        return weights
     if rack.workload.kv_precision is not None:
         return rack.workload.kv_precision
     if weights in ("int8", "fp16"):
