@@ -15,7 +15,7 @@ from rackcalc.questions.solve.goal import Goal
 from rackcalc.questions.solve.scenario_figures import ByScenario
 from rackcalc.questions.space_options import Dimensions
 from rackcalc.questions.sweep.job import HOLDS
-from rackcalc.replay.design_space import Question, Space
+from rackcalc.replay.design_space import DesignSpace, VariedRack
 
 
 class CriterionResult(NamedTuple):
@@ -69,6 +69,6 @@ def check_point(goal: Goal, scenarios: ByScenario, point: Dimensions) -> Checked
     return CheckedPoint(point, tuple(results), "", found[None])
 
 
-def load_point(question: Question) -> Loaded:
+def load_point(question: VariedRack) -> Loaded:
     """The rack of a question whose dimensions have one value each."""
-    return Space(question, (), checks=CHECKS).loaded({})
+    return DesignSpace(question, (), checks=CHECKS).loaded({})
