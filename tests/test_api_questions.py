@@ -54,10 +54,13 @@ SWEEPS: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
         {"zipped": True},
         ["--vary", "workload.batch=1,8", "--vary", "workload.precision=fp16,int8", "--zip"],
     ),
+    ("bert-a100", {"workload.batch": "1..8"}, {"top": 2}, ["--vary", "workload.batch=1..8", "--top", "2"]),
 ]
 
 
-@pytest.mark.parametrize(("rack", "vary", "more", "options"), SWEEPS, ids=["all", "words", "top", "pareto", "zipped"])
+@pytest.mark.parametrize(
+    ("rack", "vary", "more", "options"), SWEEPS, ids=["all", "words", "by", "pareto", "zipped", "top"]
+)
 def test_sweep_is_that_of_the_command_line(rack: str, vary: Any, more: Any, options: list[str]) -> None:
     printed, table = cli("sweep", rack, *options), rackcalc.sweep(rack, vary, **more)
     assert table.to_dict() == printed
