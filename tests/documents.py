@@ -2,8 +2,12 @@
 
 In a block, `$ ` starts a command, `> ` goes on with it, other lines are its output (both streams, as a terminal shows
 them). A line `...` stands for any number of lines. `python tests/documents.py` (make docs) puts in the present output.
+
+The ```python blocks of docs/python.md are run too, one after the other as in a notebook. What one prints stands in the
+```text block directly below it. docs/example.ipynb is a notebook, kept with its outputs.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -11,16 +15,22 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PYTHON = ROOT / "docs" / "python.md"  # whose blocks are run; those of other documents are pieces of files
+NOTEBOOK = ROOT / "docs" / "example.ipynb"
 GAP = "..."
 _COLUMNS = re.compile(r"(?<=\S) {2,}(?=\S)")  # blanks between the columns of a table
 
 
 @dataclass(frozen=True)
 class Example:
-    """One command with the output the document shows. line: of the command, 1-based; lines: of the whole example."""
+    """One command, or one block of Python, with the output the document shows.
+
+    line: of the command, 1-based; lines: of the whole example, whose last ones are the output.
+    """
 
     document: Path
     line: int
@@ -57,6 +67,38 @@ def examples(document: Path) -> Iterator[Example]:
             size = 1 + next((i for i, line in enumerate(said[1:]) if not line.startswith("> ")), len(said) - 1)
             command = "\n".join(line[2:] for line in said[:size])
             yield Example(document, first + start, end - start, command, tuple(said[size:]))
+
+
+def python_examples(document: Path) -> Iterator[Example]:
+    """Every Python block of a document, with the text block below it; without one it prints nothing."""
+    text = document.read_text(encoding="utf-8")
+    shown = dict(blocks(text, "text"))
+    for first, lines in blocks(text, "python"):
+        end = first + len(lines)  # the fence; the output begins two lines further, or three with a blank one between
+        output = next((end + gap for gap in (2, 3) if end + gap in shown), None)
+        said = [] if output is None else shown[output]
+        size = len(lines) if output is None else output + len(said) - first
+        yield Example(document, first, size, "\n".join(lines), tuple(said))
+
+
+_EACH = """
+import contextlib, io, json, sys
+namespace, printed = {"__name__": "__main__"}, []
+for code in json.load(sys.stdin):
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        exec(compile(code, "block", "exec"), namespace)
+    printed.append(stream.getvalue())
+json.dump(printed, sys.stdout)
+"""
+
+
+def run_python(examples: Sequence[Example]) -> list[list[str]]:
+    """The lines that each block prints, all run in one process in the root of the repository."""
+    codes = json.dumps([example.command for example in examples])
+    command = [sys.executable, "-W", "error", "-c", _EACH]
+    done = subprocess.run(command, cwd=ROOT, input=codes, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return [[line.rstrip() for line in text.splitlines()] for text in json.loads(done.stdout)]
 
 
 def run(command: str) -> list[str]:
@@ -133,11 +175,14 @@ def refreshed(shown: Sequence[str], real: Sequence[str]) -> list[str]:
 
 
 def rewrite(document: Path) -> int:
-    """Put the present output into a document's console blocks; how many examples have changed."""
+    """Put the present output into a document's examples; how many have changed."""
     lines = document.read_text(encoding="utf-8").splitlines()
     changed = 0
-    for example in reversed(list(examples(document))):
-        real = run(example.command)
+    known = [(example, run(example.command)) for example in examples(document)]
+    if document == PYTHON:
+        blocks_of = list(python_examples(document))
+        known += [pair for pair in zip(blocks_of, run_python(blocks_of), strict=True) if pair[0].output]
+    for example, real in sorted(known, key=lambda pair: -pair[0].line):
         if matches(example.output, real):
             continue
         try:
@@ -151,6 +196,39 @@ def rewrite(document: Path) -> int:
     return changed
 
 
+def executed(notebook: Path) -> Any:
+    """The notebook, run from its folder, with its new outputs and nothing that depends on the machine."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    found = nbformat.read(notebook, as_version=4)
+    metadata = {"metadata": {"path": str(notebook.parent)}}
+    NotebookClient(found, timeout=120, kernel_name="python3", record_timing=False, resources=metadata).execute()
+    found.metadata["language_info"] = {"name": "python"}
+    return found
+
+
+def outputs(notebook: Any) -> list[list[dict[str, str]]]:
+    """What stands below every cell of code: for each output, the text by its kind."""
+    return [
+        [dict(output.data) if "data" in output else {output.name: output.text} for output in cell.outputs]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+
+
+def rewrite_notebook(notebook: Path) -> bool:
+    """Put the present outputs into a notebook; whether any has changed."""
+    import nbformat
+
+    new = executed(notebook)
+    changed = outputs(new) != outputs(nbformat.read(notebook, as_version=4))
+    if changed:
+        nbformat.write(new, notebook)
+    return changed
+
+
 if __name__ == "__main__":
     for path in DOCUMENTS:
         print(f"{path.relative_to(ROOT)}: {rewrite(path)} examples changed")
+    print(f"{NOTEBOOK.relative_to(ROOT)}: {'changed' if rewrite_notebook(NOTEBOOK) else 'as it was'}")

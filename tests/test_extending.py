@@ -101,3 +101,84 @@ print(explain({"weights": {"time": streaming_time(size=part.memory, bandwidth=pa
         assert part in told
     command = "-m", "pytest", "-q", "-p", "no:cacheprovider", "--doctest-modules", place
     assert "1 passed" in python(copy, *command)
+
+
+def insert(file: Path, after: str, text: str) -> None:
+    """Put a text behind the only place where another one stands."""
+    before = file.read_text(encoding="utf-8")
+    assert before.count(after) == 1
+    file.write_text(before.replace(after, after + text), encoding="utf-8")
+
+
+def test_a_new_way_to_cool_is_one_yaml(copy: Path) -> None:
+    place = "rackcalc/catalog/cooling/chilled-air.yaml"
+    (copy / place).write_text(block(place), encoding="utf-8")
+    reports = {}
+    for name in ("chilled-air", "air-contained"):
+        options = "--json", "--set", f"site.cooling={name}", "--set", "site.inlet="
+        reports[name] = json.loads(python(copy, "-m", "rackcalc", "estimate", "bert-a100", *options))["thermal"]
+    assert reports["chilled-air"]["inlet"]["value"] == pytest.approx(293.15)
+    rises = [report["outlet"]["value"] - report["inlet"]["value"] for report in reports.values()]
+    assert rises[0] > 0 and reports["chilled-air"]["pue"]["value"] == 1.35
+    assert reports["chilled-air"]["junction"]["gpu"]["value"] < reports["air-contained"]["junction"]["gpu"]["value"]
+
+
+def test_a_new_figure_is_a_field_and_a_formula(copy: Path) -> None:
+    formula = "rackcalc/formulas/serving/copy_rate.py"
+    (copy / formula).write_text(block(formula), encoding="utf-8")
+    insert(
+        copy / "rackcalc/estimation/result.py",
+        "    at_slo: Quantity | None = None\n",
+        block("rackcalc/estimation/result.py"),
+    )
+    file = copy / "rackcalc/estimation/estimate.py"
+    before, line = file.read_text(encoding="utf-8"), "    return Throughput(requests, tokens, used, most, at_slo)\n"
+    assert before.count(line) == 1
+    file.write_text(before.replace(line, block("rackcalc/estimation/estimate.py")), encoding="utf-8")
+    insert(
+        file,
+        "from rackcalc.formulas.combine import smallest, total\n",
+        "from rackcalc.formulas.serving.copy_rate import rate_per_copy\n",
+    )
+    run = "-m", "rackcalc"
+    report = json.loads(python(copy, *run, "estimate", "bert-8xb200", "--json"))["throughput"]
+    assert report["per_copy"]["value"] == pytest.approx(report["capacity"]["value"] / 8)
+    assert report["per_copy"]["low"] < report["per_copy"]["value"] < report["per_copy"]["high"]
+    assert "copies" in python(copy, *run, "explain", "bert-8xb200", "throughput.per_copy")
+    assert "throughput.per_copy" in python(copy, *run, "estimate", "bert-8xb200")
+    assert "PASS" in python(copy, *run, "check", "bert-8xb200", "--fail-if", "throughput.per_copy < 1 request/s")
+
+
+def test_a_new_split_is_a_function_and_two_lines(copy: Path) -> None:
+    place = "rackcalc/serving/checked_encoder.py"
+    (copy / place).write_text(block(place), encoding="utf-8")
+    insert(copy / "rackcalc/serving/splits.py", "FUNCTIONS = {\n", block("rackcalc/serving/splits.py"))
+    head = "SPLITS: dict[str, tuple[str, ...]] = {  # name -> the pools that it needs\n"
+    insert(copy / "rackcalc/spec/rack.py", head, block("rackcalc/spec/rack.py"))
+    rates = [
+        float(python(copy, "-m", "rackcalc", "estimate", "bert-8xb200", "--get", "throughput.capacity", *options))
+        for options in ((), ("--set", "serving.split=checked"))
+    ]
+    assert rates[1] == pytest.approx(rates[0] / 2)
+    refused = [sys.executable, "-m", "rackcalc", "estimate", "llama70b-8xh100", "--set", "serving.split=checked"]
+    done = subprocess.run(refused, cwd=copy, capture_output=True, text=True, check=False)
+    assert done.returncode == 2 and "checked is not for models that are decoders" in done.stderr
+
+
+MAP = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+
+PLACES = re.findall(r"`((?:rackcalc|tests|docs|configs|benchmarks)/[^`]*)`", MAP)
+
+
+@pytest.mark.parametrize("place", sorted(set(PLACES)))
+def test_places_of_the_map_exist(place: str) -> None:
+    path, _, name = place.partition("::")
+    assert (ROOT / path).exists(), place
+    assert not name or f"def {name}(" in (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_every_room_is_on_the_map() -> None:
+    for folder in (ROOT / "rackcalc").iterdir():
+        if folder.is_dir() and folder.name != "__pycache__":
+            assert f"`rackcalc/{folder.name}/" in MAP, folder.name

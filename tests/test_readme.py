@@ -8,7 +8,21 @@ import sys
 from pathlib import Path
 
 import pytest
-from documents import DOCUMENTS, ROOT, Example, blocks, examples, matches, run
+from documents import (
+    DOCUMENTS,
+    NOTEBOOK,
+    PYTHON,
+    ROOT,
+    Example,
+    blocks,
+    examples,
+    executed,
+    matches,
+    outputs,
+    python_examples,
+    run,
+    run_python,
+)
 
 from rackcalc.config.racks import bundled_racks
 from rackcalc.quantities.quantity import FORMULAS, KINDS
@@ -38,6 +52,22 @@ def section(title: str) -> str:
 def test_command_prints_what_the_document_shows(example: Example) -> None:
     real = run(example.command)
     assert matches(example.output, real), "\n".join([f"{example.name}: `make docs` brings it up to date", *real])
+
+
+def test_python_prints_what_the_document_shows() -> None:
+    shown = list(python_examples(PYTHON))
+    assert len([example for example in shown if example.output]) >= 10
+    for example, real in zip(shown, run_python(shown), strict=True):
+        assert matches(example.output, real), "\n".join([f"{example.name}: `make docs` brings it up to date", *real])
+
+
+@pytest.mark.filterwarnings("default")  # of the programs that run notebooks
+def test_notebook_has_the_outputs_it_shows() -> None:
+    import nbformat
+
+    shown = outputs(nbformat.read(NOTEBOOK, as_version=4))
+    assert len([cell for cell in shown if cell]) >= 8, "`make docs` writes them"
+    assert outputs(executed(NOTEBOOK)) == shown, "`make docs` brings them up to date"
 
 
 def test_the_readme_has_commands_to_check() -> None:

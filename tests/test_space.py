@@ -14,7 +14,7 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.rack_file import load, load_text
-from rackcalc.replay.design_space import Question, Space
+from rackcalc.replay.design_space import DesignSpace, VariedRack
 
 # leaves that reach every part of the calculation, with the factors they are varied by
 FACTORS = {
@@ -38,8 +38,8 @@ FACTORS = {
 EXACT = 1e-12
 
 
-def question(rack: str, *dimensions: tuple[Axis, ...]) -> Question:
-    return Question(*find_rack(rack), "", (), dimensions)
+def question(rack: str, *dimensions: tuple[Axis, ...]) -> VariedRack:
+    return VariedRack(*find_rack(rack), "", (), dimensions)
 
 
 def leaf(rack: Any, path: str) -> Quantity | None:
@@ -60,7 +60,7 @@ def axes_of(rack: str) -> list[Axis]:
     return found
 
 
-def at(asked: Question, places: tuple[int, ...]) -> dict[str, float] | None:
+def at(asked: VariedRack, places: tuple[int, ...]) -> dict[str, float] | None:
     """The figures of `rackcalc estimate --set ...` at a point; None where it is refused."""
     sets = [
         f"{axis.path}={axis.text(place)}" for axes, place in zip(asked.dimensions, places, strict=True) for axis in axes
@@ -79,7 +79,7 @@ def test_a_point_has_the_figures_of_its_estimate(rack: str) -> None:
     paths = [path for path, _ in figures(estimate(load(rack)))]
     for _ in range(4):
         asked = question(rack, *[(axis,) for axis in draw.sample(axes, 3)])
-        block = Space(asked, paths).block([(0, 3)] * 3)
+        block = DesignSpace(asked, paths).block([(0, 3)] * 3)
         good = np.broadcast_to(block.good, (3, 3, 3))
         assert good.size - np.count_nonzero(good) == sum(block.refused.values())
         for _ in range(5):
@@ -102,7 +102,7 @@ def test_many_points_have_the_figures_of_their_estimates_too(rack: str) -> None:
             axes.append(axis._replace(values=tuple(low + (high - low) * i / 12 for i in range(13))))
     asked = question(rack, *[(axis,) for axis in draw.sample(axes, 3)])
     paths = [path for path, _ in figures(estimate(load(rack)))]
-    block = Space(asked, paths).block([(0, 13)] * 3)
+    block = DesignSpace(asked, paths).block([(0, 13)] * 3)
     good = np.broadcast_to(block.good, (13, 13, 13))
     for _ in range(6):
         places = (draw.randrange(13), draw.randrange(13), draw.randrange(13))

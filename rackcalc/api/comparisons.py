@@ -1,14 +1,15 @@
 """Racks side by side from Python."""
 
-from collections.abc import Iterable, Mapping
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any
 
 from rackcalc.api.answers import Answer
 from rackcalc.api.errors import DOCUMENT, in_python, unknown
 from rackcalc.api.formers import formers_of, is_former
-from rackcalc.api.racks import Source, load, rack_of, texts
+from rackcalc.api.racks import TEXT, Rack, Source, load, rack_of, texts
 from rackcalc.quantities.problems import failure
 from rackcalc.questions.compare.comparison import Column, column_of, find_column, former_column
 from rackcalc.questions.compare.comparison import compare as compared
@@ -121,9 +122,7 @@ def compare(
     (-0.568, (1,), 'accelerators.lpu')
     """
     with in_python():
-        columns = [
-            column for rack in racks for column in _columns(rack, texts(scenarios, "scenarios"), len(racks) == 1)
-        ]
+        columns = _columns(racks, texts(scenarios, "scenarios"))
         if len(columns) < 2:
             raise failure("nothing to compare with: give two racks, or one and scenarios=", "compare")
         place = find_column(columns, baseline) if isinstance(baseline, str) else baseline
@@ -142,15 +141,34 @@ def compare(
         )
 
 
-def _columns(given: Any, scenarios: tuple[str, ...], alone: bool) -> list[Column]:
-    """The sides that one thing given makes."""
-    if is_former(given):
-        name = DOCUMENT if isinstance(given, Mapping) else str(PurePath(given))
-        return [former_column(name, former) for former in formers_of(given)]
-    rack = rack_of(given)
-    wanted = dict.fromkeys([rack.scenario, *scenarios] if alone or not scenarios else scenarios)
-    found = [rack if scenario == rack.scenario else load(rack, scenario) for scenario in wanted]
-    return [column_of(one.argument, one.loaded, one.estimated) for one in found]
+def _columns(given: Sequence[Any], scenarios: tuple[str, ...]) -> list[Column]:
+    """The sides that everything given makes, in that order."""
+    sides: list[Rack | Column] = []
+    for one in given:
+        if is_former(one):
+            name = DOCUMENT if isinstance(one, Mapping) else os.fspath(one)
+            sides += [former_column(name, former) for former in formers_of(one)]
+            continue
+        rack = rack_of(one)
+        wanted = dict.fromkeys([rack.scenario, *scenarios] if len(given) == 1 or not scenarios else scenarios)
+        sides += [rack if scenario == rack.scenario else load(rack, scenario) for scenario in wanted]
+    racks = [side for side in sides if isinstance(side, Rack)]
+    labels = iter(_labels(racks))
+    return [column_of(next(labels), side.loaded, side.estimated) if isinstance(side, Rack) else side for side in sides]
+
+
+def _labels(racks: Sequence[Rack]) -> list[str]:
+    """What each rack is called: as it was given, with what was set where that differs; a number where all is one."""
+    found: list[str] = []
+    seen: Counter[tuple[str, str]] = Counter()
+    for rack in racks:
+        label = rack.name if rack.file in (DOCUMENT, TEXT) else rack.argument
+        if len({other.sets for other in racks if other.argument == rack.argument}) > 1 and rack.sets:
+            label += f" with {', '.join(rack.sets)}"
+        seen[label, rack.scenario] += 1
+        count = seen[label, rack.scenario]
+        found.append(label if count == 1 else f"{label} ({count})")
+    return found
 
 
 def _change(item: Mapping[str, Any]) -> Change:

@@ -27,7 +27,6 @@ class Book:
         self.result = result
         self.known: dict[str, Quantity] = dict(figures(result))
         self._lock = Lock()
-        self._ends: dict[str, tuple[float, float]] = {}
 
     def figure(self, path: str) -> "Figure":
         """The figure at a path. UnknownFigureError when there is none."""
@@ -36,11 +35,10 @@ class Book:
         return Figure(path, self)
 
     def interval(self, path: str) -> tuple[float, float]:
-        """The 80 % interval of a figure, computed when it is first asked for."""
+        """The 80 % interval of a figure. The draws are made when the first is asked for, and keep what they compute."""
         with self._lock:
-            if path not in self._ends:
-                self._ends[path] = self._draws.interval(self.known[path])
-            return self._ends[path]
+            ends: tuple[float, float] = self._draws.interval(self.known[path])
+        return ends
 
     @cached_property
     def _draws(self) -> Any:

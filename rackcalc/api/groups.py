@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import accumulate
-from typing import Any, Generic, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin
 
 from rackcalc.api.errors import unknown
 from rackcalc.api.figures import Book
@@ -35,10 +35,12 @@ class Group:
     def __init__(self, node: Any, path: str, book: Book) -> None:
         self._node, self._path, self._book = node, path, book
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return member(self._node, name, self._path, type(self).__annotations__.get(name, Group), self._book)
+    if not TYPE_CHECKING:  # so that a type checker finds names that there are not
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            return member(self._node, name, self._path, type(self).__annotations__.get(name, Group), self._book)
 
     def __dir__(self) -> list[str]:
         begun = f"{self._path}."

@@ -33,6 +33,9 @@ class Rack:
     scenario: str = ""
     sets: tuple[str, ...] = ()
 
+    def __reduce__(self) -> tuple[Any, ...]:  # what was computed has functions in it, and is computed anew
+        return Rack, (self.argument, self.text, self.file, self.scenario, self.sets)
+
     @property
     def name(self) -> str:
         """The name in the file."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rackcalc.api.errors import in_python
 from rackcalc.api.figures import Book, Figure
@@ -41,6 +41,9 @@ class Result(Computed, Mapping[str, Figure]):
         self.rack = rack
         self._estimate = rack.estimated
 
+    def __reduce__(self) -> tuple[Any, ...]:  # another process computes it anew, from the same text
+        return Result, (self.rack,)
+
     @cached_property
     def _book(self) -> Book:
         return Book(self._estimate)
@@ -72,10 +75,12 @@ class Result(Computed, Mapping[str, Figure]):
     def __getitem__(self, path: str) -> Figure:
         return self._book.figure(path)
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return member(self._estimate, name, "", type(self).__annotations__.get(name, Group), self._book)
+    if not TYPE_CHECKING:  # so that a type checker finds names that there are not
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_"):
+                raise AttributeError(name)
+            return member(self._estimate, name, "", type(self).__annotations__.get(name, Group), self._book)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._book.known)

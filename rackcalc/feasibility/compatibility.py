@@ -10,8 +10,8 @@ from rackcalc.quantities.problems import Problem
 from rackcalc.serving.engine_versions import known_version, version_number
 from rackcalc.serving.pool_links import default_link
 from rackcalc.serving.pool_memory import kv_format
-from rackcalc.serving.splits import SPLITS
-from rackcalc.spec.rack import Rack
+from rackcalc.serving.splits import FUNCTIONS
+from rackcalc.spec.rack import SPLITS, Rack
 
 
 def incompatible_parts(loaded: Loaded) -> list[Problem]:
@@ -28,7 +28,8 @@ def _prefills_on_own_gpus(rack: Rack) -> bool:
 
 def _needed_pools(rack: Rack) -> tuple[bool, bool]:
     """Whether the split needs GPUs, and whether it needs LPUs."""
-    return rack.serving.split != "lpu", rack.serving.split != "gpu" and not _prefills_on_own_gpus(rack)
+    needed = SPLITS[rack.serving.split]
+    return "gpu" in needed, "lpu" in needed and not _prefills_on_own_gpus(rack)
 
 
 def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
@@ -84,8 +85,8 @@ def _systems(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
     split, work, found = rack.serving.split, rack.workload, []
-    if rack.model.family not in SPLITS[split]:
-        fits = [name for name, kinds in SPLITS.items() if rack.model.family in kinds]
+    if rack.model.family not in FUNCTIONS[split]:
+        fits = [name for name, kinds in FUNCTIONS.items() if rack.model.family in kinds]
         found.append(
             loaded.problem(
                 "serving.split", f"{split} is not for models that are {rack.model.family}s; use {' or '.join(fits)}"

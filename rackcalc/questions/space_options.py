@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from rackcalc.config.vary import Axis
 from rackcalc.quantities.problems import Problem
-from rackcalc.replay.design_space import Space
+from rackcalc.replay.design_space import DesignSpace
 
 Dimensions = tuple[tuple[Axis, ...], ...]  # the axes of every dimension: one, or several that are varied together
 
@@ -33,7 +33,7 @@ def unequal_lengths(axes: Sequence[Axis], zipped: bool, what: str) -> list[Probl
     return [Problem("--zip", 0, 0, "", f"all {what} need the same number of values: {sizes}")]
 
 
-def unit_of_path(space: Space, path: str) -> tuple[str, bool] | None:
+def unit_of_path(space: DesignSpace, path: str) -> tuple[str, bool] | None:
     """Canonical unit of an axis or figure, and whether it is a temperature; None for an unknown path."""
     for axis in space.question.axes:
         if axis.path == path and axis.unit is not None:

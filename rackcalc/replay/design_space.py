@@ -32,7 +32,7 @@ KEPT_RUNS = 32  # whose arrays stay in memory
 MOST_TRIED = 300  # ways to fix dimensions that are looked at before it is said that a figure exists nowhere
 
 
-class Question(NamedTuple):
+class VariedRack(NamedTuple):
     """What is asked of which rack. dimensions: the axes, those that go together in one tuple. sets: PATH=VALUE."""
 
     text: str
@@ -77,14 +77,14 @@ class BranchError(Exception):
         self.dimension = dimension
 
 
-class Space:
+class DesignSpace:
     """The points of a question. paths: figures and axes that are asked for; where one has none it is refused.
 
     shown: more of them, nan where there is none. checks: of the rack file, beside its own (racks.load_text).
     """
 
     def __init__(
-        self, question: Question, paths: Sequence[str], shown: Sequence[str] = (), checks: Sequence[Check] = ()
+        self, question: VariedRack, paths: Sequence[str], shown: Sequence[str] = (), checks: Sequence[Check] = ()
     ) -> None:
         self.question = question
         self.checks = checks

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 BITS = 30
-TABLE = Path(__file__).with_name("directions.txt")
+TABLE = Path(__file__).with_name("sobol_directions.txt")
 
 
 def directions(dimensions: int) -> Any:

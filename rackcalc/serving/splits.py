@@ -1,4 +1,4 @@
-"""Which function computes which split of the work between the chips. SPLITS is the whole list."""
+"""Which function computes which split of the work between the chips. FUNCTIONS is the whole list."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -7,7 +7,7 @@ from rackcalc.serving.service_model import ServiceModel
 from rackcalc.spec.rack import Rack
 
 # split -> family of the model -> module and function; a module is imported when its split is asked for
-SPLITS = {
+FUNCTIONS = {
     "gpu": {"encoder": "encoders.gpu_encoder", "decoder": "decoders.gpu_decoder"},
     "lpu": {"encoder": "encoders.lpu_encoder", "decoder": "decoders.lpu_decoder"},
     "encoder-pipeline": {"encoder": "encoders.encoder_pipeline"},
@@ -19,6 +19,6 @@ SPLITS = {
 
 def serve(rack: Rack) -> ServiceModel:
     """The service of a rack whose parts, split and sizes have been checked (feasibility/)."""
-    module, _, name = SPLITS[rack.serving.split][rack.model.family].partition(".")
+    module, _, name = FUNCTIONS[rack.serving.split][rack.model.family].partition(".")
     split: Callable[[Rack], ServiceModel] = getattr(import_module(f"rackcalc.serving.{module}"), name)
     return split(rack)

@@ -14,7 +14,14 @@ from rackcalc.spec.runtimes import Runtime
 from rackcalc.spec.site import Cooling, System
 from rackcalc.spec.software import Sharing, Software
 
-SPLITS = ("gpu", "lpu", "encoder-pipeline", "prefill-decode", "attention-ffn", "draft-verify")
+SPLITS: dict[str, tuple[str, ...]] = {  # name -> the pools that it needs
+    "gpu": ("gpu",),
+    "lpu": ("lpu",),
+    "encoder-pipeline": ("gpu", "lpu"),
+    "prefill-decode": ("gpu", "lpu"),  # or GPUs alone, with prefill_gpus
+    "attention-ffn": ("gpu", "lpu"),
+    "draft-verify": ("gpu", "lpu"),
+}
 
 
 @record
@@ -117,7 +124,7 @@ class Speculation:
 class Serving:
     """Who does which part of the work, and with what software."""
 
-    split: str = text("which chips do what", choices=SPLITS)
+    split: str = text("which chips do what", choices=tuple(SPLITS))
     runtime: Runtime | None = catalog_part("runtimes", "the software that drives the GPUs", default=None)
     tensor_parallel: Quantity | None = number(
         "1",

@@ -4,7 +4,7 @@ from math import prod
 from typing import NamedTuple
 
 from rackcalc.questions.solve.criteria import Criterion
-from rackcalc.replay.design_space import Question
+from rackcalc.replay.design_space import VariedRack
 
 
 class Objective(NamedTuple):
@@ -17,7 +17,7 @@ class Objective(NamedTuple):
 class Goal(NamedTuple):
     """A design space, what must hold, and the objective. shown: further figures of the solution."""
 
-    question: Question
+    question: VariedRack
     criteria: tuple[Criterion, ...]
     objective: Objective
     shown: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from rackcalc.questions.solve.scenario_figures import (
     with_limit,
 )
 from rackcalc.questions.space_options import SpaceOptions, dimensions_of, unequal_lengths
-from rackcalc.replay.design_space import Question
+from rackcalc.replay.design_space import VariedRack
 
 MOST_POINTS = 4_000_000  # held in memory
 
@@ -57,7 +57,7 @@ def solve_goal_of_text(options: SolveOptions, text: str, file: str) -> tuple[Goa
         problems.append(Problem("--vary", 0, 0, "", f"more than {MOST_POINTS:,} points; {fix}"))
     try:
         if not problems:
-            question = Question(text, file, varied.scenario, varied.sets, dimensions)
+            question = VariedRack(text, file, varied.scenario, varied.sets, dimensions)
             goal = Goal(question, tuple(criteria), objective, options.get)
             scenarios = figures_by_scenario(goal)
             problems += missing_figures(scenarios)

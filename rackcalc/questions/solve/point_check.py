@@ -17,7 +17,7 @@ from rackcalc.questions.solve.goal import Goal
 from rackcalc.questions.solve.scenario_figures import ByScenario
 from rackcalc.questions.space_options import Dimensions
 from rackcalc.questions.sweep.job import HOLDS
-from rackcalc.replay.design_space import Question, Space
+from rackcalc.replay.design_space import DesignSpace, VariedRack
 
 
 class CriterionResult(NamedTuple):
@@ -94,6 +94,6 @@ def _without_number(goal: Goal, found: Mapping[str | None, Mapping[str, Quantity
     return ""
 
 
-def load_point(question: Question) -> Loaded:
+def load_point(question: VariedRack) -> Loaded:
     """The rack of a question whose dimensions have one value each."""
-    return Space(question, (), checks=CHECKS).loaded({})
+    return DesignSpace(question, (), checks=CHECKS).loaded({})

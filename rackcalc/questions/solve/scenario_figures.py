@@ -12,10 +12,10 @@ from rackcalc.questions.rack_file import CHECKS, load_text
 from rackcalc.questions.solve.criteria import BASE, OPTION, Criterion, Reference
 from rackcalc.questions.solve.goal import Goal
 from rackcalc.questions.space_options import unit_of_path
-from rackcalc.replay.design_space import Question, Space
+from rackcalc.replay.design_space import DesignSpace, VariedRack
 
 
-def in_scenario(question: Question, scenario: str) -> tuple[Question, list[int]]:
+def in_scenario(question: VariedRack, scenario: str) -> tuple[VariedRack, list[int]]:
     """The question for another scenario, and the numbers of the dimensions that it keeps.
 
     Paths of sections that the rack has and the other scenario lacks (its LPUs, their link) are neither varied nor set.
@@ -54,7 +54,7 @@ class ScenarioFigures:
         question, self._kept = goal.question, list(range(self._dimensions))
         if scenario is not None:
             question, self._kept = in_scenario(goal.question, scenario)
-        self.space = Space(question, wanted, checks=CHECKS)
+        self.space = DesignSpace(question, wanted, checks=CHECKS)
 
     def block(self, box: Sequence[tuple[int, int]]) -> tuple[Any, Mapping[str, Any], Counter[str]]:
         """Which points of a box can be computed, their figures, and the number of refused points by reason.

@@ -11,7 +11,7 @@ import numpy as np
 
 from rackcalc.questions.sweep.boxes import BoxPlan
 from rackcalc.questions.sweep.reductions import BoxPoints, Pareto, Points, Stats, Top
-from rackcalc.replay.design_space import Question, Space
+from rackcalc.replay.design_space import DesignSpace, VariedRack
 
 HOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
@@ -40,7 +40,7 @@ class SweepJob(NamedTuple):
     dump: whether all matching points are wanted.
     """
 
-    question: Question
+    question: VariedRack
     plan: BoxPlan
     paths: tuple[str, ...]
     needed: int
@@ -81,9 +81,9 @@ class PartialResult:
 
 
 @lru_cache(maxsize=2)
-def space_of(question: Question, paths: tuple[str, ...], needed: int) -> Space:
+def space_of(question: VariedRack, paths: tuple[str, ...], needed: int) -> DesignSpace:
     """The design space of a question. It is kept from one task to the next, because it records programs."""
-    return Space(question, paths[:needed], paths[needed:])
+    return DesignSpace(question, paths[:needed], paths[needed:])
 
 
 def compute_boxes(job: SweepJob, first: int, stop: int) -> PartialResult:

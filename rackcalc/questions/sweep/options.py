@@ -15,7 +15,7 @@ from rackcalc.questions.space_options import SpaceOptions, dimensions_of, unequa
 from rackcalc.questions.sweep.boxes import plan_boxes
 from rackcalc.questions.sweep.job import Filter, SweepJob, space_of
 from rackcalc.questions.sweep.result import Column
-from rackcalc.replay.design_space import Question, Space
+from rackcalc.replay.design_space import DesignSpace, VariedRack
 
 POINTS_OF_A_BOX = 1 << 16  # computed together: enough to spread the cost of a call, few enough for the cache
 LIST_ALL_UP_TO = 40  # points; without any options, all of them are listed
@@ -51,10 +51,10 @@ def sweep_job_of_text(options: SweepOptions, text: str, file: str) -> tuple[Swee
     unequal = unequal_lengths(axes, varied.zipped, "axes")
     problems += unequal
     dimensions = () if unequal else dimensions_of(axes, varied.zipped)
-    question = Question(text, file, varied.scenario, varied.sets, dimensions)
+    question = VariedRack(text, file, varied.scenario, varied.sets, dimensions)
     conditions = _where_conditions(options.where, problems)
     needed = _needed_paths(options, conditions, problems)
-    space = Space(question, needed, options.get, CHECKS)
+    space = DesignSpace(question, needed, options.get, CHECKS)
     problems += space.check()
     limits = _limits(conditions, space, problems)
     problems += _too_many_points(question)
@@ -95,7 +95,9 @@ def _needed_paths(options: SweepOptions, conditions: Sequence[Condition], proble
     return list(dict.fromkeys([*by, *front, *(condition.path for condition in conditions)]))
 
 
-def _limits(conditions: Sequence[Condition], space: Space, problems: list[Problem]) -> list[tuple[Condition, float]]:
+def _limits(
+    conditions: Sequence[Condition], space: DesignSpace, problems: list[Problem]
+) -> list[tuple[Condition, float]]:
     """The conditions with their limits in canonical units."""
     found = []
     for condition in conditions:
@@ -109,7 +111,7 @@ def _limits(conditions: Sequence[Condition], space: Space, problems: list[Proble
     return found
 
 
-def _too_many_points(question: Question) -> list[Problem]:
+def _too_many_points(question: VariedRack) -> list[Problem]:
     points = prod(question.shape)
     if points > MOST_POINTS:
         message = f"{points:.3g} points would take years; take fewer values, or fewer axes"
@@ -119,9 +121,9 @@ def _too_many_points(question: Question) -> list[Problem]:
 
 def _job(
     options: SweepOptions,
-    question: Question,
+    question: VariedRack,
     needed: Sequence[str],
-    space: Space,
+    space: DesignSpace,
     limits: Sequence[tuple[Condition, float]],
 ) -> tuple[SweepJob, list[Column]]:
     nothing = not (options.top or options.by or options.pareto or options.stats or options.dump)
@@ -151,7 +153,7 @@ def _job(
     return job, [_column(path, question, space) for path in shown]
 
 
-def _column(path: str, question: Question, space: Space) -> Column:
+def _column(path: str, question: VariedRack, space: DesignSpace) -> Column:
     for axis in question.axes:
         if axis.path == path:
             return Column(path, axis.unit or "", axis.absolute, axis.values if axis.unit is None else ())

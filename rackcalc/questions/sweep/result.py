@@ -7,7 +7,7 @@ import numpy as np
 
 from rackcalc.questions.sweep.job import PartialResult, SweepJob
 from rackcalc.questions.sweep.reductions import Points
-from rackcalc.replay.design_space import Space
+from rackcalc.replay.design_space import DesignSpace
 
 
 class Column(NamedTuple):
@@ -47,7 +47,7 @@ class SweepResult(NamedTuple):
         paths = [column.path for column in self.columns]
         if set(paths) <= set(self.job.paths):
             return points._replace(values=points.values[:, [self.job.paths.index(path) for path in paths]])
-        space = Space(self.job.question, (), paths)
+        space = DesignSpace(self.job.question, (), paths)
         values = np.empty((len(points.numbers), len(paths)))
         for row, number in enumerate(points.numbers.tolist()):
             block = space.block([(index, index + 1) for index in self.job.plan.indices(number)])
