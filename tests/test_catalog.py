@@ -1,16 +1,34 @@
-"""The catalog: every part loads, every value says where it comes from."""
+"""The catalog: every part loads, every value says where it comes from, and every part can be priced and joined."""
+
+import math
+from pathlib import Path
+from statistics import geometric_mean
+from typing import Any
 
 import pytest
+import yaml
 
+import rackcalc
 from rackcalc.config.catalog_files import part_names, sources
 from rackcalc.config.parts import load_part
 from rackcalc.quantities.figures import figures
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.spec.chips import GPU
 from rackcalc.spec.part_kinds import CATALOG
 
+FOLDER = Path(rackcalc.__file__).parent / "catalog"
 PARTS = [(kind, name) for kind in CATALOG for name in part_names(kind)]
 
+# Nobody has published a price of these, not even an estimate. Their files say so.
+UNPUBLISHED = {("lpus", "groq-3-lpu"), ("systems", "lpx-rack"), ("systems", "lpx-tray")}
+PRICED = [(kind, name) for kind in ("gpus", "lpus", "systems", "servers") for name in part_names(kind)]
 
-@pytest.mark.parametrize(("kind", "name"), PARTS, ids=["/".join(part) for part in PARTS])
+
+def numbered(parts: list[tuple[str, str]]) -> Any:
+    return pytest.mark.parametrize(("kind", "name"), parts, ids=["/".join(part) for part in parts])
+
+
+@numbered(PARTS)
 def test_part_loads_and_every_value_has_a_source(kind: str, name: str) -> None:
     for path, quantity in figures(load_part(kind, name)):
         source = quantity.source
@@ -38,3 +56,112 @@ def test_gpu_rates_are_dense_and_per_direction(name: str) -> None:
 def test_every_source_is_complete() -> None:
     for name, entry in sources().items():
         assert all(entry.get(key) for key in ("title", "url", "date", "read")), name
+
+
+@numbered(PRICED)
+def test_everything_sold_has_a_price_with_a_range_and_the_rest_says_why_not(kind: str, name: str) -> None:
+    price = load_part(kind, name).price
+    if (kind, name) in UNPUBLISHED:
+        assert price is None
+        lines = (FOLDER / kind / f"{name}.yaml").read_text(encoding="utf-8").splitlines()
+        assert any(line.startswith("# price") and "no estimate found" in line for line in lines)
+        return
+    assert price is not None and price.low is not None and price.high is not None
+    assert price.low < price.value < price.high
+
+
+def rules() -> dict[str, dict[str, dict[str, Any]]]:
+    """Prices by rule; the file says the rule."""
+    found: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
+        (FOLDER / "price_rules.yaml").read_text(encoding="utf-8")
+    )
+    return found
+
+
+def rate(gpu: GPU) -> float:
+    return float(gpu.peak["bf16" if "bf16" in gpu.peak else "fp16"].value)
+
+
+def rounded(value: float) -> float:
+    return float(f"{value:.2e}")
+
+
+def assert_price(price: Quantity, value: float, low: float, high: float) -> None:
+    assert (price.value, price.low, price.high) == (rounded(value), rounded(low), rounded(high))
+    assert price.source is not None and price.source.kind == "estimate"
+    assert price.source.note.startswith("price_rules")
+
+
+@pytest.mark.parametrize("name", rules()["gpus"])
+def test_price_of_a_gpu_by_rule(name: str) -> None:
+    rule, gpu = rules()["gpus"][name], load_part("gpus", name)
+    like = [load_part("gpus", other) for other in rule["like"]]
+    assert {other.family for other in like} == {gpu.family}
+    by_memory = gpu.memory.value * geometric_mean(other.price.value / other.memory.value for other in like)
+    by_rate = rate(gpu) * geometric_mean(other.price.value / rate(other) for other in like)
+    value = math.sqrt(by_memory * by_rate)
+    assert rule["factor"] >= 1.5
+    assert_price(gpu.price, value, value / rule["factor"], value * rule["factor"])
+
+
+@pytest.mark.parametrize("name", rules()["systems"])
+def test_price_of_a_system_by_rule(name: str) -> None:
+    system = load_part("systems", name)
+    gpu, server = load_part("gpus", system.accelerator), load_part("servers", rules()["systems"][name]["server"])
+    servers = math.ceil(system.count.value / server.gpus.value)
+    value, low, high = (
+        system.count.value * getattr(gpu.price, end) + servers * getattr(server.price, end)
+        for end in ("value", "low", "high")
+    )
+    assert_price(system.price, value, low, high)
+
+
+def test_no_other_price_claims_a_rule() -> None:
+    by_rule = {(kind, name) for kind, found in rules().items() for name in found}
+    prices = {part: load_part(*part).price for part in PRICED if part not in UNPUBLISHED}
+    assert by_rule == {part for part, price in prices.items() if "price_rules" in price.source.note}
+
+
+@pytest.mark.parametrize("name", part_names("systems"))
+def test_a_system_costs_more_than_its_bare_accelerators(name: str) -> None:
+    system = load_part("systems", name)
+    kind = "gpus" if system.accelerator in part_names("gpus") else "lpus"
+    chip = load_part(kind, system.accelerator)
+    if system.price is None:
+        assert chip.price is None
+    elif system.count.value == 1:  # a card is what a chip is sold as
+        assert system.price.value == chip.price.value
+    else:
+        assert system.price.value > system.count.value * chip.price.value
+
+
+@pytest.mark.parametrize("name", part_names("gpus"))
+def test_every_port_of_a_gpu_has_a_link(name: str) -> None:
+    for port in load_part("gpus", name).ports:
+        assert port in part_names("links") and port in load_part("links", port).ports
+
+
+@pytest.mark.parametrize("name", part_names("lpus"))
+def test_every_port_of_an_lpu_has_a_link(name: str) -> None:
+    joined = {port for link in part_names("links") for port in load_part("links", link).ports}
+    assert set(load_part("lpus", name).ports) <= joined
+
+
+@pytest.mark.parametrize("name", part_names("gpus"))
+def test_a_gpu_with_nvlink_says_how_many_it_joins(name: str) -> None:
+    gpu = load_part("gpus", name)
+    has_nvlink = any(port.startswith("nvlink") and port != "nvlink-c2c" for port in gpu.ports)
+    assert (gpu.nvlink_domain is not None) == has_nvlink
+
+
+@pytest.mark.parametrize("name", part_names("systems"))
+def test_a_system_of_gpus_says_its_domain_and_its_network(name: str) -> None:
+    system = load_part("systems", name)
+    if system.accelerator not in part_names("gpus"):
+        assert system.nvlink_domain is None
+        return
+    assert system.nvlink_domain.value == system.count.value
+    assert system.nvlink_domain.value == load_part("gpus", system.accelerator).nvlink_domain.value
+    assert len(system.network) == 1
+    for link, bandwidth in system.network.items():
+        assert bandwidth.value % load_part("links", link).bandwidth.value == 0  # whole ports

@@ -9,6 +9,7 @@ from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
 from rackcalc.serving.engine_versions import beyond_known
+from rackcalc.serving.pool_links import nvlink_domain
 from rackcalc.spec.rack import Rack
 
 
@@ -67,6 +68,14 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
         alone = show_value(passage)
         said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
     pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
+    if pool is not None and "gpu-gpu" not in rack.links:
+        together = shared if shared is not None or rack.model.family == "encoder" else pool.count
+        domain = nvlink_domain(pool)
+        if together is not None and domain is not None and float(together.value) > float(domain.value):
+            said.append(
+                f"NVLink bridges join {domain.value:g} {pool.part.name}: the {together.value:g} that share a copy of "
+                "the model exchange over PCIe; name links.gpu-gpu if they are joined otherwise"
+            )
     if pool is not None and shared is not None:
         apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)
         idle = sum(count % float(shared.value) for count in (apart, float(pool.count.value) - apart))

@@ -215,7 +215,8 @@ def _ports(loaded: Loaded, rack: Rack) -> list[Problem]:
             fix = "write hypothetical: true to compute it all the same"
             found.append(loaded.problem(f"links.{name}.part", f"{message}; {fix}"))
     pool = rack.accelerators.gpu
-    if pool is not None and "gpu-gpu" not in rack.links and default_link(dict(pool.part.ports)) is None:
+    alone = pool is not None and float(pool.count.value) == 1  # one chip needs no link
+    if pool is not None and not alone and "gpu-gpu" not in rack.links and default_link(pool.part.ports) is None:
         found.append(
             loaded.problem("links.gpu-gpu", f"is missing; the catalog has no link for the ports of {pool.part.name}")
         )

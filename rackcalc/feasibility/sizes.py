@@ -7,18 +7,23 @@ from typing import Any
 
 from rackcalc.config.racks import Loaded
 from rackcalc.feasibility.conditions import Chain, Condition, at_most
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
+from rackcalc.serving.pool_links import default_link, is_nvlink, nvlink_domain
 from rackcalc.spec.models import Model
 from rackcalc.spec.rack import Rack
+
+CARDS_PER_SERVER = 8.0  # whose PCIe slots share a host
 
 
 def size_requirements(loaded: Loaded) -> list[Chain]:
     """All conditions on the sizes given in the file."""
     rack = loaded.rack
     conditions = [*_work_sizes(loaded, rack), *_pool_sizes(loaded, rack), *_model_sizes(loaded, rack)]
-    return [[condition] for condition in conditions]
+    engine = [*_engine_sizes(loaded, rack), *_in_one_domain(loaded, rack)]  # a chain: the GPUs first have to be there
+    return [engine, *([condition] for condition in (*conditions, *_heads(loaded, rack)))]
 
 
 def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
@@ -57,7 +62,6 @@ def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
 def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     """The workload and the serving plan fit the rack and the model."""
     work, model, serving = rack.workload, rack.model, rack.serving
-    yield from _engine_sizes(loaded, rack)
     yield Condition(
         "longer than the model's context",
         (model.max_context, work.input, *[tokens for tokens in [work.output] if tokens is not None]),
@@ -87,8 +91,8 @@ def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
 
 
 def _engine_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
-    """The GPUs that share one copy of the model are there, and the heads of the model can be divided among them."""
-    serving, pool, model = rack.serving, rack.accelerators.gpu, rack.model
+    """The GPUs that share one copy of the model are there."""
+    serving, pool = rack.serving, rack.accelerators.gpu
     width, groups = serving.tensor_parallel, serving.data_parallel
     if pool is None or serving.split == "lpu":
         return
@@ -114,20 +118,64 @@ def _engine_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
             lambda all_, groups, *each: groups * prod(each) <= all_,
             too_many,
         )
-    if width is not None:
-        yield from _divided_heads(loaded, model, (width,))
-    elif model.family == "decoder" and serving.prefill_gpus is None:  # by default all GPUs share a copy
-        if groups is not None:
-            yield Condition(
-                "groups that do not divide the GPUs",
-                (gpus, groups),
-                lambda all_, groups: all_ % groups == 0,
-                lambda: loaded.problem(
-                    "serving.data_parallel",
-                    f"{groups.value:g} does not divide the {gpus.value:g} GPUs; say serving.tensor_parallel too",
-                ),
-            )
-        yield from _divided_heads(loaded, model, (gpus,) if groups is None else (gpus, groups))
+    if groups is not None and width is None and serving.prefill_gpus is None:
+
+        def uneven() -> Problem:
+            message = f"{groups.value:g} does not divide the {gpus.value:g} GPUs; say serving.tensor_parallel too"
+            return loaded.problem("serving.data_parallel", message)
+
+        yield Condition(
+            "groups that do not divide the GPUs",
+            (gpus, groups),
+            lambda all_, groups: all_ % groups == 0,
+            uneven,
+        )
+
+
+def _heads(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """The GPUs of a tensor-parallel group can share the heads of the model; by default all GPUs are one group."""
+    serving, pool, model = rack.serving, rack.accelerators.gpu, rack.model
+    if pool is None or serving.split == "lpu":
+        return
+    if serving.tensor_parallel is not None:
+        yield from _divided_heads(loaded, model, (serving.tensor_parallel,))
+    elif model.family == "decoder" and serving.prefill_gpus is None:
+        groups = serving.data_parallel
+        yield from _divided_heads(loaded, model, (pool.count,) if groups is None else (pool.count, groups))
+
+
+def _in_one_domain(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """NVLink joins the GPUs that share a copy of the model; or the file names another link between them.
+
+    Bridged cards that are more than their bridge joins use PCIe, but only within one server.
+    """
+    serving, pool, use = rack.serving, rack.accelerators.gpu, rack.links.get("gpu-gpu")
+    if pool is None or serving.split == "lpu" or (serving.tensor_parallel is None and rack.model.family == "encoder"):
+        return
+    domain, named = nvlink_domain(pool), use is not None
+    if domain is None or (use is not None and (use.hypothetical or not is_nvlink(use.part))):
+        return
+    sizes = [pool.count] if serving.tensor_parallel is None else [serving.tensor_parallel]
+    if serving.tensor_parallel is None and serving.prefill_gpus is not None:
+        return
+    if serving.tensor_parallel is not None and serving.data_parallel is not None:
+        sizes.append(serving.data_parallel)
+    bridged = default_link(pool.part.ports, nvlink=False) is not None and not named
+    least = CARDS_PER_SERVER if bridged else 0.0
+
+    def too_far() -> Problem:
+        joined = f"{prod(float(size.value) for size in sizes):g} GPUs share a copy of the model"
+        message = f"{joined}, and NVLink joins {domain.value:g} {pool.part.name}"
+        fix = "name the link between them, such as links: {gpu-gpu: {part: infiniband-ndr}}, or let fewer share a copy"
+        where = "links.gpu-gpu" if named else "serving.tensor_parallel"
+        return loaded.problem(where, f"{message}; {fix}")
+
+    yield Condition(
+        "GPUs beyond one NVLink domain",
+        (domain, *sizes),
+        lambda domain, *sizes: prod(sizes) <= xp.maximum(domain, least + 0 * domain),
+        too_far,
+    )
 
 
 def _divided_heads(loaded: Loaded, model: Model, sizes: tuple[Quantity, ...]) -> Iterable[Condition]:

@@ -47,7 +47,7 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
         runtime = at_version(runtime, rack.serving.version or "")
     family: Family = load_part("families", pool.part.family)
     copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=devices)
-    return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool), copies)
+    return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies)
 
 
 def limiting_resource(passed: gpu.GpuPass) -> str:

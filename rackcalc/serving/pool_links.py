@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, total
+from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.links.transfer import Transfer, transfer
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import replace
@@ -12,19 +13,50 @@ from rackcalc.spec.links import Link
 from rackcalc.spec.rack import GpuPool, LinkUse, LpuPool, Rack
 
 
-def default_link(ports: Mapping[str, Quantity]) -> str | None:
-    """The catalog link that joins a chip to others of its kind, by the names of its ports: NVLink before PCIe."""
+def default_link(ports: Mapping[str, Quantity], nvlink: bool = True) -> str | None:
+    """The catalog link that joins a chip to others of its kind, by the names of its ports: NVLink before PCIe.
+
+    nvlink: whether NVLink may be chosen. None where the catalog has no link for the ports.
+    """
     named = [name for name in ports if name in part_names("links") and name != "nvlink-c2c"]
+    if not nvlink:
+        named = [name for name in named if not name.startswith("nvlink")]
     return max(named, key=lambda name: (name.startswith("nvlink"), name), default=None)
 
 
-def gpu_link(rack: Rack, pool: GpuPool) -> Link:
-    """The link between the GPUs: the one in the file, else their default link."""
+def is_nvlink(link: Link) -> bool:
+    """Whether a link is NVLink, which joins only the GPUs of one domain."""
+    return any(port.startswith("nvlink") for port in link.ports)
+
+
+def nvlink_domain(pool: GpuPool) -> Quantity | None:
+    """GPUs that NVLink joins: those of the system that the file names, else of the usual board or bridge."""
+    if pool.system is not None and pool.system.nvlink_domain is not None:
+        return pool.system.nvlink_domain
+    return pool.part.nvlink_domain
+
+
+def gpu_link(rack: Rack, pool: GpuPool, devices: Quantity) -> Link:
+    """The link between the GPUs that share a copy: the one in the file, else NVLink within its domain, PCIe beyond it.
+
+    devices: GPUs that share a copy [1]; an array of them gives a link whose values are arrays.
+    """
     use = rack.links.get("gpu-gpu")
     if use is not None:
         return use.part
     link: Link = load_part("links", default_link(pool.part.ports) or "pcie4")
-    return link
+    domain, slower = nvlink_domain(pool), default_link(pool.part.ports, nvlink=False)
+    if domain is None or slower is None or not is_nvlink(link):
+        return link
+    beyond: Link = load_part("links", slower)
+    if isinstance(devices.value, float):
+        return link if devices.value <= float(domain.value) else beyond
+    values = {
+        name: by_domain(inside=value, beyond=getattr(beyond, name), devices=devices, domain=domain)
+        for name, value in link.__dict__.items()
+        if isinstance(value, Quantity) and isinstance(getattr(beyond, name), Quantity)
+    }
+    return replace(link, **values)
 
 
 def port_bandwidth(ports: Mapping[str, Quantity], use: LinkUse) -> Quantity:

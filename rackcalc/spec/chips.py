@@ -38,6 +38,14 @@ class GPU:
     ports: Mapping[str, Quantity] = table(
         Number("B/s", "bandwidth in one direction", above=0), "ports the chip has, by kind (nvlink5, pcie5, ...)"
     )
+    nvlink_domain: Quantity | None = number(
+        "1",
+        "GPUs that NVLink joins where no system is named: 8 on a board, 2 or 4 with a bridge (none: no NVLink)",
+        above=0,
+        whole=True,
+        default=None,
+        example="8",
+    )
     price: Quantity | None = number("USD", "purchase price of one", at_least=0, default=None)
     rent: Quantity | None = number("USD/s", "rent of one", at_least=0, default=None, example="6.03 USD/hour")
 

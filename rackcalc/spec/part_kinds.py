@@ -6,7 +6,7 @@ from rackcalc.spec.links import CpuPath, Link
 from rackcalc.spec.models import Model
 from rackcalc.spec.money import PriceBook
 from rackcalc.spec.runtimes import Runtime
-from rackcalc.spec.site import Cooling, System
+from rackcalc.spec.site import Cooling, Server, System
 
 CATALOG: dict[str, type] = {
     "gpus": GPU,
@@ -17,6 +17,7 @@ CATALOG: dict[str, type] = {
     "families": Family,
     "runtimes": Runtime,
     "systems": System,
+    "servers": Server,
     "cooling": Cooling,
     "prices": PriceBook,
 }

@@ -1,8 +1,10 @@
-"""Where chips are installed: the systems that hold them, and the ways to cool them."""
+"""Where chips are installed: the systems and servers that hold them, and the ways to cool them."""
+
+from collections.abc import Mapping
 
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.spec.fields import number, text
+from rackcalc.spec.fields import Number, number, table, text
 
 
 @record
@@ -24,8 +26,31 @@ class System:
     )
     liquid_share: Quantity = number("1", "share of heat that goes to liquid", at_least=0, at_most=1, default="0")
     height: Quantity | None = number("1", "rack units", above=0, default=None)
+    nvlink_domain: Quantity | None = number(
+        "1",
+        "accelerators that NVLink joins: 8 in a server, 72 in an NVL72 rack",
+        above=0,
+        whole=True,
+        default=None,
+        example="8",
+    )
+    network: Mapping[str, Quantity] = table(
+        Number("B/s", "what one accelerator can send, all its ports together", above=0, example="50 GB/s"),
+        "network ports of one accelerator, by the link they attach to (infiniband-ndr, ethernet-400g, ...)",
+    )
     price: Quantity | None = number("USD", "purchase price, accelerators included", at_least=0, default=None)
     rent: Quantity | None = number("USD/s", "rent, accelerators included", at_least=0, default=None)
+
+
+@record
+class Server:
+    """An ordinary server for GPU cards or a board of GPUs, without them: chassis, CPUs, memory, network cards."""
+
+    name: str = text("full name")
+    gpus: Quantity = number("1", "GPUs it holds", above=0, whole=True, example="8")
+    price: Quantity | None = number(
+        "USD", "purchase price without the GPUs", at_least=0, default=None, example="45000 USD"
+    )
 
 
 @record

@@ -4,6 +4,16 @@ from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import Count, Ratio, UsDollars, UsDollarsPerSecond
 
 
+@formula(cite="assumption: a server costs in proportion to the GPUs in it")
+def share_of_server(price: UsDollars, gpus: Count, count: Count) -> UsDollars:
+    """Price of the servers around `count` GPUs, each server for so many.
+
+    >>> share_of_server(price=40000.0, gpus=8.0, count=4.0)
+    20000.0
+    """
+    return price * count / gpus
+
+
 @formula(cite="definition: a price for each")
 def price_of(price: UsDollars, count: Count) -> UsDollars:
     """Price of several.
