@@ -1,31 +1,23 @@
 """Decoders under a serving engine whose clients keep a given number of requests in flight: a closed loop."""
 
-from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.serving.concurrency import Loop, closed_loop
-from rackcalc.formulas.serving.kv_capacity import room
 from rackcalc.formulas.serving.replicas import per_engine
 from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import reserved_context
-from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
-from rackcalc.serving.pool_memory import gpu_memory, kv_format
+from rackcalc.serving.pool_memory import gpu_memory
 from rackcalc.serving.service_model import ONE, Memory, ServiceModel
 from rackcalc.spec.rack import Rack
 
 
 def sequences_that_fit(rack: Rack, deployed: GpuDeployment) -> Quantity:
-    """Sequences of one engine whose KV cache fits; never more than the batch that its memory report allows."""
-    engine = deployed.runtime.engine
-    assert engine is not None
-    size = model_size(rack.model, rack.workload.precision, kv_format(rack))
-    lengths = rack.workload.input, output_tokens(rack)
-    admitted = room(deployed.gpu, engine, rack.model, size, *lengths, deployed.devices, rack.serving.data_parallel)
+    """Sequences of one engine whose KV cache fits."""
     held = engine_memory(rack, deployed, ONE).max_batch
     assert held is not None
-    return smallest(admitted=admitted, held=per_engine(requests=held, engines=ONE))
+    return per_engine(requests=held, engines=ONE)  # at least one: a rack without room for it is refused
 
 
 def engine_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> Memory:

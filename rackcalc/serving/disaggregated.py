@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.gpu.memory_fit import cache_held
 from rackcalc.formulas.gpu.serving_engine import at_age, in_group
 from rackcalc.formulas.heat.chip_utilization import busy_share, mean_of_pools
 from rackcalc.formulas.links.transfer import Transfer
@@ -20,7 +21,6 @@ from rackcalc.formulas.serving.disaggregated_prefill import (
     separate_first_token,
 )
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced
-from rackcalc.formulas.serving.kv_capacity import cache_held
 from rackcalc.formulas.serving.kv_transfer import exposed_transfer
 from rackcalc.formulas.serving.replicas import per_engine, shared_time, slots
 from rackcalc.formulas.serving.request_rates import capacity

@@ -3,10 +3,9 @@
 from rackcalc.formulas.gpu.memory_fit import memory_fit
 from rackcalc.formulas.lpu.chip_links import activation_size
 from rackcalc.formulas.lpu.memory_fit import capacity, spill_time
-from rackcalc.formulas.serving.kv_capacity import cache_of_batch
 from rackcalc.formulas.serving.sequence_lengths import longest_context, mean_context
 from rackcalc.formulas.transformer.flops import rows
-from rackcalc.formulas.transformer.kv_cache import kv_cache
+from rackcalc.formulas.transformer.kv_cache import cache_of_batch, kv_cache
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity
@@ -29,9 +28,10 @@ def kv_format(rack: Rack) -> str:
 
 
 def gpu_memory(rack: Rack, deployed: GpuDeployment, batch: Quantity, context: Quantity) -> Memory:
-    """Memory of one GPU with a batch of sequences, each of `context` tokens."""
-    formats = rack.workload.precision, kv_format(rack)
-    fit = memory_fit(deployed.gpu, deployed.runtime, rack.model, *formats, batch, context, deployed.devices)
+    """Memory of one GPU with a batch of sequences, each of `context` tokens, in one copy of the model."""
+    size = model_size(rack.model, rack.workload.precision, kv_format(rack))
+    model = deployed.gpu, deployed.runtime, rack.model, size
+    fit = memory_fit(*model, batch, context, deployed.devices, rack.serving.data_parallel)
     most = fit.max_batch if rack.model.family == "decoder" else None
     return Memory(fit.capacity, fit.weights, fit.kv_cache, fit.free, max_batch=most)
 

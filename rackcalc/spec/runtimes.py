@@ -112,10 +112,12 @@ class Engine:
     token_time: Quantity = number(
         "s", "time of the front end per token it sends, beside the engine: bounds the token rate of one server", above=0
     )
-    memory_use: Quantity = number(
-        "1", "share of what weights and reserve leave that becomes KV cache", above=0, at_most=1
+    chunk: Quantity = number(
+        "token",
+        "most prompt tokens computed in one step (max_num_batched_tokens, chunked_prefill_size)",
+        above=0,
+        example="8192 token",
     )
-    memory_reserve: Quantity = number("B", "kept per GPU for context, workspace and graphs", at_least=0)
     output_reserve: Quantity = number("1", "share of the output that a running sequence holds KV cache for", at_least=0)
     improvement: Quantity = number("1/s", "rate at which fixed times shrink from release to release", default="0 1/s")
     age: Quantity = number("s", "release of this version, after the reference", default="0 s")

@@ -38,7 +38,6 @@ SHARED = {
     "wait_steps": Prior(1.0, 0.3),
     "burst": Prior(0.15, 0.5, 1.0),
     "lockstep": Prior(1.5, 0.4),
-    "memory_use": Prior(0.85, 0.2, 0.95),
     "improvement": Prior(0.4 / 31557600, 0.5),
 }
 

@@ -12,11 +12,11 @@ from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu import forward_pass as passes
 from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.gpu.memory_fit import memory_fit
 from rackcalc.formulas.serving.concurrency import Loop, closed_loop
-from rackcalc.formulas.serving.kv_capacity import room
 from rackcalc.formulas.serving.replicas import gpus_of, per_engine
 from rackcalc.formulas.serving.request_time import step_per_token
-from rackcalc.formulas.serving.sequence_lengths import lived_context, lived_share, shortened
+from rackcalc.formulas.serving.sequence_lengths import lived_context, lived_share, reserved_context, shortened
 from rackcalc.formulas.serving.speculative_decoding import speculative_tpot, tokens_checked, tokens_per_step
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
@@ -207,7 +207,9 @@ def fits(run: Run, numbers: Numbers) -> Quantity:
     engine = replace(on.engine, output_reserve=lived_share(spread=numbers.spread)) if run.round else on.engine
     lengths = {"prompt": numbers.prompt, "output": numbers.output}
     devices = gpus_of(groups=numbers.stages, width=numbers.devices)
-    held = room(on.gpu, engine, on.model, on.size, **lengths, devices=devices, groups=numbers.groups)
+    context = reserved_context(**lengths, share=engine.output_reserve)
+    runtime = replace(on.runtime, engine=engine)
+    held = memory_fit(on.gpu, runtime, on.model, on.size, ONE, context, devices, numbers.groups).max_batch
     return per_engine(requests=held, engines=numbers.stages)
 
 

@@ -1,8 +1,12 @@
-"""Memory of a GPU: weights, KV cache, activations and reserve, and the largest batch that fits."""
+"""Memory of a GPU: weights, KV cache, activations and reserve, and the largest batch that fits.
 
+The one account of memory: what one GPU holds, and the number of sequences that an engine can run at once.
+"""
+
+from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.kv_cache import kv_cache
-from rackcalc.formulas.transformer.model_size import model_size
+from rackcalc.formulas.transformer.model_size import ModelSize
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
@@ -13,34 +17,86 @@ from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Runtime
 
 
-@formula(cite="definition: weights split evenly over tensor-parallel GPUs")
-def weights_per_device(weights: Bytes, devices: Count) -> Bytes:
-    """Weights each GPU holds. Small replicated vectors are neglected.
+@formula(cite="definition: a sum over layers")
+def times_layers(weights: Bytes, layers: Count) -> Bytes:
+    """Weights of all layers' attention.
 
-    >>> weights_per_device(weights=141107412992.0, devices=8.0)
-    17638426624.0
+    >>> times_layers(weights=2e8, layers=80.0)
+    16000000000.0
     """
-    return weights / devices
+    return weights * layers
 
 
-@formula(cite="definition: the KV heads of tensor-parallel GPUs; a head is never split")
-def kv_per_device(cache: Bytes, batch: Count, devices: Count, kv_heads: Count) -> Bytes:
-    """KV cache each GPU holds for a batch. kv_heads 1 for latent attention, which every GPU keeps whole.
+@formula(cite="definition: each group keeps the weights of the attention; experts and feed-forward are spread over all")
+def weights_held(weights: Bytes, attention: Bytes, devices: Count, groups: Count) -> Bytes:
+    """Weights on one of `devices` GPUs in `groups` of data-parallel attention. Small replicated vectors are neglected.
 
-    >>> kv_per_device(cache=2684354560.0, batch=8.0, devices=8.0, kv_heads=8.0)
+    attention: the part that each group keeps a copy of.
+
+    >>> weights_held(weights=100e9, attention=20e9, devices=8.0, groups=8.0)
+    30000000000.0
+    """
+    return (weights - attention + groups * attention) / devices
+
+
+@formula(cite="definition: KV heads of a group's GPUs; a head is never split")
+def cache_held(cache: Bytes, devices: Count, kv_heads: Count) -> Bytes:
+    """KV cache of one sequence on one of the GPUs that share it. kv_heads 1 for latent attention, kept whole by each.
+
+    >>> cache_held(cache=8e8, devices=16.0, kv_heads=8.0)
+    100000000.0
+    """
+    return cache / xp.minimum(devices, kv_heads)
+
+
+@formula(cite="definition: a sequence lies in one data-parallel group, whole")
+def sequences_per_group(batch: Count, groups: Count) -> Count:
+    """Sequences of the fullest group.
+
+    >>> sequences_per_group(batch=81.0, groups=8.0)
+    11.0
+    """
+    return xp.ceil(batch / groups)
+
+
+@formula(cite="definition: KV cache of the sequences of a group")
+def kv_per_device(cache: Bytes, sequences: Count) -> Bytes:
+    """KV cache on one GPU. cache: of one sequence, on this GPU.
+
+    >>> kv_per_device(cache=335544320.0, sequences=8.0)
     2684354560.0
     """
-    return batch * cache / xp.minimum(devices, kv_heads)
+    return cache * sequences
+
+
+@formula(cite="definition: equal sequences")
+def tokens_of_batch(batch: Count, tokens: Tokens) -> Tokens:
+    """Tokens of a batch that is computed at once.
+
+    >>> tokens_of_batch(batch=8.0, tokens=128.0)
+    1024.0
+    """
+    return batch * tokens
+
+
+@formula(cite="definition: an engine computes a long prompt in chunks, one a step")
+def prompt_in_memory(prompt: Tokens, chunk: Tokens) -> Tokens:
+    """Prompt tokens computed at once.
+
+    >>> prompt_in_memory(prompt=35000.0, chunk=2048.0)
+    2048.0
+    """
+    return xp.minimum(prompt, chunk)
 
 
 @formula(cite="assumption: two copies of the widest activations and of the residual stream are alive at once")
-def activation_memory(batch: Count, tokens: Tokens, hidden: Count, ffn: Count, element: Bytes) -> Bytes:
-    """Working memory of a pass.
+def activation_memory(tokens: Tokens, hidden: Count, ffn: Count, element: Bytes, devices: Count) -> Bytes:
+    """Working memory of a pass on one of the GPUs that share it: they divide the feed-forward, not the residual stream.
 
-    >>> activation_memory(batch=1.0, tokens=8192.0, hidden=8192.0, ffn=28672.0, element=2.0)
+    >>> activation_memory(tokens=8192.0, hidden=8192.0, ffn=28672.0, element=2.0, devices=1.0)
     1207959552.0
     """
-    return 2 * batch * tokens / TOKEN * (hidden + ffn) * element
+    return 2 * tokens / TOKEN * (hidden + ffn / devices) * element
 
 
 @formula(cite="definition: what the runtime may not use, and what it keeps for itself")
@@ -63,14 +119,16 @@ def free_memory(capacity: Bytes, weights: Bytes, kv_cache: Bytes, activations: B
     return capacity - weights - kv_cache - activations - reserve
 
 
-@formula(cite="definition: a quotient")
-def sequences_that_fit(free: Bytes, kv_cache: Bytes, batch: Count) -> Count:
-    """Largest batch of the same context; below 1 where not one fits, inf where sequences take no KV cache.
+@formula(cite="definition: whole sequences in every group")
+def sequences_that_fit(free: Bytes, kv_cache: Bytes, cache: Bytes, groups: Count) -> Count:
+    """Largest batch of the same context: 0 where not one fits, inf where sequences take no KV cache.
 
-    >>> sequences_that_fit(free=138e9, kv_cache=3e9, batch=8.0)
-    376.0
+    free: beside the present kv_cache. cache: of one sequence.
+
+    >>> sequences_that_fit(free=138e9, kv_cache=3e9, cache=1e9, groups=2.0)
+    282.0
     """
-    return batch + xp.floor(xp.divide(free * batch, kv_cache))
+    return groups * xp.floor(xp.maximum(xp.pure(xp.divide(free + kv_cache, cache)), 0.0))
 
 
 @record
@@ -93,33 +151,41 @@ def memory_fit(
     gpu: GPU,
     runtime: Runtime,
     model: Model,
-    weight_format: str,
-    kv_format: str,
+    size: ModelSize,
     batch: Quantity,
     context: Quantity,
-    devices: Quantity | None = None,
+    devices: Quantity = ONE,
+    groups: Quantity | None = None,
 ) -> MemoryFit:
-    """Memory that each of `devices` tensor-parallel GPUs needs for batch [1] sequences of `context` [token]."""
-    devices = ONE if devices is None else devices
-    size = model_size(model, weight_format, kv_format)
-    cache = kv_cache(
-        context=context,
-        per_layer=size.kv_per_layer,
-        layers=model.layers,
-        full_attention_layers=size.full_attention_layers,
-        window=size.window,
-    )
-    heads = model.kv_heads if model.mla is None else ONE
+    """Memory of each of `devices` GPUs that hold one copy of the model, for batch [1] sequences of `context` [token].
+
+    groups: of data-parallel attention, each with sequences of its own; None for one. Weights and formats are in size.
+    """
+    groups = ONE if groups is None else groups
+    together = in_group(devices=devices, groups=groups)
+    attention = times_layers(weights=size.attention_weights, layers=model.layers)
+    cache = held = NO_CACHE
+    tokens = tokens_of_batch(batch=batch, tokens=context)
+    if model.family == "decoder":
+        one = kv_cache(
+            context=context,
+            per_layer=size.kv_per_layer,
+            layers=model.layers,
+            full_attention_layers=size.full_attention_layers,
+            window=size.window,
+        )
+        cache = cache_held(cache=one, devices=together, kv_heads=model.kv_heads if model.mla is None else ONE)
+        held = kv_per_device(cache=cache, sequences=sequences_per_group(batch=batch, groups=groups))
+        engine = runtime.engine
+        tokens = context if engine is None else prompt_in_memory(prompt=context, chunk=engine.chunk)
     parts = {
-        "weights": weights_per_device(weights=size.weights, devices=devices),
-        "kv_cache": kv_per_device(cache=cache, batch=batch, devices=devices, kv_heads=heads)
-        if model.family == "decoder"
-        else NO_CACHE,
+        "weights": weights_held(weights=size.weights, attention=attention, devices=devices, groups=groups),
+        "kv_cache": held,
         "activations": activation_memory(
-            batch=ONE, tokens=context, hidden=model.hidden, ffn=model.ffn, element=width("bf16")
+            tokens=tokens, hidden=model.hidden, ffn=model.ffn, element=width("bf16"), devices=together
         ),
         "reserve": reserved_memory(capacity=gpu.memory, share=runtime.memory_share, reserve=runtime.memory_reserve),
     }
     free = free_memory(capacity=gpu.memory, **parts)
-    most = sequences_that_fit(free=free, kv_cache=parts["kv_cache"], batch=batch)
+    most = sequences_that_fit(free=free, kv_cache=held, cache=cache, groups=groups)
     return MemoryFit(capacity=gpu.memory, **parts, free=free, max_batch=most)

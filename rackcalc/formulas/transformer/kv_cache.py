@@ -49,3 +49,13 @@ def kv_cache(
     """
     windowed = (layers - full_attention_layers) * xp.minimum(context, window)
     return per_layer * (full_attention_layers * context + windowed)
+
+
+@formula(cite="definition: KV cache of all sequences in flight")
+def cache_of_batch(kv_cache: Bytes, batch: Count) -> Bytes:
+    """KV cache of `batch` sequences.
+
+    >>> cache_of_batch(kv_cache=1.34e9, batch=4.0)
+    5360000000.0
+    """
+    return kv_cache * batch
