@@ -53,15 +53,15 @@ def first_token(
     return request_host + (looked + back) * step * TOKEN + prefill * (1 + ahead)
 
 
-@formula(cite=LITTLE)
+@formula(cite="M. Reiser, S. Lavenberg, J. ACM 27 (1980) 313-322: a request sees the others; " + LITTLE)
 def decoding_now(held: Count, first: Seconds, tpot: SecondsPerToken, output: Tokens) -> Count:
-    """Requests that decode, of those held: each does so for that share of its time.
+    """Requests in the step of a token: its own, and of the others held the share of their time in which they decode.
 
-    >>> decoding_now(held=10.0, first=1.0, tpot=0.01, output=400.0)
-    8.0
+    >>> round(decoding_now(held=10.0, first=1.0, tpot=0.01, output=400.0), 9)
+    8.2
     """
     generating = tpot * output
-    return held * xp.divide(generating, generating + first)
+    return 1 + xp.maximum(held - 1, 0 * held) * xp.divide(generating, generating + first)
 
 
 @formula(cite=LITTLE)
