@@ -91,6 +91,18 @@ def power_utilization(power: Watts, idle_power: Watts, tdp: Watts) -> Ratio:
     return xp.clip(xp.pure(xp.divide(power - idle_power, tdp - idle_power)), 0.0, 1.0)
 
 
+@formula(
+    cite="measurement: idle power is the least that a chip draws; it is measured with a cool chip, leakage included"
+)
+def at_least_idle(power: Watts, idle_power: Watts) -> Watts:
+    """Power of a chip, not below its idle power.
+
+    >>> at_least_idle(power=44.0, idle_power=71.0)
+    71.0
+    """
+    return xp.maximum(power, idle_power)
+
+
 @record
 class ChipPower:
     """Power of one chip at full clock and reference temperature: switching, leakage, and their sum."""

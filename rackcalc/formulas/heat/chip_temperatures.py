@@ -1,6 +1,6 @@
 """Temperature, clock and power of the chips of each pool, with leakage and throttling coupled."""
 
-from rackcalc.formulas.combine import total
+from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.heat import chip_power
 from rackcalc.formulas.heat.assumptions import (
     CONDUCTION_SHARE,
@@ -9,10 +9,10 @@ from rackcalc.formulas.heat.assumptions import (
     LEAKAGE_SENSITIVITY,
     VOLTAGE_FLOOR,
 )
-from rackcalc.formulas.heat.chip_power import ChipPower, switching_power
+from rackcalc.formulas.heat.chip_power import ChipPower, at_least_idle, switching_power
 from rackcalc.formulas.heat.coolant_flow import mean_temperature
 from rackcalc.formulas.heat.heat_balance import temperature_margin
-from rackcalc.formulas.heat.junction_temperature import junction_with_leakage, resistance_at_flow
+from rackcalc.formulas.heat.junction_temperature import junction_temperature, junction_with_leakage, resistance_at_flow
 from rackcalc.formulas.heat.rack_airflow import Airflow
 from rackcalc.formulas.heat.throttling import switching_budget, throttled_clock
 from rackcalc.quantities.quantity import Quantity
@@ -78,8 +78,13 @@ def settled(pool: Pool, nominal: ChipPower, carrier: Quantity, resistance: Quant
         temperature=temperature,
         reference=LEAKAGE_REFERENCE,
     )
+    power = at_least_idle(power=total(switching=switching, leakage=leakage), idle_power=pool.idle_power)
+    # a chip that draws no more than its idle power is as warm as that makes it
+    temperature = largest(
+        load=temperature, idle=junction_temperature(carrier=carrier, resistance=resistance, power=power)
+    )
     headroom = temperature_margin(limit=pool.temperature_limit, temperature=temperature)
-    return ChipState(total(switching=switching, leakage=leakage), temperature, headroom, clock)
+    return ChipState(power, temperature, headroom, clock)
 
 
 def carrier_temperature(cooling: Cooling, air: Airflow, coolant: Quantity | None) -> Quantity:
