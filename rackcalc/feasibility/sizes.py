@@ -15,7 +15,7 @@ from rackcalc.serving.pool_links import default_link, is_nvlink, nvlink_domain
 from rackcalc.spec.models import Model
 from rackcalc.spec.rack import Rack
 
-CARDS_PER_SERVER = 8.0  # whose PCIe slots share a host
+GPUS_PER_SERVER = 8.0  # where the file names no system; the PCIe slots of a server share a host
 
 
 def size_requirements(loaded: Loaded) -> list[Chain]:
@@ -23,7 +23,7 @@ def size_requirements(loaded: Loaded) -> list[Chain]:
     rack = loaded.rack
     conditions = [*_work_sizes(loaded, rack), *_pool_sizes(loaded, rack), *_model_sizes(loaded, rack)]
     engine = [*_engine_sizes(loaded, rack), *_in_one_domain(loaded, rack)]  # a chain: the GPUs first have to be there
-    return [engine, *([condition] for condition in (*conditions, *_heads(loaded, rack)))]
+    return [engine, *([condition] for condition in (*conditions, *_heads(loaded, rack), *_rack_sizes(loaded, rack)))]
 
 
 def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
@@ -56,6 +56,30 @@ def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
         (pool.count, asked, *widths),
         lambda all_, here, *each: (all_ - here >= prod(each)) | (all_ <= here),  # none at all: the condition above
         lambda: too_few(pool.count.value - asked.value, "decode"),
+    )
+
+
+def _rack_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """No server is divided among racks: the racks are at most as many as the servers or systems in them."""
+    pools = [pool for pool in (rack.accelerators.gpu, rack.accelerators.lpu) if pool is not None]
+    counts = [pool.count for pool in pools]
+    sizes = [GPUS_PER_SERVER if pool.system is None else float(pool.system.count.value) for pool in pools]
+
+    def servers(counts: Sequence[Any]) -> Any:
+        return sum(xp.ceil(count / size) for count, size in zip(counts, sizes, strict=True))
+
+    def too_many() -> Problem:
+        have = f"{servers([float(count.value) for count in counts]):g} servers or systems"
+        message = f"the equipment is {have}, which cannot fill {rack.site.racks.value:g} racks"
+        return loaded.problem(
+            "site.racks", f"{message}; for more racks of the same, raise the count of the accelerators"
+        )
+
+    yield Condition(
+        "more racks than servers to fill them",
+        (rack.site.racks, *counts),
+        lambda racks, *counts: racks <= servers(counts),
+        too_many,
     )
 
 
@@ -161,7 +185,7 @@ def _in_one_domain(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     if serving.tensor_parallel is not None and serving.data_parallel is not None:
         sizes.append(serving.data_parallel)
     bridged = default_link(pool.part.ports, nvlink=False) is not None and not named
-    least = CARDS_PER_SERVER if bridged else 0.0
+    least = GPUS_PER_SERVER if bridged else 0.0
 
     def too_far() -> Problem:
         joined = f"{prod(float(size.value) for size in sizes):g} GPUs share a copy of the model"

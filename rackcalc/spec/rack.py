@@ -169,7 +169,9 @@ class Site:
     """Where the rack stands."""
 
     cooling: Cooling = catalog_part("cooling", "how heat leaves", default="air-contained")
-    racks: Quantity = number("1", "racks the equipment stands in", above=0, whole=True, default="1")
+    racks: Quantity = number(
+        "1", "racks over which the equipment is spread; it does not multiply it", above=0, whole=True, default="1"
+    )
     inlet: Quantity | None = number(
         "K",
         "air or coolant temperature at the rack's inlet (default: the cooling's design supply)",

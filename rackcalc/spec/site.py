@@ -63,6 +63,12 @@ class Cooling:
     rack_limit: Quantity = number("W", "most heat one rack can lose this way", above=0)
     air_supply: Quantity = number("K", "design temperature of the air at the rack's inlet", absolute=True, above=0)
     air_rise: Quantity = number("K", "design temperature rise of the air through the rack", above=0)
+    fan_margin: Quantity = number(
+        "1",
+        "most air that the servers' fans can move, over what they move at full load at sea level",
+        at_least=1,
+        default="1.1",
+    )
     chip_resistance: Quantity = number(
         "K/W", "junction to inlet air or mean coolant, for chips that do not say", above=0, example="0.05 K/W"
     )

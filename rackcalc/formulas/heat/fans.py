@@ -95,6 +95,23 @@ def airflow_with_fans(
     return xp.where(slope < 1, flow, xp.inf * (METRE**3 / SECOND))
 
 
+@formula(cite="fan laws: ANSI/AMCA 210-16, annex; a fan moves a volume, whatever its density, up to its highest speed")
+def airflow_at_density(
+    flow: CubicMetresPerSecond,
+    rated_flow: CubicMetresPerSecond,
+    margin: Ratio,
+    density: KilogramsPerCubicMetre,
+    rated_density: KilogramsPerCubicMetre,
+) -> CubicMetresPerSecond:
+    """Volume flow of the mass flow that is `flow` at rated density, up to what the fans can move: rated_flow * margin.
+
+    >>> round(airflow_at_density(flow=0.5, rated_flow=0.5, margin=1.1, density=0.9, rated_density=1.2), 9)
+    0.55
+    """
+    wanted = flow * xp.divide(rated_density, density)
+    return xp.where(xp.isfinite(flow), xp.minimum(wanted, margin * rated_flow), flow)
+
+
 @formula(cite="hydraulic power over efficiency: P = q dp / eta")
 def moving_power(flow: CubicMetresPerSecond, pressure: Pascals, efficiency: Ratio) -> Watts:
     """Electrical power of a fan or pump that moves a flow against a pressure.

@@ -4,7 +4,7 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.heat.air_density import air_density, pressure_at, saturation_pressure
 from rackcalc.formulas.heat.assumptions import FAN_EXPONENT, HEAT_CAPACITY, HUMIDITY
 from rackcalc.formulas.heat.coolant_flow import recirculated_inlet, temperature_rise, volume_flow
-from rackcalc.formulas.heat.fans import airflow_with_fans, fan_power, rated_fan_power
+from rackcalc.formulas.heat.fans import airflow_at_density, airflow_with_fans, fan_power, rated_fan_power
 from rackcalc.formulas.heat.heat_balance import part_of
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
@@ -45,7 +45,10 @@ def rack_airflow(
     altitude: Quantity,
     airflow: Quantity | None,
 ) -> Airflow:
-    """Airflow and fan power. Fans are rated for full load at sea level; they run for this load with rated leakage."""
+    """Airflow and fan power. Fans are rated for full load at sea level; they run for this load with rated leakage.
+
+    High up they move the mass that this load needs at sea level, and less where that is more air than they can move.
+    """
     density, rated_density = moist_air_density(altitude, supply), moist_air_density(SEA_LEVEL, supply)
     rated_fans = rated_fan_power(load=full_load, share=fan_share)
     rated_heat = part_of(power=total(load=full_load, fans=rated_fans), share=built_air_share)
@@ -58,7 +61,14 @@ def rack_airflow(
             rated_fans=rated_fans,
             heat_capacity=HEAT_CAPACITY,
             rise=cooling.air_rise,
-            **fan,
+            **fan | {"density": rated_density},
+        )
+        airflow = airflow_at_density(
+            flow=airflow,
+            rated_flow=rated_flow,
+            margin=cooling.fan_margin,
+            density=density,
+            rated_density=rated_density,
         )
     fans = fan_power(rated=rated_fans, flow=airflow, **fan)
     rise = temperature_rise(
