@@ -260,4 +260,5 @@ def transfer_over(link: str, size: Quantity, other_load: Quantity, hops: Quantit
     part = load_part("links", link)
     if hops is not None:
         part = replace(part, hops=hops)
-    return transfer(part, size, part.bandwidth, part.bandwidth, other_load, load_part("hosts", "cpu-path"))
+    bus = part.bandwidth if any(port.startswith("pcie") for port in part.ports) else None
+    return transfer(part, size, part.bandwidth, part.bandwidth, other_load, load_part("hosts", "cpu-path"), bus)

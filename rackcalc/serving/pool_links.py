@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
-from rackcalc.formulas.combine import largest, total
+from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.links.transfer import Transfer, transfer
 from rackcalc.quantities.quantity import Quantity, Source
@@ -87,8 +87,19 @@ def pool_transfer(
     use = rack.links[link]
     ports = port_bandwidth(sender.part.ports, use), port_bandwidth(receiver.part.ports, use)
     taken = use.other_load if rack.sharing is None else total(link=use.other_load, sharing=rack.sharing.link_share)
-    moved = transfer(use.part, size, *ports, taken, use.host)
+    moved = transfer(use.part, size, *ports, taken, use.host, host_bus(sender, receiver))
     return moved, time_on_path(moved, use)
+
+
+def host_bus(*pools: GpuPool | LpuPool) -> Quantity | None:
+    """Rate of the slowest connection of these chips to their hosts, which is PCIe; None for chips without it."""
+    rates = {
+        f"{i}_{name}": rate
+        for i, pool in enumerate(pools)
+        for name, rate in pool.part.ports.items()
+        if name.startswith("pcie")
+    }
+    return smallest(**rates) if rates else None
 
 
 def time_on_path(moved: Transfer, use: LinkUse) -> Quantity:

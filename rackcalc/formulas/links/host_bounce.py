@@ -1,8 +1,8 @@
 """Copies between chips that go through host memory: whole, in pipelined chunks, or serialised and sent over TCP."""
 
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import Quantity, formula
-from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Seconds
+from rackcalc.quantities.quantity import Quantity, Source, formula
+from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Ratio, Seconds
 from rackcalc.spec.links import CpuPath
 
 
@@ -80,9 +80,38 @@ def serialised_time(
     return bounce + coding + tcp_latency + size / tcp_bandwidth
 
 
-def bounces(size: Quantity, path: CpuPath) -> tuple[Quantity, Quantity]:
-    """Time of the copy through host memory: in one piece, and pipelined with the best number of chunks."""
-    rates = {"d2h_bandwidth": path.d2h_bandwidth, "h2d_bandwidth": path.h2d_bandwidth, "call_time": path.call_time}
+# Of the nominal rate of a chip's own bus, what copies between it and pinned host memory reach.
+BUS_SHARE = Quantity(
+    0.85,
+    "1",
+    "share of the bus that host copies reach",
+    source=Source(
+        "press", "nvbandwidth", note="55.2 of 64 GB/s over PCIe 5; 26.3 to 27.1 of 32 over PCIe 4 in reports"
+    ),
+    low=0.82,
+    high=0.865,
+)
+
+
+@formula(cite="definition: a copy is no faster than the host's memory path, nor than the bus of the chip")
+def host_copy_rate(host: BytesPerSecond, bus: BytesPerSecond, share: Ratio) -> BytesPerSecond:
+    """Rate of a copy between a chip and host memory. share: of the nominal rate of the bus.
+
+    >>> host_copy_rate(host=55e9, bus=32e9, share=0.85)
+    27200000000.0
+    """
+    return xp.minimum(host, share * bus)
+
+
+def bounces(size: Quantity, path: CpuPath, bus: Quantity | None = None) -> tuple[Quantity, Quantity]:
+    """Time of the copy through host memory: in one piece, and pipelined with the best number of chunks.
+
+    bus: nominal rate of the slower chip's connection to its host [B/s]; None where it is not known to limit.
+    """
+    rates = {"d2h_bandwidth": path.d2h_bandwidth, "h2d_bandwidth": path.h2d_bandwidth}
+    if bus is not None:
+        rates = {name: host_copy_rate(host=rate, bus=bus, share=BUS_SHARE) for name, rate in rates.items()}
+    rates["call_time"] = path.call_time
     whole = bounce_time(size=size, staging_copies=path.staging_copies, memcpy_bandwidth=path.memcpy_bandwidth, **rates)
     chunks = best_chunks(size=size, most=path.most_chunks, **rates)
     return whole, pipelined_bounce_time(size=size, chunks=chunks, **rates)

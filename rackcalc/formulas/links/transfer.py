@@ -167,13 +167,20 @@ class Transfer:
 
 
 def transfer(
-    link: Link, size: Quantity, port_a: Quantity, port_b: Quantity, other_load: Quantity, cpu_path: CpuPath
+    link: Link,
+    size: Quantity,
+    port_a: Quantity,
+    port_b: Quantity,
+    other_load: Quantity,
+    cpu_path: CpuPath,
+    bus: Quantity | None = None,
 ) -> Transfer:
     """Time to move `size` (B) from one chip to another.
 
     port_a, port_b: bandwidth (B/s, one direction) of the ports at both ends; the slowest of link and ports limits the
     rate. other_load: share of the link that other traffic asks for (1). Other traffic takes bandwidth (max-min fair)
-    and makes the first packet wait (inf at 1).
+    and makes the first packet wait (inf at 1). bus: rate of the chips' connection to their hosts, which a copy through
+    host memory crosses (B/s); None where it is not known to limit.
     """
     nominal = smallest(link=link.bandwidth, port_a=port_a, port_b=port_b)
     alone = constant(1.0, "1", "idle link", "given", note="nobody else on the link")
@@ -187,7 +194,7 @@ def transfer(
     wait = contention_wait(other_load=other_load, packet_time=packet)
     time = total(transfer=transfer_time(latency=latency, size=wire, bandwidth=rate), contention_wait=wait)
     achieved = achieved_bandwidth(size=size, time=time)
-    bounce, pipelined = bounces(size, cpu_path)
+    bounce, pipelined = bounces(size, cpu_path, bus)
     return Transfer(
         time=time,
         wire_bytes=wire,
