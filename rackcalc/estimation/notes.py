@@ -9,8 +9,8 @@ from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
 from rackcalc.serving.engine_versions import beyond_known
-from rackcalc.serving.pool_links import nvlink_domain
-from rackcalc.spec.rack import Rack
+from rackcalc.serving.pool_links import link_beyond_domain, nvlink_domain
+from rackcalc.spec.rack import GpuPool, Rack
 
 
 def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
@@ -69,19 +69,27 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
         said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
     pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
     if pool is not None and "gpu-gpu" not in rack.links:
-        together = shared if shared is not None or rack.model.family == "encoder" else pool.count
-        domain = nvlink_domain(pool)
-        if together is not None and domain is not None and float(together.value) > float(domain.value):
-            said.append(
-                f"NVLink bridges join {domain.value:g} {pool.part.name}: the {together.value:g} that share a copy of "
-                "the model exchange over PCIe; name links.gpu-gpu if they are joined otherwise"
-            )
+        said += _domain_notes(rack, pool)
     if pool is not None and shared is not None:
         apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)
         idle = sum(count % float(shared.value) for count in (apart, float(pool.count.value) - apart))
     if pool is not None and shared is not None and idle:
         said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared.value:g} share a copy of the model")
     return said
+
+
+def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:
+    """The link that is taken where NVLink does not join all GPUs that share a copy of the model."""
+    domain, width, groups = nvlink_domain(pool), rack.serving.tensor_parallel, rack.serving.data_parallel
+    if domain is None or (width is None and (rack.model.family == "encoder" or rack.serving.prefill_gpus is not None)):
+        return []
+    together = float(pool.count.value if width is None else width.value)
+    if width is not None and groups is not None:
+        together *= float(groups.value)
+    if together <= float(domain.value):
+        return []
+    said = f"NVLink joins {domain.value:g} {pool.part.name}: the {together:g} that share a copy of the model"
+    return [f"{said} exchange over {link_beyond_domain(pool)}; name links.gpu-gpu if they are joined otherwise"]
 
 
 def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:

@@ -11,11 +11,15 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
-from rackcalc.serving.pool_links import default_link, is_nvlink, nvlink_domain
+from rackcalc.serving.pool_links import (
+    GPUS_PER_SERVER,
+    is_bridged,
+    is_nvlink,
+    link_beyond_domain,
+    nvlink_domain,
+)
 from rackcalc.spec.models import Model
 from rackcalc.spec.rack import Rack
-
-GPUS_PER_SERVER = 8.0  # where the file names no system; the PCIe slots of a server share a host
 
 
 def size_requirements(loaded: Loaded) -> list[Chain]:
@@ -169,35 +173,43 @@ def _heads(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
 
 
 def _in_one_domain(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
-    """NVLink joins the GPUs that share a copy of the model; or the file names another link between them.
+    """NVLink joins the GPUs of a tensor-parallel group; or the file names another link between them.
 
-    Bridged cards that are more than their bridge joins use PCIe, but only within one server.
+    Data-parallel groups may be in other servers, over the network of these; cards without a bridge use PCIe, but only
+    within one server.
     """
     serving, pool, use = rack.serving, rack.accelerators.gpu, rack.links.get("gpu-gpu")
-    if pool is None or serving.split == "lpu" or (serving.tensor_parallel is None and rack.model.family == "encoder"):
+    width, groups = serving.tensor_parallel, serving.data_parallel
+    if pool is None or serving.split == "lpu" or (width is None and rack.model.family == "encoder"):
         return
-    domain, named = nvlink_domain(pool), use is not None
+    domain = nvlink_domain(pool)
     if domain is None or (use is not None and (use.hypothetical or not is_nvlink(use.part))):
         return
-    sizes = [pool.count] if serving.tensor_parallel is None else [serving.tensor_parallel]
-    if serving.tensor_parallel is None and serving.prefill_gpus is not None:
+    if width is None and serving.prefill_gpus is not None:
         return
-    if serving.tensor_parallel is not None and serving.data_parallel is not None:
-        sizes.append(serving.data_parallel)
-    bridged = default_link(pool.part.ports, nvlink=False) is not None and not named
-    least = GPUS_PER_SERVER if bridged else 0.0
+    sizes = [pool.count] if width is None else [width]
+    reachable = use is None and link_beyond_domain(pool) is not None
+    if groups is not None and not (reachable and not is_bridged(pool)):
+        sizes += [] if width is None else [groups]
+    elif groups is not None and width is None:
+        sizes.append(groups)  # of all GPUs, each group has its share
+
+    def together(sizes: Sequence[Any]) -> Any:
+        return sizes[0] / sizes[1] if width is None and len(sizes) > 1 else prod(sizes)
+
+    least = GPUS_PER_SERVER if reachable and is_bridged(pool) else 0.0
 
     def too_far() -> Problem:
-        joined = f"{prod(float(size.value) for size in sizes):g} GPUs share a copy of the model"
+        joined = f"{together([float(size.value) for size in sizes]):g} GPUs share a copy of the model"
         message = f"{joined}, and NVLink joins {domain.value:g} {pool.part.name}"
         fix = "name the link between them, such as links: {gpu-gpu: {part: infiniband-ndr}}, or let fewer share a copy"
-        where = "links.gpu-gpu" if named else "serving.tensor_parallel"
+        where = "links.gpu-gpu" if use is not None else "serving.tensor_parallel"
         return loaded.problem(where, f"{message}; {fix}")
 
     yield Condition(
         "GPUs beyond one NVLink domain",
         (domain, *sizes),
-        lambda domain, *sizes: prod(sizes) <= xp.maximum(domain, least + 0 * domain),
+        lambda domain, *sizes: together(sizes) <= xp.maximum(domain, least + 0 * domain),
         too_far,
     )
 

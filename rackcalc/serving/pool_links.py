@@ -11,6 +11,9 @@ from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import replace
 from rackcalc.spec.links import Link
 from rackcalc.spec.rack import GpuPool, LinkUse, LpuPool, Rack
+from rackcalc.spec.site import System
+
+GPUS_PER_SERVER = 8.0  # where the file names no system
 
 
 def default_link(ports: Mapping[str, Quantity], nvlink: bool = True) -> str | None:
@@ -36,8 +39,30 @@ def nvlink_domain(pool: GpuPool) -> Quantity | None:
     return pool.part.nvlink_domain
 
 
+def is_bridged(pool: GpuPool) -> bool:
+    """Whether a bridge joins a few cards of a server, which reach the others over PCIe."""
+    domain = nvlink_domain(pool)
+    return domain is not None and float(domain.value) < GPUS_PER_SERVER
+
+
+def network_link(pool: GpuPool) -> str | None:
+    """The network between servers of these GPUs, as in the system that the file names, else in one of the catalog."""
+    if pool.system is not None:
+        return next(iter(pool.system.network), None)
+    for name in part_names("systems"):
+        system: System = load_part("systems", name)
+        if system.network and load_part("gpus", system.accelerator).name == pool.part.name:
+            return next(iter(system.network))
+    return None
+
+
+def link_beyond_domain(pool: GpuPool) -> str | None:
+    """The link to GPUs that NVLink does not reach: PCIe to cards without a bridge, the network to other servers."""
+    return default_link(pool.part.ports, nvlink=False) if is_bridged(pool) else network_link(pool)
+
+
 def gpu_link(rack: Rack, pool: GpuPool, devices: Quantity) -> Link:
-    """The link between the GPUs that share a copy: the one in the file, else NVLink within its domain, PCIe beyond it.
+    """The link between the GPUs that share a copy: the one in the file, else NVLink within its domain.
 
     devices: GPUs that share a copy [1]; an array of them gives a link whose values are arrays.
     """
@@ -45,12 +70,17 @@ def gpu_link(rack: Rack, pool: GpuPool, devices: Quantity) -> Link:
     if use is not None:
         return use.part
     link: Link = load_part("links", default_link(pool.part.ports) or "pcie4")
-    domain, slower = nvlink_domain(pool), default_link(pool.part.ports, nvlink=False)
-    if domain is None or slower is None or not is_nvlink(link):
+    domain = nvlink_domain(pool)
+    if domain is None or not is_nvlink(link):
+        return link
+    if isinstance(devices.value, float) and devices.value <= float(domain.value):
+        return link
+    slower = link_beyond_domain(pool)
+    if slower is None:
         return link
     beyond: Link = load_part("links", slower)
     if isinstance(devices.value, float):
-        return link if devices.value <= float(domain.value) else beyond
+        return beyond
     values = {
         name: by_domain(inside=value, beyond=getattr(beyond, name), devices=devices, domain=domain)
         for name, value in link.__dict__.items()
