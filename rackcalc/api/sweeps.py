@@ -12,6 +12,7 @@ from rackcalc.quantities.problems import InputError, failure
 from rackcalc.quantities.units import UnitError
 from rackcalc.questions.space_options import SpaceOptions
 from rackcalc.questions.sweep.job import PartialResult
+from rackcalc.questions.sweep.notes import notes_of
 from rackcalc.questions.sweep.options import SweepOptions, sweep_job_of_text
 from rackcalc.questions.sweep.result import Column, SweepResult
 from rackcalc.questions.sweep.run import PointsInMemory, run, why_no_points
@@ -182,7 +183,7 @@ def _answered(options: SweepOptions, rack: Rack) -> SweepResult:
     part = run(job, store=store)
     if not part.matches:
         raise InputError(why_no_points(job, columns, part))
-    return SweepResult(job, columns, part, kept.points(job) if job.dump else None)
+    return SweepResult(job, columns, part, kept.points(job) if job.dump else None, notes_of(job.question))
 
 
 def ranges(vary: Vary) -> tuple[str, ...]:

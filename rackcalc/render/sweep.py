@@ -30,7 +30,7 @@ def as_text(result: SweepResult) -> str:
     if result.part.stats is not None:
         cells = [["", *next(iter(result.statistics()), ("", {}))[1]]]
         for column, found in result.statistics():
-            shown = [unit_text.show(value, column.unit, absolute=column.absolute) for value in found.values()]
+            shown = [_cell(column, value) for value in found.values()]
             cells.append([column.path, *shown])
         blocks.append(_table(cells))
     return "\n".join([*blocks, "".join(f"{line}\n" for line in count_lines(result))])
@@ -44,11 +44,18 @@ def count_lines(result: SweepResult) -> Iterator[str]:
         yield f"  {part.outside:,} outside --where"
     for reason, count in part.refused.most_common():
         yield f"  {count:,} refused: {reason}"
+    why = {column.path: f" ({column.unknown})" for column in result.columns if column.unknown}
+    for path, count in part.no_number.most_common():
+        yield f"  {count:,} without a number for {path}{why.get(path, '')}"
+    for note in result.notes:
+        yield f"note: {note}"
 
 
 def _cell(column: Column, value: Any) -> str:
     if isinstance(value, str):
         return value
+    if value != value:
+        return "unknown" if column.unknown else "no number"
     return unit_text.show(value, column.unit, absolute=column.absolute)
 
 
@@ -63,6 +70,9 @@ def as_data(result: SweepResult) -> dict[str, Any]:
     data["units"] = {column.path: column.unit for column in result.columns if not column.words}
     data |= {"points": result.part.points, "matches": result.part.matches, "outside": result.part.outside}
     data["refused"] = dict(result.part.refused.most_common())
+    data["no_number"] = dict(result.part.no_number.most_common())
+    data["unknown"] = {column.path: column.unknown for column in result.columns if column.unknown}
+    data["notes"] = [*result.notes]
     for name, records in result.lists():
         data[name] = [dict(zip(paths, map(json_value, row), strict=True)) for row in records]
     if result.part.stats is not None:

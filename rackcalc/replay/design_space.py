@@ -53,13 +53,17 @@ class VariedRack(NamedTuple):
 
 
 class Recording(NamedTuple):
-    """One program and what its targets are. figures: path -> target; rules: reason, test, targets."""
+    """One program and what its targets are. figures: path -> target; rules: reason, test, targets.
+
+    loads: different loads of one queue, of all points.
+    """
 
     run: Run | None
     figures: Mapping[str, int]
     rules: Sequence[tuple[str, Callable[..., Any], tuple[int, ...]]]
     problems: tuple[Problem, ...] = ()
     missing: tuple[str, ...] = ()
+    loads: int = 1
 
 
 class Block(NamedTuple):
@@ -91,6 +95,7 @@ class DesignSpace:
         self.needed = tuple(dict.fromkeys(paths))
         self.paths = tuple(dict.fromkeys([*paths, *shown]))
         self.known: dict[str, tuple[str, bool]] = {}  # figures of what was recorded: unit, whether a temperature
+        self.unknown: dict[str, str] = {}  # figures that are unknown in some recording: why
         self.weights = [0] * len(question.dimensions)  # formula calls that depend on a dimension, as recorded first
         self._recordings: dict[Fixed, Recording | int] = {}
         self._values: list[list[Any]] = [
@@ -174,6 +179,8 @@ class DesignSpace:
         for path, quantity in found.items():
             if path not in self.known:
                 self.known[path] = quantity.unit, is_temperature(quantity)
+            if not quantity.known:
+                self.unknown.setdefault(path, "; ".join(quantity.unknowns))
         targets = list(wanted.values())
         rules: list[tuple[str, Callable[..., Any], tuple[int, ...]]] = []
         for chain in chains:
@@ -194,7 +201,23 @@ class DesignSpace:
         run = program.start(slots)
         if not any(self.weights):
             self._weigh(run)
-        return Recording(run, {path: place for place, path in enumerate(wanted)}, rules, (), missing)
+        paths = {path: place for place, path in enumerate(wanted)}
+        return Recording(run, paths, rules, (), missing, self._different_loads(run))
+
+    def _different_loads(self, run: Run) -> int:
+        """The most different loads that any queue with a given number of servers has, over all points."""
+        dimension_of = [number for number, axes in enumerate(self.question.dimensions) for _ in axes]
+        most = 1
+        for _, calls in run.groups:
+            for call in calls:
+                if not call.formula.label.startswith("queues."):
+                    continue
+                slots = dict(zip(call.names, call.inputs, strict=True))
+                servers = run.program.axes[slots["servers"]] if "servers" in slots else 0
+                varied = call.axes & ~servers
+                dimensions = {number for axis, number in enumerate(dimension_of) if varied >> axis & 1}
+                most = max(most, prod(self.question.shape[number] for number in dimensions))
+        return most
 
     def _weigh(self, run: Run) -> None:
         axis = 0
@@ -275,7 +298,7 @@ class DesignSpace:
         if recording.run is None:
             columns = dict.fromkeys(self.paths, np.nan)
             return Block(np.zeros([1] * len(shape), dtype=bool), columns, Counter({recording.problems[0].text: size}))
-        with np.errstate(all="ignore"), for_points(prod(self.question.shape)):
+        with np.errstate(all="ignore"), for_points(recording.loads):
             targets = recording.run(inputs, keys)
             good: Any = np.ones([1] * len(shape), dtype=bool)
             refused: Counter[str] = Counter()
@@ -290,6 +313,36 @@ class DesignSpace:
             for path in self.paths
         }
         return Block(good, columns, +refused)
+
+    def columns_at(self, points: Sequence[Sequence[int]]) -> dict[str, Any]:
+        """The columns at some points, as arrays in their order. points: the place on every dimension."""
+        found = {path: np.full(len(points), np.nan) for path in self.paths}
+        places = np.array(points, dtype=np.int64).reshape(len(points), len(self.question.dimensions))
+
+        def fill(rows: Any, fixed: Fixed) -> None:
+            recording = self.recording(fixed)
+            if not isinstance(recording, Recording):
+                for place in np.unique(places[rows, recording]):
+                    fill(rows[places[rows, recording] == place], (*fixed, (recording, int(place))))
+                return
+            inputs = [
+                places[rows, number].astype(float) if values is None else values[places[rows, number]]
+                for number, axes in enumerate(self._values)
+                for values in axes
+            ]
+            by_path = {axis.path: value for axis, value in zip(self.question.axes, inputs, strict=True)}
+            targets: list[Any] = []
+            if recording.run is not None:
+                with np.errstate(all="ignore"), for_points(recording.loads):
+                    targets = recording.run.fork()(inputs, [object() for _ in inputs])
+            for path in self.paths:
+                if path in by_path:
+                    found[path][rows] = by_path[path]
+                elif path in recording.figures:
+                    found[path][rows] = targets[recording.figures[path]]
+
+        fill(np.arange(len(points)), ())
+        return found
 
     def _inputs(self, box: Box) -> tuple[list[Any], list[Hashable]]:
         """Values of every axis in a box, each on its own dimension, and what tells them from those of other boxes."""

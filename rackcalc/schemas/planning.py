@@ -45,6 +45,9 @@ def sweep_schema() -> dict[str, Any]:
         matches=COUNT,
         outside=COUNT,
         refused=by(COUNT, "reason"),
+        no_number=by(COUNT, "figure"),
+        unknown=by(TEXT, "figure"),
+        notes=several(TEXT),
         **optional,
     )
 

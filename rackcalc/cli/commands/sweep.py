@@ -81,7 +81,11 @@ def sweep(
         get=tuple(get or ()),
         dump=dump is not None,
     )
-    emit(render(answered(options, dump, resume, workers, dask), name))
+    result = answered(options, dump, resume, workers, dask)
+    emit(render(result, name))
+    if name in ("csv", "jsonl"):  # formats without a place for notes
+        for said in result.notes:
+            note(f"note: {said}")
 
 
 def answered(options: Any, file: str | None, resume: bool, workers: int, address: str) -> Any:
@@ -89,6 +93,7 @@ def answered(options: Any, file: str | None, resume: bool, workers: int, address
     from contextlib import nullcontext
 
     from rackcalc.questions.sweep.dump import discard_dump, finish_dump, save_partial_dump, start_dump
+    from rackcalc.questions.sweep.notes import notes_of
     from rackcalc.questions.sweep.options import sweep_job
     from rackcalc.questions.sweep.result import SweepResult
     from rackcalc.questions.sweep.run import PointsInMemory, run, why_no_points
@@ -108,7 +113,8 @@ def answered(options: Any, file: str | None, resume: bool, workers: int, address
         except KeyboardInterrupt:
             if dump is not None:
                 partial = save_partial_dump(dump)
-                note(f"stopped; {partial} holds what was done; the same command with --resume goes on")
+                done = "nothing was done yet" if partial is None else f"{partial} holds what was done"
+                note(f"stopped; {done}; the same command with --resume goes on")
             raise
         if not part.matches:
             if dump is not None:
@@ -116,4 +122,5 @@ def answered(options: Any, file: str | None, resume: bool, workers: int, address
             raise InputError(why_no_points(job, columns, part, executor))
     if dump is not None:
         finish_dump(dump)
-    return SweepResult(job, columns, part, memory.points(job) if dump is None and job.dump else None)
+    listed = memory.points(job) if dump is None and job.dump else None
+    return SweepResult(job, columns, part, listed, notes_of(job.question))

@@ -27,7 +27,7 @@ _points: ContextVar[int] = ContextVar("_points", default=0)
 
 @contextmanager
 def for_points(count: int) -> Iterator[None]:
-    """Inside this context, arrays are parts of `count` points: whether a curve is used does not depend on the part."""
+    """Inside this context, arrays are parts of `count` loads: whether a curve is used does not depend on the part."""
     token = _points.set(count)
     try:
         yield
@@ -36,8 +36,8 @@ def for_points(count: int) -> Iterator[None]:
 
 
 def worth(x: Any) -> bool:
-    """Whether an array has so many points that a curve is faster than the algorithm."""
-    return max(_points.get(), getattr(x, "size", 1)) >= MANY
+    """Whether there are so many different loads that a curve is faster than the algorithm."""
+    return (_points.get() or getattr(x, "size", 1)) >= MANY
 
 
 def mapped(curve: Callable[..., Callable[[Any], Any]], *keys: Any, x: Any) -> Any:

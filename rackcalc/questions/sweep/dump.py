@@ -15,24 +15,31 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rackcalc.config.catalog_files import PACKAGE
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.questions.sweep.boxes import plan_boxes
 from rackcalc.questions.sweep.job import PartialResult, SweepJob, compute_boxes
 from rackcalc.questions.sweep.reductions import Points
 from rackcalc.questions.sweep.result import Column
 from rackcalc.questions.sweep.run import split_into_tasks
+from rackcalc.replay.design_space import DesignSpace
+from rackcalc.version import __version__
 
 SAMPLES = 8  # boxes that are computed first, to estimate how many points match
 BYTES_PER_NUMBER = {".parquet": 9.0, ".csv": 21.0, ".jsonl": 45.0}  # about
 
 
 class Dump(NamedTuple):
-    """A file for the points. columns: of the file, axes first. indices: of these columns among those of the job."""
+    """A file for the points. columns: of the file, axes first. indices: of these columns among those of the job.
+
+    lock: the open file that keeps another process out of the folder of the parts.
+    """
 
     file: Path
     columns: Sequence[Column]
     indices: Sequence[int]
     signature: str
+    lock: Any = None
 
     @property
     def folder(self) -> Path:
@@ -64,6 +71,8 @@ def _write_whole(target: Path, write: Callable[[Path], Any]) -> None:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         write(temporary)
+        with temporary.open("rb") as stream:
+            os.fsync(stream.fileno())
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -79,26 +88,67 @@ def start_dump(file: str, job: SweepJob, columns: Sequence[Column], resume: bool
         raise failure(f"--dump: the ending names the format: {', '.join(WRITERS)}", file)
     if path.suffix == ".parquet":
         _arrow()
+    if path.is_symlink():
+        path = path.resolve()
+    if path.is_dir():
+        raise failure("--dump: is a folder; name a file", file)
     if not path.parent.is_dir():
         raise failure("--dump: no such folder", str(path.parent))
-    signature = sha256(repr(job).encode()).hexdigest()
-    found = Dump(path, columns, [job.paths.index(column.path) for column in columns], signature)
+    found = Dump(path, columns, [job.paths.index(column.path) for column in columns], signature_of(job))
     manifest = found.folder / "manifest.json"
-    if found.folder.exists() and not resume:
+    earlier = manifest.exists()
+    if earlier and not resume:
         raise failure(f"--dump: {found.folder} holds parts of an earlier sweep; add --resume, or remove it", file)
-    if resume:
-        if not manifest.exists():
-            raise failure(f"--resume: there is no {manifest}; start without --resume", file)
-        if json.loads(manifest.read_text())["signature"] != signature:
-            raise failure(f"--resume: {found.folder} belongs to another sweep; ask the same, or remove it", file)
+    if not earlier:
+        _check_room(found, job)
+    found.folder.mkdir(exist_ok=True)  # without a manifest it holds no parts: the sweep was stopped before the first
+    found = found._replace(lock=_locked(found.folder / "lock", file))
+    if earlier:
+        if _signature_in(manifest, file) != found.signature:
+            message = f"--resume: {found.folder} belongs to another sweep, rack, catalog or version of rackcalc"
+            raise failure(f"{message}; ask the same, or remove it", file)
         return found
-    _check_room(found, job)
-    found.folder.mkdir()
     count = sum(1 for _ in split_into_tasks(job))
     _write_whole(
-        manifest, lambda target: target.write_text(json.dumps({"signature": signature, "tasks": count}) + "\n")
+        manifest, lambda target: target.write_text(json.dumps({"signature": found.signature, "tasks": count}) + "\n")
     )
     return found
+
+
+def signature_of(job: SweepJob) -> str:
+    """What a resumed sweep must share with the one that it goes on with, as a digest.
+
+    The question, the values of the rack with all that it refers to, the catalog, and the version of the program.
+    """
+    rack = DesignSpace(job.question, ()).loaded({}).rack
+    digest = sha256(repr((job, rack, __version__)).encode())
+    for file in sorted((PACKAGE / "catalog").rglob("*.yaml")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _signature_in(manifest: Path, file: str) -> str:
+    """The signature of the sweep that the parts are of. InputError where the manifest is damaged."""
+    try:
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["signature"])
+    except (ValueError, TypeError, LookupError):
+        message = f"--resume: {manifest} is damaged; remove {manifest.parent} and start again"
+        raise failure(message, file) from None
+
+
+def _locked(path: Path, file: str) -> Any:
+    """An open file that no other process has; None where the system has no such locks. InputError when one has it."""
+    try:
+        import fcntl
+    except ImportError:
+        return None
+    stream = path.open("w")
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        stream.close()
+        raise failure(f"--dump: another process is writing {path.parent}; wait until it ends", file) from None
+    return stream
 
 
 def _check_room(dump: Dump, job: SweepJob) -> None:
@@ -130,8 +180,10 @@ def finish_dump(dump: Dump) -> None:
     shutil.rmtree(dump.folder)
 
 
-def save_partial_dump(dump: Dump) -> Path:
-    """Join the parts that are written in FILE.partial. They are kept for --resume."""
+def save_partial_dump(dump: Dump) -> Path | None:
+    """Join the parts that are written in FILE.partial; None where there are none. They are kept for --resume."""
+    if not any(dump.folder.glob(f"[0-9]*{dump.file.suffix}")):
+        return None
     partial = dump.file.with_name(f"{dump.file.stem}.partial{dump.file.suffix}")
     _join(dump, partial)
     return partial
@@ -191,12 +243,17 @@ def _write_parquet(path: Path, columns: Sequence[Column], data: Sequence[Any]) -
     arrow.parquet.write_table(arrow.Table.from_arrays(arrays, schema=arrow.schema(fields)), path)
 
 
-def _join_text(path: Path, parts: Sequence[Path]) -> None:
-    """Join text files; of CSV files only the first keeps its heading."""
+def _join_csv(path: Path, parts: Sequence[Path]) -> None:
+    """Join CSV files, of which only the first keeps its heading."""
+    _join_lines(path, parts, headings=1)
+
+
+def _join_lines(path: Path, parts: Sequence[Path], headings: int = 0) -> None:
+    """Join text files. headings: lines at the beginning of each that only the first keeps."""
     with path.open("wb") as stream:
         for number, part in enumerate(parts):
             with part.open("rb") as source:
-                if number and path.name.partition(".csv")[1]:
+                for _ in range(headings if number else 0):
                     source.readline()
                 shutil.copyfileobj(source, stream, 1 << 20)
 
@@ -215,6 +272,6 @@ WRITERS: dict[str, Callable[[Path, Sequence[Column], Sequence[Any]], None]] = {
 }
 JOINERS: dict[str, Callable[[Path, Sequence[Path]], None]] = {
     ".parquet": _join_parquet,
-    ".csv": _join_text,
-    ".jsonl": _join_text,
+    ".csv": _join_csv,
+    ".jsonl": _join_lines,
 }

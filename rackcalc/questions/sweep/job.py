@@ -53,13 +53,15 @@ class SweepJob(NamedTuple):
 
 class PartialResult:
     """The result of some boxes. points: computed or refused. matches: points that pass all filters. outside: points
-    that do not. refused: points that cannot be computed, by reason. dumped: the matches themselves.
+    that do not. refused: points that cannot be computed, by reason. no_number: points that can, by the figure of
+    --where, --by, --pareto or --stats that has no number there. dumped: the matches themselves.
     """
 
     def __init__(self, job: SweepJob) -> None:
         columns = len(job.paths)
         self.points = self.matches = self.outside = 0
         self.refused: Counter[str] = Counter()
+        self.no_number: Counter[str] = Counter()
         self.top = None if job.top is None else Top(columns, *job.top)
         self.pareto = None if job.pareto is None else Pareto(columns, *job.pareto)
         self.stats = Stats(columns) if job.stats else None
@@ -76,6 +78,7 @@ class PartialResult:
         self.matches += other.matches
         self.outside += other.outside
         self.refused.update(other.refused)
+        self.no_number.update(other.no_number)
         for mine, more in zip(self.reducers, other.reducers, strict=True):
             mine.merge(more)
 
@@ -101,10 +104,10 @@ def _compute_boxes(job: SweepJob, first: int, stop: int) -> PartialResult:
         good, computable = view.good, int(np.count_nonzero(view.good))
         for condition in job.filters:
             good = good & HOLDS[condition.operator](view.columns[condition.column], condition.limit)
-        for column in sorted_by(job):
-            ordered = view.columns[column] == view.columns[column]
-            if not ordered.all():
-                good = good & ordered
+        for column in judged_columns(job):
+            missing = view.good & np.isnan(view.columns[column])
+            if missing.any():
+                part.no_number[job.paths[column]] += int(np.count_nonzero(missing))
         view.good = np.broadcast_to(good, view.shape)
         matches = int(np.count_nonzero(view.good))
         part.points += view.good.size
@@ -120,7 +123,10 @@ def _compute_boxes(job: SweepJob, first: int, stop: int) -> PartialResult:
     return part
 
 
-def sorted_by(job: SweepJob) -> Sequence[int]:
-    """The columns that points are sorted by. A point must have a number in each of them."""
+def judged_columns(job: SweepJob) -> Sequence[int]:
+    """The columns by which points are chosen or counted; of statistics, all."""
+    if job.stats:
+        return range(len(job.paths))
+    filters = (condition.column for condition in job.filters)
     top = () if job.top is None else (job.top[1],)
-    return (*top, *(() if job.pareto is None else job.pareto[0]))
+    return tuple(dict.fromkeys((*filters, *top, *(() if job.pareto is None else job.pareto[0]))))

@@ -158,4 +158,4 @@ def _column(path: str, question: VariedRack, space: DesignSpace) -> Column:
         if axis.path == path:
             return Column(path, axis.unit or "", axis.absolute, axis.values if axis.unit is None else ())
     unit, absolute = unit_of_path(space, path) or ("", False)
-    return Column(path, unit, absolute)
+    return Column(path, unit, absolute, unknown=space.unknown.get(path, ""))

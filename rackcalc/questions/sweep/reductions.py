@@ -63,7 +63,7 @@ class Points(NamedTuple):
 
 
 class Top:
-    """The first `count` points by a column, the smallest values first; sign -1: the largest."""
+    """The first `count` points by a column, the smallest values first; sign -1: the largest. No numbers come last."""
 
     def __init__(self, columns: int, count: int, by: int, sign: float = 1.0) -> None:
         self.count, self.by, self.sign = count, by, sign
@@ -74,14 +74,15 @@ class Top:
         value = self.sign * view.columns[self.by]
         mask = view.good
         if len(self.points.numbers) == self.count:
-            mask = mask & (value <= self.sign * self.points.values[-1, self.by])
+            worst = self.sign * self.points.values[-1, self.by]
+            mask = mask & ((value <= worst) | np.isnan(worst))
         positions = np.flatnonzero(mask)
         if len(positions) == 0:
             return
         values = np.broadcast_to(value, view.shape).ravel()[positions]
         if len(positions) > 4 * self.count:  # points equal to the last are kept, because their numbers decide
             limit = np.partition(values, self.count - 1)[self.count - 1]
-            positions = positions[values <= limit]
+            positions = positions[(values <= limit) | np.isnan(limit)]
         if len(positions) > 4 * self.count:
             values = np.broadcast_to(value, view.shape).ravel()[positions]
             positions = positions[np.lexsort((view.numbers(positions), values))[: self.count]]
@@ -100,6 +101,8 @@ class Top:
 class Pareto:
     """The points that no other beats in one column without losing in another. signs: -1 where larger is better.
 
+    Points without a number in one of the columns are left out.
+
     Of points that are equal in all these columns the first is kept.
     """
 
@@ -114,6 +117,8 @@ class Pareto:
         """Add the points of a box."""
         scores = [sign * view.columns[column] for column, sign in zip(self.by, self.signs, strict=True)]
         mask = view.good
+        for score in scores:
+            mask = mask & ~np.isnan(score)
         front = self._scores(self.points)
         for pivot in front[np.unique(np.linspace(0, len(front) - 1, PIVOTS).astype(int))] if len(front) else ():
             better: Any = scores[0] < pivot[0]
@@ -160,16 +165,17 @@ class Stats:
     """Count, mean, deviation, extremes and quantiles of every column."""
 
     def __init__(self, columns: int) -> None:
-        self.count = 0
+        self.counts = np.zeros(columns, dtype=np.int64)  # of numbers; what is none is left out
         self.sums, self.squares = np.zeros(columns), np.zeros(columns)
         self.least, self.most = np.full(columns, np.inf), np.full(columns, -np.inf)
         self.bins: list[Counter[int]] = [Counter() for _ in range(columns)]
 
     def add(self, view: BoxPoints) -> None:
         """Add the points of a box."""
-        self.count += int(np.count_nonzero(view.good))
         for number in range(len(view.columns)):
             values = np.ascontiguousarray(view.matching(number), dtype=float)
+            values = values[~np.isnan(values)]
+            self.counts[number] += len(values)
             if len(values) == 0:
                 continue
             self.sums[number] += values.sum()
@@ -181,7 +187,7 @@ class Stats:
 
     def merge(self, other: "Stats") -> None:
         """Add the result of other boxes."""
-        self.count += other.count
+        self.counts = self.counts + other.counts
         self.sums, self.squares = self.sums + other.sums, self.squares + other.squares
         self.least, self.most = np.minimum(self.least, other.least), np.maximum(self.most, other.most)
         for mine, more in zip(self.bins, other.bins, strict=True):
@@ -189,17 +195,19 @@ class Stats:
 
     def figures(self, column: int) -> dict[str, float]:
         """The statistics of a column, by name."""
-        if not self.count:
-            return {}
-        mean = float(self.sums[column]) / self.count
-        variance = max(float(self.squares[column]) / self.count - mean * mean, 0.0)
+        count = int(self.counts[column])
+        if not count:
+            names = ("mean", "deviation", "min", "p10", "p50", "p90", "p99", "max")
+            return dict.fromkeys(names, float("nan"))
+        mean = float(self.sums[column]) / count
+        variance = max(float(self.squares[column]) / count - mean * mean, 0.0)
         found = {"mean": mean, "deviation": variance**0.5, "min": float(self.least[column])}
         found |= {f"p{round(100 * share)}": self.quantile(column, share) for share in (0.1, 0.5, 0.9, 0.99)}
         return found | {"max": float(self.most[column])}
 
     def quantile(self, column: int, share: float) -> float:
         """A quantile, to 0.1 %."""
-        wanted, seen = share * self.count, 0
+        wanted, seen = share * int(self.counts[column]), 0
         for key in sorted(self.bins[column]):
             seen += self.bins[column][key]
             if seen >= wanted:

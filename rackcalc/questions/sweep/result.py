@@ -11,12 +11,16 @@ from rackcalc.replay.design_space import DesignSpace
 
 
 class Column(NamedTuple):
-    """A column of the result. words: of an axis with words, where the values of the column are indices of them."""
+    """A column of the result. words: of an axis with words, where the values of the column are indices of them.
+
+    unknown: why a figure is unknown where it has no number; "" where it is known.
+    """
 
     path: str
     unit: str
     absolute: bool = False
     words: tuple[str, ...] = ()
+    unknown: str = ""
 
     @property
     def heading(self) -> str:
@@ -25,12 +29,13 @@ class Column(NamedTuple):
 
 
 class SweepResult(NamedTuple):
-    """Everything found. columns: axes first. listed: all matching points, where they are few."""
+    """Everything found. columns: axes first. listed: all matching points, where they are few. notes: on the rack."""
 
     job: SweepJob
     columns: Sequence[Column]
     part: PartialResult
     listed: Points | None = None
+    notes: Sequence[str] = ()
 
     def records(self, points: Points) -> list[list[Any]]:
         """Points as lists of numbers and words, in the order of the columns."""
@@ -48,11 +53,8 @@ class SweepResult(NamedTuple):
         if set(paths) <= set(self.job.paths):
             return points._replace(values=points.values[:, [self.job.paths.index(path) for path in paths]])
         space = DesignSpace(self.job.question, (), paths)
-        values = np.empty((len(points.numbers), len(paths)))
-        for row, number in enumerate(points.numbers.tolist()):
-            block = space.block([(index, index + 1) for index in self.job.plan.indices(number)])
-            values[row] = [np.asarray(block.columns[path]).item() for path in paths]
-        return points._replace(values=values)
+        columns = space.columns_at([self.job.plan.indices(number) for number in points.numbers.tolist()])
+        return points._replace(values=np.stack([columns[path] for path in paths], axis=-1))
 
     def lists(self) -> Iterator[tuple[str, list[list[Any]]]]:
         """The lists of points that were asked for, by name: all, top, pareto."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from rackcalc.quantities import unit_text
 from rackcalc.quantities.problems import Problem
 from rackcalc.questions.sweep.job import Filter, PartialResult, SweepJob
@@ -76,6 +78,10 @@ def why_no_points(
     for condition, closest in closest_points(job, executor):
         path = job.paths[condition.column]
         column = known[path]
+        if not len(closest.numbers) or np.isnan(closest.values[0, condition.column]):
+            why = f": {column.unknown}" if column.unknown else ""
+            problems.append(Problem("--where", 0, 0, condition.text, f"no point has a number for {path}{why}"))
+            continue
         best = unit_text.show(float(closest.values[0, condition.column]), column.unit, absolute=column.absolute)
         extreme = "smallest" if condition.operator in ("<", "<=") else "largest"
         axes = [

@@ -3,9 +3,12 @@
 An executor takes ranges of boxes and yields each range with its result, in any order.
 """
 
+import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from threading import Thread
 from typing import Any
 
 from rackcalc.quantities.problems import failure
@@ -23,12 +26,25 @@ def in_this_process(job: SweepJob, ranges: Iterator[BoxRange]) -> Results:
         yield boxes, compute_boxes(job, *boxes)
 
 
+def end_with_parent(parent: int) -> None:
+    """In a worker: watch for the end of the process that started it, whatever ended that, and end too."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.3)
+        os._exit(1)
+
+    if os.name == "posix":
+        Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
 def process_pool(count: int) -> Iterator[Executor]:
     """An executor with `count` processes on this machine."""
     from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
 
-    with ProcessPoolExecutor(count) as pool:
+    with ProcessPoolExecutor(count, initializer=end_with_parent, initargs=(os.getpid(),)) as pool:
 
         def execute(job: SweepJob, ranges: Iterator[BoxRange]) -> Results:
             running: dict[Any, BoxRange] = {}
@@ -41,6 +57,9 @@ def process_pool(count: int) -> Iterator[Executor]:
                 while running:
                     for done in wait(running, return_when=FIRST_COMPLETED).done:
                         yield running.pop(done), done.result()
+            except BrokenProcessPool:
+                message = "a worker was killed, perhaps for want of memory; take fewer (--resume goes on with a --dump)"
+                raise failure(message, path="--workers") from None
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
