@@ -278,7 +278,7 @@ WRONG_RACKS = [
     (
         "decoder in a pipeline",
         HYBRID,
-        {"bert-large": "gpt2", "batch: 1": "output: 5 token, batch: 1", "split: ": "split: §"},
+        {"bert-large": "llama-3.1-8b", "batch: 1": "output: 5 token, batch: 1", "split: ": "split: §"},
         ["encoder-pipeline is not for models that are decoders", "prefill-decode"],
     ),
     ("too long", HYBRID, {"128 token": "§600 token"}, ["600 token are more than BERT-Large", "512 token"]),
@@ -304,7 +304,7 @@ WRONG_RACKS = [
         "no drafting model",
         HYBRID,
         {
-            "bert-large": "gpt2",
+            "bert-large": "llama-3.1-8b",
             "batch: 1": "output: 5 token, batch: 1",
             "serving: {split: encoder-pipeline": "§serving: {split: draft-verify",
         },

@@ -193,11 +193,13 @@ def test_energy_cost_is_proportional_to_the_price(price: float) -> None:
 
 def test_unknown_prices_are_said_and_not_counted() -> None:
     report = bundled("vr-nvl72-lpx-attention-ffn")
-    assert report.cost.unpriced == ("lpu",)
+    assert report.cost.unpriced == ("lpu",) and not report.cost.capex.known
+    known = report.cost.known
+    assert known is not None
     priced = bundled("vr-nvl72-lpx-attention-ffn", "economics.price={lpu: 1000000 USD}")
     assert priced.cost.unpriced == ()
     premium = 1 + load("vr-nvl72-lpx-attention-ffn").rack.site.cooling.capex_premium.value
-    assert priced.cost.capex.value - report.cost.capex.value == pytest.approx(1e6 * premium)
+    assert priced.cost.capex.value - known.capex.value == pytest.approx(1e6 * premium)
 
 
 def test_a_price_book_charges_only_what_is_there() -> None:

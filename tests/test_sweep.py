@@ -79,7 +79,7 @@ def test_reducers_find_what_brute_force_finds(made: Any, count: int, sign: float
     for front, columns in zip(fronts, ((a, sign * b), (a, sign * b, -c)), strict=True):
         scores = {i: tuple(column.flat[i] for column in columns) for _, i in points}
         assert set(front.points.numbers.tolist()) == undominated(scores)
-    assert stats.count == len(points)
+    assert (stats.counts == len(points)).all()
     if points:
         kept = a[good]
         found = stats.figures(0)
@@ -163,7 +163,8 @@ def test_points_that_cannot_work_are_counted_with_their_reason() -> None:
 
 def test_few_points_are_all_shown_and_many_are_ranked() -> None:
     few = command("rack-of-god", "--vary", MONEY)
-    assert few.returncode == 0 and len(few.stdout.splitlines()) == 6, few.stdout
+    lines = [line for line in few.stdout.splitlines() if not line.startswith("note: ")]
+    assert few.returncode == 0 and len(lines) == 6, few.stdout
     many = command("rack-of-god", "--vary", RATES)
     assert many.stdout.startswith("smallest latency.p99\n") and "60 points" in many.stdout
 
@@ -195,7 +196,6 @@ def test_zipped_axes_go_together() -> None:
         (["--vary", RATES, "--vary", MONEY, "--zip"], ["same number of values"]),
         (["--vary", RATES, "--dump", "x.xls"], ["the ending names the format"]),
         (["--vary", RATES, "--dump", "nowhere/x.csv"], ["no such folder"]),
-        (["--vary", RATES, "--dump", "x.csv", "--resume"], ["start without --resume"]),
         (["--vary", RATES, "--dask", "tcp://127.0.0.1:9"], ["no Dask scheduler answers"]),
         (["--vary", RATES, "--workers", "0"], ["--workers: expected 1 or more"]),
         (["--vary", "links.gpu-lpu.part=nvlink9"], ['no links part "nvlink9"']),
@@ -272,7 +272,9 @@ def test_an_interrupted_dump_is_whole_as_far_as_it_goes_and_goes_on(
     target = dump.start_dump(str(tmp_path / f"all.{ending}"), job, columns, resume=False)
     with pytest.raises(KeyboardInterrupt):
         run.run(job, stops, store=target.store)
-    partial = read(dump.save_partial_dump(target))
+    saved = dump.save_partial_dump(target)
+    assert saved is not None
+    partial = read(saved)
     assert len(partial) == 3 * 500
     assert not (tmp_path / f"all.{ending}").exists()
     with pytest.raises(InputError, match="parts of an earlier sweep"):

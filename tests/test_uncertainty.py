@@ -274,7 +274,7 @@ def test_odds_of_claims_are_those_of_their_racks_drawn_together(tmp_path: Path) 
     done = run(str(file), "latency.p50", "--samples", "256", "--json")
     data = json.loads(done.output)
     odds = {claim["says"]: claim["holds"] for claim in data["claims"]}
-    assert odds.pop("as computed") == pytest.approx(half_of_those_that_work(data), abs=0.02)
+    assert odds.pop("as computed") == pytest.approx(half_of_those_that_work(data), abs=0.04)
     assert odds.pop("too hot to work") < 0.95  # in those draws there are figures, but no rack
     assert odds.pop("int8 is faster") > 0.95  # drawn apart, it would be about 0.9
     assert odds == {"int8 takes what fp16 takes": 0.0}

@@ -29,6 +29,13 @@ def member(node: Any, name: str, path: str, kind: Any, book: Book) -> Any:
     return (get_origin(kind) or kind)(found, below, book, *get_args(kind))
 
 
+def declared_in(group: type, name: str) -> Any:
+    """What a group, or a group that it extends, declares under a name."""
+    return next(
+        (base.__annotations__[name] for base in group.__mro__ if name in vars(base).get("__annotations__", {})), Group
+    )
+
+
 class Group:
     """Figures under one name. `group.name` is a figure or a group within."""
 
@@ -40,7 +47,7 @@ class Group:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_"):
                 raise AttributeError(name)
-            return member(self._node, name, self._path, type(self).__annotations__.get(name, Group), self._book)
+            return member(self._node, name, self._path, declared_in(type(self), name), self._book)
 
     def __dir__(self) -> list[str]:
         begun = f"{self._path}."

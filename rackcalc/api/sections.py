@@ -190,8 +190,8 @@ class Thermal(Group):
     pue: Figure
 
 
-class Cost(Group):
-    """Money paid. unpriced: what the catalog and the file have no price of."""
+class CostSums(Group):
+    """Sums of money paid."""
 
     capex: Figure
     opex: Figure
@@ -201,10 +201,16 @@ class Cost(Group):
     per_hour: Figure
     per_million_tokens: Figure
     per_million_requests: Figure
+
+
+class Cost(CostSums):
+    """Money paid. unpriced: what neither catalog nor file has a price of. known: the least that the rack costs then."""
+
     lease_advantage: Figure
     capex_terms: Named[Figure]
     opex_terms: Named[Figure]
     unpriced: tuple[str, ...]
+    known: CostSums
 
 
 class Value(Group):

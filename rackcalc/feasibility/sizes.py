@@ -27,7 +27,8 @@ def size_requirements(loaded: Loaded) -> list[Chain]:
     rack = loaded.rack
     conditions = [*_work_sizes(loaded, rack), *_pool_sizes(loaded, rack), *_model_sizes(loaded, rack)]
     engine = [*_engine_sizes(loaded, rack), *_in_one_domain(loaded, rack)]  # a chain: the GPUs first have to be there
-    return [engine, *([condition] for condition in (*conditions, *_heads(loaded, rack), *_rack_sizes(loaded, rack)))]
+    heads = [*_heads(loaded, rack)]
+    return [engine, heads, *([condition] for condition in (*conditions, *_rack_sizes(loaded, rack)))]
 
 
 def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:

@@ -9,6 +9,7 @@ from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import forward_pass as passes
 from rackcalc.formulas.gpu import memory_fit
 from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity, Source
 
 LINKS = {"a100-sxm-80gb": "nvlink3", "h100-sxm": "nvlink4", "b200-sxm": "nvlink5"}
@@ -210,12 +211,12 @@ def test_sweeps_equal_single_passes(runtime: str) -> None:
 
 
 def fit(gpu: str, model: str, weights: str, batch: float, context: float, devices: float) -> memory_fit.MemoryFit:
+    part = load_part("models", model)
     return memory_fit.memory_fit(
         load_part("gpus", gpu),
         load_part("runtimes", "vllm"),
-        load_part("models", model),
-        weights,
-        weights,
+        part,
+        model_size(part, weights, weights),
         given(batch),
         given(context, "token"),
         given(devices),

@@ -32,14 +32,14 @@ BYTES_PER_NUMBER = {".parquet": 9.0, ".csv": 21.0, ".jsonl": 45.0}  # about
 class Dump(NamedTuple):
     """A file for the points. columns: of the file, axes first. indices: of these columns among those of the job.
 
-    lock: the open file that keeps another process out of the folder of the parts.
+    lock: descriptor of the open file that keeps another process out of the folder of the parts.
     """
 
     file: Path
     columns: Sequence[Column]
     indices: Sequence[int]
     signature: str
-    lock: Any = None
+    lock: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -99,14 +99,14 @@ def start_dump(file: str, job: SweepJob, columns: Sequence[Column], resume: bool
     earlier = manifest.exists()
     if earlier and not resume:
         raise failure(f"--dump: {found.folder} holds parts of an earlier sweep; add --resume, or remove it", file)
+    if earlier and _signature_in(manifest, file) != found.signature:
+        message = f"--resume: {found.folder} belongs to another sweep, rack, catalog or version of rackcalc"
+        raise failure(f"{message}; ask the same, or remove it", file)
     if not earlier:
         _check_room(found, job)
     found.folder.mkdir(exist_ok=True)  # without a manifest it holds no parts: the sweep was stopped before the first
     found = found._replace(lock=_locked(found.folder / "lock", file))
     if earlier:
-        if _signature_in(manifest, file) != found.signature:
-            message = f"--resume: {found.folder} belongs to another sweep, rack, catalog or version of rackcalc"
-            raise failure(f"{message}; ask the same, or remove it", file)
         return found
     count = sum(1 for _ in split_into_tasks(job))
     _write_whole(
@@ -136,19 +136,19 @@ def _signature_in(manifest: Path, file: str) -> str:
         raise failure(message, file) from None
 
 
-def _locked(path: Path, file: str) -> Any:
+def _locked(path: Path, file: str) -> int | None:
     """An open file that no other process has; None where the system has no such locks. InputError when one has it."""
     try:
         import fcntl
     except ImportError:
         return None
-    stream = path.open("w")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # of the process: it ends with it, however that ends
     except OSError:
-        stream.close()
+        os.close(descriptor)
         raise failure(f"--dump: another process is writing {path.parent}; wait until it ends", file) from None
-    return stream
+    return descriptor
 
 
 def _check_room(dump: Dump, job: SweepJob) -> None:
@@ -177,7 +177,7 @@ def expected_points(job: SweepJob) -> float:
 def finish_dump(dump: Dump) -> None:
     """Join all parts under the final name, and remove their folder."""
     _join(dump, dump.file)
-    shutil.rmtree(dump.folder)
+    _remove_parts(dump)
 
 
 def save_partial_dump(dump: Dump) -> Path | None:
@@ -191,7 +191,13 @@ def save_partial_dump(dump: Dump) -> Path | None:
 
 def discard_dump(dump: Dump) -> None:
     """Remove all parts."""
+    _remove_parts(dump)
+
+
+def _remove_parts(dump: Dump) -> None:
     shutil.rmtree(dump.folder, ignore_errors=True)
+    if dump.lock is not None:
+        os.close(dump.lock)
 
 
 def _join(dump: Dump, target: Path) -> None:
