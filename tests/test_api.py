@@ -169,9 +169,10 @@ def declared(group: Any, of: Any) -> None:
     if group is rackcalc.Result:
         for name in ("name", "scenario", "subject", "notes"):
             assert hasattr(rackcalc.Result, name) and written.pop(name)
-    annotations = {
-        name: told for base in reversed(group.__mro__) for name, told in vars(base).get("__annotations__", {}).items()
-    }
+    annotations: dict[str, Any] = {}
+    for base in reversed(group.__mro__):
+        if base is group or base.__module__ == "rackcalc.api.sections":
+            annotations |= vars(base).get("__annotations__", {})
     assert list(annotations) == list(written), group
     for name, kind in written.items():
         told = annotations[name]

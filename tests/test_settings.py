@@ -13,6 +13,7 @@ from rackcalc.estimation.estimate import estimate_with_conditions
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load
+from rackcalc.serving.pool_memory import kv_format
 
 RACKS = (
     *("air-limit", "bert-8xb200", "bert-a100", "gb200-nvl72-deepseek-v3", "groqrack-llama2-70b"),
@@ -51,7 +52,10 @@ def named(path: str, notes: list[str]) -> bool:
     """Whether a note names the key, or the section that it is in."""
     steps = path.split(".")
     ends = [".".join(steps[:end]) for end in range(1, len(steps) + 1)]
-    return any(re.search(rf"(?<![\w.]){re.escape(end)}(?![\w.])", note) for note in notes for end in ends[1:] or ends)
+    listed = [note for note in notes if note.startswith("no figure depends on ")]
+    if any(re.search(rf"(?<![\w.]){re.escape(end)}(?![\w.])", note) for note in listed for end in ends):
+        return True
+    return any(re.search(rf"(?<![\w.]){re.escape(end)}(?![\w.])", note) for note in notes for end in ends[1:])
 
 
 def without_answer(rack: str, load_name: str) -> Iterator[str]:
@@ -59,9 +63,12 @@ def without_answer(rack: str, load_name: str) -> Iterator[str]:
     before = base(rack, load_name)
     if isinstance(before, str):
         return
-    for path, texts in every_setting(load(rack, sets=LOADS[load_name]).rack):
+    known = load(rack, sets=LOADS[load_name]).rack
+    for path, texts in every_setting(known):
         if path.endswith(".name") or path in MAY_BE_WITHOUT_EFFECT:
             continue
+        if path == "workload.kv_precision":  # what it is by default is no other value
+            texts = [text for text in texts if text != kv_format(known)]
         silent = False
         for text in texts:
             after = outcome(rack, (*LOADS[load_name], f"{path}={text}"))

@@ -31,9 +31,8 @@ def member(node: Any, name: str, path: str, kind: Any, book: Book) -> Any:
 
 def declared_in(group: type, name: str) -> Any:
     """What a group, or a group that it extends, declares under a name."""
-    return next(
-        (base.__annotations__[name] for base in group.__mro__ if name in vars(base).get("__annotations__", {})), Group
-    )
+    found = (vars(base).get("__annotations__", {}) for base in group.__mro__)
+    return next((declared[name] for declared in found if name in declared), Group)
 
 
 class Group:

@@ -182,7 +182,7 @@ def _cooling(loaded: Loaded, rack: Rack) -> list[Problem]:
     """A coolant of which some properties are missing."""
     cooling, found = rack.site.cooling, []
     wanted = ["coolant_density", "coolant_heat_capacity"] if cooling.coolant_rise is not None else []
-    if cooling.method in ON_LIQUID:
+    if cooling.method in (*ON_LIQUID, "rear-door"):
         wanted = ["coolant_supply", "coolant_rise", "coolant_density", "coolant_heat_capacity"]
     for name in wanted:
         if getattr(cooling, name) is None:
