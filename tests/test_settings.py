@@ -64,11 +64,11 @@ def without_answer(rack: str, load_name: str) -> Iterator[str]:
     if isinstance(before, str):
         return
     known = load(rack, sets=LOADS[load_name]).rack
-    for path, texts in every_setting(known):
+    for path, words in every_setting(known):
         if path.endswith(".name") or path in MAY_BE_WITHOUT_EFFECT:
             continue
-        if path == "workload.kv_precision":  # what it is by default is no other value
-            texts = [text for text in texts if text != kv_format(known)]
+        same = kv_format(known) if path == "workload.kv_precision" else ""  # what it is by default is no other value
+        texts = [text for text in words if text != same]
         silent = False
         for text in texts:
             after = outcome(rack, (*LOADS[load_name], f"{path}={text}"))

@@ -13,6 +13,7 @@ from rackcalc.quantities.words_read import watch
 from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.part_kinds import CATALOG
 
+HOTTEST = 2000.0  # K: beyond it no part of a rack is solid
 LONGEST_NUMBER = 200  # characters of a number with its unit
 _FLAG_WORDS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")  # of a number that is written as a mapping
@@ -188,6 +189,8 @@ class Builder:
             self.fail(node, path, f"no {declared.catalog} part {node.kind}{suggest(node.value, names)}")
         elif not node.value.strip() and declared.default == REQUIRED:
             self.fail(node, path, f"is empty; expected {declared.doc}")
+        elif path.rpartition(".")[2] == "name" and (not node.value.isprintable() or node.value.startswith("::")):
+            self.fail(node, path, 'expected one line of text that does not begin with "::"')
         elif not node.value.replace("\n", "").replace("\t", "").isprintable():
             self.fail(node, path, "holds characters that cannot be printed; remove them")
         else:
@@ -300,6 +303,8 @@ def broken_bound(declared: Number, value: float) -> str:
         return f"at least {declared.at_least:g}{unit}"
     if declared.at_most is not None and value > declared.at_most:
         return f"at most {declared.at_most:g}{unit}"
+    if declared.absolute and value > HOTTEST:
+        return f"at most {HOTTEST:g}{unit}"
     return "a whole number" if declared.whole and value != int(value) else ""
 
 

@@ -54,6 +54,7 @@ _WINDOWS: dict[str, tuple[str, ...]] = {
 }
 _FORMATS = {"mxfp4": "mxfp4"}  # quant_method -> format of the expert weights
 _LARGEST = 10**12
+_MOST_LAYERS = 10_000  # no model has a tenth of it
 
 
 class ConfigError(ValueError):
@@ -72,7 +73,11 @@ def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
     64
     """
     config, kind = _language_model(data)
-    layers, hidden, heads = _whole(config, _LAYERS), _whole(config, _HIDDEN), _whole(config, _HEADS)
+    layers, hidden, heads = (
+        _whole(config, _LAYERS, at_most=_MOST_LAYERS),
+        _whole(config, _HIDDEN),
+        _whole(config, _HEADS),
+    )
     kv_heads = _kv_heads(config, kind, heads)
     mla = _mla(config)
     experts = _experts(config, kind, layers)
@@ -124,15 +129,22 @@ def _language_model(data: Any) -> tuple[Mapping[str, Any], str]:
     return data, kind
 
 
-def _whole(config: Mapping[str, Any], keys: tuple[str, ...], default: int | None = None, at_least: int = 1) -> int:
+def _whole(
+    config: Mapping[str, Any],
+    keys: tuple[str, ...],
+    default: int | None = None,
+    at_least: int = 1,
+    at_most: int = _LARGEST,
+) -> int:
     """The first of the keys that is present and not null, as a whole number."""
     for key in keys:
         value = config.get(key)
         if value is None:
             continue
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not at_least <= value <= _LARGEST or value != int(value):
-            raise ConfigError(f"{key}: expected a whole number of at least {at_least}, got {_shown(value)}")
+        if not number or not at_least <= value <= at_most or value != int(value):
+            upper = f" and at most {at_most:,}" if at_most < _LARGEST else ""
+            raise ConfigError(f"{key}: expected a whole number of at least {at_least}{upper}, got {_shown(value)}")
         return int(value)
     if default is None:
         raise ConfigError(f"{keys[0]} is missing" + (f" (also looked for {', '.join(keys[1:])})" if keys[1:] else ""))
@@ -228,8 +240,9 @@ def _expert_layers(config: Mapping[str, Any], layers: int) -> int:
     dense = config.get("mlp_only_layers") or []
     if not isinstance(dense, list) or first > layers:
         raise ConfigError(f"mlp_only_layers or first_k_dense_replace: does not fit {layers} layers")
+    without = {layer for layer in dense if isinstance(layer, int)}
     offset = 0 if config.get("first_k_dense_replace") is not None else step - 1
-    return sum(1 for i in range(first, layers) if i % step == offset % step and i not in dense)
+    return sum(1 for i in range(first, layers) if i % step == offset % step and i not in without)
 
 
 def _dense_ffn(

@@ -1,6 +1,7 @@
 """Text from files and from standard input: UTF-8, of limited size, or an InputError that says what is wrong."""
 
 import os
+import select
 import stat
 import sys
 
@@ -21,14 +22,38 @@ def read_text(path: str) -> str:
                 raise failure("is a directory; name a YAML file in it", name)
             if stat.S_ISREG(info.st_mode) and info.st_size > MAX_BYTES:
                 raise failure(f"is {info.st_size / 1e6:.0f} MB; a rack file has at most {MAX_BYTES / 1e6:.0f} MB", name)
-            with open(path, "rb") as stream:
-                data = stream.read(MAX_BYTES + 1)
+            if stat.S_ISFIFO(info.st_mode):
+                data = _read_pipe(path)
+            else:
+                with open(path, "rb") as stream:
+                    data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise failure("no such file", name or '""') from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise failure(f"cannot be read: {reason.lower()}", name) from None
     return decode(data, name)
+
+
+def _read_pipe(path: str) -> bytes:
+    """What a process writes to a named pipe. OSError where none does: reading would wait for ever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    data = b""
+    try:
+        while len(data) <= MAX_BYTES:
+            try:
+                piece = os.read(descriptor, 1 << 16)
+            except BlockingIOError:  # a process has it open, and has written nothing yet
+                select.select([descriptor], [], [])
+                continue
+            if not piece:
+                break
+            data += piece
+    finally:
+        os.close(descriptor)
+    if not data:
+        raise OSError("a pipe to which no process writes")
+    return data
 
 
 def decode(data: bytes, name: str, line_offset: int = 0) -> str:

@@ -94,7 +94,9 @@ def link_requirements(loaded: Loaded, result: Any) -> list[Chain]:
 def is_number(path: str, value: Any) -> Any:
     """Whether a figure is a number, and finite where only a broken rack has an infinite one. Also for arrays."""
     section = path.partition(".")[0]
-    if section in ("latency", "power", "thermal", "memory"):
+    if section in ("latency", "power", "memory"):
+        return xp.logical_and(xp.isfinite(value), value >= 0)
+    if section == "thermal":
         return xp.isfinite(value)
     return value == value if section in ("throughput", "cost", "stages") else True
 

@@ -46,7 +46,9 @@ def parse(text: str, unit: str, *, example: str = "", absolute: bool = True) -> 
     if canonical != unit:
         got = DIMENSIONS.get(canonical, (canonical, ""))[0]
         raise UnitError(f'expected {wanted}, got "{text}", which is {got}')
-    value = float(number) * factor + (offset if absolute else 0.0)
+    value = float(number) * factor
+    if offset and absolute:
+        value = round(value + offset, 9)  # 27 degC and 80.6 degF are one temperature, to the last digit
     if not math.isfinite(value):
         raise UnitError(f'expected {wanted}, got "{text}", which is too large')
     return value

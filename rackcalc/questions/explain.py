@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from functools import cache
@@ -42,16 +43,38 @@ def steps(quantity: Quantity, name: str, depth_limit: int = 99) -> Iterator[Step
     yield from follow(quantity, name, 0)
 
 
-@cache
 def body(formula: Formula) -> str:
     """The code of a formula, without signature and docstring."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(formula.function)))
+    return code_of(formula.function)
+
+
+@cache
+def code_of(code: Any) -> str:
+    """The code of a function, without signature and docstring."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
     function = tree.body[0]
     assert isinstance(function, ast.FunctionDef)
     statements = [node for node in function.body if not _is_text(node)]
     if len(statements) == 1 and isinstance(statements[0], ast.Return) and statements[0].value is not None:
         return ast.unparse(statements[0].value)
     return "\n".join(ast.unparse(statement) for statement in statements)
+
+
+def helpers(formula: Formula) -> list[str]:
+    """The private functions that the code of a formula calls, each as "_name(a, b) = code"; their own helpers too."""
+    module = sys.modules[formula.function.__module__]
+    found: dict[str, str] = {}
+    waiting = [body(formula)]
+    while waiting:
+        for name in re.findall(r"\b(_[a-z]\w*)\(", waiting.pop()):
+            function = getattr(module, name, None)
+            if name in found or not inspect.isfunction(function):
+                continue
+            code = code_of(function)
+            found[name] = f"where {name}({', '.join(inspect.signature(function).parameters)}) is"
+            found[name] += f"\n{textwrap.indent(code, '  ')}" if "\n" in code else f" {code}"
+            waiting.append(code)
+    return list(found.values())
 
 
 def _is_text(node: ast.stmt) -> bool:
@@ -112,6 +135,7 @@ def explain(result: Any, path: str, depth_limit: int = 99) -> str:
         lines += [f"{pad}  | {line}" for line in (summary[0] if summary else "",) if line]
         if not formula.variadic:
             lines += [f"{pad}  | {line}" for line in body(formula).splitlines()]
+            lines += [f"{pad}  | {line}" for helper in helpers(formula) for line in helper.splitlines()]
         values = substituted(step.quantity)
         if values:
             lines.append(f"{pad}  | = {values}")

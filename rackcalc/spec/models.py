@@ -46,7 +46,7 @@ class Model:
     vocabulary: Quantity = number("1", "tokens in the vocabulary", above=0, whole=True)
     max_context: Quantity = number("token", "longest sequence", above=0, example="131072 token")
     tied_embeddings: Quantity = number(
-        "1", "1 when input and output embeddings are one matrix", at_least=0, default="0"
+        "1", "1 when input and output embeddings are one matrix", at_least=0, at_most=1, default="0"
     )
     full_attention_layers: Quantity | None = number(
         "1", "layers that attend to everything, where others do not", at_least=0, whole=True, default=None

@@ -94,6 +94,8 @@ def _answer(described: Row, bounds: bool, change: Change = unchanged) -> tuple[Q
         predicted = change(predictor_at(KINDS[described.kind])(described))
     except Unanswerable as reason:
         return None, str(reason), nan, nan
+    except (ArithmeticError, LookupError, ValueError) as error:  # numbers and words that no formula is made for
+        return None, f"cannot be computed from these values ({type(error).__name__}: {error})", nan, nan
     return predicted, "", *(_bounds.of(predicted) if bounds else (nan, nan))
 
 

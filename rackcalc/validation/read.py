@@ -13,8 +13,10 @@ from rackcalc.config.catalog_files import part_names
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import Problem, suggest
 from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.spec.formats import FORMATS
 
 HERE = Path(__file__).parent
+LONGEST_LINE = 1 << 16  # characters
 MOST_PROBLEMS = 100  # listed per file; the others are counted
 
 # Every metric starts with one of these words; canonical unit of what follows.
@@ -65,6 +67,8 @@ NEEDED: dict[str, tuple[str, ...]] = {
     "lpu": ("model",),
     "facility": (),
 }
+MAY_BE_EMPTY = (("lpu", "model"), ("serving", "precision"))  # rows about a chip; engines whose format is not said
+MAY_BE_ZERO = ("message_size", "kv_tokens")  # an empty message; a prompt without a past
 ALWAYS = ("case", "kind", "part", "metric", "value", "unit")
 
 # Names that measurements use and that are no transformers: known, and not answered.
@@ -189,7 +193,7 @@ def _limited(file: str, report: Report) -> Report:
 
 
 def _rows(text: io.TextIOWrapper, file: str, report: Report) -> Iterator[Row]:
-    reader = csv.reader(text, strict=True)
+    reader = csv.reader(_bounded_lines(text), strict=True)
     header = None
     seen = Contradictions(report)
     try:
@@ -213,6 +217,14 @@ def _rows(text: io.TextIOWrapper, file: str, report: Report) -> Iterator[Row]:
         report(Problem(file, 0, 0, "", f"is empty; expected a header line with {', '.join(ALWAYS)}, ..."))
     elif reader.line_num <= 1:
         report(Problem(file, 1, 1, "", "has a header and no rows"))
+
+
+def _bounded_lines(text: io.TextIOWrapper) -> Iterator[str]:
+    """The lines of a file. csv.Error for one that no table has."""
+    while line := text.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise csv.Error(f"a line of more than {LONGEST_LINE:,} characters")
+        yield line
 
 
 def _header(cells: list[str], file: str, report: Report) -> list[str] | None:
@@ -254,13 +266,17 @@ def _mistakes(values: dict[str, str]) -> Iterator[tuple[str, str]]:
     for name in NEEDED.get(kind, ()):
         if name not in values:
             yield name, f"the column is missing; {kind} rows need it"
+        elif not values[name] and (kind, name) not in MAY_BE_EMPTY:
+            yield name, f"is empty; {kind} rows need it"
+    if values.get("precision") and values["precision"] not in FORMATS:
+        yield "precision", f'no format "{values["precision"]}"{suggest(values["precision"], FORMATS)}'
     if part and not known_part(part):
         yield "part", f'no GPU or LPU "{part}"{suggest(part, part_names("gpus") + part_names("lpus"))}'
     if model and not known_model(model):
         yield "model", f'no model "{model}"{suggest(model, part_names("models"))}'
     for name in NUMBERS & values.keys():
-        if values[name] and not _is_number(values[name], infinite=name == "request_rate"):
-            yield name, f'expected a number, got "{values[name]}"'
+        if values[name] and not _is_number(values[name], infinite=name == "request_rate", zero=name in MAY_BE_ZERO):
+            yield name, f'expected a number of more than 0, got "{values[name]}"'
     try:
         unit = unit_of(values["metric"])
     except KeyError:
@@ -276,12 +292,12 @@ def _mistakes(values: dict[str, str]) -> Iterator[tuple[str, str]]:
         yield "value", f'expected a number, got "{values["value"]}"'
 
 
-def _is_number(text: str, infinite: bool) -> bool:
+def _is_number(text: str, infinite: bool, zero: bool) -> bool:
     try:
         value = float(text)
     except ValueError:
         return False
-    return value >= 0 and (isfinite(value) or (infinite and value > 0))
+    return (value > 0 or (zero and value == 0)) and (isfinite(value) or infinite)
 
 
 @cache

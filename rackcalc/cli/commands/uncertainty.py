@@ -20,7 +20,11 @@ def uncertainty(
     top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="Doubts shown of each figure.")] = 8,
     fail_if: Annotated[
         list[str] | None,
-        typer.Option("--fail-if", metavar="EXPR", help='A further gate: "latency.p99 > 2 ms". Repeatable.'),
+        typer.Option(
+            "--fail-if",
+            metavar="EXPR",
+            help='Exit 3 when "latency.p99 > 2 ms"; its odds are shown. Repeatable.',
+        ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
     format_: Annotated[str, typer.Option("--format", metavar="table|json|csv")] = "table",
@@ -47,3 +51,5 @@ def uncertainty(
     with progress(most_points(about, samples)) as on_progress:
         report = analysed(about, paths or (), samples, seed, verdicts, claims, on_progress)
     emit(render(report, name, top, everything))
+    if any(verdict.status == "fail" and verdict.condition.file == "--fail-if" for verdict in verdicts):
+        raise typer.Exit(3)

@@ -71,7 +71,15 @@ class _Scenarios:
     def compute(self, scenario: str) -> Computed | str:
         """A scenario, or the reason why it cannot be computed. InputError when that is the file without a scenario."""
         if scenario not in self.known:
-            loaded = load_text(self.text, self.file, scenario, self.sets)
+            try:
+                loaded = load_text(self.text, self.file, scenario, self.sets)
+            except InputError as error:
+                if not scenario:
+                    raise
+                named = [
+                    problem._replace(message=f"in scenario {scenario}: {problem.message}") for problem in error.problems
+                ]
+                raise InputError(named) from None
             try:
                 result, chains = estimate_with_conditions(loaded)
                 self.known[scenario] = Computed(dict(figures(result)), Draws(result), chains, result.notes)

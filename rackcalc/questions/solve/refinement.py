@@ -29,7 +29,9 @@ def refine(goal: Goal, grid: Grid) -> tuple[Dimensions, dict[int, float]]:
     """The best point between the neighbours of the best one on the grid, and the last step by continuous dimension."""
     best = grid.best()
     steps = {
-        number: 0.0 for number, axes in enumerate(grid.dimensions) if is_continuous(axes) and len(axes[0].values) > 1
+        number: 0.0
+        for number, axes in enumerate(grid.dimensions)
+        if is_continuous(axes) and len(set(axes[0].values)) > 1
     }
     parts = {1: POINTS_PER_ROUND, 2: 12, 3: 5}.get(len(steps), 2)
     for _ in range(ROUNDS):
@@ -39,7 +41,7 @@ def refine(goal: Goal, grid: Grid) -> tuple[Dimensions, dict[int, float]]:
         for number, axes in enumerate(grid.dimensions):
             if number in steps:
                 values = between(axes[0].values, best[number], parts)
-                steps[number] = max(abs(b - a) for a, b in pairwise(values))
+                steps[number] = max((abs(b - a) for a, b in pairwise(values)), default=0.0)
                 dimensions.append((axes[0]._replace(values=values),))
             else:
                 dimensions.append(grid.at(best)[number])

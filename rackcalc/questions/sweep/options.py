@@ -5,7 +5,7 @@ from math import prod
 from typing import NamedTuple
 
 from rackcalc.config.racks import find_rack, scenario_names
-from rackcalc.config.vary import parse_axes
+from rackcalc.config.vary import Axis, parse_axes
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.questions.gate_conditions import Condition, parse_condition
@@ -57,7 +57,7 @@ def sweep_job_of_text(options: SweepOptions, text: str, file: str) -> tuple[Swee
     space = DesignSpace(question, needed, options.get, CHECKS)
     problems += space.check()
     limits = _limits(conditions, space, problems)
-    problems += _too_many_points(question)
+    problems += [*_too_many_points(question), *_word_axes(options, axes)]
     if problems:
         raise InputError(problems)
     return _job(options, question, needed, space, limits)
@@ -68,7 +68,12 @@ def _where_conditions(texts: Sequence[str], problems: list[Problem]) -> list[Con
     found = []
     for text in texts:
         try:
-            found.append(parse_condition(text, file="--where"))
+            condition = parse_condition(text, file="--where")
+            if condition.delta:
+                message = "delta(...) is a change since a baseline, which a sweep does not have"
+                problems.append(condition.problem(message))
+            else:
+                found.append(condition)
         except InputError as error:
             problems += error.problems
     return found
@@ -109,6 +114,17 @@ def _limits(
         except units.UnitError as error:
             problems.append(Problem("--where", 0, 0, condition.text, str(error)))
     return found
+
+
+def _word_axes(options: SweepOptions, axes: Sequence[Axis]) -> list[Problem]:
+    """Axes of words that --by or --pareto would sort by: words have no order."""
+    words = {axis.path for axis in axes if axis.unit is None}
+    asked = [("--by", options.by), *(("--pareto", path) for path in options.pareto.split(","))]
+    return [
+        Problem(option, 0, 0, signed(path)[0], "has words as values, which have no order; name a figure")
+        for option, path in asked
+        if signed(path)[0] in words
+    ]
 
 
 def _too_many_points(question: VariedRack) -> list[Problem]:
