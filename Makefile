@@ -8,7 +8,7 @@ PLOT    := $(VENV)/.plot
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench docs accuracy fix units schemas fit clean
+.PHONY: help setup run test check bench fuzz docs accuracy fix units schemas fit clean
 
 help:  ## print the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,9 @@ check: $(TOOLS)  ## lint, types, tests and docs: exactly what CI runs
 
 bench: $(TOOLS)  ## measure start-up, sweeps, memory and other tools, into docs/performance.md
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench.py
+
+fuzz: $(TOOLS)  ## every setting of every rack, and 100,000 pairs of settings at random
+	$(BIN)/python tests/fuzz.py
 
 docs: $(TOOLS)  ## put the present output into README.md and docs/
 	$(BIN)/python tests/documents.py

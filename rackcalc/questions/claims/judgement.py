@@ -76,10 +76,8 @@ class _Scenarios:
             except InputError as error:
                 if not scenario:
                     raise
-                named = [
-                    problem._replace(message=f"in scenario {scenario}: {problem.message}") for problem in error.problems
-                ]
-                raise InputError(named) from None
+                where = f"in scenario {scenario}: "
+                raise InputError([replace(one, message=where + one.message) for one in error.problems]) from None
             try:
                 result, chains = estimate_with_conditions(loaded)
                 self.known[scenario] = Computed(dict(figures(result)), Draws(result), chains, result.notes)
