@@ -201,7 +201,8 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     queue, shared = queue_at_load(rack, served)
     if shared is not None:
         served = beside_other_work(rack, served, shared)
-    require(requirements.rack_requirements(loaded, served, heat), ())
+    heats = [heat] if known_heat is None else [heat, known_heat]
+    require(requirements.rack_requirements(loaded, served, heats), ())
     if queue is not None:
         require(requirements.load_requirements(loaded, served, queue), ())
     links = link_reports(rack, served, heat if known_heat is None or heat.outlet.known else known_heat)

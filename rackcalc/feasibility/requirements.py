@@ -5,6 +5,7 @@ Condition, because a sweep leaves out and counts the points where it does not ho
 file and how to fix it. Doubts that do not prevent an answer are notes, in estimation/notes.py.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -28,9 +29,12 @@ def input_requirements(loaded: Loaded) -> tuple[list[Chain], list[Problem]]:
     return size_requirements(loaded), incompatible_parts(loaded)
 
 
-def rack_requirements(loaded: Loaded, served: ServiceModel, heat: Thermal) -> list[Chain]:
-    """The rack can work: the model fits into memory, the cooling suffices, links have capacity left."""
-    chains = [*memory_requirements(loaded, served), _cooling_chain(loaded, heat)]
+def rack_requirements(loaded: Loaded, served: ServiceModel, heats: Sequence[Thermal]) -> list[Chain]:
+    """The rack can work: the model fits into memory, the cooling suffices, links have capacity left.
+
+    heats: at full load, and under the load, where slower fans may leave the chips hotter.
+    """
+    chains = [*memory_requirements(loaded, served), *(_cooling_chain(loaded, heat) for heat in heats)]
     for name, moved in served.transfers.items():
         message = "other traffic takes the whole link (with sharing.link_share); lower one of them"
         taken = partial(loaded.problem, f"links.{name}.other_load", message)
