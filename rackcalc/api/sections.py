@@ -15,12 +15,17 @@ class Latency(Group):
     mean: Figure
     p50: Figure
     p90: Figure
+    p95: Figure
     p99: Figure
     p999: Figure
     ttft: Figure
     ttft_p99: Figure
     tpot: Figure
     end_to_end: Figure
+    tpot_p50: Figure
+    tpot_p90: Figure
+    tpot_p95: Figure
+    tpot_p99: Figure
 
 
 class Throughput(Group):
@@ -121,11 +126,13 @@ class Load(Group):
     wait: Figure
     wait_p50: Figure
     wait_p90: Figure
+    wait_p95: Figure
     wait_p99: Figure
     wait_p999: Figure
     mean: Figure
     p50: Figure
     p90: Figure
+    p95: Figure
     p99: Figure
     p999: Figure
     in_system: Figure

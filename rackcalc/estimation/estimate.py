@@ -22,7 +22,7 @@ from rackcalc.estimation.power_and_heat import (
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.feasibility import requirements
 from rackcalc.feasibility.conditions import Chain, Require, decidable, refuse
-from rackcalc.formulas.combine import smallest, total
+from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.links.link_reliability import link_reliability
 from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, transfer
@@ -85,25 +85,35 @@ def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, Lin
     else:
         base = {name: getattr(queue, name) for name in LEVELS}
         mean, wait = queue.mean, queue.wait
+    for name, tail in served.tails.items():  # requests that are slow by themselves, beside those that waited long
+        slow = tail if wait is None else sojourn_time(passage_time=tail, wait=wait)
+        base[name] = largest(waited=base[name], slow=slow)
     late = {f"replay_{name}": report.expected_delay for name, report in replays.items()}
     late99 = {f"replay_{name}": report.p99_delay for name, report in replays.items()}
     late999 = {f"replay_{name}": report.p999_delay for name, report in replays.items()}
     ttft, ttft_p99 = served.ttft, served.ttft
     if ttft is not None and queue is not None:
-        ttft_p99 = sojourn_time(passage_time=ttft, wait=queue.wait_p99)
+        late_first = sojourn_time(passage_time=ttft, wait=queue.wait_p99)
         ttft = sojourn_time(passage_time=ttft, wait=queue.wait)
+        ttft_p99 = largest(quantile=late_first, mean=ttft)
+    mean = total(sojourn=mean, **late)
+    # where fewer than one in a hundred waits at all, the mean wait is longer than that of the quantile, which is none
+    p99 = largest(quantile=total(sojourn=base["p99"], **late99), mean=mean)
+    p999 = largest(quantile=total(sojourn=base["p999"], **late999), p99=p99)
     return Latency(
         service=served.passage,
         wait=wait,
-        mean=total(sojourn=mean, **late),
+        mean=mean,
         p50=base["p50"],
         p90=base["p90"],
-        p99=total(sojourn=base["p99"], **late99),
-        p999=total(sojourn=base["p999"], **late999),
+        p95=base["p95"],
+        p99=p99,
+        p999=p999,
         ttft=ttft,
         ttft_p99=ttft_p99,
         tpot=served.tpot,
         end_to_end=None if served.ttft is None else mean,
+        **{f"tpot_{level}": time for level, time in served.token_times.items()},
     )
 
 

@@ -144,6 +144,8 @@ def slowed_down(
         },
         ttft=None if served.ttft is None else slow(served.ttft),
         tpot=None if served.tpot is None else slow_tpot(served.tpot),
+        tails={level: slow(time) for level, time in served.tails.items()},
+        token_times={level: slow_tpot(time) for level, time in served.token_times.items()},
     )
 
 

@@ -19,7 +19,8 @@ from rackcalc.serving.service_model import Memory, Stage
 class Latency:
     """Seconds of one request (of one batch, when clients send batches). service: idle rack; p50 to p999: under load.
 
-    ttft, tpot, end_to_end: generation; ttft includes the mean wait, ttft_p99 the p99 wait.
+    ttft, tpot, end_to_end: generation; ttft includes the mean wait, ttft_p99 the p99 wait. tpot_p50 to tpot_p99: of the
+    times between two tokens of an engine that also prefills.
     """
 
     service: Quantity
@@ -27,12 +28,17 @@ class Latency:
     mean: Quantity
     p50: Quantity
     p90: Quantity
+    p95: Quantity
     p99: Quantity
     p999: Quantity
     ttft: Quantity | None = None
     ttft_p99: Quantity | None = None
     tpot: Quantity | None = None
     end_to_end: Quantity | None = None
+    tpot_p50: Quantity | None = None
+    tpot_p90: Quantity | None = None
+    tpot_p95: Quantity | None = None
+    tpot_p99: Quantity | None = None
 
 
 @record

@@ -10,6 +10,7 @@ from rackcalc.serving.generation import decode_step, generation_service, output_
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
 from rackcalc.serving.pool_memory import gpu_memory
 from rackcalc.serving.service_model import ONE, Memory, ServiceModel
+from rackcalc.serving.token_times import token_times
 from rackcalc.spec.rack import Rack
 
 
@@ -45,7 +46,9 @@ def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> 
     requests = rack.workload.concurrency
     assert requests is not None
     now = engine_loop(rack, deployed, first, per_engine(requests=requests, engines=deployed.replicas))
-    step = decode_step(rack, deployed, now.decoding)
+    step, output = decode_step(rack, deployed, now.decoding), output_tokens(rack)
+    engine = deployed.runtime.engine
+    assert engine is not None
     return generation_service(
         rack,
         requests,
@@ -59,4 +62,5 @@ def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> 
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, now.decoding)},
         slots={"gpu": now.held},
         details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room},
+        token_times=token_times(engine, first, step_per_token(step=step.time), now.decoding, output),
     )

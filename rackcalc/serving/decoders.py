@@ -31,6 +31,7 @@ from rackcalc.serving.pool_memory import (
     spill_terms,
 )
 from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage
+from rackcalc.serving.token_times import token_times
 from rackcalc.spec.rack import LpuPool, Rack
 
 
@@ -50,6 +51,9 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
         rack, deployed, lambda number: times_among_prefills(rack, deployed, first, tpot_at, number)
     )
     usual = decode_step(rack, deployed, now.under_way)
+    between, engine = {}, deployed.runtime.engine
+    if engine is not None:
+        between = token_times(engine, first, step_per_token(step=usual.time), now.under_way, output_tokens(rack))
     return generation_service(
         rack,
         slots(replicas=deployed.replicas, batch=work.batch),
@@ -63,6 +67,7 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
         activity={"gpu": serving_power_utilization(rack, deployed, first, usual, now.under_way)},
         slots={"gpu": work.batch},
         details={"requests_under_way": now.under_way},
+        token_times=between,
     )
 
 

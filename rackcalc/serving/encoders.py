@@ -2,6 +2,7 @@
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.gpu.compiled import engine_tails
 from rackcalc.formulas.gpu.memory_fit import NO_CACHE
 from rackcalc.formulas.heat.chip_utilization import busy_share
 from rackcalc.formulas.lpu import encoder as encoder_on_lpus
@@ -17,6 +18,15 @@ from rackcalc.serving.pool_links import both_pools, gpu_lpu_transfer, lpu_link
 from rackcalc.serving.pool_memory import gpu_memory, hidden_state_bytes, lpu_memory, spill_terms
 from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage
 from rackcalc.spec.rack import LpuPool, Rack
+from rackcalc.spec.runtimes import Runtime
+
+
+def passage_tails(runtime: Runtime, gpu_time: Quantity, passage: Quantity) -> dict[str, Quantity]:
+    """p95, p99 and p999 (as p99) of a passage whose part on the GPU varies as in a compiled engine; else none."""
+    around = left_over(whole=passage, part=gpu_time)
+    tails = engine_tails(runtime.compiled, gpu_time)
+    found = {level: total(gpu=time, around=around) for level, time in tails.items()}
+    return found | ({"p999": found["p99"]} if found else {})
 
 
 def gpu_encoder(rack: Rack) -> ServiceModel:
@@ -28,8 +38,10 @@ def gpu_encoder(rack: Rack) -> ServiceModel:
         deployed.gpu, deployed.family, deployed.runtime, rack.model, work.precision, work.batch, work.input
     )
     request = Stage(deployed.runtime.request_host, "host")
+    passage = total(gpu=passed.time, request_host=deployed.runtime.request_host)
     return ServiceModel(
-        passage=total(gpu=passed.time, request_host=deployed.runtime.request_host),
+        passage=passage,
+        tails=passage_tails(deployed.runtime, passed.time, passage),
         occupancy=passed.time,
         servers=deployed.replicas,
         batch=work.batch,
@@ -95,8 +107,10 @@ def encoder_pipeline(rack: Rack) -> ServiceModel:
     whole = total(lpu=there.time, **spilled)
     request = Stage(deployed.runtime.request_host, "host")
     cycle = total(bottleneck=pipeline.bottleneck, **spilled)
+    passage = total(pipeline=pipeline.time, request_host=deployed.runtime.request_host, **spilled)
     return ServiceModel(
-        passage=total(pipeline=pipeline.time, request_host=deployed.runtime.request_host, **spilled),
+        passage=passage,
+        tails=passage_tails(deployed.runtime, passed.time, passage),
         occupancy=cycle,
         servers=ONE,
         batch=work.batch,

@@ -37,7 +37,8 @@ class ServiceModel:
     passage: time through the empty rack. occupancy: time that one batch (in generation: one request) holds a server.
     servers: how many of them can be held at once. batch: requests per held server. crossing_size: bytes of one transfer
     between the pools. By pool: busy, the share of the time that it works when the rack is saturated; activity, the
-    power utilization of a chip that works; slots, the requests that share one server.
+    power utilization of a chip that works; slots, the requests that share one server. By level (p95, p99, ...): tails,
+    of the passage, where it varies by itself; token_times, of the time between two tokens.
     """
 
     passage: Quantity
@@ -54,3 +55,5 @@ class ServiceModel:
     crossing_size: Quantity | None = None
     slots: dict[str, Quantity] = field(default_factory=dict)
     details: dict[str, Quantity] = field(default_factory=dict)
+    tails: dict[str, Quantity] = field(default_factory=dict)
+    token_times: dict[str, Quantity] = field(default_factory=dict)

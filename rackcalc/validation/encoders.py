@@ -3,7 +3,7 @@
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import forward_pass as passes
-from rackcalc.formulas.gpu.compiled import kept_tokens, pipelined_share, rate_at_power, share_of_rate, tail_latency
+from rackcalc.formulas.gpu.compiled import engine_tails, kept_tokens, pipelined_share, rate_at_power, share_of_rate
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.kernels import repeated
 from rackcalc.formulas.lpu.decode import decode, user_rate
@@ -26,7 +26,6 @@ MICROBATCH = Quantity(
     8.0, "1", "sequences per micro-batch", low=4.0, high=12.0, source=Source("estimate", "ft-bert")
 )  # fmt: skip
 MOST_MICROBATCHES = constant(4.0, "1", "micro-batches in flight", "estimate", "ft-bert")
-NO_RAMP = constant(0.0, "1", "no clock ramp in this percentile", "assumed", note="p95 of a steady loop")
 
 
 def model_of(row: Row) -> Model:
@@ -65,14 +64,12 @@ def encoder(row: Row) -> Quantity:
 
 def percentile(metric: str, runtime: Runtime, time: Quantity) -> Quantity:
     """Mean or percentile of the latency of a steady loop of passes."""
-    law = runtime.compiled
-    if metric == "latency_mean" or law is None:
+    if metric == "latency_mean" or runtime.compiled is None:
         return time
-    if metric == "latency_p95":
-        return tail_latency(mean=time, ratio=law.latency_p95, ramp_share=NO_RAMP, ramp_time=law.ramp_time)
-    if metric == "latency_p99":
-        return tail_latency(mean=time, ratio=law.latency_p99, ramp_share=law.ramp_share, ramp_time=law.ramp_time)
-    raise Unanswerable(f"{metric} of an encoder")
+    tails = engine_tails(runtime.compiled, time)
+    if metric.removeprefix("latency_") not in tails:
+        raise Unanswerable(f"{metric} of an encoder")
+    return tails[metric.removeprefix("latency_")]
 
 
 # MLPerf's BERT answers SQuAD at natural lengths, at most 384 tokens. Lengths that give a pass the time of the data set:

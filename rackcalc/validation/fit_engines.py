@@ -58,7 +58,7 @@ def recorded() -> list[RecordedPrediction]:
             numbers = arrays([runs.numbers_of(row._replace(input_tokens="1")) for row in rows])
             prompt = stack([serving.PROMPTS[row.scenario] for row in rows])
             numbers = runs.Numbers(**{**vars(numbers), "prompt": prompt})
-            quantity = serving.median_step(run, numbers, stack([row.number("batch", "1") for row in rows]))
+            quantity = serving.token_time(run, numbers, stack([row.number("batch", "1") for row in rows]), "p50")
         else:
             numbers = arrays([runs.numbers_of(row) for row in rows])
             loop = run_loop(run, numbers, rows)

@@ -5,17 +5,17 @@ from functools import lru_cache
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.heat.chip_power import busy_gpu_power
 from rackcalc.formulas.heat.chip_utilization import diluted, with_prefills
 from rackcalc.formulas.heat.power import energy_per_token, one_token, pool_power
-from rackcalc.formulas.serving.concurrency import Loop, at_rate, parts_of
+from rackcalc.formulas.serving.concurrency import Loop, at_rate
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced
-from rackcalc.formulas.serving.inter_token_latency import itl_quantile, least_prefills, mean_stall, typical_stall
+from rackcalc.formulas.serving.inter_token_latency import mean_stall
 from rackcalc.formulas.serving.replicas import all_engines, one_engine
 from rackcalc.formulas.serving.request_rates import rate_of_run
 from rackcalc.formulas.serving.token_rates import batch_rate, per_part, static_rate, token_rate, user_rate
-from rackcalc.quantities.quantity import Quantity, Source, constant
+from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.serving.token_times import added_by, token_times
 from rackcalc.validation.read import Row, Unanswerable
 from rackcalc.validation.runs import Numbers, Run, fits, loop, numbers_of, per_token, prompts, run_of, stand, step
 
@@ -138,33 +138,12 @@ PROMPTS = {
     "image-chat": _prompt(1200.0, "with an image"),
     "video-chat": _prompt(4000.0, "with a video"),
 }
-QUANTILES = {
-    "tpot_p90": (1.2816, 0.9),
-    "tpot_p95": (1.6449, 0.95),
-    "tpot_p99": (2.3263, 0.99),
-}
 
 
-def _level(metric: str) -> dict[str, Quantity]:
-    z, level = QUANTILES[metric]
-    return {
-        "z": constant(z, "1", "normal quantile", "published"),
-        "correction": constant((z * z - 1) / 6 - 0.5, "1", "Cornish-Fisher correction", "published"),
-        "level": constant(level, "1", "level", "given"),
-    }
-
-
-def added(prefill: GpuPass) -> Quantity:
-    """What a prefill adds to the step that it shares with decoding."""
-    work, fixed = parts_of(prefill)
-    return total(work=work, fixed=fixed)
-
-
-def median_step(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
-    """Median time between two tokens of a sequence, `batch` of which decode."""
-    stall = typical_stall(prefill=added(prompts(run, numbers)), decoding=batch, output=numbers.output)
-    tpot = total(step=per_token(run, numbers, batch), stall=stall)
-    return paced(tpot=tpot, decoding=batch, front_end=stand(run).engine.token_time, sharpness=SHARPNESS)
+def token_time(run: Run, numbers: Numbers, batch: Quantity, level: str) -> Quantity:
+    """A percentile of the time between two tokens of a sequence, `batch` of which decode."""
+    alone = per_token(run, numbers, batch)
+    return token_times(stand(run).engine, prompts(run, numbers), alone, batch, numbers.output)[level]
 
 
 def step_power(row: Row) -> Quantity:
@@ -180,13 +159,9 @@ def step_power(row: Row) -> Quantity:
     alone = per_token(run, numbers, batch)
     first = prompts(run, numbers)
     pace = {"decoding": batch, "front_end": on.engine.token_time, "sharpness": SHARPNESS}
-    if row.metric == "tpot_p50":
-        return median_step(run, numbers, batch)
-    if row.metric in QUANTILES:
-        at = _level(row.metric)
-        floor = least_prefills(**load, level=at.pop("level"))
-        return paced(tpot=itl_quantile(tpot=alone, **load, prefill=added(first), **at, floor=floor), **pace)
-    stall = mean_stall(prefill=added(first), **load)
+    if row.metric.startswith("tpot_p"):
+        return token_time(run, numbers, batch, row.metric.removeprefix("tpot_"))
+    stall = mean_stall(prefill=added_by(first), **load)
     mean = paced(tpot=total(step=alone, stall=stall), **pace)
     rate = batch_rate(decoding=batch, tpot=mean)
     if row.metric == "tpot_mean":

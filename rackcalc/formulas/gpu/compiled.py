@@ -103,6 +103,20 @@ def tail_latency(mean: Seconds, ratio: Ratio, ramp_share: Ratio, ramp_time: Seco
     return mean * (ratio + ramp_share / (1 + (mean / ramp_time) ** 2))
 
 
+NO_RAMP = constant(0.0, "1", "no clock ramp in this percentile", "assumed", note="p95 of a steady loop")
+
+
+def engine_tails(law: Compiled | None, mean: Quantity) -> dict[str, Quantity]:
+    """95th and 99th percentile [s] of the passes of a compiled engine, from their mean; {} where it is none."""
+    if law is None:
+        return {}
+    ramp = {"mean": mean, "ramp_time": law.ramp_time}
+    return {
+        "p95": tail_latency(ratio=law.latency_p95, ramp_share=NO_RAMP, **ramp),
+        "p99": tail_latency(ratio=law.latency_p99, ramp_share=law.ramp_share, **ramp),
+    }
+
+
 @formula(cite="definition: a share of a rate")
 def share_of_rate(rate: RequestsPerSecond, share: Ratio) -> RequestsPerSecond:
     """What is left of a rate.

@@ -64,11 +64,13 @@ class Load:
     wait: Quantity  # s, mean
     wait_p50: Quantity
     wait_p90: Quantity
+    wait_p95: Quantity
     wait_p99: Quantity
     wait_p999: Quantity
     mean: Quantity  # s, wait and passage
     p50: Quantity
     p90: Quantity
+    p95: Quantity
     p99: Quantity
     p999: Quantity
     in_system: Quantity  # request
@@ -76,7 +78,7 @@ class Load:
 
 LEVELS = {
     name: constant(value, "1", name, "given", note="the quantile's definition")
-    for name, value in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999))
+    for name, value in (("p50", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99), ("p999", 0.999))
 }
 _FIXED = constant(0.0, "1", "service_scv", "given", note="fixed service time: no variation")
 
