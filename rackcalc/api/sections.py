@@ -174,6 +174,7 @@ class Power(Group):
     energy_per_request: Figure
     energy_per_token: Figure
     peak: PeakPower
+    rated: Figure
 
 
 class Thermal(Group):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from rackcalc.config.parts import load_part
 from rackcalc.estimation.result import PowerReport, Throughput
+from rackcalc.estimation.server_power import host_power
 from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.heat.chip_temperatures import Pool, resistance_of
 from rackcalc.formulas.heat.chip_utilization import chip_utilization, share_in_use
@@ -12,11 +13,10 @@ from rackcalc.formulas.heat.power import (
     Power,
     energy_per_request,
     energy_per_token,
-    fitted_host_power,
     power_of,
     systems_needed,
 )
-from rackcalc.formulas.heat.rack_cooling import Thermal, cool
+from rackcalc.formulas.heat.rack_cooling import NO_FANS, Thermal, cool
 from rackcalc.formulas.heat.throttling import throttled_time, throttled_tpot
 from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.request_rates import sustained_rate
@@ -26,23 +26,6 @@ from rackcalc.quantities.record import replace
 from rackcalc.serving.service_model import ONE, ServiceModel
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
-SERVER_POWER = Quantity(
-    595.0,
-    "W",
-    "two-socket server",
-    source=Source("measured", "mlperf-power", note="fit to MLPerf power runs"),
-    low=389.0,
-    high=597.0,
-)
-BOARD_SHARE = Quantity(
-    0.194,
-    "1",
-    "switches and conversion",
-    source=Source("measured", "mlperf-power", note="share of the chips' TDP"),
-    low=0.11,
-    high=0.20,
-)
-SERVER_SIZE = constant(8.0, "1", "chips per server", "assumed", note="where the file names no system")
 FAN_SHARE = Quantity(0.10, "1", "fans", source=Source("press", "sow-fans", note="dense servers"), low=0.05, high=0.20)
 UNKNOWN_LEAKAGE = Quantity(
     0.1, "1", "leakage share", source=Source("assumed", note="LPUs publish none"), low=0.05, high=0.2
@@ -70,15 +53,15 @@ def with_known_power(rack: Rack) -> Rack:
     return replace(rack, accelerators=replace(rack.accelerators, **dict.fromkeys(missing))) if missing else rack
 
 
-def host_power(pool: GpuPool | LpuPool, name: str) -> Quantity:
-    """Power of all but chips and fans: that of the system the chips come in, else a fit to measured servers."""
-    per = SERVER_SIZE if pool.system is None else pool.system.count
-    systems = systems_needed(count=pool.count, per_system=per)
-    if pool.system is not None and pool.system.host_power is not None:
-        return power_of(power=pool.system.host_power, count=systems)
-    return fitted_host_power(
-        servers=systems, per_server=SERVER_POWER, chips=pool.count, tdp=tdp(pool, name), board_share=BOARD_SHARE
-    )
+def rated_power(rack: Rack) -> Quantity | None:
+    """Highest power of the systems by their data sheets, for which the supply is built; None where one has none."""
+    rated = {}
+    for name, pool in pools_by_name(rack).items():
+        if pool.system is None or pool.system.power is None:
+            return None
+        systems = systems_needed(count=pool.count, per_system=pool.system.count)
+        rated[name] = power_of(power=pool.system.power, count=systems)
+    return total(**rated)
 
 
 def pool_for_thermal(rack: Rack, pool: GpuPool | LpuPool, name: str, utilization: Quantity) -> Pool:
@@ -103,11 +86,24 @@ def power_and_heat(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Pow
     systems = [pool.system for pool in pools.values() if pool.system is not None]
     built = {f"system_{i}": system.liquid_share for i, system in enumerate(systems)}
     fans = {f"system_{i}": system.fan_share for i, system in enumerate(systems)}
+    fan_share = largest(**fans) if fans else FAN_SHARE
+    moved = NO_FANS if rack.site.cooling.method == "immersion" else fan_share
+
+    def hosts(used: Mapping[str, Quantity]) -> Quantity:
+        """Power of all but chips and fans, at a utilization of each pool."""
+        return total(
+            **{
+                name: host_power(pool, tdp(pool, name), idle_power(pool, name), used[name], rack.site.cooling, moved)
+                for name, pool in pools.items()
+            }
+        )
+
     return cool(
         {name: pool_for_thermal(rack, pool, name, utilization[name]) for name, pool in pools.items()},
         rack.site.cooling,
-        host_power=total(**{name: host_power(pool, name) for name, pool in pools.items()}),
-        fan_share=largest(**fans) if fans else FAN_SHARE,
+        host_power=hosts(utilization),
+        full_host_power=hosts(dict.fromkeys(pools, ONE)),
+        fan_share=fan_share,
         altitude=rack.site.altitude,
         inlet=rack.site.inlet,
         airflow=rack.site.airflow,
@@ -180,6 +176,7 @@ def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> Powe
         energy_per_request(power=mean.facility, throughput=delivered),
         tokens,
         peak,
+        rated_power(rack),
     )
 
 

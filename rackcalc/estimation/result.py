@@ -74,7 +74,10 @@ class LinkReport:
 
 @record
 class PowerReport:
-    """W, mean under the load; peak: every chip at full load, which is what cooling and supply are built for."""
+    """W, mean under the load; peak: every chip at full load, which is what the cooling is built for.
+
+    rated: the sum of what the data sheets of all systems allow them at most, far above any load of servers.
+    """
 
     chips: Quantity
     fans: Quantity
@@ -84,6 +87,7 @@ class PowerReport:
     energy_per_request: Quantity | None
     energy_per_token: Quantity | None
     peak: Power
+    rated: Quantity | None = None
 
 
 @record

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
+from rackcalc.estimation import server_power
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.validation import encoders, engine_parameters, fit_engines, fit_power, kernels, power, serving
 from rackcalc.validation.parameter_swaps import Swaps, moved
@@ -94,8 +95,9 @@ def encoder_leaves() -> Leaves:
 
 def wall_leaves() -> Leaves:
     """Host, boards, and what a busy GPU draws."""
-    names = ("HOST", "IDLE_HOST", "BUSY", "EFFICIENT", "BOARD", "LIQUID_BOARD")
-    return {name: [getattr(power, name)] for name in names} | {name: [leaf] for name, leaf in power.PEAKS.items()}
+    names = ("HOST", "IDLE_HOST", "BUSY", "BOARD", "LIQUID_BOARD")
+    found = {name: [getattr(server_power, name)] for name in names} | {"EFFICIENT": [power.EFFICIENT]}
+    return found | {name: [leaf] for name, leaf in power.PEAKS.items()}
 
 
 def mlperf_leaves() -> Leaves:

@@ -137,14 +137,49 @@ def power_of(power: Watts, count: Count) -> Watts:
     return power * count
 
 
-@formula(cite="fit to the wall power of MLPerf Inference power runs, hosts of 3 to 8 GPUs")
-def fitted_host_power(servers: Count, per_server: Watts, chips: Count, tdp: Watts, board_share: Ratio) -> Watts:
-    """Power of everything but the chips: a two-socket server, and switches and conversion in proportion to the chips.
+@formula(cite="definition: whole boards; chips that fill none have no switches")
+def share_on_boards(share: Ratio, chips: Count, per_board: Count) -> Ratio:
+    """Power of all boards over the TDP of all chips. share: of a full board.
 
-    >>> fitted_host_power(servers=1.0, per_server=595.0, chips=8.0, tdp=700.0, board_share=0.194)
-    1681.4
+    >>> share_on_boards(share=0.2, chips=16.0, per_board=8.0), share_on_boards(share=0.2, chips=4.0, per_board=8.0)
+    (0.2, 0.0)
     """
-    return servers * per_server + chips * tdp * board_share
+    return share * xp.floor(chips / per_board) * per_board / chips
+
+
+@formula(cite="assumption: servers go from their idle to their busy power as their chips do")
+def between(idle: Watts, busy: Watts, utilization: Ratio) -> Watts:
+    """Power of servers at a utilization of their chips.
+
+    >>> between(idle=2000.0, busy=7000.0, utilization=0.5)
+    4500.0
+    """
+    return idle + (busy - idle) * utilization
+
+
+@formula(cite="definition: position between idle power and TDP")
+def chips_at(count: Count, idle_power: Watts, tdp: Watts, utilization: Ratio) -> Watts:
+    """Power of chips at a utilization, at the temperature at which TDP is stated.
+
+    >>> chips_at(count=8.0, idle_power=100.0, tdp=700.0, utilization=0.5)
+    3200.0
+    """
+    return count * (idle_power + (tdp - idle_power) * utilization)
+
+
+@formula(
+    cite="definition: a difference; fans by the affinity law, ANSI/AMCA 210-16, at a flow in proportion to the heat"
+)
+def beside_chips_and_fans(server: Watts, busy: Watts, chips: Watts, fan_share: Ratio, exponent: Ratio) -> Watts:
+    """What is left of the power at the plug without chips and fans. server: at this load; busy: at full load.
+
+    fan_share: of the power at full load.
+
+    >>> beside_chips_and_fans(server=7000.0, busy=7000.0, chips=5600.0, fan_share=0.1, exponent=3.0)
+    700.0
+    """
+    fans = fan_share * busy * xp.power(xp.pure(server / busy), exponent)
+    return xp.maximum(server - chips - fans, 0 * server)
 
 
 @formula(cite="definition: one token")

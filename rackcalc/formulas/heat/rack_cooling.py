@@ -64,10 +64,12 @@ def cool(
     airflow: Quantity | None = None,
     built_liquid_share: Quantity = NO_LIQUID,
     racks: Quantity = ONE_RACK,
+    full_host_power: Quantity | None = None,
 ) -> tuple[Power, Thermal]:
     """Power and temperatures of the equipment in `racks` racks, with leakage, fans, throttling and altitude coupled.
 
-    host_power: W, everything but chips and fans. fan_share: share of fans in the full-load power of the servers.
+    host_power: W, everything but chips and fans; full_host_power: at full load, where it differs. fan_share: share of
+    fans in the full-load power of the servers.
     inlet: K, of the air (air, rear-door) or coolant (direct-liquid, immersion); by default the supply of the cooling.
     airflow: m^3/s that the site moves through the rack; by default the flow that keeps to the air_rise of the cooling.
     built_liquid_share: share of heat that the servers were built to give to liquid; their fans are sized for the rest.
@@ -86,7 +88,7 @@ def cool(
     full = {name: pool_power(count=p.count, power=p.tdp) for name, p in pools.items()}
     air = rack_airflow(
         load=total(**demand, host=host_power),
-        full_load=total(**full, host=host_power),
+        full_load=total(**full, host=host_power if full_host_power is None else full_host_power),
         fan_share=NO_FANS if cooling.method == "immersion" else fan_share,
         air_share=air_share,
         built_air_share=remainder(share=built_liquid_share),
