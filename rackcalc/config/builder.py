@@ -13,7 +13,7 @@ from rackcalc.quantities.words_read import watch
 from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.part_kinds import CATALOG
 
-HOTTEST = 2000.0  # K: beyond it no part of a rack is solid
+HOTTEST = 5000.0  # K: beyond it no part of a rack is solid
 LONGEST_NUMBER = 200  # characters of a number with its unit
 _FLAG_WORDS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
 VALUE_KEYS = ("value", "low", "high", "kind", "source", "note")  # of a number that is written as a mapping
@@ -189,10 +189,10 @@ class Builder:
             self.fail(node, path, f"no {declared.catalog} part {node.kind}{suggest(node.value, names)}")
         elif not node.value.strip() and declared.default == REQUIRED:
             self.fail(node, path, f"is empty; expected {declared.doc}")
-        elif path.rpartition(".")[2] == "name" and (not node.value.isprintable() or node.value.startswith("::")):
-            self.fail(node, path, 'expected one line of text that does not begin with "::"')
         elif not node.value.replace("\n", "").replace("\t", "").isprintable():
             self.fail(node, path, "holds characters that cannot be printed; remove them")
+        elif path.rpartition(".")[2] == "name" and (not node.value.isprintable() or node.value.startswith("::")):
+            self.fail(node, path, 'expected one line of text that does not begin with "::"')
         else:
             return node.value
         return None

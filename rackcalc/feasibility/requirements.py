@@ -34,12 +34,14 @@ def rack_requirements(loaded: Loaded, served: ServiceModel, heats: Sequence[Ther
 
     heats: at full load, and under the load, where slower fans may leave the chips hotter.
     """
-    chains = [*memory_requirements(loaded, served), *(_cooling_chain(loaded, heat) for heat in heats)]
+    links = []
     for name, moved in served.transfers.items():
         message = "other traffic takes the whole link (with sharing.link_share); lower one of them"
         taken = partial(loaded.problem, f"links.{name}.other_load", message)
-        chains.append([finite(f"{name} link: taken by other traffic", moved.contention_wait, taken)])
-    return chains
+        links.append(finite(f"{name} link: taken by other traffic", moved.contention_wait, taken))
+    full, *under_load = (_cooling_chain(loaded, heat) for heat in heats)
+    # a load that never ends, for want of a link, is no matter of cooling
+    return [*memory_requirements(loaded, served), full, [*links, *(item for chain in under_load for item in chain)]]
 
 
 def load_requirements(loaded: Loaded, served: ServiceModel, queue: Load) -> list[Chain]:
