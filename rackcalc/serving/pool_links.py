@@ -61,15 +61,34 @@ def link_beyond_domain(pool: GpuPool) -> str | None:
     return default_link(pool.part.ports, nvlink=False) if is_bridged(pool) else network_link(pool)
 
 
+def at_port(link: Link, ports: Mapping[str, Quantity]) -> Link:
+    """A link between equal chips, at no more than the rate of the port that it attaches to, where they have one.
+
+    A PCIe link of a newer generation than the chip's port runs at the rate of the port.
+    """
+    fitting = {name: rate for name, rate in ports.items() if name in link.ports}
+    if not fitting and any(name.startswith("pcie") for name in link.ports):
+        fitting = {name: rate for name, rate in ports.items() if name.startswith("pcie")}
+    if not fitting:
+        return link
+    return replace(link, bandwidth=smallest(link=link.bandwidth, port=largest(**fitting)))
+
+
+def own_link(ports: Mapping[str, Quantity]) -> Link:
+    """The link that joins GPUs with these ports where nothing else is said."""
+    return at_port(load_part("links", default_link(ports) or "pcie4"), ports)
+
+
 def gpu_link(rack: Rack, pool: GpuPool, devices: Quantity) -> Link:
     """The link between the GPUs that share a copy: the one in the file, else NVLink within its domain.
 
-    devices: GPUs that share a copy [1]; an array of them gives a link whose values are arrays.
+    It is never faster than their port. devices: GPUs that share a copy [1]; an array of them gives a link whose values
+    are arrays.
     """
     use = rack.links.get("gpu-gpu")
     if use is not None:
-        return use.part
-    link: Link = load_part("links", default_link(pool.part.ports) or "pcie4")
+        return at_port(use.part, pool.part.ports)
+    link = own_link(pool.part.ports)
     domain = nvlink_domain(pool)
     if domain is None or not is_nvlink(link):
         return link
@@ -78,7 +97,7 @@ def gpu_link(rack: Rack, pool: GpuPool, devices: Quantity) -> Link:
     slower = link_beyond_domain(pool)
     if slower is None:
         return link
-    beyond: Link = load_part("links", slower)
+    beyond = at_port(load_part("links", slower), pool.part.ports)
     if isinstance(devices.value, float):
         return beyond
     values = {

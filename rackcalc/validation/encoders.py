@@ -1,5 +1,7 @@
 """Encoders at fixed batch and length, MLPerf's BERT, and the LPU."""
 
+from typing import Any
+
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import forward_pass as passes
@@ -12,7 +14,7 @@ from rackcalc.formulas.serving.request_rates import capacity
 from rackcalc.formulas.serving.sequence_lengths import mean_context
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source, constant
-from rackcalc.serving.pool_links import default_link
+from rackcalc.serving.pool_links import own_link
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation.kernels import gpu, runtime_named
@@ -41,8 +43,8 @@ def one_pass(row: Row, runtime: Runtime, batch: Quantity, tokens: Quantity) -> G
     part, model = gpu(row), model_of(row)
     group = {}
     if row.tensor_parallel not in ("", "1"):
-        link = load_part("links", default_link(part.ports) or "pcie4")
-        group = {"devices": row.number("tensor_parallel", "1"), "link": link}
+        link = own_link(part.ports)
+        group: dict[str, Any] = {"devices": row.number("tensor_parallel", "1"), "link": link}
     family = load_part("families", part.family)
     return passes.encoder(part, family, runtime, model, row.precision, batch, tokens, **group)
 

@@ -12,7 +12,7 @@ from rackcalc.formulas.links.all_reduce import NET_SHARE, NET_STEP, all_reduce, 
 from rackcalc.formulas.links.collective import between_nodes, lanes
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source
-from rackcalc.serving.pool_links import default_link
+from rackcalc.serving.pool_links import own_link
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
@@ -79,16 +79,10 @@ def attention(row: Row) -> Quantity:
     return prefill_attention(chip, row.precision, tokens=tokens, causal=ONE, pairs=ONE, **shape)
 
 
-def own_link(part: GPU) -> Link:
-    """The link that joins GPUs of a node."""
-    link: Link = load_part("links", default_link(part.ports) or "pcie4")
-    return link
-
-
 def collective(row: Row) -> Quantity:
     """One collective among the GPUs of a node, or of a few nodes."""
     part = gpu(row)
-    family, link, program = load_part("families", part.family), own_link(part), word(row)
+    family, link, program = load_part("families", part.family), own_link(part.ports), word(row)
     size, devices = row.number("message_size", "B"), row.number("parts", "1")
     if row.operation not in ("all_reduce", "all_gather", "reduce_scatter"):
         raise Unanswerable(f'no collective "{row.operation}"; known: all_reduce, all_gather, reduce_scatter')

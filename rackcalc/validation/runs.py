@@ -23,7 +23,7 @@ from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
 from rackcalc.serving.engine_versions import at_version
-from rackcalc.serving.pool_links import default_link
+from rackcalc.serving.pool_links import own_link
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.links import Link
@@ -145,7 +145,7 @@ def stand(run: Run) -> Stand:
     if run.round:
         engine = replace(engine, age=ROUNDS[run.round], eager_prefill=CHUNKED)
     runtime = replace(runtime, engine=engine)
-    link = load_part("links", default_link(part.ports) or "pcie4")
+    link = own_link(part.ports)
     kv = "fp8" if FORMATS[run.precision] <= 1 or "kv-fp8" in run.words else "bf16"
     return Stand(part, model, runtime, engine, link, kv, model_size(model, run.precision, kv))
 
