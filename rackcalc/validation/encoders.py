@@ -41,10 +41,9 @@ def model_of(row: Row) -> Model:
 def one_pass(row: Row, runtime: Runtime, batch: Quantity, tokens: Quantity) -> GpuPass:
     """An encoder pass as a row describes it."""
     part, model = gpu(row), model_of(row)
-    group = {}
+    group: dict[str, Any] = {}
     if row.tensor_parallel not in ("", "1"):
-        link = own_link(part.ports)
-        group: dict[str, Any] = {"devices": row.number("tensor_parallel", "1"), "link": link}
+        group = {"devices": row.number("tensor_parallel", "1"), "link": own_link(part.ports)}
     family = load_part("families", part.family)
     return passes.encoder(part, family, runtime, model, row.precision, batch, tokens, **group)
 
