@@ -11,9 +11,11 @@ import yaml
 import rackcalc
 from rackcalc.config.catalog_files import part_names, sources
 from rackcalc.config.parts import load_part
+from rackcalc.config.racks import load_text
+from rackcalc.estimation.estimate import Estimate, estimate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.spec.chips import GPU
+from rackcalc.spec.chips import GPU, LPU
 from rackcalc.spec.part_kinds import CATALOG
 
 FOLDER = Path(rackcalc.__file__).parent / "catalog"
@@ -70,11 +72,9 @@ def test_everything_sold_has_a_price_with_a_range_and_the_rest_says_why_not(kind
     assert price.low < price.value < price.high
 
 
-def rules() -> dict[str, dict[str, dict[str, Any]]]:
-    """Prices by rule; the file says the rule."""
-    found: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load(
-        (FOLDER / "price_rules.yaml").read_text(encoding="utf-8")
-    )
+def rules(file: str = "price_rules.yaml") -> dict[str, dict[str, dict[str, Any]]]:
+    """Kind of part -> name -> what the rule compares it with; the file says the rule."""
+    found: dict[str, dict[str, dict[str, Any]]] = yaml.safe_load((FOLDER / file).read_text(encoding="utf-8"))
     return found
 
 
@@ -132,7 +132,114 @@ def test_a_system_costs_more_than_its_bare_accelerators(name: str) -> None:
     elif system.count.value == 1:  # a card is what a chip is sold as
         assert system.price.value == chip.price.value
     else:
-        assert system.price.value > system.count.value * chip.price.value
+        for end in ("low", "value", "high"):
+            assert getattr(system.price, end) > system.count.value * getattr(chip.price, end)
+
+
+def test_a_rack_of_nodes_costs_its_nodes() -> None:
+    rack, node = load_part("systems", "groq-rack").price, load_part("systems", "groq-node").price
+    assert (rack.value, rack.low, rack.high) == (9 * node.value, 9 * node.low, 9 * node.high)
+
+
+@numbered([("gpus", name) for name in part_names("gpus")] + [("lpus", name) for name in part_names("lpus")])
+def test_every_chip_has_an_idle_power_with_a_range(kind: str, name: str) -> None:
+    chip = load_part(kind, name)
+    idle = chip.idle_power
+    assert 0 < idle.low <= idle.value <= idle.high < chip.tdp.value and idle.low < idle.high
+    if kind == "gpus":  # read, or by rule
+        assert idle.source.kind in ("measured", "estimate")
+        assert (name in rules("idle_power_rules.yaml")["gpus"]) == (idle.source.kind == "estimate")
+    else:  # no reading of any LPU has been published
+        assert idle.source.note.startswith("30 % of")
+        assert idle.value == pytest.approx(0.3 * chip.tdp.value, rel=0.03)
+
+
+@pytest.mark.parametrize("name", rules("idle_power_rules.yaml")["gpus"])
+def test_idle_power_of_a_gpu_by_rule(name: str) -> None:
+    rule, gpu = rules("idle_power_rules.yaml")["gpus"][name], load_part("gpus", name)
+    like = [load_part("gpus", other) for other in rule["like"]]
+    assert all(other.idle_power.source.kind == "measured" for other in like)
+    value = gpu.tdp.value * geometric_mean(other.idle_power.value / other.tdp.value for other in like)
+    expected = (value, value / rule["factor"], value * rule["factor"])
+    idle = gpu.idle_power
+    assert (idle.value, idle.low, idle.high) == tuple(float(f"{power:.1e}") for power in expected)
+    assert idle.source.note.startswith("idle_power_rules")
+
+
+def estimated(rack: str) -> Estimate:
+    return estimate(load_text(rack, "alone.yaml"))
+
+
+BERT_ON_GPUS = """
+name: one part alone
+accelerators: {{gpu: {pool}}}
+model: bert-base
+workload: {{input: 64 token, batch: 1, precision: fp16}}
+serving: {{split: gpu, runtime: tensorrt, tensor_parallel: {width}}}
+{more}
+"""
+BERT_ON_LPUS = """
+name: one part alone
+accelerators: {{lpu: {pool}}}
+model: bert-base
+workload: {{input: 64 token, batch: 1, precision: {precision}}}
+serving: {{split: lpu}}
+{more}
+"""
+LIQUID = "site: {cooling: {from: warm-water, rack_limit: 300 kW}}"  # carries the heat of any system
+
+
+def widest_format(lpu: LPU) -> str:
+    return next(name for name in ("fp16", "fp8") if name in lpu.peak)
+
+
+@pytest.mark.parametrize("name", part_names("gpus"))
+def test_every_gpu_can_be_estimated_alone_and_its_price_holds_a_server(name: str) -> None:
+    done = estimated(BERT_ON_GPUS.format(pool=f"{{part: {name}, count: 1}}", width=1, more=""))
+    gpu, server = load_part("gpus", name), load_part("servers", "gpu-server")
+    assert done.latency.p50.value > 0
+    assert done.power.chips.value >= gpu.idle_power.value
+    price = gpu.price.value + server.price.value / server.gpus.value
+    assert done.cost.capex_terms["gpu"].value == pytest.approx(price)
+
+
+@pytest.mark.parametrize("name", part_names("systems"))
+def test_every_system_can_be_estimated_alone(name: str) -> None:
+    system = load_part("systems", name)
+    pool = f"{{part: {system.accelerator}, count: {system.count.value:g}, system: {name}}}"
+    if system.accelerator in part_names("gpus"):
+        done = estimated(BERT_ON_GPUS.format(pool=pool, width=1, more=LIQUID))
+        assert done.cost.capex_terms["gpu"].value == system.price.value
+    else:
+        precision = widest_format(load_part("lpus", system.accelerator))
+        done = estimated(BERT_ON_LPUS.format(pool=pool, precision=precision, more=LIQUID))
+    assert done.power.it.value > 0
+
+
+@pytest.mark.parametrize("name", part_names("lpus"))
+def test_every_lpu_can_be_estimated_alone(name: str) -> None:
+    precision = widest_format(load_part("lpus", name))
+    done = estimated(BERT_ON_LPUS.format(pool=f"{{part: {name}, count: 8}}", precision=precision, more=""))
+    assert done.latency.p50.value > 0
+
+
+@pytest.mark.parametrize("name", part_names("links"))
+def test_every_link_can_join_two_gpus(name: str) -> None:
+    links = f"links: {{gpu-gpu: {{part: {name}, hypothetical: true}}}}"
+    done = estimated(BERT_ON_GPUS.format(pool="{part: h100-sxm, count: 2}", width=2, more=links))
+    assert done.latency.p50.value > 0
+
+
+@pytest.mark.parametrize("name", part_names("cooling"))
+def test_every_cooling_can_be_estimated_alone(name: str) -> None:
+    done = estimated(BERT_ON_GPUS.format(pool="{part: l4, count: 1}", width=1, more=f"site: {{cooling: {name}}}"))
+    assert done.thermal.outlet.value > 0
+
+
+@pytest.mark.parametrize("name", part_names("prices"))
+def test_every_price_book_can_be_estimated_alone(name: str) -> None:
+    book = f"economics: {{prices: {name}}}"
+    assert estimated(BERT_ON_GPUS.format(pool="{part: l4, count: 1}", width=1, more=book)).cost.opex.value > 0
 
 
 @pytest.mark.parametrize("name", part_names("gpus"))
