@@ -16,7 +16,7 @@ def purchase_price(pool: GpuPool | LpuPool) -> Quantity | None:
     if pool.part.price is None:
         return None
     chips = price_of(price=pool.part.price, count=pool.count)
-    if pool.system is not None or isinstance(pool, LpuPool):
+    if isinstance(pool, LpuPool):
         return chips
     server = load_part("servers", "gpu-server")
     return total(chips=chips, servers=share_of_server(price=server.price, gpus=server.gpus, count=pool.count))
