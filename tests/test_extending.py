@@ -137,7 +137,7 @@ def test_a_new_figure_is_a_field_and_a_formula(copy: Path) -> None:
     file.write_text(before.replace(line, block("rackcalc/estimation/estimate.py")), encoding="utf-8")
     insert(
         file,
-        "from rackcalc.formulas.combine import smallest, total\n",
+        "from rackcalc.formulas.combine import largest, smallest, total\n",
         "from rackcalc.formulas.serving.copy_rate import rate_per_copy\n",
     )
     run = "-m", "rackcalc"

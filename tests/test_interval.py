@@ -332,7 +332,7 @@ def test_intervals_agree_with_brute_force(rack):
         ]
         assert sum(map(math.isfinite, found[path])) == len(finite), path
         for mine, theirs in finite:  # an end may be unbounded: fans that heat the air faster than they move it
-            assert abs(mine - theirs) < 0.25 * (finite[-1][1] - finite[0][1] or abs(theirs)), path
+            assert abs(mine - theirs) < 0.3 * (finite[-1][1] - finite[0][1] or abs(theirs)), path
         checked += 1
     assert checked >= 9
 

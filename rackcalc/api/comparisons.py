@@ -119,7 +119,7 @@ def compare(
     >>> found = compare("rack-of-god", scenarios="gpu-only")
     >>> change = found["latency.p99"]
     >>> round(change.shares[1], 3), change.best, found.inputs[1][0].path
-    (-0.568, (1,), 'accelerators.lpu')
+    (-0.455, (1,), 'accelerators.lpu')
     """
     with in_python():
         columns = _columns(racks, texts(scenarios, "scenarios"))

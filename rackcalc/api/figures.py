@@ -55,7 +55,7 @@ class Figure:
     >>> import rackcalc
     >>> p99 = rackcalc.estimate("bert-a100").latency.p99
     >>> f"{p99}, {p99:us}, {p99:.1f ms}, {p99:.5f}"
-    '1.617 ms, 1,617 us, 1.6 ms, 0.00162'
+    '1.77 ms, 1,770 us, 1.8 ms, 0.00177'
     """
 
     __slots__ = ("_book", "_quantity", "path")

@@ -149,7 +149,7 @@ def estimate(rack: Source) -> Result:
     >>> result["latency.p99"].value == result.latency.p99.value
     True
     >>> print(result.latency.p99, result.power.it)
-    1.617 ms 915.8 W
+    1.77 ms 641.5 W
     """
     with in_python():
         found = rack_of(rack)

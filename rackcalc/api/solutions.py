@@ -106,7 +106,7 @@ def solve(
 
     >>> found = solve("bert-a100", {"workload.batch": "1..64"}, "latency.p99 < 5 ms", maximise="throughput.capacity")
     >>> found.found, found.at["workload.batch"], found.figures["throughput.capacity"].unit
-    (True, 10.0, 'request/s')
+    (True, 9.0, 'request/s')
     """
     with in_python():
         held = rack_of(rack)
