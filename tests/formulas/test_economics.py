@@ -208,3 +208,11 @@ def test_article_prices() -> None:
     book = load_part("prices", "article")
     assert book.purchase["gpu"].value + book.purchase["lpu"].value == 950_000
     assert book.rent["rack"].high / book.rent["rack"].low == pytest.approx(2.4)
+
+
+def test_a_tenant_buys_nothing_and_an_owner_pays_no_rent() -> None:
+    own, rented = money(spec(one_off="7000 USD")).cost, money(spec(one_off="7000 USD", acquisition="rent")).cost
+    assert own.capex.value == pytest.approx(457_000) and rented.capex.value == pytest.approx(7000)
+    assert "rent of gpu" in rented.opex_terms and "rent of gpu" not in own.opex_terms
+    assert "maintenance" in own.opex_terms and "maintenance" not in rented.opex_terms
+    assert rented.opex.value == pytest.approx(40 / 3600)
