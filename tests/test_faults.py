@@ -204,6 +204,12 @@ def test_an_unknown_figure_comes_last_and_is_counted() -> None:
     assert "note: no price for lpu" in done.stdout
 
 
+def test_a_bare_number_that_is_unknown_says_why() -> None:
+    done = rackcalc_says("estimate", "vr-nvl72-lpx-prefill-decode", "--get", "cost.tco", "--get", "latency.tpot")
+    assert done.stdout.splitlines()[0] == "nan" and float(done.stdout.splitlines()[1]) > 0
+    assert done.stderr == "note: cost.tco is unknown (no price for lpu)\n"
+
+
 def test_a_sweep_has_no_baseline_and_words_have_no_order() -> None:
     done = rackcalc_says(*NEVER, "--where", "delta(latency.p99) < 5 %")
     assert done.returncode == 2 and "baseline" in done.stderr

@@ -9,6 +9,7 @@ from rackcalc.quantities.quantity import Quantity
 # units that people expect for these figures, where show() would choose others
 SPELLINGS = {
     "cost.per_hour": "USD/hour",
+    "cost.known.per_hour": "USD/hour",
     "roi.irr": "percent/year",
     "thermal.airflow": "CFM",
     "thermal.coolant_flow": "L/min",

@@ -103,7 +103,12 @@ def _matters(path: str, found: Sequence[Quantity | None], shares: Sequence[float
     """False for small terms of a sum, and for memory figures that are zero."""
     if path.startswith("memory."):
         return any(quantity is not None and float(quantity.value) != 0 for quantity in found)
-    return "terms." not in path or any(share is not None and not abs(share) < SMALL for share in shares)
+    if "terms." not in path or any(share is not None and abs(share) >= SMALL for share in shares):
+        return True
+    if all(share is None or isfinite(share) for share in shares):
+        return False
+    # beside an unknown term no share is known: what is nothing is left out all the same
+    return any(quantity is not None and float(quantity.value) != 0 for quantity in found)
 
 
 def _share(table: Mapping[str, Quantity], path: str) -> float | None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from rackcalc.cli import completion as complete
-from rackcalc.cli.console import Report, emit, leave, use_error_format, write
+from rackcalc.cli.console import Report, emit, leave, note, use_error_format, write
 from rackcalc.cli.options import (
     ErrorFormatOption,
     JsonOption,
@@ -19,7 +19,7 @@ from rackcalc.cli.options import (
 )
 from rackcalc.config.stdin_racks import STDIN, RackSource, from_file, racks_of_arguments
 from rackcalc.estimation.estimate import estimate as computed
-from rackcalc.quantities.display import in_unit
+from rackcalc.quantities.display import in_unit, show_value
 from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.questions.rack_file import load_text
@@ -77,6 +77,9 @@ def estimate(
         reports = estimates_of(*asked)
         if get and name == "table":
             emit(bare_numbers(reports, get, unit))
+            for path, found in ((path, figure(report, path)) for report in reports for path in get):
+                if not found.known:
+                    note(f"note: {path} is {show_value(found)}")
         else:
             emit(rendered(reports, name, colour, everything, **view))
     for file, file_format in targets:
