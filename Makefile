@@ -43,7 +43,8 @@ check: $(TOOLS)  ## lint, types, tests and docs: exactly what CI runs
 bench: $(TOOLS)  ## measure start-up, sweeps, memory and other tools, into docs/performance.md
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench.py
 
-fuzz: $(TOOLS)  ## every setting of every rack, and 100,000 pairs of settings at random
+fuzz: $(TOOLS)  ## the properties with new draws, every setting of every rack, and 100,000 pairs of settings at random
+	HYPOTHESIS_PROFILE=new-draws $(BIN)/python -m pytest -n auto
 	$(BIN)/python tests/fuzz.py
 
 docs: $(TOOLS)  ## put the present output into README.md and docs/

@@ -34,8 +34,8 @@ def rate(value: float) -> str:
 @few
 @given(st.floats(0.01, 0.97), st.floats(0.01, 0.97))
 def test_tails_grow_with_the_load(a: float, b: float) -> None:
-    capacity = 3300.0  # requests/s of the pipeline of four LPUs; less when they are hot
-    low, high = (bundled("rack-of-god-corrected", rate(capacity * share * 0.99)) for share in sorted((a, b)))
+    capacity = 3100.0  # requests/s: four LPUs in a row do 3,300, and 3,150 when this load makes them hot
+    low, high = (bundled("rack-of-god-corrected", rate(capacity * share)) for share in sorted((a, b)))
     for level in ("p50", "p90", "p99", "p999", "mean"):
         assert getattr(low.latency, level).value <= getattr(high.latency, level).value * (1 + 1e-12), level
     for report in (low, high):
