@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import FORMULAS, Quantity, formula
 from rackcalc.quantities.units import Ratio
 from rackcalc.questions.better_side import BETTER_SIDES, better_side
-from rackcalc.questions.compare import attribution
+from rackcalc.questions.compare import attribution, comparison
 from rackcalc.questions.compare.comparison import HEADLINES, Comparison, column_of, compare, find_column, former_column
-from rackcalc.questions.compare.input_differences import differences
+from rackcalc.questions.compare.input_differences import Difference, differences
 from rackcalc.questions.former_estimates import parse_former_estimates
 from rackcalc.questions.rack_file import load
 from rackcalc.render import compare as shown
@@ -94,6 +95,25 @@ def test_an_input_used_twice_counts_once_with_all_it_moves() -> None:
     old = total(one=a, two=product_for_test(a=a, b=leaf(2, "r.b"), c=leaf(1, "r.c")))
     new = total(one=b, two=product_for_test(a=b, b=leaf(2, "r.b"), c=leaf(1, "r.c")))
     assert split(old, new) == {"r.a": pytest.approx(6)}
+
+
+def test_a_quantity_that_is_two_figures_has_the_name_of_the_first() -> None:
+    """The whole model has 12 ms of which 12 ms are one stage: as figures both are the same quantity."""
+    shared = [replace(column("rack-of-god"), figures={"first": q, "second": q}) for q in (leaf(1, "q"), leaf(3, "q"))]
+    assert [part.name for part in compare(shared, 0, ("second",)).explanations[0].terms] == ["first"]
+
+
+def test_the_inputs_of_an_exchanged_part_are_told_from_a_formula_that_changed() -> None:
+    """Only what is a leaf in both is an input of the part; a formula of the same path keeps its own line."""
+    changed = [Difference("r.part", "a", "b")]
+    formed = total(x=leaf(2, "x"), y=leaf(3, "y"))
+    parts = [
+        attribution.Contribution("r.part.price", 2.0, leaf(1, "r.part.price"), leaf(3, "r.part.price")),
+        attribution.Contribution("r.part.power", 1.0, leaf(1, "r.part.power"), None),
+        attribution.Contribution("r.part.time", 5.0, leaf(0, "r.part.time"), formed),
+    ]
+    grouped = {part.name: part.amount for part in comparison._grouped(parts, changed)}
+    assert grouped == {"r.part": 3.0, "r.part.time": 5.0}
 
 
 def test_where_no_number_lies_between_the_formula_is_the_part() -> None:

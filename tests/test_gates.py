@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import parse
+from rackcalc.quantities.units import UnitError
 from rackcalc.questions.gate_conditions import parse_condition
 from rackcalc.questions.gate_conditions import rack_conditions as conditions
-from rackcalc.questions.gates import Verdict, evaluate, judge
+from rackcalc.questions.gates import Verdict, change_limit, evaluate, judge
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import check as checks
 from rackcalc.spec.rack import Rack
@@ -254,3 +255,21 @@ def test_json(tmp_path: Path) -> None:
     assert done.returncode == 3 and data["passed"] is False and data["schema"] == "rackcalc.check/1"
     assert [gate["status"] for gate in data["gates"]] == ["fail", "warn", "pass", "pass"]
     assert data["gates"][0]["limit"] == 2e-6 and data["gates"][0]["unit"] == "s" and data["gates"][0]["line"] == 7
+
+
+def test_no_change_is_a_percentage_of_nothing() -> None:
+    """A baseline of 0 takes a limit with a unit; any other baseline, however small, takes a percentage."""
+    share, time = parse_condition("delta(time) > 5 %", "error", ""), parse_condition("delta(time) > 1 ms", "error", "")
+    with pytest.raises(UnitError, match="the baseline is 0"):
+        change_limit(share, TIME, 0.0)
+    assert change_limit(share, TIME, 1e-300) == 0.05
+    assert change_limit(time, TIME, 0.0) == 0.001
+
+
+@pytest.mark.parametrize(
+    ("interval", "certain"),
+    [((1.0, 2.0), True), ((1.0, 3.0), False), ((3.0, 4.0), False), ((3.0000001, 4.0), True), ((2.0, 4.0), False)],
+)
+def test_a_limit_at_the_end_of_an_interval_lies_in_it(interval: tuple[float, float], certain: bool) -> None:
+    found = judge(parse_condition("time > 3 s", "error", ""), Quantity(2.0, "s", "time"), 3.0, interval)
+    assert found.certain is certain

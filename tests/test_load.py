@@ -1,6 +1,7 @@
 """From YAML to a rack: scenarios, --set, parts with overrides, models from Hugging Face, defaults, and every place."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rackcalc.config.builder import Builder
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.document import Node, assign, parse
 from rackcalc.config.overrides import unknown_step
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded, bundled_racks, scenario_names
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.problems import InputError
+from rackcalc.quantities.problems import InputError, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.rack_file import load, load_text
+from rackcalc.spec.fields import REQUIRED, Flag, Number, Section, declarations
+from rackcalc.spec.money import Economics
 from rackcalc.spec.part_kinds import CATALOG
+from rackcalc.spec.rack import Rack
 
 RACK = """\
 name: rack
@@ -369,3 +374,65 @@ def test_any_path_is_set_or_refused(steps: list[str]) -> None:
         assert error.problems
     else:
         assert unknown_step(path) == ""
+
+
+# --- what every declared field answers ------------------------------------------------------------------------------
+
+
+def sections(cls: type, seen: set[type]) -> Iterator[type]:
+    """The dataclass and all that its fields are made of."""
+    if cls in seen:
+        return
+    seen.add(cls)
+    yield cls
+    for declared in declarations(cls).values():
+        inner = declared.type if isinstance(declared, Section) else getattr(declared, "of", None)
+        if isinstance(inner, type):
+            yield from sections(inner, seen)
+
+
+SEEN: set[type] = set()
+SECTIONS = [found for cls in (Rack, *CATALOG.values()) for found in sections(cls, SEEN)]
+
+
+def is_required(declared: Any) -> bool:
+    return getattr(declared, "default", None) == REQUIRED or getattr(declared, "required", False)
+
+
+def built(cls: type, text: str) -> list[str]:
+    """The problems of a section, each as "path: message"."""
+    builder = Builder()
+    builder.build(cls, parse(text, "file.yaml"), "here")
+    return [f"{problem.path}: {problem.message}" for problem in builder.problems]
+
+
+@pytest.mark.parametrize("cls", SECTIONS, ids=lambda cls: cls.__name__)
+def test_every_key_that_is_required_is_said_to_be_missing(cls: type) -> None:
+    required = {f"here.{name}" for name, declared in declarations(cls).items() if is_required(declared)}
+    said = {line.split(": ")[0] for line in built(cls, "{}") if "is missing" in line}
+    assert required <= said
+
+
+@pytest.mark.parametrize("cls", SECTIONS, ids=lambda cls: cls.__name__)
+def test_every_flag_takes_true_and_false_alone(cls: type) -> None:
+    for name, declared in declarations(cls).items():
+        if isinstance(declared, Flag):
+            assert f'here.{name}: expected true or false, got "yes": write true' in built(cls, f"{name}: yes")
+            assert not [line for line in built(cls, f"{name}: false") if line.startswith(f"here.{name}:")]
+        else:
+            assert any(line.startswith(f"here.{name}x: unknown key") for line in built(cls, f"{name}x: 1"))
+
+
+def test_a_share_above_one_is_asked_whether_it_is_meant_in_percent() -> None:
+    for name, declared in declarations(Economics).items():
+        if isinstance(declared, Number) and declared.unit == "1" and declared.at_most == 1:
+            assert f'here.{name}: must be at most 1, got "40"; in percent: 40 percent' in built(
+                Economics, f"{name}: 40"
+            )
+            assert f'here.{name}: must be at most 1, got "140"' in built(Economics, f"{name}: 140")
+
+
+def test_a_word_is_suggested_where_three_letters_in_five_agree() -> None:
+    """difflib: 2 x matching letters / letters of both; "abcxx" and "abcyy" have 6 / 10."""
+    assert suggest("abcxx", ["abcyy", "zzzzz"]) == "; did you mean abcyy?"
+    assert suggest("abxxx", ["abcyy"]) == "; known: abcyy"

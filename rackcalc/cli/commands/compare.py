@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rackcalc.cli.console import use_error_format
-from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, SetOption, chosen, once
+from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, chosen, once
 from rackcalc.cli.reports import publish, targets
 from rackcalc.config.racks import find_rack
 from rackcalc.config.text_files import read_text
@@ -28,7 +28,10 @@ def compare(
         str, typer.Option("--baseline", metavar="A", help="Compare with this one of them; without, the first.")
     ] = "",
     scenario: ScenarioOption = None,
-    set_: SetOption = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Override a value in every rack. Repeatable."),
+    ] = None,
     path: Annotated[
         list[str] | None, typer.Option("--path", metavar="PATH", help="Explain why this figure moved. Repeatable.")
     ] = None,
