@@ -7,9 +7,9 @@ from rackcalc.api.answers import Answer
 from rackcalc.api.errors import in_python
 from rackcalc.api.formers import Baseline, formers_of
 from rackcalc.api.racks import Source, rack_of, texts
-from rackcalc.quantities.problems import failure, suggest
+from rackcalc.quantities.problems import failure
 from rackcalc.questions import former_estimates, gate_conditions, gates
-from rackcalc.questions.claims.judgement import VERDICTS, fails, judge_claims
+from rackcalc.questions.claims.judgement import failing_word, fails, judge_claims
 from rackcalc.questions.rack_file import CHECKS
 from rackcalc.render import check as checks
 from rackcalc.render import claims as shown
@@ -107,16 +107,18 @@ def check(
 class Claim:
     """One claim and what became of it. Numbers are in `unit`, which is canonical; None where there is none.
 
-    says: in the words of who claims it. verdict: holds, understated, overstated, refuted or cannot be computed. agrees:
-    whether the figure itself comes to what is claimed, and not only its interval. expect, scenario, against, source,
-    note, file, line: from the rack file. path: the figure. actual: what it comes to, or its change for delta(...); low,
-    high: the 80 % interval. expected, tolerance: what was claimed, and how far off that may be. kind: the weakest
-    source behind it. formula, cite: what decides. reason: why nothing can be computed.
+    says: in the words of who claims it. verdict: holds, claimed too high, claimed too low, impossible or not decidable.
+    rack_is: "worse" or "better" than claimed; None where the claim holds or neither side is better. factor: claimed
+    over computed value; None where that says nothing. expect, scenario, against, source, note, file, line: from the
+    rack file. path: the figure. actual: what it comes to, or its change for delta(...); low, high: the 80 % interval.
+    expected, tolerance: what was claimed, and how far off that may be. kind: the weakest source behind it. formula,
+    cite: what decides. reason: why the claim is impossible or not decidable.
     """
 
     says: str
     verdict: str
-    agrees: bool
+    rack_is: str | None
+    factor: float | None
     expect: str | None
     scenario: str | None
     against: str | None
@@ -161,18 +163,15 @@ def claims(rack: Source, *, fail_if: str | Iterable[str] = ()) -> Claims:
     """Every claim of a rack file, judged by the figure that it is about.
 
     rack: whatever `load` takes, without a scenario: each claim names its own. fail_if: verdicts that count as a
-    failure: "overstated" (which includes refuted), "refuted", ...
+    failure, such as "claimed too high", or "worse" for all claims of which the rack falls short.
 
     InputError when the file has no claims, or when one of them names what is not.
 
-    >>> claims("rack-of-god", fail_if="refuted").passed
+    >>> claims("rack-of-god", fail_if="worse").passed
     False
     """
     with in_python():
-        held, words = rack_of(rack), texts(fail_if, "fail_if")
-        for word in words:
-            if word not in VERDICTS:
-                raise failure(f'no verdict "{word}"{suggest(word, VERDICTS)}', "fail_if")
+        held, words = rack_of(rack), [failing_word(word, "fail_if") for word in texts(fail_if, "fail_if")]
         if held.scenario:
             raise failure(f'each claim names its scenario; load the rack without "{held.scenario}"', held.file)
         loaded, judged = judge_claims(held.text, held.file, held.sets, CHECKS)

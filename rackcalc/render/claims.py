@@ -8,7 +8,7 @@ from typing import Any
 from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.problems import printable
-from rackcalc.questions.claims.judgement import VERDICTS, Judgement, deciding_quantity
+from rackcalc.questions.claims.judgement import TOO_HIGH, TOO_LOW, VERDICTS, WORSE, Judgement, deciding_quantity
 from rackcalc.render.aligned_text import aligned, line_width
 from rackcalc.render.cells import cell, interval_text
 from rackcalc.render.json_data import json_number, json_text
@@ -17,18 +17,22 @@ from rackcalc.render.percentages import percent
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.claims/1"
-HEAD = ("verdict", "claim", "claimed", "computed", "80 % interval", "figure", "decided by")
+HEAD = ("verdict", "rack is", "claim", "claimed", "computed", "80 % interval", "figure", "decided by")
 
 
 def as_text(loaded: Any, judged: Sequence[Judgement]) -> str:
     """A line for every claim, or several in a narrow terminal; then the citations of the formulas, and a count."""
     table = list(
-        aligned([HEAD, *([verdict_text(one), one.claim.says, *figures(one)] for one in judged)], left=len(HEAD))
+        aligned(
+            [HEAD, *([verdict_text(one), one.rack_is, one.claim.says, *figures(one)] for one in judged)], left=len(HEAD)
+        )
     )
     if max(map(len, table)) > line_width():
         table = [line for one in judged for line in stacked(one, line_width())]
     notes = [line for note in all_notes(judged) for line in wrapped(note, line_width())]
-    lines = [loaded.rack.name, *table, "", *citations(judged), *([""] if notes else ()), *notes, "", count(judged)]
+    remarks = [line for text in claim_notes(judged) for line in wrapped(text, line_width())]
+    parts = ([loaded.rack.name, *table], remarks, citations(judged), notes, [count(judged)])
+    lines = [line for part in parts if part for line in (*part, "")][:-1]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
@@ -37,8 +41,13 @@ def stacked(one: Judgement, width: int) -> list[str]:
     claimed, found, ends, about, decides = (*figures(one), "")[:5]
     said = f"claimed {claimed}, computed {found}" + (f" ({ends})" if ends else "") if claimed else ""
     by = f"{about}, by {decides}" if one.actual is not None else " ".join(filter(None, (about, decides)))
-    head = wrapped(f"{verdict_text(one)}: {one.claim.says}", width)
+    head = wrapped(f"{headline(one)}: {one.claim.says}", width)
     return [*head, *(line for text in (said, by) if text for line in wrapped(text, width, "    "))]
+
+
+def claim_notes(judged: Sequence[Judgement]) -> list[str]:
+    """What the file says beside claims that have a figure; beside others it is the reason."""
+    return [f"{one.claim.says}: {one.claim.note}" for one in judged if one.claim.note and one.figure is not None]
 
 
 def all_notes(judged: Sequence[Judgement]) -> list[str]:
@@ -57,12 +66,12 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 def as_markdown(loaded: Any, judged: Sequence[Judgement]) -> str:
     """A table, with the citations of the formulas below it."""
     lines = [f"### {escape(loaded.rack.name)}: {count(judged)}", "", table_row(HEAD)]
-    lines.append("| --- | --- | --- | ---: | --- | --- | --- |")
+    lines.append("| --- | --- | --- | --- | ---: | --- | --- | --- |")
     for one in judged:
         notes = " ".join(
             filter(None, (one.claim.says, f"({one.claim.note})" if one.claim.note and one.figure is not None else ""))
         )
-        cells = [verdict_text(one), notes, *figures(one)]
+        cells = [verdict_text(one), one.rack_is, notes, *figures(one)]
         lines.append(table_row(escape(printable(text)) for text in (*cells, "")[: len(HEAD)]))
     lines += ["", *(f"- {escape(text)}" for text in (*citations(judged), *all_notes(judged)))]
     return "\n".join(lines) + "\n"
@@ -81,15 +90,26 @@ def document(loaded: Any, judged: Sequence[Judgement]) -> dict[str, Any]:
 
 
 def verdict_text(one: Judgement) -> str:
-    """The verdict. It is in doubt where the figure is off, and only its interval reaches the claim."""
-    return "holds, in doubt" if one.verdict == "holds" and not one.agrees else one.verdict
+    """The verdict, and by what factor the claim is off where it is off by one."""
+    factor = one.factor
+    if one.verdict not in (TOO_HIGH, TOO_LOW) or isnan(factor):
+        return one.verdict
+    factor = max(factor, 1 / factor)
+    return f"{one.verdict}, x {factor:.3g}" if factor < 1e6 else f"{one.verdict}, x over 1e6"
+
+
+def headline(one: Judgement) -> str:
+    """The verdict, and on which side of the claim the rack is."""
+    return verdict_text(one) + (f", the rack is {one.rack_is}" if one.rack_is else "")
 
 
 def count(judged: Sequence[Judgement]) -> str:
-    """The number of claims, and how many have each verdict."""
+    """The number of claims, how many have each verdict, and of how many the rack falls short."""
     counts = [(sum(one.verdict == verdict for one in judged), verdict) for verdict in VERDICTS]
     claims = "1 claim" if len(judged) == 1 else f"{len(judged)} claims"
-    return f"{claims}: " + ", ".join(f"{found} {verdict}" for found, verdict in counts if found)
+    worse = sum(one.rack_is == WORSE for one in judged)
+    text = f"{claims}: " + ", ".join(f"{found} {verdict}" for found, verdict in counts if found)
+    return text + (f"; the rack is worse than {worse} of them" if worse else "")
 
 
 def figures(one: Judgement) -> list[str]:
@@ -164,7 +184,8 @@ def as_data(one: Judgement) -> dict[str, Any]:
     return {
         "says": claim.says,
         "verdict": one.verdict,
-        "agrees": one.agrees,
+        "rack_is": one.rack_is or None,
+        "factor": json_number(one.factor),
         "expect": claim.expect,
         "scenario": claim.scenario,
         "against": claim.against,
@@ -188,9 +209,9 @@ def as_data(one: Judgement) -> dict[str, Any]:
 def line(one: Judgement) -> str:
     """A claim in one line, for an annotation."""
     if one.actual is None or one.expectation is None:
-        return printable(f"{verdict_text(one)}: {one.claim.says}: {one.reason}")
+        return printable(f"{headline(one)}: {one.claim.says}: {one.reason}")
     claimed = f"{subject(one)} {one.expectation.operator} {one.expectation.value}"
-    return printable(f"{verdict_text(one)}: {one.claim.says}: {claimed}, computed {computed(one)}")
+    return printable(f"{headline(one)}: {one.claim.says}: {claimed}, computed {computed(one)}")
 
 
 # name -> (renderer, file endings that select it)

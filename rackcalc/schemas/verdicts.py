@@ -72,7 +72,8 @@ def claims_schema() -> dict[str, Any]:
     claim = closed(
         says=TEXT,
         verdict={"enum": list(VERDICTS)},
-        agrees=FLAG | {"description": "whether the figure itself is within tolerance, not only its interval"},
+        rack_is={"enum": ["worse", "better", None], "description": "than claimed"},
+        factor=KNOWN | {"description": "claimed over computed value"},
         **dict.fromkeys(("expect", "scenario", "against", "path"), MAYBE),
         **dict.fromkeys(("actual", "low", "high", "expected", "tolerance"), KNOWN),
         unit=MAYBE,

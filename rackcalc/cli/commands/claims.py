@@ -8,8 +8,8 @@ from rackcalc.cli.console import report_annotations, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, RackArgument, SetOption, chosen
 from rackcalc.cli.reports import publish, targets
 from rackcalc.config.racks import find_rack
-from rackcalc.quantities.problems import failure, suggest
-from rackcalc.questions.claims.judgement import VERDICTS, fails, judge_claims
+from rackcalc.quantities.problems import failure
+from rackcalc.questions.claims.judgement import failing_word, fails, judge_claims
 from rackcalc.questions.rack_file import CHECKS
 from rackcalc.render import claims as shown
 
@@ -18,7 +18,12 @@ def claims(
     rack: RackArgument,
     fail_if: Annotated[
         list[str] | None,
-        typer.Option("--fail-if", metavar="VERDICT", help="refuted, overstated (and refuted), ... Exit 3. Repeatable."),
+        typer.Option(
+            "--fail-if",
+            metavar="VERDICT",
+            help="Exit 3 on claimed-too-high, claimed-too-low, impossible or not-decidable, or on worse: "
+            "the rack does worse than claimed. Repeatable.",
+        ),
     ] = None,
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Report only: exit 0 whatever --fail-if finds.")
@@ -35,15 +40,13 @@ def claims(
     if json and markdown:
         raise failure("--json and --markdown exclude each other")
     name, files = chosen(shown.FORMATS, "markdown" if markdown else format_, json), targets(shown.FORMATS, output)
-    for verdict in fail_if or ():
-        if verdict not in VERDICTS:
-            raise failure(f'--fail-if: no verdict "{verdict}"{suggest(verdict, VERDICTS)}')
+    words = [failing_word(word, "--fail-if") for word in fail_if or ()]
     text, file = find_rack(rack)
     loaded, judged = judge_claims(text, file, set_ or (), CHECKS)
     if not judged:
         raise failure("no claims: add a claims section to the file", file)
     publish(shown.FORMATS, name, files, loaded, judged)
-    broken = [one for one in judged if fails(one, fail_if or ())]
+    broken = [one for one in judged if fails(one, words)]
     report_annotations([("error", one.node.problem("", shown.line(one))) for one in broken])
     if broken and not exit_zero:
         raise typer.Exit(3)

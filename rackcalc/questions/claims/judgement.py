@@ -13,27 +13,28 @@ from rackcalc.feasibility.conditions import Chain
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.problems import InputError, Problem, suggest
+from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.claims.expectation import Expectation, malformed_claims, parse_expectation
 from rackcalc.replay.intervals import Draws, ends
 
-VERDICTS = ("holds", "understated", "overstated", "refuted", "cannot be computed")
-CANNOT_BE_COMPUTED = VERDICTS[-1]
-REFUTED_BEYOND = 2.0  # a claim that is off by more than this factor is refuted
+VERDICTS = ("holds", "claimed too high", "claimed too low", "impossible", "not decidable")
+HOLDS, TOO_HIGH, TOO_LOW, IMPOSSIBLE, NOT_DECIDABLE = VERDICTS
+WORSE = "worse"  # word of --fail-if: every claim of which the rack falls short
+NEVER_IN_DOUBT_BEYOND = 2.0  # an estimate that is off by this factor decides, however wide its interval
 TOLERANCE, TOLERANCE_KELVIN = 0.1, 3.0  # where the claim states none: as a share, and of temperatures
 
 
 @record
 class Judgement:
-    """The result of one claim. node: where the claim is written. figure: as computed. reason: why there is no figure.
+    """The result of one claim. node: where the claim is written. figure: as computed.
 
-    actual: what is compared, which is the figure or its change. interval: 80 % interval of actual. expected, tolerance:
-    in the unit of actual. before: the figure that delta(...) starts from. agrees: whether actual itself is within the
-    tolerance, and not only its interval. chains: conditions under which the racks of the claim work. notes: on the
-    estimate of the claim's scenario.
+    reason: why the claim is impossible or not decidable. actual: what is compared, which is the figure or its change.
+    interval: 80 % interval of actual. expected, tolerance: in the unit of actual. before: the figure that delta(...)
+    starts from. point: whether actual is a point on the temperature scale. chains: conditions under which the racks of
+    the claim work. notes: on the estimate of the claim's scenario.
     """
 
     claim: Any
@@ -47,9 +48,32 @@ class Judgement:
     interval: tuple[float, float] = (math.nan, math.nan)
     expected: float = math.nan
     tolerance: float = 0.0
-    agrees: bool = False
+    point: bool = False
     chains: Sequence[Chain] = ()
     notes: Sequence[str] = ()
+
+    @property
+    def rack_is(self) -> str:
+        """ "worse" or "better" than claimed; "" where the claim holds, or neither side is better."""
+        if self.verdict == IMPOSSIBLE:
+            return WORSE
+        side = side_of(self.expectation) if self.expectation is not None else ""
+        if self.verdict not in (TOO_HIGH, TOO_LOW) or not side:
+            return ""
+        return WORSE if (self.verdict == TOO_HIGH) == (side == "higher") else "better"
+
+    @property
+    def falls_short(self) -> bool:
+        """Whether the rack is worse than claimed. Where neither side is better, it falls short on both."""
+        return self.rack_is == WORSE or (self.verdict in (TOO_HIGH, TOO_LOW) and self.rack_is == "")
+
+    @property
+    def factor(self) -> float:
+        """Claimed value over computed one; nan where that says nothing: no number, a changed sign, a temperature."""
+        if self.actual is None or self.point or math.isnan(self.expected):
+            return math.nan
+        value = float(self.actual.value)
+        return self.expected / value if math.isfinite(value) and self.expected * value > 0 else math.nan
 
 
 class Computed(NamedTuple):
@@ -117,13 +141,13 @@ def _check_scenarios(claim: Any, known: Sequence[str]) -> None:
 
 def _judge(claim: Any, node: Node, scenarios: _Scenarios) -> Judgement:
     if claim.expect is None:
-        return Judgement(claim, node, CANNOT_BE_COMPUTED, claim.note or "it names no figure")
+        return Judgement(claim, node, NOT_DECIDABLE, claim.note or "it names no figure")
     expectation = parse_expectation(claim.expect)
     if claim.against is not None and not expectation.delta:
         raise units.UnitError("against is for delta(...) only")
     now = scenarios.compute(claim.scenario or "")
     if isinstance(now, str):
-        return Judgement(claim, node, "refuted", f"impossible: {now}", expectation)
+        return Judgement(claim, node, IMPOSSIBLE, now, expectation)
     figure = _figure(expectation.path, now.figures)
     found = Judgement(
         claim,
@@ -186,11 +210,13 @@ def _with_verdict(found: Judgement, expected: float) -> Judgement:
     assert expectation is not None and found.figure is not None and found.actual is not None
     value, point = float(found.actual.value), is_temperature(found.figure)
     tolerance = _tolerance(found.claim, expectation, found.actual, expected, point)
-    verdict = verdict_of(expectation, value, expected, tolerance, found.interval, point and not expectation.delta)
-    agrees = verdict_of(expectation, value, expected, tolerance, (value, value), False) == "holds"
-    why = "; ".join(found.actual.unknowns) or "the figure is no number"
-    reason = why if verdict == CANNOT_BE_COMPUTED else ""
-    return replace(found, verdict=verdict, reason=reason, expected=expected, tolerance=tolerance, agrees=agrees)
+    point = point and not expectation.delta
+    verdict = verdict_of(expectation, value, expected, tolerance, found.interval, point)
+    reason = ""
+    if verdict == NOT_DECIDABLE:
+        in_doubt = "the estimate misses it, and its 80 % interval reaches it"
+        reason = in_doubt if value == value else "; ".join(found.actual.unknowns) or "the figure is no number"
+    return replace(found, verdict=verdict, reason=reason, expected=expected, tolerance=tolerance, point=point)
 
 
 def _tolerance(claim: Any, expectation: Expectation, actual: Quantity, expected: float, point: bool) -> float:
@@ -224,36 +250,48 @@ def verdict_of(
 ) -> str:
     """The verdict. All numbers are in one unit. point: on the temperature scale, where factors have no meaning."""
     if math.isnan(value):
-        return CANNOT_BE_COMPUTED
+        return NOT_DECIDABLE
+    if meets_claim(expectation, value - tolerance, value + tolerance, expected):
+        return HOLDS
     low, high = (value if math.isnan(end) else end for end in interval)
-    low, high = low - tolerance, high + tolerance
-    if meets_claim(expectation, low, high, expected):
-        return "holds"
-    above = expected > high
-    nearest = high if above else low
-    most = REFUTED_BEYOND
-    far = not point and (expected * nearest <= 0 or not 1 / most <= expected / nearest <= most)
-    side = claimed_side(expectation)
-    if not side:
-        return "refuted" if far else "overstated" if above else "understated"
-    if above != (side == "higher"):
-        return "understated"
-    return "refuted" if far else "overstated"
+    reached = meets_claim(expectation, low - tolerance, high + tolerance, expected)
+    if reached and (point or not _far(expectation, value, expected)):
+        return NOT_DECIDABLE
+    return TOO_HIGH if expected > value else TOO_LOW
 
 
-def claimed_side(expectation: Expectation) -> str:
-    """The side that is better for whoever makes the claim: for <= and >= the one they ask for, else the figure's."""
-    return {"<": "lower", ">": "higher"}.get(expectation.operator[0], "") or better_side(expectation.path)
+def _far(expectation: Expectation, value: float, expected: float) -> bool:
+    """Whether the estimate is so far off that no interval puts the claim in doubt. Of small changes nothing is far."""
+    if expectation.delta and expected * value <= 0:
+        return False
+    most = NEVER_IN_DOUBT_BEYOND
+    return expected * value <= 0 or not 1 / most < expected / value < most
+
+
+def side_of(expectation: Expectation) -> str:
+    """The better side of what the claim is about; where neither is better, the one that <= or >= asks for."""
+    return better_side(expectation.path) or {"<": "lower", ">": "higher"}.get(expectation.operator[0], "")
+
+
+def failing_word(text: str, option: str) -> str:
+    """What counts as a failure: a verdict, or "worse". InputError for another word. Hyphens may stand for spaces."""
+    word = text.replace("-", " ")
+    if word in (*VERDICTS, WORSE):
+        return word
+    former = "; write worse, or claimed-too-high, claimed-too-low, impossible"
+    hint = former if word in ("overstated", "understated", "refuted") else suggest(word, (*VERDICTS, WORSE))
+    raise failure(f'no verdict "{text}"{hint}', option)
 
 
 def fails(judgement: Judgement, words: Sequence[str]) -> bool:
-    """Whether a claim fails with these words of --fail-if. "overstated" includes "refuted".
+    """Whether a claim fails with these words of --fail-if.
 
     A claim about a figure that is unknown or no number fails with any of them: it has not been shown to hold.
     """
-    if judgement.verdict == CANNOT_BE_COMPUTED and judgement.figure is not None:
+    figure = judgement.figure
+    if figure is not None and math.isnan(float(figure.value)):
         return bool(words)
-    return judgement.verdict in words or (judgement.verdict == "refuted" and "overstated" in words)
+    return judgement.verdict in words or (WORSE in words and judgement.falls_short)
 
 
 def deciding_quantity(judgement: Judgement) -> Quantity | None:
