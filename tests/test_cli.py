@@ -365,13 +365,39 @@ def test_get_is_a_bare_number_in_the_unit_asked_for() -> None:
     assert float(out("estimate", "rack-of-god", "--get", "latency.p99", "--unit", "us")) == pytest.approx(seconds * 1e6)
     both = out("estimate", "rack-of-god", "--get", "latency.p99", "--get", "latency.p50").splitlines()
     assert float(both[0]) == seconds and len(both) == 2
-    kelvin = float(out("estimate", "rack-of-god", "--get", "thermal.outlet"))
-    assert float(out("estimate", "rack-of-god", "--get", "thermal.outlet", "--unit", "degC")) == pytest.approx(
-        kelvin - 273.15
+    celsius = float(out("estimate", "rack-of-god", "--get", "thermal.outlet"))
+    assert float(out("estimate", "rack-of-god", "--get", "thermal.outlet", "--unit", "K")) == pytest.approx(
+        celsius + 273.15
     )
     rise = out("estimate", "rack-of-god", "--get", "thermal.headroom.gpu")
     assert out("estimate", "rack-of-god", "--get", "thermal.headroom.gpu", "--unit", "degC") == rise, "a difference"
     assert len(out("estimate", "rack-of-god", "llama70b-8xh100", "--get", "latency.p99").splitlines()) == 2
+
+
+def test_get_answers_in_the_unit_that_the_name_says() -> None:
+    """By hand from the canonical values: 1e6 token, 3600 s, 273.15 K, a year of 365.25 days."""
+    wanted = ("cost.per_million_tokens", "cost.per_hour", "thermal.outlet", "roi.irr", "cost.opex", "latency.tpot")
+    asked = [word for path in wanted for word in ("--get", path)]
+    million, hour, outlet, irr, opex, tpot = map(float, out("estimate", "llama70b-8xh100", *asked).split())
+    figures = strict(out("estimate", "llama70b-8xh100", "--json"))
+    year = 365.25 * 86400
+    assert million == pytest.approx(figures["cost"]["per_million_tokens"]["value"] * 1e6)
+    assert hour == pytest.approx(figures["cost"]["per_hour"]["value"] * 3600)
+    assert outlet == pytest.approx(figures["thermal"]["outlet"]["value"] - 273.15)
+    assert irr == pytest.approx(figures["roi"]["irr"]["value"] * year * 100, rel=2e-3)
+    assert opex == pytest.approx(figures["cost"]["opex"]["value"] * year, rel=2e-3)
+    assert tpot == pytest.approx(figures["latency"]["tpot"]["value"])
+
+
+def test_a_unit_for_each_dimension() -> None:
+    asked = ["--get", "latency.ttft", "--get", "latency.tpot", "--get", "cost.tco"]
+    seconds, token, dollars = map(float, out("estimate", "llama70b-8xh100", *asked).split())
+    converted = out("estimate", "llama70b-8xh100", *asked, "--unit", "ms", "--unit", "kUSD").split()
+    assert list(map(float, converted)) == pytest.approx([seconds * 1e3, token * 1e3, dollars / 1e3])
+    for unit in ("ms", "nonsense"):
+        for form in ("table", "env"):
+            done = run("estimate", "llama70b-8xh100", *asked, "--unit", unit, "--format", form)
+            assert done.returncode == 2 and not done.stdout and b"--unit: " in done.stderr
 
 
 # --- terminals ---------------------------------------------------------------------------------------
@@ -492,7 +518,9 @@ def test_an_explanation_leads_to_sources_without_a_gap(rack: str, path: str) -> 
         else:
             assert leaf["note"] or leaf["line"] or leaf["file"] == "--set", f"{leaf['name']} has no source"
     assert data["value"] == float(f"{data['value']:.17g}")
-    assert float(out("estimate", rack, "--get", path)) == pytest.approx(data["value"], rel=1e-11)
+    assert float(out("estimate", rack, "--get", path, "--unit", data["unit"])) == pytest.approx(
+        data["value"], rel=1e-11
+    )
 
 
 @pytest.mark.parametrize(("rack", "path"), EXPLAINED)

@@ -1,9 +1,12 @@
-"""Single figures as people read them: a cell of a table, and an interval beside it."""
+"""Single figures as people read them: a cell of a table, an interval beside it, and the unit of a bare number."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from fnmatch import fnmatchcase
 
-from rackcalc.quantities import unit_text
-from rackcalc.quantities.display import show_value
+from rackcalc.quantities import unit_text, units
+from rackcalc.quantities.display import in_unit, is_temperature, show_value
+from rackcalc.quantities.problems import failure
 from rackcalc.quantities.quantity import Quantity
 
 # units that people expect for these figures, where show() would choose others
@@ -14,6 +17,38 @@ SPELLINGS = {
     "thermal.airflow": "CFM",
     "thermal.coolant_flow": "L/min",
 }
+
+# units of bare numbers, which cannot say their unit: what the name says, else what the table shows
+BARE = {
+    **SPELLINGS,
+    "cost.*per_million_tokens": "USD/Mtoken",
+    "cost.*per_million_requests": "USD/Mrequest",
+    "roi.*payback": "year",
+}
+
+
+def bare_unit(path: str, quantity: Quantity, asked: Sequence[str] = ()) -> str:
+    """The unit of a bare number. asked: the first unit of its dimension counts; "ms" also asks for "ms/token".
+
+    InputError for a text that is no unit, or where none of those asked for has the dimension.
+    """
+    for unit in asked:
+        try:
+            dimension = units.resolve(unit)[0]
+        except units.UnitError as error:
+            raise failure(str(error), "--unit") from None
+        if dimension == quantity.unit:
+            return unit
+        if quantity.unit in (f"{dimension}/token", f"{dimension}/request"):
+            return f"{unit}/{quantity.unit.partition('/')[2]}"
+    if asked:
+        in_unit(quantity, 0.0, asked[0])  # says that the dimensions differ
+    usual = next((unit for pattern, unit in BARE.items() if fnmatchcase(path, pattern)), "")
+    if usual:
+        return usual
+    if is_temperature(quantity):
+        return "degC"
+    return "USD/year" if quantity.unit == "USD/s" else quantity.unit
 
 
 def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:

@@ -9,6 +9,7 @@ from rackcalc.quantities.display import in_unit
 from rackcalc.quantities.figures import selected
 from rackcalc.quantities.problems import failure
 from rackcalc.render import ENV_PREFIX
+from rackcalc.render.cells import bare_unit
 from rackcalc.render.estimate_json import intervals_of
 
 
@@ -16,12 +17,13 @@ def render(
     reports: Sequence[Any],
     interval: bool = True,
     paths: Sequence[str] = (),
-    unit: str | None = None,
+    units: Sequence[str] = (),
     prefix: str = ENV_PREFIX,
 ) -> str:
     """For each figure its value, _UNIT, and with interval _LOW and _HIGH (80 %). Any POSIX shell can read it.
 
-    paths: the figures wanted; for all figures also the name and scenario. Values are numbers, or the words inf and nan.
+    paths: the figures wanted; for all figures also the name and scenario. units: those asked for, see bare_unit. Values
+    are numbers, or the words inf and nan.
     """
     if len(reports) != 1:
         raise failure(
@@ -38,8 +40,9 @@ def render(
         name = prefix + re.sub(r"[^A-Z0-9]", "_", path.upper())
         if taken.setdefault(name, path) != path:
             raise failure(f"{taken[name]} and {path} would both be {name}; choose with --get", "--format env")
+        unit = bare_unit(path, quantity, units)
         lines.append(f"{name}={in_unit(quantity, float(quantity.value), unit):.12g}")
-        lines.append(f"{name}_UNIT={quote(unit or quantity.unit)}")
+        lines.append(f"{name}_UNIT={quote(unit)}")
         if interval:
             low, high = (in_unit(quantity, end, unit) for end in known[path])
             lines += [f"{name}_LOW={low:.12g}", f"{name}_HIGH={high:.12g}"]

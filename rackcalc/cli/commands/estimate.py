@@ -44,7 +44,10 @@ def estimate(
             autocompletion=complete.paths,
         ),
     ] = None,
-    unit: Annotated[str | None, typer.Option("--unit", metavar="UNIT", help="Unit for --get, such as ms.")] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option("--unit", metavar="UNIT", help="Unit of the numbers of --get, such as ms. Repeatable."),
+    ] = None,
     prefix: Annotated[
         str, typer.Option("--prefix", metavar="NAME", help="How the names of --format env begin.")
     ] = ENV_PREFIX,
@@ -70,13 +73,13 @@ def estimate(
     if get and name in BY_PATH:
         view["paths"] = get
     if name == "env":
-        view |= {"unit": unit, "prefix": prefix}
+        view |= {"units": unit or (), "prefix": prefix}
     if name == "jsonl":
         reports = streamed(*asked, keep=bool(targets), **view)
     else:
         reports = estimates_of(*asked)
         if get and name == "table":
-            emit(bare_numbers(reports, get, unit))
+            emit(bare_numbers(reports, get, unit or ()))
             for path, found in ((path, figure(report, path)) for report in reports for path in get):
                 if not found.known:
                     note(f"note: {path} is {show_value(found)}")
@@ -86,7 +89,7 @@ def estimate(
         write(file, rendered(reports, file_format, False, everything, interval=interval))
 
 
-def refuse_unused(name: str, get: Sequence[str] | None, unit: str | None, prefix: str) -> None:
+def refuse_unused(name: str, get: Sequence[str] | None, unit: Sequence[str] | None, prefix: str) -> None:
     """InputError for options that the format could only ignore."""
     if get and name not in ("table", *BY_PATH):
         raise failure(f"--get goes with {', '.join(BY_PATH)}, and without --format prints bare numbers")
@@ -162,14 +165,17 @@ def rendered(
     return renderer(name)(reports, **view)
 
 
-def bare_numbers(reports: Sequence[Any], paths: Sequence[str], unit: str | None) -> str:
-    """Figures as numbers and nothing else, one a line, in their canonical unit or the one asked for."""
+def bare_numbers(reports: Sequence[Any], paths: Sequence[str], units: Sequence[str]) -> str:
+    """Figures as numbers and nothing else, one a line, each in the unit that bare_unit says."""
+    from rackcalc.render.cells import bare_unit
+
     lines: list[str] = []
     problems: list[Problem] = []
     for report in reports:
         for path in paths:
             try:
                 found = figure(report, path)
+                unit = bare_unit(path, found, units)
                 lines.append(f"{in_unit(found, float(found.value), unit):.12g}\n")
             except InputError as error:
                 problems += error.problems
