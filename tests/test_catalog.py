@@ -58,6 +58,28 @@ def test_gpu_rates_are_dense_and_per_direction(name: str) -> None:
 def test_every_source_is_complete() -> None:
     for name, entry in sources().items():
         assert all(entry.get(key) for key in ("title", "url", "date", "read")), name
+        assert entry["maker"] in ("yes", "no"), f"{name}: maker says whether it is the maker's own document"
+
+
+def in_the_makers_words(reference: str) -> bool:
+    """Whether a source is the maker's own document, and that document was read."""
+    entry = sources()[reference]
+    return entry["maker"] == "yes" and not entry["read"].startswith(("second-hand", "none"))
+
+
+@numbered(PARTS)
+def test_only_what_was_read_in_the_makers_document_is_of_kind_datasheet(kind: str, name: str) -> None:
+    for path, quantity in figures(load_part(kind, name)):
+        source = quantity.source
+        if source.kind == "datasheet":
+            assert in_the_makers_words(source.reference), f"{path}: {source.reference} is not the maker's: quoted"
+        elif source.kind == "quoted":
+            assert not in_the_makers_words(source.reference), f"{path}: {source.reference} is the maker's: datasheet"
+
+
+def test_some_values_were_read_in_a_makers_document_and_most_were_not() -> None:
+    kinds = [quantity.source.kind for part in PARTS for _, quantity in figures(load_part(*part))]
+    assert 0 < kinds.count("datasheet") < kinds.count("quoted")
 
 
 @numbered(PRICED)

@@ -275,3 +275,38 @@ def test_running_costs_by_hand() -> None:
     assert value(report, "cost.opex_terms.energy", "USD/year") == pytest.approx(facility * 8760 * 0.0929, rel=1e-9)
     assert value(report, "cost.opex_terms.space", "USD/year") == pytest.approx(rented * 12 * 184.06, rel=0.001)
     assert facility / value(report, "power.it", "kW") == pytest.approx(1.54)
+
+
+def clock_notes(*named: str) -> list[str]:
+    return [note for note in bundled(*named).notes if "throttles" in note or "derated" in note]
+
+
+def test_a_gpu_throttles_by_heat_or_by_power_and_the_note_says_which() -> None:
+    (capped,) = clock_notes("vr-nvl72-lpx-attention-ffn", "", "accelerators.lpu.part.tdp=100 W")
+    assert capped.startswith("gpu throttles") and "its power limit of 2.3 kW" in capped
+    (hot,) = clock_notes("air-limit", "", "site.inlet=45 degC")
+    assert hot.startswith("gpu throttles") and "its temperature limit of 89 degC" in hot
+    assert "power limit" not in hot
+    assert not clock_notes("air-limit", "", "site.inlet=5 degC")
+
+
+def test_an_lpu_does_not_slow_down_by_itself() -> None:
+    """A GroqChip runs a schedule that was fixed when it was compiled: too hot, it trips."""
+    (hot,) = (note for note in clock_notes("rack-of-god") if note.startswith("lpu"))
+    assert "throttles" not in hot and "its temperature limit of 95 degC" in hot and "trips" in hot and "derated" in hot
+    assert not [note for note in clock_notes("rack-of-god", "", *COLD) if note.startswith("lpu")]
+
+
+def test_a_groqrack_has_64_lpus_that_work() -> None:
+    """Nine nodes of eight, one of them spare (Argonne's user guide): 576 working LPUs are nine racks, not eight."""
+
+    def racks(count: int, *sets: str) -> tuple[float, float]:
+        report = bundled("groqrack-llama2-70b", "", f"accelerators.lpu.count={count}", *sets)
+        price, rated = value(report, "cost.capex_terms.lpu", "USD"), value(report, "power.rated", "kW")
+        return price / 1.62e6, rated / 35
+
+    assert racks(576) == pytest.approx((9, 9))
+    assert racks(577, "site.racks=10") == pytest.approx((10, 10))
+    assert racks(640, "site.racks=10") == pytest.approx((10, 10))
+    with pytest.raises(InputError, match=r"site\.racks"):
+        racks(576, "site.racks=10")

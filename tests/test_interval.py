@@ -14,11 +14,11 @@ from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.combine import largest, total
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.quantity import FORMULAS, Quantity, Source, constant, formula
+from rackcalc.quantities.quantity import FORMULAS, KINDS, Quantity, Source, constant, formula
 from rackcalc.questions.rack_file import load, load_text
 from rackcalc.replay import distributions
 from rackcalc.replay import latin_hypercube as orders
-from rackcalc.replay.distributions import leaf_range
+from rackcalc.replay.distributions import SPREAD, leaf_range
 from rackcalc.replay.inherited_parameters import InheritedParameters
 from rackcalc.replay.intervals import Draws, intervals
 from rackcalc.replay.latin_hypercube import LEVELS, ORDERS
@@ -104,6 +104,11 @@ def test_a_leaf_without_a_range_has_the_spread_of_its_kind(kind, share):
     assert of(leaf(-2.0, kind=kind)) == pytest.approx((-2 * (1 + share), -2 / (1 + share)))
 
 
+def test_a_weaker_kind_is_in_no_less_doubt():
+    spreads = [SPREAD.get(kind, 0.0) for kind in KINDS if kind != "hypothetical"]
+    assert spreads == sorted(spreads) and spreads[KINDS.index("assumed")] > 0
+
+
 def test_a_share_without_a_range_stays_below_the_whole():
     assert of(leaf(0.96, kind="assumed", unit="1")) == pytest.approx((0.95, 0.968))
     assert of(leaf(0.04, kind="assumed", unit="1")) == pytest.approx((0.032, 0.05))
@@ -115,6 +120,7 @@ def test_a_share_without_a_range_stays_below_the_whole():
         leaf(2.0, kind="given"),
         leaf(2.0, kind="measured"),
         leaf(2.0, kind="datasheet"),
+        leaf(2.0, kind="quoted"),
         leaf(2.0, kind="published"),
         leaf(2.0, kind="hypothetical"),
         leaf(8.0, kind="assumed", exact=True),

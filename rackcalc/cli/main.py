@@ -24,7 +24,7 @@ COMMANDS = {
     "compare": "Racks, scenarios or former estimates side by side: what differs, what moved, and why.",
     "check": "Hold a rack against its gates, from the file and from --fail-if. Exit 3 when one fails.",
     "claims": "Judge what is claimed of a rack: holds, claimed too high or too low, ... As a gate: --fail-if.",
-    "explain": "Show why a figure is what it is: formula, values, inputs, sources, down to the data sheet.",
+    "explain": "Show why a figure is what it is: formula, values, inputs, sources, down to the catalog.",
     "sweep": "Vary values, parts, scenarios: the best points, the Pareto front, statistics, or every point in a file.",
     "solve": "Goal seek and break-even: the first or best point at which something holds. Exit 3 when there is none.",
     "uncertainty": "How sure the figures are: intervals, odds of the gates, and which doubt matters most.",

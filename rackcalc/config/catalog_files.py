@@ -24,7 +24,7 @@ def part_node(kind: str, name: str) -> Node:
 
 @cache
 def sources() -> Mapping[str, Mapping[str, str]]:
-    """Source id -> title, url, date, read."""
+    """Source id -> title, url, date, read, maker."""
     root = parse((PACKAGE / "catalog" / "sources.yaml").read_text(encoding="utf-8"), "catalog/sources.yaml")
     assert isinstance(root.value, dict)
     return {

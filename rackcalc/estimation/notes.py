@@ -1,7 +1,7 @@
 """Notes beside an estimate: what a reader must know before quoting one of its figures."""
 
 from rackcalc.config.racks import Loaded
-from rackcalc.estimation.power_and_heat import pools_of_unknown_power
+from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_power
 from rackcalc.estimation.result import Estimate
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
@@ -10,7 +10,7 @@ from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
 from rackcalc.serving.engine_versions import beyond_known
 from rackcalc.serving.pool_links import link_beyond_domain, nvlink_domain
-from rackcalc.spec.rack import GpuPool, Rack
+from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 
 def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
@@ -94,13 +94,31 @@ def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:
 
 def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:
     said = []
+    pools = pools_by_name(rack)
     for name, clock in heat.throttle.items():
         if clock.known and float(clock.value) < 0.985:
-            said.append(f"{name} throttles to {float(clock.value):.0%} of its clock at full load")
+            share, limit = f"{float(clock.value):.0%} of its clock", _binding_limit(pools[name], heat, name)
+            if isinstance(pools[name], LpuPool):
+                said.append(
+                    f"{name} stays within {limit} at full load only at {share}: its schedule is fixed and cannot slow "
+                    "down by itself, so it trips there unless it is derated"
+                )
+            else:
+                said.append(f"{name} throttles to {share} at full load, to stay within {limit}")
     over = float(heat.rack_headroom.value)
     if heat.rack_headroom.known and over < 0:
         said.append(f"{rack.site.cooling.name}: {show(-over, 'W')} per rack more at full load than it can remove")
     return said
+
+
+def _binding_limit(pool: GpuPool | LpuPool, heat: Thermal, name: str) -> str:
+    """What keeps a chip from its full clock: its temperature limit, its power limit, or leakage that would run away."""
+    margin, limit = float(heat.headroom[name].value), pool.part.temperature_limit
+    if margin < 0.05:
+        return f"its temperature limit of {show_value(limit)}"
+    if pool.part.tdp is None or float(heat.chip_power[name].value) < 0.999 * float(pool.part.tdp.value):
+        return "a temperature at which its leakage does not run away"
+    return f"its power limit of {show_value(pool.part.tdp)} ({show(margin, 'K', digits=2)} below its temperature limit)"
 
 
 def _gain_notes(gain: LatencyGain) -> list[str]:

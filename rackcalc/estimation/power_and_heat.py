@@ -113,7 +113,10 @@ def power_and_heat(rack: Rack, utilization: Mapping[str, Quantity]) -> tuple[Pow
 
 
 def throttled(served: ServiceModel, heat: Thermal | None) -> ServiceModel:
-    """The service at the clocks that the temperatures allow; at full clocks where no heat is known."""
+    """The service at the clocks that temperatures and power limits allow; at full clocks where no heat is known.
+
+    GPUs slow down by themselves. LPUs run a fixed schedule and cannot: their times are those of derated chips.
+    """
     if heat is None:
         return served
     clock = smallest(**heat.throttle)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, overload
 
 # Strongest first: the weakest kind among a number's leaves is the kind of the number.
-KINDS = ("given", "measured", "datasheet", "published", "press", "estimate", "assumed", "hypothetical")
+KINDS = ("given", "measured", "datasheet", "quoted", "published", "press", "estimate", "assumed", "hypothetical")
 # The kind of a value that nobody has published and the user has not given, and of every value computed from it.
 UNKNOWN = "unknown"
 ALL_KINDS = (*KINDS, UNKNOWN)

@@ -20,7 +20,8 @@ from rackcalc.quantities.quantity import Formula, Quantity
 
 Column = list[float]  # one value per draw
 
-# Spread of a leaf that states no range, by kind: 0.05 means from value / 1.05 to value x 1.05.
+# Spread of a leaf that states no range, by kind: 0.05 means from value / 1.05 to value x 1.05. The kinds above "press"
+# have none: a data sheet is right or wrong by a factor, such as sparse for dense, and so is what quotes it.
 SPREAD = {
     "press": 0.05,  # specifications told to the press are rounded, or early
     "estimate": 0.15,  # derived from something measured; two such derivations differ by about this

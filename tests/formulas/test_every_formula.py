@@ -6,6 +6,8 @@ import importlib
 import itertools
 import math
 import pkgutil
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import rackcalc.formulas
 from rackcalc.quantities import units
 from rackcalc.quantities.quantity import FORMULAS, SAME, Formula, Quantity, constant
 
+ROOT = Path(__file__).parent.parent.parent
 MODULES = [
     importlib.import_module(module.name)
     for module in pkgutil.walk_packages(rackcalc.formulas.__path__, "rackcalc.formulas.")
@@ -48,6 +51,20 @@ def test_has_source_units_and_an_example_of_every_parameter(formula: Formula) ->
     assert set(formula.parameters) <= set(formula.units), "every parameter has a unit"
     for unit in {*formula.units.values(), formula.unit} - {SAME}:
         assert unit in units.DIMENSIONS, f"{unit} is not a canonical unit"
+
+
+@ALL
+def test_a_fitted_form_names_its_measurements_and_is_no_definition(formula: Formula) -> None:
+    if "fitted" not in formula.cite:
+        return
+    assert not formula.cite.startswith("definition"), "a form that was fitted holds by measurement, not by definition"
+    named = re.findall(r"rackcalc/validation/[\w/]+\.(?:csv|py)", formula.cite)
+    assert any(name.endswith(".csv") for name in named), f"to which measurements? {formula.cite}"
+    assert all((ROOT / name).is_file() for name in named), named
+
+
+def test_some_forms_are_fitted() -> None:
+    assert sum("fitted" in formula.cite for formula in FORMULAS.values()) > 20
 
 
 @ALL

@@ -23,7 +23,10 @@ from rackcalc.quantities.units import (
     Tokens,
 )
 
-FITTED = "closed form fitted to the attention tables of NVIDIA aiconfigurator 0.12.0"
+FITTED = (
+    "closed form of our own, fitted to the attention tables of NVIDIA aiconfigurator 0.12.0, of which "
+    "rackcalc/validation/measured/attention.csv is a sample"
+)
 
 
 @formula(

@@ -22,7 +22,10 @@ from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Hertz, Ratio
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Compiled
 
-FITTED = "fitted to the BERT latency tables of NVIDIA TensorRT (A100, A30, T4) and FasterTransformer"
+FITTED = (
+    "fitted to the BERT latency tables of NVIDIA TensorRT (A100, A30, T4) and FasterTransformer "
+    "(rackcalc/validation/measured/encoder.csv) by rackcalc/validation/refit.py"
+)
 COUNTED = constant(7.0, "1", "kernels counted one by one", "published", note="4 matrix products, attention, 2 norms")
 NO_WAVE = constant(0.0, "s", "fixed time per wave of tiles", "assumed", note="inside the fixed time of the kernel")
 
@@ -70,7 +73,7 @@ def pipelined_share(stages: Count, batch: Count, per_microbatch: Count, most: Co
 
 @formula(
     cite="assumption: the clock of a small kernel lies between the full one and that of products under the "
-    "power cap; fitted to TensorRT BERT on A100, A30 and T4"
+    "power cap; fitted to TensorRT BERT on A100, A30 and T4 (rackcalc/validation/measured/encoder.csv)"
 )
 def kernel_floor(launch: Seconds, floor: Ratio, sustained: Ratio, full: Ratio) -> Seconds:
     """Fixed time of a kernel of an engine, from that of a stand-alone matrix product.

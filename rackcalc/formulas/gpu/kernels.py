@@ -17,7 +17,10 @@ from rackcalc.spec.gpu_families import GemmParameters
 TILES = (64, 128, 256)
 SPLITS = (1, 2, 4, 8)
 
-FITTED = "closed form fitted to the kernel tables of NVIDIA aiconfigurator 0.12.0"
+FITTED = (
+    "closed form of our own, fitted to the kernel tables of NVIDIA aiconfigurator 0.12.0, of which "
+    "rackcalc/validation/measured/gemm.csv is a sample"
+)
 
 
 def _fastest(m: Any, n: Any, k: Any, groups: Any, per_k: Any, floor: Any, second: Any, extra: Any, sms: Any) -> Any:

@@ -9,7 +9,8 @@ from rackcalc.spec.gpu_families import Family, GemmParameters
 
 
 @formula(
-    cite="assumption: sustained arithmetic is energy efficiency times TDP; fitted to TensorRT BERT on A100, A30, T4"
+    cite="assumption: sustained arithmetic is energy efficiency times TDP; fitted to TensorRT BERT on "
+    "A100, A30, T4 (rackcalc/validation/measured/encoder.csv) by rackcalc/validation/refit.py"
 )
 def sustained_share(
     compute_share: Ratio,

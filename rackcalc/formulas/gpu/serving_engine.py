@@ -8,7 +8,10 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, PerSecond, Ratio, Seconds
 
-FITTED = "fitted to InferenceX and ML.ENERGY serving runs on H100 and B200 (8 to 9 % error on a GPU or model left out)"
+FITTED = (
+    "fitted to InferenceX and ML.ENERGY runs on H100 and B200 (rackcalc/validation/measured/serving.csv and "
+    "step_power.csv; 8 to 9 % error on a GPU or model left out) by rackcalc/validation/fit.py"
+)
 MIXED = "A. Agrawal et al., Sarathi-Serve, arXiv:2403.02310: prefills and decodes share the steps of an engine"
 
 
@@ -62,7 +65,7 @@ def kv_time(size: Bytes, devices: Count, kv_heads: Count, bandwidth: BytesPerSec
     return size / xp.minimum(devices, kv_heads) / (share * bandwidth)
 
 
-@formula(cite="definition: a decline by the same share every year; " + FITTED)
+@formula(cite="a decline by the same share every year: form of our own, " + FITTED)
 def at_age(time: Seconds, improvement: PerSecond, age: Seconds) -> Seconds:
     """Fixed time of a version released `age` after the reference.
 
@@ -82,7 +85,7 @@ def padded_flops(flops: Flop, rows: Count, active: Count, hit: Count, tile: Coun
     return flops * (1 + xp.divide(tile * hit, 2 * rows * active))
 
 
-@formula(cite="definition: sequences are independent; " + FITTED)
+@formula(cite="sequences are independent: form of our own, " + FITTED)
 def sequences_time(rows: Count, each: Seconds) -> Seconds:
     """Work per step that grows with the sequences and is not split over GPUs.
 
@@ -92,7 +95,7 @@ def sequences_time(rows: Count, each: Seconds) -> Seconds:
     return rows * each
 
 
-@formula(cite="definition: a sort of each sequence's logits; " + FITTED)
+@formula(cite="a sort of each sequence's logits: form of our own, " + FITTED)
 def sampling(rows: Count, vocabulary: Count, each: Seconds) -> Seconds:
     """Time of top-p or top-k sampling in one step. Greedy decoding needs none.
 

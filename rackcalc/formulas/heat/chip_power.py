@@ -51,7 +51,8 @@ def switching_power(
 
 @formula(
     cite="S. W. Keckler et al., IEEE Micro 31(5) (2011) 7-17: energy per byte moved and per operation; "
-    "constants fitted to the ML.ENERGY benchmark (arXiv:2505.06371)"
+    "constants fitted to the ML.ENERGY benchmark, arXiv:2505.06371 (rackcalc/validation/measured/step_power.csv) by "
+    "rackcalc/validation/fit.py"
 )
 def decoding_power(
     tdp: Watts,

@@ -28,7 +28,8 @@ class Thermal:
     """Temperatures and flows of a rack. Dicts are by pool.
 
     inlet, outlet: air through the servers; exhaust: air leaving the rack, behind a rear door. headroom: limit less
-    junction. throttle: share of full clock, 1 = none. pump_power is part of the facility's overhead, inside PUE.
+    junction. throttle: share of full clock, 1 = none; an LPU, whose schedule is fixed, must be derated to it or trips.
+    pump_power is part of the facility's overhead, inside PUE.
     """
 
     inlet: Quantity

@@ -70,9 +70,11 @@ def throttled_clock(
     return xp.where(full <= budget, 1.0, xp.where(share > 0, clock, 0.0))
 
 
-@formula(cite="assumption: every kernel stretches with the clock, memory-bound ones included")
+@formula(cite="assumption: all work stretches with the clock, an upper bound: memory and links keep their pace")
 def throttled_time(time: Seconds, clock: Ratio) -> Seconds:
-    """Time of a pass at a reduced clock (share of full clock): an upper bound.
+    """Time of a pass at a reduced clock (share of full clock).
+
+    An upper bound: what waits for memory, links or the host does not slow with the clock of the chip.
 
     >>> throttled_time(time=0.9e-3, clock=0.9)
     0.001
@@ -80,9 +82,9 @@ def throttled_time(time: Seconds, clock: Ratio) -> Seconds:
     return xp.divide(time, clock)
 
 
-@formula(cite="assumption: every kernel stretches with the clock, memory-bound ones included")
+@formula(cite="assumption: all work stretches with the clock, an upper bound: memory and links keep their pace")
 def throttled_tpot(tpot: SecondsPerToken, clock: Ratio) -> SecondsPerToken:
-    """Time per output token at a reduced clock (share of full clock): an upper bound.
+    """Time per output token at a reduced clock (share of full clock): an upper bound, as throttled_time.
 
     >>> throttled_tpot(tpot=0.02, clock=0.5)
     0.04

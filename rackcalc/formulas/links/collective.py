@@ -6,7 +6,10 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import SECOND, Bytes, BytesPerSecond, Count, Hertz, Ratio, Seconds
 
-FITTED = "fitted to the communication tables of NVIDIA aiconfigurator 0.12.0 (CUDA graph)"
+FITTED = (
+    "fitted to the communication tables of NVIDIA aiconfigurator 0.12.0 with CUDA graphs "
+    "(rackcalc/validation/measured/collective.csv) by rackcalc/validation/refit.py"
+)
 # Errors that the ranges of the parameters do not explain: 6 % for the kernels of the runtimes, 8 to 12 % for a library
 # that chooses algorithm, protocol and chunk size by itself.
 OWN_ERROR, LIBRARY_ERROR = 0.04, 0.08
@@ -152,7 +155,10 @@ def in_switch(
     return xp.where(devices > 2, time, xp.where(devices > 1, xp.inf * SECOND, 0 * time))
 
 
-@formula(cite=THAKUR + " (pairwise exchange); launch fitted to published serving runs")
+@formula(
+    cite=THAKUR + " (pairwise exchange); launch fitted to published "
+    "serving runs (rackcalc/validation/measured/serving.csv) by rackcalc/validation/fit.py"
+)
 def all_to_all(size: Bytes, devices: Count, bandwidth: BytesPerSecond, floor: Seconds, share: Ratio) -> Seconds:
     """Dispatch or combine of expert parallelism: each device sends all but its own part. size: bytes held per device.
 
@@ -190,7 +196,7 @@ def eager_time(
     return xp.where(graph > 0 * SECOND, time, graph)
 
 
-@formula(cite="fitted to NCCL all-gathers between two GPUs: " + FITTED)
+@formula(cite="all-gathers of NCCL between two GPUs: " + FITTED)
 def pair_share(share: Ratio, factor: Ratio, devices: Count) -> Ratio:
     """Share of the link rate of a gather; lower between two GPUs, which cannot use all channels.
 
@@ -200,7 +206,10 @@ def pair_share(share: Ratio, factor: Ratio, devices: Count) -> Ratio:
     return xp.where(devices > 2, share, share * factor)
 
 
-@formula(cite="tree between nodes as in NVIDIA NCCL; fitted to two nodes of ABCI 2.0 (4 x InfiniBand HDR, <= 16 MiB)")
+@formula(
+    cite="tree between nodes as in NVIDIA NCCL; fitted to two nodes of ABCI 2.0 "
+    "(4 x InfiniBand HDR, <= 16 MiB; rackcalc/validation/measured/collective.csv)"
+)
 def between_nodes(
     inside: Seconds, size: Bytes, devices: Count, nodes: Count, step: Seconds, rate: BytesPerSecond, share: Ratio
 ) -> Seconds:

@@ -4,7 +4,10 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import BYTE, Bytes, BytesPerSecond, Count, Ratio, Seconds
 
-FITTED = "fitted to published copy benchmarks (nvbandwidth, CUDA samples, BabelStream, OSU over InfiniBand HDR)"
+FITTED = (
+    "fitted to published copy benchmarks (nvbandwidth, CUDA samples, BabelStream, OSU over InfiniBand HDR; "
+    "rackcalc/validation/measured/point_to_point.csv)"
+)
 
 
 @formula(cite=FITTED)

@@ -40,8 +40,9 @@ def held(concurrency: Count, room: Count) -> Count:
 
 
 @formula(
-    cite="definition: the parts of the way to the first token; " + FITTED, error=0.18
-)  # 22 % on a GPU or model left out
+    cite="the parts of the way to the first token, one after another: form of our own, " + FITTED,
+    error=0.18,  # 22 % on a GPU or model left out
+)
 def first_token(
     request_host: Seconds, looked: Count, back: Count, step: SecondsPerToken, prefill: Seconds, ahead: Count
 ) -> Seconds:

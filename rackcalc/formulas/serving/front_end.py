@@ -4,10 +4,12 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, Source, formula
 from rackcalc.quantities.units import SECOND, TOKEN, Count, Seconds, SecondsPerToken
 
-FITTED = "form fitted to InferenceX and NVIDIA serving runs"
+FITTED = (
+    "fitted to runs of InferenceX and NVIDIA (rackcalc/validation/measured/serving.csv) by rackcalc/validation/fit.py"
+)
 
 
-@formula(cite="definition: one server sends the tokens of all; " + FITTED)
+@formula(cite="one server sends the tokens of all, softly the slower of two: form of our own, " + FITTED)
 def paced(tpot: SecondsPerToken, decoding: Count, front_end: Seconds, sharpness: Count) -> SecondsPerToken:
     """Time per token when the front end works beside the engine: the slower of the two, softly.
 

@@ -38,7 +38,7 @@ def kv_per_token(
     return per_layer * xp.where(window > 0 * TOKEN, layers, full_attention_layers)
 
 
-@formula(cite="I. Beltagy et al., Longformer, arXiv:2004.05150, section 3 (sliding window)")
+@formula(cite="A. Q. Jiang et al., Mistral 7B, arXiv:2310.06825, section 2 (rolling buffer cache)")
 def kv_cache(
     context: Tokens, per_layer: BytesPerToken, layers: Count, full_attention_layers: Count, window: Tokens
 ) -> Bytes:

@@ -5,7 +5,7 @@ from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import Count, Ratio, Tokens
 
 
-@formula(cite="I. Beltagy et al., Longformer, arXiv:2004.05150, section 3 (sliding window)")
+@formula(cite="A. Q. Jiang et al., Mistral 7B, arXiv:2310.06825, section 2 (sliding window attention)")
 def attended_tokens(context: Tokens, layers: Count, full_attention_layers: Count, window: Tokens) -> Tokens:
     """Tokens that a new token attends to, mean over the layers.
 
@@ -16,7 +16,7 @@ def attended_tokens(context: Tokens, layers: Count, full_attention_layers: Count
     return full * context + (1 - full) * xp.minimum(context, window)
 
 
-@formula(cite="I. Beltagy et al., Longformer, arXiv:2004.05150, section 3 (sliding window)")
+@formula(cite="A. Q. Jiang et al., Mistral 7B, arXiv:2310.06825, section 2 (sliding window attention)")
 def attended_share(tokens: Tokens, layers: Count, full_attention_layers: Count, window: Tokens) -> Ratio:
     """Query-key pairs of a prefill, mean over the layers, as a share of full causal attention.
 
