@@ -1,0 +1,84 @@
+"""Names as people type them: which known name is meant, and which ones to suggest when none is."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+MOST_SHOWN = 12  # names in one suggestion, unless more begin with what was typed
+_LONGEST = 30  # known names that are listed when none is near
+_ALIKE = 0.65  # similarity from which a name counts as a slip of the pen
+MAKERS = ("nvidia", "geforce", "tesla")  # words before the name of a product
+
+
+def folded(name: str) -> str:
+    """A name without its case, spaces, hyphens and underscores: "H100 SXM" and "h100-sxm" are one name."""
+    return re.sub(r"[\s_-]+", "", name.casefold())
+
+
+def meant(typed: str, names: Iterable[str]) -> str | None:
+    """The one known name that the typed one is, letter by letter or else whatever its case and hyphens."""
+    names = list(names)
+    if typed in names:
+        return typed
+    same = [name for name in names if folded(name) == folded(typed)]
+    return same[0] if len(same) == 1 else None
+
+
+def nearest(typed: str, names: Sequence[str], aliases: Mapping[str, str] | None = None) -> list[str]:
+    """The known names to suggest: those that begin with what was typed, then those that hold it, else the most similar.
+
+    aliases: other spellings -> the names to suggest for them.
+    """
+    spellings = [(folded(name), name) for name in names]
+    spellings += [(folded(alias), name) for alias, name in (aliases or {}).items()]
+    word = _without_maker(typed)
+    if not folded(word):
+        return []
+    begin = [name for spelling, name in spellings if spelling.startswith(folded(word))]
+    hold = [name for spelling, name in spellings if folded(word) in spelling] if len(folded(word)) > 2 else []
+    near = list(dict.fromkeys(begin)), list(dict.fromkeys([*begin, *hold]))
+    if near[1]:
+        return near[1][: max(MOST_SHOWN, len(near[0]))]
+    words = _words(word)
+    same_words = [name for name in names if words and (words <= _words(name) or len(words & _words(name)) > 1)]
+    within = [name for name in names if len(folded(name)) > 3 and folded(word).startswith(folded(name))]
+    best = sorted(dict.fromkeys(same_words + within), key=lambda name: -len(words & _words(name)))
+    return [name for name in best if _rank(words, name) == _rank(words, best[0])][:MOST_SHOWN] or alike(word, names)
+
+
+def _rank(words: set[str], name: str) -> int:
+    return len(words & _words(name))
+
+
+def alike(word: str, names: Iterable[str]) -> list[str]:
+    """The name that looks most like the word, if any does."""
+    import difflib
+
+    known = {folded(name): name for name in names}
+    close = difflib.get_close_matches(folded(word), known, 1, _ALIKE)
+    return [known[spelling] for spelling in close]
+
+
+def _without_maker(typed: str) -> str:
+    """What was typed without an owner ("meta-llama/...") and without a maker ("NVIDIA ...") before it."""
+    words = typed.rpartition("/")[2].split()
+    while len(words) > 1 and words[0].casefold() in MAKERS:
+        words = words[1:]
+    return " ".join(words)
+
+
+def _words(name: str) -> set[str]:
+    return set(re.split(r"[\s_-]+", name.casefold())) - {""}
+
+
+def listed(names: Sequence[str]) -> str:
+    """'a', 'a or b', 'a, b or c'."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def suggestion(typed: str, names: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
+    """'; did you mean ...?' when known names are near, else the list of known names if it is short."""
+    names = list(names)
+    near = nearest(typed, names, aliases)
+    if near:
+        return f"; did you mean {listed(near)}?"
+    return f"; known: {', '.join(names)}" if 0 < len(names) <= _LONGEST else ""
