@@ -35,27 +35,42 @@ def nearest(typed: str, names: Sequence[str], aliases: Mapping[str, str] | None 
         return []
     begin = [name for spelling, name in spellings if spelling.startswith(folded(word))]
     hold = [name for spelling, name in spellings if folded(word) in spelling] if len(folded(word)) > 2 else []
-    near = list(dict.fromkeys(begin)), list(dict.fromkeys([*begin, *hold]))
-    if near[1]:
-        return near[1][: max(MOST_SHOWN, len(near[0]))]
-    words = _words(word)
-    same_words = [name for name in names if words and (words <= _words(name) or len(words & _words(name)) > 1)]
-    within = [name for name in names if len(folded(name)) > 3 and folded(word).startswith(folded(name))]
-    best = sorted(dict.fromkeys(same_words + within), key=lambda name: -len(words & _words(name)))
-    return [name for name in best if _rank(words, name) == _rank(words, best[0])][:MOST_SHOWN] or alike(word, names)
+    near = list(dict.fromkeys([*begin, *hold, *_with_its_words(word, names)]))
+    if near:
+        return near[: max(MOST_SHOWN, len(set(begin)))]
+    return _beginning_of(word, names) or _alike(word, names, 0.8) or _sharing(word, names)
 
 
-def _rank(words: set[str], name: str) -> int:
-    return len(words & _words(name))
+def _with_its_words(typed: str, names: Sequence[str]) -> list[str]:
+    """The names that hold every word that was typed: a100-sxm-80gb for A100 80GB."""
+    words = _words(typed)
+    return [name for name in names if words and words <= _words(name)]
+
+
+def _beginning_of(typed: str, names: Sequence[str]) -> list[str]:
+    """The longest name that what was typed begins with: h100-sxm for h100-sxm5-80gb."""
+    rests = {name: folded(typed).removeprefix(folded(name)) for name in names if len(folded(name)) > 3}
+    begins = [name for name, rest in rests.items() if rest != folded(typed) and not rest.startswith(".")]
+    return [max(begins, key=len)] if begins else []
+
+
+def _sharing(typed: str, names: Sequence[str]) -> list[str]:
+    """The names that share the most words with what was typed, at least two; else the name that looks most like it."""
+    shared = {name: len(_words(typed) & _words(name)) for name in names}
+    most = max(shared.values(), default=0)
+    return [name for name in names if shared[name] == most][:MOST_SHOWN] if most > 1 else alike(typed, names)
 
 
 def alike(word: str, names: Iterable[str]) -> list[str]:
     """The name that looks most like the word, if any does."""
+    return _alike(word, names, _ALIKE)
+
+
+def _alike(word: str, names: Iterable[str], least: float) -> list[str]:
     import difflib
 
     known = {folded(name): name for name in names}
-    close = difflib.get_close_matches(folded(word), known, 1, _ALIKE)
-    return [known[spelling] for spelling in close]
+    return [known[spelling] for spelling in difflib.get_close_matches(folded(word), known, 1, least)]
 
 
 def _without_maker(typed: str) -> str:

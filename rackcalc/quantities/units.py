@@ -238,8 +238,15 @@ _UPPER = {"usd": "USD", "btu": "BTU"}  # words that are written in capitals
 
 
 def _words_in_lower_case(text: str) -> str:
-    """The unit with its whole words as units.txt writes them: Tokens/Hour -> tokens/hour."""
-    return re.sub(r"[^\W\d_]+", lambda match: _as_written(match.group()), _plainly(text))
+    """The unit with its words as units.txt writes them: Tokens/Hour -> tokens/hour.
+
+    Only where it holds nothing but words and s, h, d: beside a symbol with a prefix, case says which one is meant.
+    """
+    plain = _plainly(text)
+    names = re.findall(r"[^\W\d_]+", plain)
+    if not all(name.lower() in WORDS or name in ("s", "h", "d") for name in names):
+        return plain
+    return re.sub(r"[^\W\d_]+", lambda match: _as_written(match.group()), plain)
 
 
 def _as_written(word: str) -> str:
