@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 MOST_SHOWN = 12  # names in one suggestion, unless more begin with what was typed
 _LONGEST = 30  # known names that are listed when none is near
-_ALIKE = 0.65  # similarity from which a name counts as a slip of the pen
+_VERY_ALIKE, _ALIKE = 0.75, 0.65  # similarity from which a name surely is, and may be, a slip of the pen
 MAKERS = ("nvidia", "geforce", "tesla")  # words before the name of a product
 
 
@@ -35,16 +35,17 @@ def nearest(typed: str, names: Sequence[str], aliases: Mapping[str, str] | None 
         return []
     begin = [name for spelling, name in spellings if spelling.startswith(folded(word))]
     hold = [name for spelling, name in spellings if folded(word) in spelling] if len(folded(word)) > 2 else []
-    near = list(dict.fromkeys([*begin, *hold, *_with_its_words(word, names)]))
+    near = list(dict.fromkeys([*begin, *hold, *_with_its_words(word, names, aliases or {})]))
     if near:
         return near[: max(MOST_SHOWN, len(set(begin)))]
-    return _beginning_of(word, names) or _alike(word, names, 0.8) or _sharing(word, names)
+    return _beginning_of(word, names) or _alike(word, names, _VERY_ALIKE) or _sharing(word, names)
 
 
-def _with_its_words(typed: str, names: Sequence[str]) -> list[str]:
-    """The names that hold every word that was typed: a100-sxm-80gb for A100 80GB."""
+def _with_its_words(typed: str, names: Sequence[str], aliases: Mapping[str, str]) -> list[str]:
+    """The names that hold, themselves or in an alias, every word that was typed: a100-sxm-80gb for A100 80GB."""
     words = _words(typed)
-    return [name for name in names if words and words <= _words(name)]
+    spellings = [*((name, name) for name in names), *aliases.items()]
+    return [name for text, name in spellings if words and words <= _words(text)]
 
 
 def _beginning_of(typed: str, names: Sequence[str]) -> list[str]:
@@ -55,10 +56,14 @@ def _beginning_of(typed: str, names: Sequence[str]) -> list[str]:
 
 
 def _sharing(typed: str, names: Sequence[str]) -> list[str]:
-    """The names that share the most words with what was typed, at least two; else the name that looks most like it."""
+    """The names that share the most words with what was typed: at least two, or the first; else the most similar."""
     shared = {name: len(_words(typed) & _words(name)) for name in names}
     most = max(shared.values(), default=0)
-    return [name for name in names if shared[name] == most][:MOST_SHOWN] if most > 1 else alike(typed, names)
+    if most > 1:
+        return [name for name in names if shared[name] == most][:MOST_SHOWN]
+    first = re.split(r"[\s_-]+", typed.casefold())[0]
+    same = [name for name in names if re.split(r"[\s_-]+", name.casefold())[0] == first]
+    return same[:MOST_SHOWN] or alike(typed, names)
 
 
 def alike(word: str, names: Iterable[str]) -> list[str]:
@@ -82,7 +87,8 @@ def _without_maker(typed: str) -> str:
 
 
 def _words(name: str) -> set[str]:
-    return set(re.split(r"[\s_-]+", name.casefold())) - {""}
+    joined = re.sub(r"(\d) +(?=[gt]b\b)", r"\1", name.casefold())  # 80 GB is one word, 80gb
+    return set(re.split(r"[\s_-]+", joined)) - {""}
 
 
 def listed(names: Sequence[str]) -> str:
