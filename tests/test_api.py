@@ -137,8 +137,8 @@ def test_groups_and_mappings() -> None:
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
-        (lambda result: result["latency.p9"], 'no figure "latency.p9"; did you mean latency.p99?'),
-        (lambda result: result.latency.p9, 'no figure "latency.p9"; did you mean latency.p99?'),
+        (lambda result: result["latency.p9"], 'no figure "latency.p9"; did you mean latency.p90, latency.p95'),
+        (lambda result: result.latency.p9, 'no figure "latency.p9"; did you mean latency.p90, latency.p95'),
         (lambda result: result.latncy, 'no figure "latncy"; did you mean latency?'),
         (lambda result: result.stages["gpx"], 'no figure "stages.gpx"; did you mean stages.gpu?'),
         (lambda result: result.stages.gpx, 'no figure "stages.gpx"; did you mean stages.gpu?'),

@@ -315,7 +315,7 @@ def test_everything_wrong_is_said_at_once() -> None:
     with pytest.raises(InputError) as caught:
         uncertainty(uncertain_rack(load("bert-a100")), ["latency.p9"], 1000, -1)
     assert len(caught.value.problems) == 3
-    assert "did you mean latency.p99?" in str(caught.value)
+    assert "did you mean latency.p90, latency.p95, latency.p99 or" in str(caught.value)
     done = run("bert-a100", "latency.p9", "--samples", "3", "--fail-if", "latency.p99 > 2 W")
     assert done.exit_code != 0
     assert len(done.exception.problems) == 3

@@ -18,9 +18,9 @@ class UnknownFigureError(KeyError, AttributeError):
     It is a KeyError and an AttributeError, so that `in`, `get`, `hasattr` and `getattr` work as they do elsewhere.
 
     >>> import rackcalc
-    >>> rackcalc.estimate("bert-a100")["latency.p9"]
+    >>> rackcalc.estimate("bert-a100")["latency.p98"]
     Traceback (most recent call last):
-    rackcalc.api.errors.UnknownFigureError: no figure "latency.p9"; did you mean latency.p99?
+    rackcalc.api.errors.UnknownFigureError: no figure "latency.p98"; did you mean latency.p99?
     """
 
     def __str__(self) -> str:

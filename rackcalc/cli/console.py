@@ -40,8 +40,8 @@ def write(file: str, text: str) -> None:
     if file == "-":
         emit(text)
         return
-    target = Path(os.path.realpath(file))  # behind a link, the file it leads to is replaced, not the link
     try:
+        target = Path(os.path.realpath(file))  # behind a link, the file it leads to is replaced, not the link
         if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
             target.write_text(text, encoding="utf-8", errors="backslashreplace")
         else:

@@ -84,8 +84,10 @@ def only(values: Sequence[str] | None, option: str) -> str:
 def chosen(formats: Iterable[str], name: str, json: bool) -> str:
     """The name of a format that the command knows; json: asked for by --json."""
     from rackcalc.quantities.problems import suggest
+    from rackcalc.quantities.spelling import meant
 
     known, name = tuple(formats), "json" if json else name
-    if name not in known:
+    word = meant(name, known)
+    if word is None:
         raise failure(f'--format: no format "{name}"{suggest(name, known)}')
-    return name
+    return word

@@ -1,16 +1,19 @@
 """Builds spec objects from a node tree by the declarations of their fields, and collects every problem."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rackcalc.config.catalog_files import part_names, part_node
+from rackcalc.config.catalog_files import part_node
 from rackcalc.config.document import Node
+from rackcalc.config.part_aliases import find_part, no_part
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.quantities.quantity import KINDS, Quantity, Source
+from rackcalc.quantities.spelling import meant
 from rackcalc.quantities.words_read import watch
 from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.formats import OTHER_NAMES
 from rackcalc.spec.part_kinds import CATALOG
 
 HOTTEST = 5000.0  # K: beyond it no part of a rack is solid
@@ -134,10 +137,11 @@ class Builder:
             case Text():
                 return self.text(declared, node, path)
             case Flag():
-                if node.value in ("true", "false"):
-                    return node.value == "true"
-                meant = _FLAG_WORDS.get(str(node.value).lower())
-                self.fail(node, path, f"expected true or false, got {node.kind}{f': write {meant}' if meant else ''}")
+                word = str(node.value).lower()
+                if word in ("true", "false"):
+                    return word == "true"
+                fix = f": write {_FLAG_WORDS[word]}" if word in _FLAG_WORDS else ""
+                self.fail(node, path, f"expected true or false, got {node.kind}{fix}")
             case Section():
                 if node.value is None and declared.optional:
                     return None
@@ -180,13 +184,18 @@ class Builder:
         """A word or sentence; where choices or a catalog are declared, one of their words."""
         if not isinstance(node.value, str):
             self.fail(node, path, f"expected {declared.doc}, got {node.kind}")
-        elif declared.choices and node.value not in declared.choices:
+        elif declared.choices:
+            word = word_meant(node.value, declared.choices)
+            if word is not None:
+                return word
             near = suggest(node.value, declared.choices)
             wanted = f"expected one of {', '.join(declared.choices)}, got {node.kind}"
             self.fail(node, path, wanted + (near if "mean" in near else ""))
-        elif declared.catalog and node.value not in part_names(declared.catalog):
-            names = part_names(declared.catalog)
-            self.fail(node, path, f"no {declared.catalog} part {node.kind}{suggest(node.value, names)}")
+        elif declared.catalog:
+            part = find_part(declared.catalog, node.value)
+            if part is not None:
+                return part
+            self.fail(node, path, no_part(declared.catalog, node.value))
         elif not node.value.strip() and declared.default == REQUIRED:
             self.fail(node, path, f"is empty; expected {declared.doc}")
         elif not node.value.replace("\n", "").replace("\t", "").isprintable():
@@ -282,16 +291,25 @@ class Builder:
         if not isinstance(name.value, str):
             self.fail(name, path, f"expected the name of a part of {kind}, got {name.kind}")
             return None
-        if name.value not in part_names(kind):
-            wanted = suggest(name.value, part_names(kind))
-            self.fail(name, path, f"no {kind} part {name.kind}{wanted}; `rackcalc parts {kind}` lists them")
+        known = find_part(kind, name.value)
+        if known is None:
+            self.fail(name, path, f"{no_part(kind, name.value)}; `rackcalc parts {kind}` lists them")
             return None
-        base = part_node(kind, name.value)
+        base = part_node(kind, known)
         for key, child in overrides.items():
             base = _override(base, key, child)
         part = self.build(CATALOG[kind], base, path)
-        self.nodes[path] = name  # messages name the user's line, not the catalog's
+        self.nodes[path] = name._replace(value=known)  # messages name the user's line, not the catalog's
         return part
+
+
+def word_meant(typed: str, choices: Sequence[str]) -> str | None:
+    """The one of the allowed words that is meant, whatever its case and hyphens; None when it is none of them."""
+    word = meant(typed, choices)
+    if word is None:
+        other = meant(typed, OTHER_NAMES)
+        word = OTHER_NAMES[other] if other is not None and OTHER_NAMES[other] in choices else None
+    return word
 
 
 def broken_bound(declared: Number, value: float) -> str:

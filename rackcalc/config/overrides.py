@@ -45,7 +45,7 @@ def _known(word: str, words: Iterable[str]) -> str:
 def _assign_or_report(root: Node, path: str, node: Node, builder: Builder) -> Node:
     """The tree with the node put at the path; where that is not possible, the tree itself and a problem."""
     try:
-        return assign(with_default_parts(root, path, node), path, node)
+        return assign(without_other_base(with_default_parts(root, path, node), path), path, node)
     except InputError as error:
         builder.problems += error.problems
         return root
@@ -62,6 +62,27 @@ def with_default_parts(root: Node, path: str, place: Node) -> Node:
         if isinstance(declared, Part) and node.value is None and declared.default not in (None, REQUIRED):
             root = assign(root, before, place._replace(value=declared.default))
     return root
+
+
+# The keys that say what a model is before its other keys change it: setting one replaces the other.
+_BASES = ("from", "hf_config")
+
+
+def without_other_base(root: Node, path: str) -> Node:
+    """The tree in which a model is no longer what it was, where the path sets a config.json or a part to start from.
+
+    Keys beside a former base stay, as they do under another part; a model that is written out goes as a whole.
+    """
+    before, _, last = path.rpartition(".")
+    declared = declared_at(before) if last in _BASES and before else None
+    if not isinstance(declared, Part) or declared.kind != "models":
+        return root
+    node = root
+    for step in before.split("."):
+        node = node.value.get(step, Node(None)) if isinstance(node.value, dict) else Node(None)
+    fields = node.value if isinstance(node.value, dict) else {}
+    kept = {key: child for key, child in fields.items() if key not in _BASES} if set(_BASES) & set(fields) else {}
+    return assign(root, before, node._replace(value=kept)) if node.value is not None else root
 
 
 def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
@@ -97,7 +118,8 @@ def declared_at(path: str) -> Any:
     inside = f" in {path!r}" if "." in path else " in a rack"
     for step in path.split("."):
         if isinstance(current, Part):
-            current = CATALOG[current.kind] if step != "from" else Text("name")
+            base = step == "from" or (step == "hf_config" and current.kind == "models")
+            current = Text("name" if step == "from" else "the path of a config.json") if base else CATALOG[current.kind]
             if isinstance(current, Text):
                 before = step
                 continue

@@ -13,6 +13,7 @@ from rackcalc.config.overrides import apply_scenario, apply_set
 from rackcalc.config.text_files import read_text
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.record import record
+from rackcalc.quantities.spelling import meant
 from rackcalc.spec.rack import Rack
 
 
@@ -54,8 +55,9 @@ def find_rack(name: str) -> tuple[str, str]:
         return read_text("-"), "<stdin>"
     if "/" not in name and not os.path.exists(name):  # unlike Path.exists, os.path.exists never raises
         bundled = bundled_racks()
-        if name in bundled:
-            return read_text(str(bundled[name])), f"{name}.yaml"
+        known = meant(name, bundled)
+        if known is not None:
+            return read_text(str(bundled[known])), f"{known}.yaml"
         raise failure(f"no such file, and no bundled rack of that name{suggest(name, bundled)}", name)
     return read_text(name), name
 

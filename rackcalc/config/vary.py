@@ -17,10 +17,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from rackcalc.config.builder import Builder, broken_bound
-from rackcalc.config.document import Node
+from rackcalc.config.document import Node, parse
 from rackcalc.config.overrides import declared_at
 from rackcalc.quantities import unit_text, units
-from rackcalc.quantities.problems import Problem, shortened, suggest
+from rackcalc.quantities.problems import InputError, Problem, shortened, suggest
 from rackcalc.spec.fields import Flag, Number, Part, Text
 
 OPTION = "--vary"
@@ -91,9 +91,14 @@ def _axis(path: str, written: str, scenarios: Sequence[str], builder: Builder) -
         builder.fail(node, path, declared)
         return None
     if isinstance(declared, Text | Flag | Part):
-        words = tuple(word.strip() for word in written.split(","))
+        words = tuple(_split(written))
         for word in words:
-            builder.value(declared, node._replace(value=word), path)
+            try:
+                read = parse(word, OPTION) if word[:1] in ("[", "{") else node._replace(value=word)
+            except InputError as error:
+                builder.problems += error.problems
+            else:
+                builder.value(declared, read, path)
         return Axis(path, words)
     if not isinstance(declared, Number):
         builder.fail(node, path, "is a group; vary one of its values")
@@ -105,6 +110,18 @@ def _axis(path: str, written: str, scenarios: Sequence[str], builder: Builder) -
         return None
     _check_values(values, declared, builder, node, path)
     return Axis(path, values, declared.unit, declared.absolute)
+
+
+def _split(written: str) -> list[str]:
+    """The words of a list; a comma inside {from: h100-sxm, tdp: 500 W} separates none."""
+    words, depth = [""], 0
+    for letter in written:
+        depth += (letter in "[{") - (letter in "]}")
+        if letter == "," and depth == 0:
+            words.append("")
+        else:
+            words[-1] += letter
+    return [word.strip() for word in words]
 
 
 def _check_values(values: Sequence[float], declared: Number, builder: Builder, node: Node, path: str) -> None:
@@ -125,6 +142,8 @@ def _values(written: str, declared: Number, builder: Builder, path: str) -> Iter
     items = _with_units(written.split(","), declared)
     for item in items:
         start, dots, rest = item.partition("..")
+        if not dots and re.fullmatch(r"[^:]+:[^:]+(:[^:]+)?", item.strip()):
+            raise RangeError(f'a range is FROM..TO:STEP, such as "1..8:2", got "{shortened(item.strip())}"')
         if not dots:
             values += _numbers([start], declared, builder, path)
             continue
@@ -183,6 +202,8 @@ def _by_step(start: float, end: float, step: float) -> list[float]:
     """The values after the start, up to the end."""
     if end < start:
         raise RangeError("the range runs backwards; write the smaller end first")
+    if step > (end - start) * (1 + 1e-9) and end > start:
+        raise RangeError("the step is longer than the range, which would hold its first value alone")
     count = _limited_count((end - start) / step * (1 + 1e-12) + 1e-9)
     return [start + i * step for i in range(1, count + 1)]
 
@@ -200,6 +221,8 @@ def _continuing(before: Sequence[float], end: float, declared: Number) -> list[f
         if not declared.whole:
             raise RangeError('say the step, as in "0.1..0.9:0.1", or how many, as in "lin(0.1, 0.9, 9)"')
         return _by_step(before[0], end, 1.0)
+    if end < before[-1]:
+        raise RangeError("the range ends before the values that stand in front of ..")
     steps = [b - a for a, b in pairwise(before)]
     if all(math.isclose(step, steps[0], rel_tol=1e-9) for step in steps):
         if not steps[0] > 0:
@@ -209,6 +232,8 @@ def _continuing(before: Sequence[float], end: float, declared: Number) -> list[f
         ratios = [b / a for a, b in pairwise(before)]
         if all(math.isclose(ratio, ratios[0], rel_tol=1e-9) for ratio in ratios) and ratios[0] > 1:
             count = math.floor(math.log(end / before[-1]) / math.log(ratios[0]) + 1e-9)
+            if count == 0 and end > before[-1] * (1 + 1e-9):
+                raise RangeError(f"the next value would be beyond the end: {ratios[0]:g} times the one before it")
             return [_whole(before[-1] * ratios[0] ** i, declared) for i in range(1, count + 1)]
     raise RangeError("the values before .. go on neither by a step nor by a factor")
 

@@ -48,11 +48,7 @@ def failure(message: str, file: str = "", line: int = 0, column: int = 0, path: 
 
 
 def suggest(word: str, words: Iterable[str]) -> str:
-    """'; did you mean ...?' when a known word is similar, else the list of known words if it is short."""
-    import difflib
+    """'; did you mean ...?' when known words are near, else the list of known words if it is short."""
+    from rackcalc.quantities.spelling import suggestion  # only a mistake needs it
 
-    words = list(words)
-    close = difflib.get_close_matches(word, words, 1, 0.6)
-    if close:
-        return f"; did you mean {close[0]}?"
-    return f"; known: {', '.join(words)}" if 0 < len(words) <= 30 else ""
+    return suggestion(word, words)

@@ -4,7 +4,7 @@ import math
 import re
 from typing import Any
 
-from rackcalc.quantities.units import DIMENSIONS, UnitError, resolve
+from rackcalc.quantities.units import DIMENSIONS, UnitError, in_field, resolve
 
 
 def expected(unit: str, example: str = "") -> str:
@@ -40,18 +40,25 @@ def parse(text: str, unit: str, *, example: str = "", absolute: bool = True) -> 
         fix = f'add a unit, as in "{text} {_example_unit(unit, example)}"'
         raise UnitError(f"expected {wanted}, got the bare number {text}: {fix}")
     try:
-        canonical, factor, offset = resolve(rest)
+        canonical, factor, offset = resolve(in_field(rest, unit))
     except UnitError as error:
-        raise UnitError(f'expected {wanted}, got "{text}": {error}') from None
+        raise UnitError(f'expected {wanted}, got "{text}": {error}{_instead(rest, unit, example)}') from None
     if canonical != unit:
         got = DIMENSIONS.get(canonical, (canonical, ""))[0]
-        raise UnitError(f'expected {wanted}, got "{text}", which is {got}')
+        raise UnitError(f'expected {wanted}, got "{text}", which is {got}{_instead(rest, unit, example)}')
     value = float(number) * factor
     if offset and absolute:
         value = round(value + offset, 9)  # 27 degC and 80.6 degF are one temperature, to the last digit
     if not math.isfinite(value):
         raise UnitError(f'expected {wanted}, got "{text}", which is too large')
     return value
+
+
+def _instead(typed: str, unit: str, example: str) -> str:
+    """What to write instead of a unit that was not read."""
+    from rackcalc.quantities.unit_hints import hint  # only a mistake needs it
+
+    return hint(typed, unit, example or DIMENSIONS.get(unit, ("", f"1 {unit}"))[1])
 
 
 def _example_unit(unit: str, example: str) -> str:
@@ -63,10 +70,13 @@ def _example_unit(unit: str, example: str) -> str:
 
 def convert(value: Any, unit: str, to: str, *, absolute: bool = True) -> Any:
     """Convert a canonical value to the unit `to`; absolute as in parse. UnitError when the dimensions differ."""
-    canonical, factor, offset = resolve(to)
+    try:
+        canonical, factor, offset = resolve(in_field(to.strip(), unit))
+    except UnitError as error:
+        raise UnitError(f"{error}{_instead(to.strip(), unit, '')}") from None
     if canonical != unit:
         noun = DIMENSIONS.get(unit, (unit, ""))[0]
-        raise UnitError(f'cannot show {noun} ({unit}) in "{to}"')
+        raise UnitError(f'cannot show {noun} ({unit}) in "{to}"{_instead(to.strip(), unit, "")}')
     return (value - (offset if absolute else 0.0)) / factor
 
 

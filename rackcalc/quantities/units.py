@@ -128,6 +128,10 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
 _PREFIXED = {
     "B": ("", "k", "M", "G", "T", "P", "Ki", "Mi", "Gi", "Ti"),
     "b": ("k", "M", "G", "T"),
+    "bit": ("", "k", "M", "G", "T"),
+    "bps": ("", "k", "M", "G", "T"),
+    "Bps": ("", "k", "M", "G", "T"),
+    "BTU/h": ("", "k"),
     "s": ("", "m", "u", "µ", "n", "p"),
     "W": ("", "m", "k", "M", "G"),
     "J": ("", "m", "k", "M"),
@@ -141,6 +145,7 @@ _PREFIXED = {
 _SUFFIXES = {
     "B": ("", "/s", "/token"),
     "b": ("", "/s"),
+    "bit": ("", "/s"),
     "s": ("", "/token", "/request"),
     "FLOP": ("", "/s", "/token", "/B", "/J"),
     "OP": ("", "/s"),
@@ -149,7 +154,9 @@ _SUFFIXES = {
     "request": ("", "/s", "/min", "/hour", "/day"),
 }
 _PLAIN = (
-    "1 % percent ppm bp KB KB/s TFLOPS GFLOPS PFLOPS TOPS tokens tokens/s tok tok/s requests requests/s "
+    "1 % percent pct ppm bp Ki Mi Gi Ti C F C/W °F degF fahrenheit qps rps QPS RPS query queries queries/s ton tons "
+    "TR RT BTU Btu/h BTU/hr GPM gpm gal/min m3/h m3/s cm inch inches feet watt watts bit bits byte bytes KB KB/s "
+    "TFLOPS GFLOPS PFLOPS TOPS tokens tokens/s tok tok/s requests requests/s "
     "req req/s sample samples samples/s second min minute h hour hours d day days week weeks month months "
     "yr year years K degC °C celsius degF K/W degC/W W/K 1/K %/K percent/K m ft m^2 m^3/s m^3/h CFM cfm "
     "L/min LPM lpm L/s CFM/kW kg/m^3 kg/s J/kg/K J/(kg*K) kJ/kg/K Pa kPa bar psi dB dB/K pJ/B 1/s 1/year 1/ms "
@@ -184,12 +191,85 @@ _registry: Any = None
 def resolve(text: str) -> tuple[str, float, float]:
     """Unit text -> (canonical unit, factor, offset): canonical value = number * factor + offset.
 
-    Looks into the generated table first, and asks pint only when the text is not there. UnitError for a text that is
-    no unit.
+    Looks into the generated table first, and asks pint only when the text is not there. Case matters, because m is a
+    thousandth and M a million; only in whole words (Token, HOURS) it does not. UnitError for a text that is no unit.
     """
 
     text = text.strip() or "1"
-    return TABLE[text] if text in TABLE else resolve_with_pint(text)
+    for spelling in (text, _plainly(text), _words_in_lower_case(text)):
+        if spelling in TABLE:
+            return TABLE[spelling]
+    try:
+        return resolve_with_pint(text)
+    except UnitError as error:
+        try:
+            return resolve_with_pint(_words_in_lower_case(text))
+        except UnitError:
+            raise error from None
+
+
+# Spellings that mean something only where the field says what: (unit of the field, spelling) -> unit.
+_IN_FIELDS = {
+    "token/s": (r"(k?)(?:tps|TPS|t/s|toks?/s)", r"\1token/s"),
+    "FLOP/s": (r"([kMGTPE]?)(?:FLOPs|Flops|flops|OPs)", r"\1FLOP/s"),
+}
+_AMBIGUOUS = re.compile(r"M+(BTU|Btu)(/h|/hr)?")
+
+
+def in_field(typed: str, unit: str) -> str:
+    """The unit as typed, or what it stands for in a field of that unit. UnitError for one with two meanings."""
+    if unit in _IN_FIELDS:
+        pattern, meaning = _IN_FIELDS[unit]
+        typed = re.sub(rf"^{pattern}$", meaning, typed)
+    if _AMBIGUOUS.fullmatch(typed):
+        raise UnitError(f'"{typed}" is not a unit')
+    return typed
+
+
+# Whole words, which no prefix can be confused with.
+_WORDS = (
+    "second seconds sec minute minutes min hour hours hr hrs day days week weeks month months year years yr "
+    "token tokens tok request requests req reqs query queries sample samples byte bytes bit bits watt watts "
+    "joule joules hertz kelvin celsius fahrenheit percent pct ppm usd cfm gpm lpm qps rps btu ton tons psi bar "
+    "metre metres meter meters foot feet inch inches litre litres liter liters gallon gallons"
+)
+WORDS = frozenset(_WORDS.split())
+_UPPER = {"usd": "USD", "btu": "BTU"}  # words that are written in capitals
+
+
+def _words_in_lower_case(text: str) -> str:
+    """The unit with its words as units.txt writes them: Tokens/Hour -> tokens/hour.
+
+    Only where it holds nothing but words and s, h, d: beside a symbol with a prefix, case says which one is meant.
+    """
+    plain = _plainly(text)
+    names = re.findall(r"[^\W\d_]+", plain)
+    if not all(name.lower() in WORDS or name in ("s", "h", "d") for name in names):
+        return plain
+    return re.sub(r"[^\W\d_]+", lambda match: _as_written(match.group()), plain)
+
+
+def _as_written(word: str) -> str:
+    low = word.lower()
+    return _UPPER.get(low, low) if low in WORDS else word
+
+
+_DEGREES = re.compile(r"(?:[°º˚]|\bdeg(?:rees?)?\b\.?)\s*(celsius|fahrenheit|[CFK])\b", re.IGNORECASE)
+_POWER = re.compile(r"(?<![^\W_])((?:[kmcuµ]?m)|ft)([23])(?![\w^])")
+
+
+def _plainly(text: str) -> str:
+    """The unit in the letters of units.txt: °C, ℃ and deg C are degC, m³ and m3 are m^3."""
+    text = text.replace("℃", "degC").replace("℉", "degF").replace("²", "2").replace("³", "3")
+    text = _DEGREES.sub(lambda match: f"deg{match[1][0].upper()}", text)
+    return _POWER.sub(r"\1^\2", text).replace("kW-month", "kW/month")
+
+
+# A thousandth of a token, byte or dollar: a slip for a million of them.
+_PART_OF_A_THING = re.compile(
+    r"(?<![^\W_])(?:[munpµμ]|milli|micro|nano|pico)"
+    r"(?:B|b|bytes?|bits?|bps|Bps|FLOPS?|FLOPs|OPS?|flops?|tok|tokens?|reqs?|requests?|samples?|qps|rps|USD|usd)(?![^\W_])"
+)
 
 
 # Names, products, quotients, and powers of one digit. Nothing else reaches pint, which would try to compute 9**9**9**9.
@@ -201,10 +281,13 @@ def resolve_with_pint(text: str) -> tuple[str, float, float]:
     ureg = registry()
     if text == "1":
         return "1", 1.0, 0.0
-    if len(text) > 60 or not _UNIT.fullmatch(text):
+    written = _plainly(text)
+    if len(text) > 60 or not _UNIT.fullmatch(written):
         raise UnitError(f'"{text}" is not a unit')
+    if _PART_OF_A_THING.search(written):
+        raise UnitError(f'"{text}" holds a part of something that has no parts: m is a thousandth, M a million')
     try:
-        unit = ureg.parse_units(text.replace("kW-month", "kW/month").replace("°", "degree"))
+        unit = ureg.parse_units(written)
         zero, one = (ureg.Quantity(x, unit).to_root_units() for x in (0.0, 1.0))
     except Exception as error:  # pint and its tokenizer raise many kinds
         raise UnitError(f'"{text}" is not a unit') from error

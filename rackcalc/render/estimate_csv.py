@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from rackcalc.quantities.csv_cells import cell
 from rackcalc.quantities.figures import selected
 from rackcalc.render.estimate_json import intervals_of
 
@@ -15,11 +16,10 @@ def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] =
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(["rack", "scenario", "path", "value", "unit", "kind", *(["low", "high"] if interval else [])])
     for report in reports:
+        names = cell(report.name), cell(report.scenario)
         wanted = selected(report, paths)
         known = intervals_of(report, wanted if paths else None) if interval else {}
         for path, quantity in wanted.items():
-            writer.writerow(
-                [report.name, report.scenario, path, repr(float(quantity.value)), quantity.unit, quantity.kind]
-                + [repr(end) for end in known.get(path, ())]
-            )
+            figure = (path, repr(float(quantity.value)), quantity.unit, quantity.kind)
+            writer.writerow([*names, *figure, *(repr(end) for end in known.get(path, ()))])
     return stream.getvalue()

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rackcalc.quantities import unit_text
+from rackcalc.quantities.csv_cells import cell
 from rackcalc.questions.sweep.result import Column, SweepResult
 from rackcalc.render.aligned_text import aligned
 from rackcalc.render.json_data import json_text, json_value
@@ -106,5 +107,5 @@ def as_csv(result: SweepResult) -> str:
     writer.writerow(["list", *[column.heading for column in result.columns]])
     for name, records in result.lists():
         for row in records:
-            writer.writerow([name, *[value if isinstance(value, str) else repr(value) for value in row]])
+            writer.writerow([name, *[cell(value) if isinstance(value, str) else repr(value) for value in row]])
     return stream.getvalue()

@@ -3,6 +3,7 @@
 import csv
 from typing import Any, TextIO
 
+from rackcalc.quantities.csv_cells import cell
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.render.aligned_text import aligned
@@ -102,4 +103,4 @@ class CsvRows:
 
     def add(self, result: Result) -> None:
         """Write one result."""
-        self.writer.writerow(_row(result))
+        self.writer.writerow({name: cell(value) for name, value in _row(result).items()})

@@ -12,3 +12,15 @@ FORMATS = {
     "mxfp4": 0.53125,  # 4 bit + one 8-bit scale per 32
     "int4": 0.5625,
 }
+
+# What frameworks call them, whatever the case and hyphens.
+OTHER_NAMES = {
+    "float32": "fp32",
+    "bfloat16": "bf16",
+    "float16": "fp16",
+    "half": "fp16",
+    "float8": "fp8",
+    "fp8-e4m3": "fp8",
+    "fp8-e5m2": "fp8",
+    "nvfp4": "fp4",
+}

@@ -9,10 +9,13 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
+from rackcalc.config.builder import word_meant
 from rackcalc.config.catalog_files import part_names
+from rackcalc.config.part_aliases import find_part
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import Problem, suggest
 from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.quantities.spelling import alike, listed
 from rackcalc.spec.formats import FORMATS
 
 HERE = Path(__file__).parent
@@ -232,11 +235,11 @@ def _header(cells: list[str], file: str, report: Report) -> list[str] | None:
     names = [cell.strip() for cell in cells]
     problems = []
     for position, name in enumerate(names):
-        near = suggest(name, TEXTS)
         if name in names[:position] and name:
             problems.append(Problem(file, 1, position + 1, name, "appears twice"))
-        elif name not in TEXTS and name != "value" and "mean" in near:
-            problems.append(Problem(file, 1, position + 1, name, f"unknown column{near}"))
+        elif name not in TEXTS and name != "value" and alike(name, TEXTS):
+            message = f"unknown column; did you mean {listed(alike(name, TEXTS))}?"
+            problems.append(Problem(file, 1, position + 1, name, message))
     problems += [Problem(file, 1, 1, name, "the column is missing") for name in ALWAYS if name not in names]
     for problem in problems:
         report(problem)
@@ -249,6 +252,7 @@ def _row(header: list[str], cells: list[str], file: str, line: int, report: Repo
         report(Problem(file, line, 1, "", f"has {len(cells)} cells under a header of {len(header)}"))
         return None
     values = {name: cell.strip() for name, cell in zip(header, cells, strict=True) if name in Row._fields}
+    values |= {name: _meant(name, text) for name, text in values.items() if name in ("part", "model", "precision")}
     wrong = list(_mistakes(values))
     for name, message in wrong:
         report(Problem(file, line, header.index(name) + 1 if name in header else 1, name, message))
@@ -256,6 +260,16 @@ def _row(header: list[str], cells: list[str], file: str, line: int, report: Repo
         return None
     value = _value(values.pop("value"), values["unit"], unit_of(values["metric"]))
     return Row(**values, value=value, file=file, line=line)
+
+
+@cache
+def _meant(name: str, text: str) -> str:
+    """The name of a part, model or format as the catalog writes it; an unknown one as it is."""
+    if name == "precision":
+        return word_meant(text, tuple(FORMATS)) or text
+    if known_part(text) or known_model(text):
+        return text
+    return (find_part("gpus", text) or find_part("lpus", text) if name == "part" else find_part("models", text)) or text
 
 
 def _mistakes(values: dict[str, str]) -> Iterator[tuple[str, str]]:

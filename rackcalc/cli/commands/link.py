@@ -8,9 +8,9 @@ from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit
 from rackcalc.cli.options import JsonOption
 from rackcalc.config.builder import option_quantity
-from rackcalc.config.catalog_files import part_names
+from rackcalc.config.part_aliases import find_part, no_part
 from rackcalc.estimation.estimate import transfer_over
-from rackcalc.quantities.problems import InputError, Problem, suggest
+from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.questions import explain as explanation
 from rackcalc.render import link as shown
 from rackcalc.render.json_data import json_text
@@ -44,12 +44,12 @@ def one_transfer(link_name: str, size: str, other_load: str, hops: str | None) -
     """The transfer of `rackcalc link`, from texts. InputError with every problem."""
 
     problems: list[Problem] = []
-    if link_name not in part_names("links"):
-        near = suggest(link_name, part_names("links"))
-        problems.append(Problem("", 0, 0, "LINK", f'no link "{link_name}"{near}'))
+    known = find_part("links", link_name)
+    if known is None:
+        problems.append(Problem("", 0, 0, "LINK", no_part("links", link_name, "link")))
     moved = option_quantity("SIZE", size, "B", problems, at_least=1.0, example="64 MiB")
     load = option_quantity("--other-load", other_load, "1", problems, at_least=0.0, at_most=0.99)
     switches = option_quantity("--hops", hops, "1", problems, at_least=0.0) if hops is not None else None
-    if problems or moved is None or load is None:
+    if problems or known is None or moved is None or load is None:
         raise InputError(problems)
-    return transfer_over(link_name, moved, load, switches)
+    return transfer_over(known, moved, load, switches)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rackcalc.config.catalog_files import PACKAGE
+from rackcalc.quantities.csv_cells import cell
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.questions.sweep.boxes import plan_boxes
 from rackcalc.questions.sweep.job import PartialResult, SweepJob, compute_boxes
@@ -217,7 +218,8 @@ def _write_csv(path: Path, columns: Sequence[Column], data: Sequence[Any]) -> No
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow([column.heading for column in columns])
-        writer.writerows(_values(columns, data))
+        safe = [column._replace(words=tuple(map(cell, column.words))) for column in columns]
+        writer.writerows(_values(safe, data))
 
 
 def _write_jsonl(path: Path, columns: Sequence[Column], data: Sequence[Any]) -> None:
