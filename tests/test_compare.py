@@ -14,6 +14,7 @@ import pytest
 from rackcalc.config.racks import bundled_racks, scenario_names
 from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.combine import total
+from rackcalc.formulas.transformer import expert_routing
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import FORMULAS, Quantity, formula
@@ -124,6 +125,29 @@ def test_where_no_number_lies_between_the_formula_is_the_part() -> None:
     torn = [gap_for_test(a=leaf(a, "r.a"), b=leaf(b, "r.b")) for a, b in ((1, 1), (2, 2.0))]
     old, new = total(t=torn[0], u=leaf(1, "r.u")), total(t=torn[1], u=leaf(2, "r.u"))
     assert split(old, new) == {"r.u": 1}
+
+
+def test_a_way_out_of_all_proportion_ends_the_walk() -> None:
+    """(1 - 8/128)^2000 experts are not hit; on the way to it 1 expert, 8 chosen, would be 7^2000 times too many."""
+    dense = expert_routing.experts_hit(experts=leaf(1, "r.e"), active=leaf(1, "r.a"), rows=leaf(20, "r.n"))
+    mixture = expert_routing.experts_hit(experts=leaf(128, "r.e"), active=leaf(8, "r.a"), rows=leaf(20, "r.n"))
+    old, new = total(t=dense, u=leaf(1, "r.u")), total(t=mixture, u=leaf(2, "r.u"))
+    found = split(old, new)
+    assert sum(found.values()) == pytest.approx(float(new.value) - float(old.value), rel=1e-12)
+    assert set(found) == {"x.t", "r.u"}
+
+
+def test_a_dense_model_against_a_mixture_adds_up() -> None:
+    old = column("llama70b-8xh100")
+    new = column(
+        "llama70b-8xh100", "", "model=qwen3-30b-a3b", "serving.tensor_parallel=4", "workload.arrival_rate=1 request/s"
+    )
+    found = compare([old, new], 0, tuple(path for path in old.figures if path in new.figures))
+    for explanation in found.explanations:
+        for parts in (explanation.terms, explanation.inputs):
+            moved = [part.amount for part in parts]
+            slack = 1e-9 * max(map(abs, moved), default=0) + 1e-12 * abs(float(explanation.old.value))
+            assert not parts or sum(moved) == pytest.approx(explanation.change, rel=1e-6, abs=slack), explanation.path
 
 
 RACKS = bundled_racks()

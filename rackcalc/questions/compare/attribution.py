@@ -4,7 +4,8 @@ The recorded graphs of the old and the new figure are walked together. Where bot
 split over the inputs that differ, by their Shapley values: the inputs are changed from old to new one after another,
 and an input's value is the change it causes, averaged over all orders (in a sum this is the change of each term). The
 share of an input is then split over its own inputs in the same way. The walk ends at leaves, at different formulas, and
-where a formula gives no number half-way between old and new.
+where a formula gives no number half-way between old and new, or one that no rack could have: with half of a
+mixture's values, as many experts chosen as it has and one to choose from, it may be anything.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from rackcalc.quantities.quantity import Formula, Quantity
 from rackcalc.quantities.record import record
 
 ALL_ORDERS_UP_TO = 5  # inputs that differ; with more, only one order and its reverse are tried
+OUT_OF_PROPORTION = 1e6  # times both ends: what lies on the way is then no rack, and rounding would eat the sum
 
 
 @record
@@ -115,7 +117,10 @@ def _input_changes(pair: _Pair) -> dict[str, float] | None:
     if old.inputs.keys() != new.inputs.keys() or not differing:
         return None
     values = _shapley_values(formula, old.inputs, new.inputs, differing)
-    return values if values is not None and all(map(isfinite, values.values())) else None
+    most = OUT_OF_PROPORTION * (abs(float(old.value)) + abs(float(new.value)))
+    if values is None or not all(abs(value) <= most for value in values.values()):
+        return None
+    return values
 
 
 def _unmatched_terms(pair: _Pair, names: Mapping[int, str]) -> list[Contribution]:
