@@ -13,6 +13,7 @@ from rackcalc.render.cells import cell
 from rackcalc.render.json_data import json_number, json_text
 from rackcalc.render.markdown_text import escape, table_row
 from rackcalc.render.percentages import percent
+from rackcalc.render.problems import as_data as problem_data
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.diff/1"
@@ -173,8 +174,6 @@ def failed(change: RackChange) -> bool:
 
 def as_data(change: RackChange) -> dict[str, Any]:
     """One rack as plain data, in canonical units."""
-    from rackcalc.render.problems import as_data as problem_data
-
     return {
         "file": change.file,
         "before": change.before or None,

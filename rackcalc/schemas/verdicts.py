@@ -40,8 +40,9 @@ def _gate() -> dict[str, Any]:
 
 def check_schema() -> dict[str, Any]:
     """`check --json`: one report, or an array of them."""
-    gates, notes = listed(_gate(), 1), listed(TEXT)
-    report = whole(checks.SCHEMA, name=TEXT, scenario=TEXT, passed=FLAG, gates=gates, notes=notes)
+    known = {"name": TEXT, "scenario": TEXT, "file": TEXT, "passed": FLAG}
+    lists = {"gates": listed(_gate()), "notes": listed(TEXT), "problems": listed(PROBLEM)}
+    report = whole(checks.SCHEMA, **known, **lists)
     one = {"$ref": "#/$defs/Check"}
     form = {"anyOf": [one, {"type": "array", "items": one}]}
     return {"$schema": DRAFT, "title": "rackcalc check", **form, "$defs": {"Check": report}}
