@@ -97,7 +97,7 @@ def github(folder: Path) -> tuple[int, str]:
 
 def gitlab(folder: Path) -> tuple[int, str]:
     (job,) = yaml.safe_load((CI / "gitlab.yml").read_text(encoding="utf-8")).values()
-    assert set(job) == {"image", "rules", "script", "artifacts"}
+    assert set(job) == {"image", "variables", "rules", "script", "artifacts"}
     return outcome(job["script"], folder, CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main")
 
 
@@ -157,6 +157,7 @@ def test_the_comment_is_written_once_and_then_edited(checkout: Path) -> None:
 
 
 def test_the_summary_page_shows_the_gates(checkout: Path) -> None:
+    change(checkout, "lpu: 250000 USD", "lpu: 250001 USD")
     assert github(checkout)[0] == 0
     assert "latency.p99" in (checkout.parent / "summary.md").read_text(encoding="utf-8")
 
@@ -200,8 +201,8 @@ def test_hooks_are_whole_and_the_example_names_them() -> None:
 
 def test_hooks_judge_every_file(checkout: Path) -> None:
     (checkout / "rack-b.yaml").write_bytes(RACK.read_bytes())
-    for name in HOOKS:
-        files = () if HOOKS[name].get("pass_filenames") is False else ("rack.yaml", "rack-b.yaml")
+    for name, described in HOOKS.items():
+        files = () if described.get("pass_filenames") is False else ("rack.yaml", "rack-b.yaml")
         assert hook(name, checkout, *files).returncode == 0
     change(checkout, "latency.p99 > 2 ms", "latency.p99 > 1 ms")
     assert hook("rackcalc-estimate", checkout, "rack.yaml", "rack-b.yaml").returncode == 0

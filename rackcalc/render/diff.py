@@ -121,7 +121,8 @@ def share_of(moved: Moved) -> float | None:
 def as_markdown(sides: Sides, changes: Sequence[RackChange]) -> str:
     """One comment for a pull request, and the summary of a job."""
     lines = [MARKER, f"### rackcalc diff: {escape(title(sides))}", "", escape(summary(changes)), ""]
-    lines += [f"- {escape(note)}" for note in remarks(sides, changes)]
+    for note in remarks(sides, changes):
+        lines += [escape(note), ""]
     for heading, rows in sections(changes):
         if rows:
             cells = [table_row(heading), table_row(["---"] * len(heading))]
