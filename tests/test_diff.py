@@ -5,12 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import xmlschema
 from program import run
 from repositories import ALONE, GATES, Repository, rack
 
 from rackcalc.config.racks import bundled_racks
+from rackcalc.schemas import schema_of
 
 CHEAP, DEAR = 8, 16
 CONFIG: dict[str, Any] = {
@@ -508,6 +510,9 @@ def test_every_report_from_one_run(repository: Repository) -> None:
         assert words in texts["d.md"]
     data = json.loads(texts["d.json"])
     assert data["schema"] == "rackcalc.diff/1" and data["passed"] is False
+    judge = jsonschema.Draft202012Validator(schema_of("diff"))
+    judge.validate(data)
+    assert not judge.is_valid(data | {"more": 1}) and not judge.is_valid(data | {"racks": [{}]})
     assert len(data["base"]["commit"]) == 40 and data["base"]["name"] == "main"
     by_file = {one["file"]: one for one in data["racks"]}
     (tco,) = (move for move in by_file["racks/us.yaml"]["moved"] if move["path"] == "cost.tco")
