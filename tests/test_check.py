@@ -524,10 +524,12 @@ def test_several_racks_are_one_run_with_the_worst_code(tmp_path: Path) -> None:
         "bert-8xb200 has a gate of its own"
     )
     both = json.loads(files[1].read_text())
-    assert [one["passed"] for one in both] == [False, True] and all(f"{one['name']}\n" in told for one in both)
+    assert [one["passed"] for one in both] == [False, True] and all(
+        f"{one['name']} ({one['file']})\n" in told for one in both
+    )
     assert files[0].read_text().count("<testsuite ") == files[2].read_text().count("\n### ") + 1 == 2
     xmlschema.XMLSchema(str(Path(__file__).parent / "junit.xsd")).validate(str(files[0]))
-    assert several("--fail-if", "latency.p99 > 1 ms", "nowhere", code=2) == ""
+    assert several("--fail-if", "latency.p99 > 1 ms", "nowhere", code=2).startswith(told), "the others are judged"
 
 
 def test_several_racks_are_held_against_the_estimate_of_their_name(tmp_path: Path) -> None:
@@ -536,7 +538,92 @@ def test_several_racks_are_held_against_the_estimate_of_their_name(tmp_path: Pat
     arguments = ("--baseline", str(file), "--fail-if", "delta(cost.tco) != 0 %")
     assert several(*arguments, code=0).count("PASS delta(cost.tco) = 0 %") == 2
     file.write_text(out("estimate", "bert-8xb200", "--json"), encoding="utf-8")
-    several(*arguments, code=2)
+    told = several(*arguments, code=0)
+    assert "not in " in told and "note: not judged: delta(cost.tco) != 0 %" in told, "a rack that is new has no change"
+    file.write_text(out("estimate", "rack-of-god", "--json"), encoding="utf-8")
+    assert several(*arguments, code=2) == ""
+
+
+RACKS = {"us": 8, "eu": 16}
+
+
+def folder_of_racks(folder: Path, names: dict[str, int], same_name: bool = True) -> list[str]:
+    """Racks that differ by their number of GPUs, and the arguments that name them."""
+    (folder / "racks").mkdir(exist_ok=True)
+    for name, count in names.items():
+        text = RACK.replace("count: 8", f"count: {count}").replace(
+            "name: rack", "name: rack" if same_name else f"name: {name}"
+        )
+        (folder / f"racks/{name}.yaml").write_text(text.replace("delta(latency.p99) > 5 %", "delta(cost.tco) > 5 %"))
+    return [f"racks/{name}.yaml" for name in names]
+
+
+def held(folder: Path, *arguments: str) -> tuple[int, str, str]:
+    done = run("check", *arguments, "--baseline", "base.json", cwd=folder)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+def test_racks_of_one_name_are_held_against_the_estimate_of_their_file(tmp_path: Path) -> None:
+    files = folder_of_racks(tmp_path, RACKS)
+    assert run("estimate", *files, "--json", "-o", "base.json", cwd=tmp_path).returncode == 0
+    assert held(tmp_path, *files)[0] == held(tmp_path, *[f"./{file}" for file in files])[0] == 0
+    assert held(tmp_path, files[0])[0] == held(tmp_path, files[1])[0] == 0, "one of them alone, too"
+    folder_of_racks(tmp_path, {"us": 16})
+    code, said, _ = held(tmp_path, *files)
+    assert code == 3 and said.count("FAIL delta(cost.tco) = +100 %") == 1 and "racks/us.yaml:7" in said
+
+
+def test_racks_that_are_new_renamed_or_gone_are_listed(tmp_path: Path) -> None:
+    files = folder_of_racks(tmp_path, RACKS, same_name=False)
+    assert run("estimate", *files, "--json", "-o", "base.json", cwd=tmp_path).returncode == 0
+    (tmp_path / "racks/us.yaml").rename(tmp_path / "racks/usa.yaml")
+    (new,) = folder_of_racks(tmp_path, {"ap": 32}, same_name=False)
+    code, said, talk = held(tmp_path, "racks/usa.yaml", new)
+    assert code == 0 and "racks/usa.yaml was racks/us.yaml in the baseline" in talk
+    assert "the baseline also has racks/eu.yaml, which is not among these racks" in talk
+    assert "note: not judged: delta(cost.tco) > 5 %" in said
+    assert held(tmp_path, new)[0] == 2, "a single rack needs its own baseline"
+
+
+def test_a_name_that_several_had_is_no_baseline(tmp_path: Path) -> None:
+    files = folder_of_racks(tmp_path, RACKS)
+    assert run("estimate", *files, "--json", "-o", "base.json", cwd=tmp_path).returncode == 0
+    (tmp_path / "racks").rename(tmp_path / "moved")
+    code, said, talk = held(tmp_path, "moved/us.yaml", "moved/eu.yaml")
+    assert (code, said) == (2, "") and "holds 2 estimates" in talk
+
+
+def test_no_rack_silences_another(tmp_path: Path) -> None:
+    files = folder_of_racks(tmp_path, RACKS, same_name=False)
+    (tmp_path / "racks/none.yaml").write_text(RACK[: RACK.index("gates:")])
+    (tmp_path / "racks/bad.yaml").write_text(RACK.replace("h100-sxm", "h999"))
+    assert run("estimate", *files, "racks/none.yaml", "--json", "-o", "base.json", cwd=tmp_path).returncode == 0
+    folder_of_racks(tmp_path, {"us": 16}, same_name=False)
+    code, said, _ = held(tmp_path, *files, "racks/none.yaml")
+    assert code == 3 and "note: no gates" in said and "FAIL delta(cost.tco)" in said
+    outputs = [word for file in ("g.xml", "g.md", "g.json") for word in ("-o", file)]
+    code, said, talk = held(tmp_path, *files, "racks/bad.yaml", *outputs, "--exit-zero")
+    assert code == 2 and "FAIL delta(cost.tco)" in said and "ERROR racks/bad.yaml:2" in said and "h999" in talk
+    report = (tmp_path / "g.xml").read_text()
+    assert report.count("<failure") == report.count("<error") == 1
+    xmlschema.XMLSchema(str(Path(__file__).parent / "junit.xsd")).validate(str(tmp_path / "g.xml"))
+    assert "**ERROR** racks/bad.yaml:2" in (tmp_path / "g.md").read_text()
+    by_file = {one["file"]: one for one in json.loads((tmp_path / "g.json").read_text())}
+    assert not by_file["racks/bad.yaml"]["passed"] and by_file["racks/bad.yaml"]["problems"]
+    assert by_file["racks/eu.yaml"]["passed"]
+    done = run("check", *files, "--set", "gates=[]", cwd=tmp_path)
+    assert done.returncode == 2 and b"no gates" in done.stderr
+
+
+def test_a_gate_of_an_option_names_the_rack_it_does_not_fit(tmp_path: Path) -> None:
+    files = folder_of_racks(tmp_path, RACKS)
+    done = run("check", *files, "--set", "gates=[]", "--fail-if", "latency.tpot > 2 ms", cwd=tmp_path)
+    assert done.returncode == 2 and all(
+        f'{file}: --fail-if "latency.tpot > 2 ms"'.encode() in done.stderr for file in files
+    )
+    done = run("check", *files, "--set", "gates=[]", "--fail-if", "cost.tco > 1 USD", cwd=tmp_path)
+    lines = [line for line in done.stdout.decode().splitlines() if line.startswith("FAIL")]
+    assert done.returncode == 3 and [line.rsplit(None, 1)[1] for line in lines] == files
 
 
 @pytest.mark.parametrize("command", [["check", "rack-of-god-corrected"], ["claims", "vendor-quote"]])

@@ -16,6 +16,13 @@ from program import CLEAN, RACK
 
 CI = ROOT / "docs" / "ci"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+# takes a comment as GitHub's program does, which has none to edit the first time
+GH = """\
+#!/bin/sh
+[ "$1 $2 $3 $4" = "pr comment 7 --body-file" ] || exit 1
+if [ "${6-}" = --edit-last ] && [ ! -e ../comment.md ]; then exit 1; fi
+cp "$5" ../comment.md
+"""
 DEARER = ("lpu: 250000 USD", "lpu: 650000 USD")
 
 
@@ -26,6 +33,7 @@ def checkout(tmp_path: Path) -> Path:
     for folder in (origin, programs):
         folder.mkdir()
     (programs / "rackcalc").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rackcalc "$@"\n')
+    (programs / "gh").write_text(GH)
     (programs / "pip").write_text('#!/bin/sh\n[ "$*" = "install rackcalc" ]\n')
     for program in programs.iterdir():
         program.chmod(0o755)
@@ -46,14 +54,21 @@ def run(script: str, folder: Path, shell: str = "bash -e -c", **environment: str
 
 
 def change(folder: Path, old: str, new: str) -> None:
+    """Change the rack, and commit it."""
     text = (folder / "rack.yaml").read_text(encoding="utf-8")
     assert text.count(old) == 1
     (folder / "rack.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    commit(folder)
+
+
+def commit(folder: Path) -> None:
+    done = run("git add rack.yaml && git -c user.name=a -c user.email=a@example.com commit -qm changed", folder)
+    assert done.returncode == 0, done.stderr
 
 
 def steps(workflow: Any) -> Iterator[str]:
     """The scripts of a GitHub workflow; the other steps must be actions with a version."""
-    assert set(workflow) == {True, "jobs"} | ({"name"} & set(workflow)), "YAML 1.1 reads `on` as true"
+    assert set(workflow) == {True, "jobs"} | ({"name", "permissions"} & set(workflow)), "YAML 1.1 reads `on` as true"
     for job in workflow["jobs"].values():
         assert job["runs-on"]
         for step in job["steps"]:
@@ -77,18 +92,17 @@ def github(folder: Path) -> tuple[int, str]:
     page = folder.parent / "summary.md"
     workflow = yaml.safe_load((CI / "github.yml").read_text(encoding="utf-8"))
     assert workflow[True] == ["pull_request"]
-    return outcome(steps(workflow), folder, GITHUB_BASE_REF="main", GITHUB_STEP_SUMMARY=str(page))
+    return outcome(steps(workflow), folder, GITHUB_BASE_REF="main", GITHUB_STEP_SUMMARY=str(page), NUMBER="7")
 
 
 def gitlab(folder: Path) -> tuple[int, str]:
     (job,) = yaml.safe_load((CI / "gitlab.yml").read_text(encoding="utf-8")).values()
-    assert set(job) == {"image", "rules", "script", "artifacts"}
+    assert set(job) == {"image", "variables", "rules", "script", "artifacts"}
     return outcome(job["script"], folder, CI_MERGE_REQUEST_TARGET_BRANCH_NAME="main")
 
 
 def script(folder: Path) -> tuple[int, str]:
-    done = run(str(CI / "gates.sh") + " rack.yaml", folder, "sh -c")
-    assert not list(folder.glob(".base*"))
+    done = run(str(CI / "gates.sh") + " origin/main rack.yaml", folder, "sh -c")
     return done.returncode, done.stdout + done.stderr
 
 
@@ -107,16 +121,43 @@ def test_a_job_passes_then_fails_with_reports(service: Any, checkout: Path) -> N
 
 
 @pytest.mark.parametrize("service", [github, gitlab, script])
-def test_a_rack_that_is_new_is_its_own_baseline(service: Any, checkout: Path) -> None:
-    gone = "git rm -q --cached rack.yaml && git -c user.name=a -c user.email=a@example.com commit -qm gone"
-    moved = "git push -qf origin HEAD:other && git -C ../origin checkout -q other && git -C ../origin branch -f main"
-    done = run(f"{gone} && {moved} && git fetch -q", checkout)
+def test_a_rack_that_is_new_is_listed(service: Any, checkout: Path) -> None:
+    gone = "git rm -q rack.yaml && git -c user.name=a -c user.email=a@example.com commit -qm gone"
+    done = run(f"git checkout -q main && {gone} && git checkout -qb other && git push -q origin other", checkout)
     assert done.returncode == 0, done.stderr
+    done = run("git checkout -q other && git branch -qf main", checkout.parent / "origin")
+    assert done.returncode == 0, done.stderr
+    (checkout / "rack.yaml").write_bytes(RACK.read_bytes())
+    commit(checkout)
+    assert run("git fetch -q", checkout).returncode == 0
     code, said = service(checkout)
-    assert code == 0, said
+    assert code == 0 and "added rack.yaml: has no baseline; not judged: delta(cost.tco) > 5 %" in said, said
+
+
+@pytest.mark.parametrize("service", [github, gitlab, script])
+def test_a_base_that_cannot_be_read_is_no_pass(service: Any, checkout: Path, tmp_path: Path) -> None:
+    """What each job did until a review: the new file took the place of the old one, and no change was ever seen."""
+    change(checkout, *DEARER)
+    done = run(f"git clone -q --depth 1 -b change file://{checkout} shallow", tmp_path)
+    assert done.returncode == 0, done.stderr
+    code, said = service(tmp_path / "shallow")
+    assert code not in (0, 3) and "delta(cost.tco) = 0" not in said
+    assert run("git update-ref -d refs/remotes/origin/main && git remote remove origin", checkout).returncode == 0
+    code, said = service(checkout)
+    assert code not in (0, 3) and "PASS" not in said
+
+
+def test_the_comment_is_written_once_and_then_edited(checkout: Path) -> None:
+    comment = checkout.parent / "comment.md"
+    for _ in range(2):
+        code, said = github(checkout)
+        assert code == 0, said
+        assert comment.read_text(encoding="utf-8") == (checkout / "gates.md").read_text(encoding="utf-8")
+    assert comment.read_text(encoding="utf-8").startswith("<!-- rackcalc diff -->")
 
 
 def test_the_summary_page_shows_the_gates(checkout: Path) -> None:
+    change(checkout, "lpu: 250000 USD", "lpu: 250001 USD")
     assert github(checkout)[0] == 0
     assert "latency.p99" in (checkout.parent / "summary.md").read_text(encoding="utf-8")
 
@@ -148,7 +189,11 @@ def hook(name: str, folder: Path, *files: str) -> subprocess.CompletedProcess[st
 def test_hooks_are_whole_and_the_example_names_them() -> None:
     for found in HOOKS.values():
         assert {"id", "name", "entry", "language", "files"} <= set(found) and found["language"] == "python"
-        assert re.search(found["files"], "racks/rack-a.yaml") and not re.search(found["files"], "racks/notes.yaml")
+        assert re.search(found["files"], "racks/rack-a.yaml") and not re.search(found["files"], "notes.md")
+    for name in ("rackcalc-estimate", "rackcalc-check"):
+        found = HOOKS[name]["files"]
+        assert all(re.search(found, path) for path in ("racks/us.yaml", "us-rack.yaml", "a/rack.yml", "racks/a/b.yaml"))
+        assert not any(re.search(found, path) for path in ("notes.yaml", "racks/notes.md", "rack/notes.yaml"))
     (repository,) = yaml.safe_load((CI / "pre-commit-config.yaml").read_text(encoding="utf-8"))["repos"]
     assert {"repo", "rev", "hooks"} == set(repository)
     assert {used["id"] for used in repository["hooks"]} == set(HOOKS)
@@ -156,12 +201,27 @@ def test_hooks_are_whole_and_the_example_names_them() -> None:
 
 def test_hooks_judge_every_file(checkout: Path) -> None:
     (checkout / "rack-b.yaml").write_bytes(RACK.read_bytes())
-    for name in HOOKS:
-        assert hook(name, checkout, "rack.yaml", "rack-b.yaml").returncode == 0
+    for name, described in HOOKS.items():
+        files = () if described.get("pass_filenames") is False else ("rack.yaml", "rack-b.yaml")
+        assert hook(name, checkout, *files).returncode == 0
     change(checkout, "latency.p99 > 2 ms", "latency.p99 > 1 ms")
     assert hook("rackcalc-estimate", checkout, "rack.yaml", "rack-b.yaml").returncode == 0
     done = hook("rackcalc-check", checkout, "rack.yaml", "rack-b.yaml")
     assert done.returncode == 3 and done.stdout.count("FAIL latency.p99") == 1
     change(checkout, "batch: 1", "batch: -1")
-    for name in HOOKS:
+    for name in ("rackcalc-estimate", "rackcalc-check"):
         assert hook(name, checkout, "rack.yaml", "rack-b.yaml").returncode == 2
+    assert hook("rackcalc-diff", checkout).returncode == 2
+
+
+def test_the_hook_on_changes_sees_what_is_about_to_be_committed(checkout: Path) -> None:
+    text = RACK.read_text(encoding="utf-8")
+    (checkout / "rack.yaml").write_text(
+        text.replace("gates:", "gates:\n  - {fail_if: delta(cost.tco) > 5 %}", 1), encoding="utf-8"
+    )
+    commit(checkout)
+    assert hook("rackcalc-diff", checkout).returncode == 0
+    old = (checkout / "rack.yaml").read_text(encoding="utf-8")
+    (checkout / "rack.yaml").write_text(old.replace(*DEARER), encoding="utf-8")
+    done = hook("rackcalc-diff", checkout)
+    assert done.returncode == 3 and "FAIL rack.yaml: delta(cost.tco)" in done.stdout.replace("   ", "")

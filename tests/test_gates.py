@@ -40,6 +40,7 @@ class Result:
     share: Quantity
     terms: dict[str, Quantity]
     notes: tuple[str, ...] = ()
+    file: str = "rack.yaml"
 
 
 RESULT = Result("rack", "", TIME, RISE, POINT, Quantity(0.0, "1", "share"), {"gpu-lpu": Quantity(math.nan, "W", "nan")})

@@ -64,6 +64,11 @@ class Result(Computed, Mapping[str, Figure]):
         return self._estimate.subject
 
     @property
+    def file(self) -> str:
+        """The rack file, or where else it was read from."""
+        return self._estimate.file
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know before quoting a figure."""
         return self._estimate.notes

@@ -37,6 +37,26 @@ def racks(incomplete: str) -> list[str]:
     return _beginning(incomplete, [*bundled_racks(), *sorted(files)])
 
 
+def files(incomplete: str) -> list[str]:
+    """YAML files and folders of the folder that is being typed."""
+    typed = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
+    folder = "" if typed == Path() else f"{str(typed).rstrip('/')}/"
+    found = [path for path in typed.glob("[!.]*") if path.suffix in (".yaml", ".yml") or path.is_dir()]
+    return _beginning(incomplete, sorted(f"{folder}{path.name}{'/' * path.is_dir()}" for path in found))
+
+
+def commits(incomplete: str) -> list[str]:
+    """Branches and tags, as the base of a change; after the dots as its head."""
+    from rackcalc.config.git_files import find_repository
+
+    try:
+        known = find_repository().names()
+    except InputError:
+        return []
+    base, dots, _ = incomplete.partition("...") if "..." in incomplete else incomplete.partition("..")
+    return _beginning(incomplete, [f"{base}{dots}{name}" if dots else f"{name}..." for name in known])
+
+
 def scenarios(ctx: typer.Context, incomplete: str) -> list[str]:
     """Scenarios of the racks named so far."""
     from rackcalc.config.racks import find_rack, scenario_names

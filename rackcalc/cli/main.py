@@ -23,6 +23,7 @@ COMMANDS = {
     "estimate": "Compute a rack: latency, throughput, memory, power, heat, cost, return. Several racks: side by side.",
     "compare": "Racks, scenarios or former estimates side by side: what differs, what moved, and why.",
     "check": "Hold a rack against its gates, from the file and from --fail-if. Exit 3 when one fails.",
+    "diff": "What a change in git does to racks, and whether it keeps their gates. Exit 3 when one fails.",
     "claims": "Judge what is claimed of a rack: holds, claimed too high or too low, ... As a gate: --fail-if.",
     "explain": "Show why a figure is what it is: formula, values, inputs, sources, down to the catalog.",
     "sweep": "Vary values, parts, scenarios: the best points, the Pareto front, statistics, or every point in a file.",

@@ -4,15 +4,38 @@ import os
 import select
 import stat
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from rackcalc.quantities.problems import failure
 
 MAX_BYTES = 4 * 1024 * 1024  # a rack file has a few kB; anything larger than this is the wrong file
 
 
+Reader = Callable[[str], str]  # of a path, the text; InputError where it is not readable text
+_reader: ContextVar[Reader | None] = ContextVar("reader", default=None)
+
+
+@contextmanager
+def reading_with(reader: Reader) -> Iterator[None]:
+    """Every file that a rack names is read by the reader within this block: from a commit, say, and not from disk."""
+    token = _reader.set(reader)
+    try:
+        yield
+    finally:
+        _reader.reset(token)
+
+
 def read_text(path: str) -> str:
     """Read a file, or standard input for "-". InputError for anything that is not readable text."""
-    name = "<stdin>" if path == "-" else path
+    reader = _reader.get()
+    return read_from_disk(path) if reader is None else reader(path)
+
+
+def read_from_disk(path: str, shown: str = "") -> str:
+    """As read_text, whatever the reader of a block is. shown: the name in messages, if it is another."""
+    name = shown or ("<stdin>" if path == "-" else path)
     try:
         if path == "-":
             data = b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_BYTES + 1)

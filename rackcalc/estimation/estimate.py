@@ -240,6 +240,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         value=gain,
         roi=account.roi,
         notes=(),
+        file=loaded.file,
     )
     require(requirements.link_requirements(loaded, result), ())
     return result

@@ -92,7 +92,7 @@ class PowerReport:
 
 @record
 class Estimate:
-    """Everything about one rack. notes: what a reader must know before quoting a figure."""
+    """Everything about one rack. notes: what a reader must know before quoting a figure. file: where it stands."""
 
     name: str
     scenario: str
@@ -111,6 +111,7 @@ class Estimate:
     value: LatencyGain | None
     roi: Roi | None
     notes: tuple[str, ...]
+    file: str = ""
 
     @property
     def title(self) -> str:

@@ -1,8 +1,9 @@
 """Former estimates, read from the JSON of `estimate --json`: the baselines of changes. Anything unclear is refused."""
 
 import json
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import isfinite, nan
 from typing import Any, NoReturn
 
@@ -19,7 +20,10 @@ _HEAD = re.compile(r'\s*\[?\s*\{\s*"schema"\s*:')
 
 @record
 class FormerEstimate:
-    """One former estimate. figures: by dotted path; nan where the JSON has null. file: where it was read."""
+    """One former estimate. figures: by dotted path; nan where the JSON has null. file: where it was read.
+
+    rack: the file of the rack; "" where it is not known.
+    """
 
     file: str
     name: str
@@ -27,6 +31,7 @@ class FormerEstimate:
     version: str
     figures: Mapping[str, Quantity]
     notes: tuple[str, ...] = ()
+    rack: str = ""
 
     @property
     def title(self) -> str:
@@ -68,9 +73,30 @@ def choose_by_scenario(found: Sequence[FormerEstimate], scenario: str) -> Former
     return same[0]
 
 
-def remarks(former: FormerEstimate, title: str) -> list[str]:
-    """What a reader must know before comparing an estimate of this title with a former one."""
+def choose_by_rack(
+    found: Sequence[FormerEstimate], rack: str, name: str, others: Collection[str] = ()
+) -> list[FormerEstimate]:
+    """The estimates of a rack: those of its file, else those of its name that are of no other rack. [] for none.
+
+    others: the files of racks that have estimates of their own.
+    """
+    path = plain_path(rack)
+    same = [former for former in found if path and plain_path(former.rack) == path]
+    taken = {plain_path(other) for other in others} - {""}
+    return same or [former for former in found if former.name == name and plain_path(former.rack) not in taken]
+
+
+def plain_path(file: str) -> str:
+    """The path of a rack file in one spelling; "" for what is no file."""
+    return "" if not file or file.startswith("<") else os.path.normpath(file)
+
+
+def remarks(former: FormerEstimate, title: str, rack: str = "") -> list[str]:
+    """What a reader must know before comparing an estimate of this title, and file, with a former one."""
     found = []
+    before, after = plain_path(former.rack), plain_path(rack)
+    if before and after and os.path.basename(before) != os.path.basename(after) and former.title == title:
+        found.append(f"{printable(rack)} was {printable(former.rack)} in the baseline")
     if former.title != title:
         found.append(f"the baseline is of {printable(former.title)}")
     if former.version != __version__:
@@ -116,7 +142,9 @@ def _former(data: Any, file: str) -> FormerEstimate:
             _collect(value, key, found, file)
     said = data.get("notes")
     notes = tuple(note for note in said if isinstance(note, str)) if isinstance(said, list) else ()
-    return FormerEstimate(file, words["name"], words["scenario"], words["rackcalc"], found, notes)
+    rack = data.get("file")  # older ones do not say
+    known = rack if isinstance(rack, str) else ""
+    return FormerEstimate(file, words["name"], words["scenario"], words["rackcalc"], found, notes, known)
 
 
 def _collect(data: dict[str, Any], path: str, found: dict[str, Quantity], file: str) -> None:

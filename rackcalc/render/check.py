@@ -7,39 +7,71 @@ from typing import Any
 from rackcalc.quantities.display import is_temperature, show_value
 from rackcalc.quantities.problems import Problem, printable
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
 from rackcalc.quantities.unit_text import show
 from rackcalc.questions.gates import Verdict
 from rackcalc.render.cells import interval_text
 from rackcalc.render.json_data import json_number, json_text
 from rackcalc.render.markdown_text import escape, table_row
 from rackcalc.render.percentages import distance_percent, percent
+from rackcalc.render.problems import as_data as problem_data
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.check/1"
 STATUSES = ("pass", "warn", "fail")
-Judged = tuple[Any, Sequence[Verdict]]  # an estimate, and the verdicts on its gates
+Judged = tuple[Any, Sequence[Verdict]]  # an estimate, or a Refused, and the verdicts on its gates
+
+
+@record
+class Refused:
+    """A rack among several that cannot be judged. problems: why."""
+
+    file: str
+    scenario: str
+    problems: tuple[Problem, ...]
+    name: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """The file, which is all that is known of it."""
+        return f"{self.file} [{self.scenario}]" if self.scenario else self.file
 
 
 def all_as_text(judged: Sequence[Judged]) -> str:
     """The lines of every rack, below its name where there are several."""
     if len(judged) == 1:
         return as_text(*judged[0])
-    return "\n".join(f"{printable(report.title)}\n{as_text(report, verdicts)}" for report, verdicts in judged)
+    return "\n".join(f"{heading(report)}\n{as_text(report, verdicts, report.file)}" for report, verdicts in judged)
 
 
-def as_text(report: Any, verdicts: Sequence[Verdict]) -> str:
-    """A line for every gate, FAIL latency.p99 = 2.31 ms, limit 2 ms (15.5 % over)  the SLO  rack.yaml:41; a count."""
+def heading(report: Any) -> str:
+    """The name of a rack with its file."""
+    return printable(report.title if report.title.startswith(report.file) else f"{report.title} ({report.file})")
+
+
+def as_text(report: Any, verdicts: Sequence[Verdict], file: str = "") -> str:
+    """A line for every gate, FAIL latency.p99 = 2.31 ms, limit 2 ms (15.5 % over)  the SLO  rack.yaml:41; a count.
+
+    file: where the rack stands, for lines of gates that stand in no file.
+    """
     notes = [f"note: {printable(note)}\n" for note in report.notes]
-    return "".join([*verdict_lines(verdicts), *notes, f"{count(verdicts)}\n"])
+    errors = [f"ERROR {problem}\n" for problem in problems_of(report)]
+    return "".join([*errors, *verdict_lines(verdicts, file), *notes, f"{count(verdicts)}\n"])
 
 
-def verdict_lines(verdicts: Sequence[Verdict]) -> list[str]:
+def problems_of(report: Any) -> Sequence[Problem]:
+    """Why a rack cannot be judged; () for one that can."""
+    return report.problems if isinstance(report, Refused) else ()
+
+
+def verdict_lines(verdicts: Sequence[Verdict], file: str = "") -> list[str]:
     """A line for every gate, with its end."""
-    return [f"{verdict.status.upper():4} {line(verdict)}\n" for verdict in verdicts]
+    return [f"{verdict.status.upper():4} {line(verdict, file)}\n" for verdict in verdicts]
 
 
-def line(verdict: Verdict) -> str:
-    """A verdict in one line, without its status."""
+def line(verdict: Verdict, file: str = "") -> str:
+    """A verdict in one line, without its status. file: of the rack, where the gate stands in none."""
     condition = verdict.condition
     text = f"{condition.subject} = {actual(verdict)}, limit {limit(verdict)} ({margin(verdict)})"
     doubt = interval(verdict)
@@ -52,6 +84,8 @@ def line(verdict: Verdict) -> str:
         text += f"  {condition.why}"
     if condition.line:
         text += f"  {condition.file}:{condition.line}"
+    elif file:
+        text += f"  {file}"
     return printable(text)
 
 
@@ -108,16 +142,18 @@ def distance(actual: float, limit: float, unit: str, absolute: bool) -> str:
 
 def all_as_markdown(judged: Sequence[Judged]) -> str:
     """A table for every rack."""
-    return "\n".join(as_markdown(*one) for one in judged)
+    return "\n".join(as_markdown(*one, several=len(judged) > 1) for one in judged)
 
 
-def as_markdown(report: Any, verdicts: Sequence[Verdict]) -> str:
+def as_markdown(report: Any, verdicts: Sequence[Verdict], several: bool = False) -> str:
     """A table for a pull request or a step summary."""
-    lines = [f"### {escape(report.title)}: {count(verdicts)}", ""]
-    lines += [
-        "| | gate | actual | limit | margin | 80 % interval | why |",
-        "| --- | --- | ---: | ---: | ---: | --- | --- |",
-    ]
+    lines = [f"### {escape(heading(report) if several else report.title)}: {count(verdicts)}", ""]
+    lines += [f"- **ERROR** {escape(str(problem))}" for problem in problems_of(report)]
+    if verdicts:
+        lines += [
+            "| | gate | actual | limit | margin | 80 % interval | why |",
+            "| --- | --- | ---: | ---: | ---: | --- | --- |",
+        ]
     for verdict in verdicts:
         doubt = interval(verdict) + (" (holds the limit)" if verdict.limit_in_interval else "")
         place = f" ({verdict.condition.file}:{verdict.condition.line})" if verdict.condition.line else ""
@@ -140,7 +176,14 @@ def report_data(report: Any, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """All verdicts of one rack as plain data, in canonical units."""
     head = {"schema": SCHEMA, "rackcalc": __version__, "name": report.name, "scenario": report.scenario}
     failed = any(verdict.status == "fail" for verdict in verdicts)
-    return head | {"passed": not failed, "gates": list(map(as_data, verdicts)), "notes": [*report.notes]}
+    problems = problems_of(report)
+    return head | {
+        "file": report.file,
+        "passed": not (failed or problems),
+        "gates": list(map(as_data, verdicts)),
+        "notes": [*report.notes],
+        "problems": list(map(problem_data, problems)),
+    }
 
 
 def as_data(verdict: Verdict) -> dict[str, Any]:
@@ -184,12 +227,17 @@ def annotations(verdicts: Sequence[Verdict]) -> list[tuple[str, Problem]]:
 def _all_as_junit(judged: Sequence[Judged]) -> str:
     from rackcalc.render.junit import as_junit  # xml takes long to import
 
-    cases = [(report.title, [_case(verdict) for verdict in verdicts], report.notes) for report, verdicts in judged]
-    return as_junit(cases)
+    several = len(judged) > 1
+    suites = []
+    for report, verdicts in judged:
+        cases = [_case(verdict, report.file if several else "") for verdict in verdicts]
+        cases += [("can be judged", "rack", "error", str(problem)) for problem in problems_of(report)]
+        suites.append((heading(report) if several else report.title, cases, report.notes))
+    return as_junit(suites)
 
 
-def _case(verdict: Verdict) -> tuple[str, str, str, str]:
-    return verdict.condition.text, verdict.condition.path, verdict.status, line(verdict)
+def _case(verdict: Verdict, file: str) -> tuple[str, str, str, str]:
+    return verdict.condition.text, verdict.condition.path, verdict.status, line(verdict, file)
 
 
 # name -> (renderer, file endings that select it)

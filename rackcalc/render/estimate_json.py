@@ -11,15 +11,21 @@ from rackcalc.version import __version__
 SCHEMA = "rackcalc.estimate/1"
 
 
-def document(estimate: Any, interval: bool = True, paths: Sequence[str] = ()) -> dict[str, Any]:
+def document(
+    estimate: Any, interval: bool = True, paths: Sequence[str] = (), with_file: bool = False
+) -> dict[str, Any]:
     """One estimate as plain data, the figures in nested mappings by their dotted paths.
 
-    interval: with low and high, the 80 % interval. paths: the figures wanted; () for all.
+    interval: with low and high, the 80 % interval. paths: the figures wanted; () for all. with_file: the name of the
+    rack file too, by which a baseline tells racks of one name apart; without it a rack is the same from anywhere.
     """
     wanted = selected(estimate, paths)
     known = intervals_of(estimate, wanted if paths else None) if interval else {}
     leaves = {path: figure_data(quantity, known.get(path)) for path, quantity in wanted.items()}
-    return {"schema": SCHEMA, "rackcalc": __version__} | placed(nested(estimate), leaves) | {"notes": [*estimate.notes]}
+    found = (
+        {"schema": SCHEMA, "rackcalc": __version__} | placed(nested(estimate), leaves) | {"notes": [*estimate.notes]}
+    )
+    return found if with_file else {key: value for key, value in found.items() if key != "file"}
 
 
 def placed(node: Any, leaves: Mapping[str, Any], path: str = "") -> Any:
@@ -42,5 +48,5 @@ def intervals_of(estimate: Any, wanted: Mapping[str, Quantity] | None) -> dict[s
 
 def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] = ()) -> str:
     """One object for one estimate, an array for several."""
-    documents = [document(report, interval, paths) for report in reports]
+    documents = [document(report, interval, paths, with_file=len(reports) > 1) for report in reports]
     return json_text(documents[0] if len(documents) == 1 else documents)

@@ -11,6 +11,7 @@ SCHEMAS = {
     "estimate": ("rackcalc.schemas.estimates", "estimate_schema"),
     "line": ("rackcalc.schemas.estimates", "line_schema"),
     "check": ("rackcalc.schemas.verdicts", "check_schema"),
+    "diff": ("rackcalc.schemas.verdicts", "diff_schema"),
     "compare": ("rackcalc.schemas.verdicts", "compare_schema"),
     "claims": ("rackcalc.schemas.verdicts", "claims_schema"),
     "problems": ("rackcalc.schemas.estimates", "problems_schema"),

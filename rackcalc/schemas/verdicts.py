@@ -4,9 +4,10 @@ from typing import Any
 
 from rackcalc.quantities.quantity import ALL_KINDS
 from rackcalc.questions.claims.judgement import VERDICTS
+from rackcalc.questions.rack_changes.judge import STATES
 from rackcalc.render import check as checks
-from rackcalc.render import claims, compare
-from rackcalc.schemas.estimates import TEXT
+from rackcalc.render import claims, compare, diff
+from rackcalc.schemas.estimates import PROBLEM, TEXT
 from rackcalc.schemas.rack_file import DRAFT
 
 NUMBER = {"type": "number"}
@@ -17,29 +18,55 @@ MAYBE = {"type": ["string", "null"]}
 PLACE = {"file": TEXT, "line": COUNT}
 
 
+def _gate() -> dict[str, Any]:
+    """The verdict on one gate."""
+    return closed(
+        gate=TEXT,
+        level={"enum": ["error", "warn"]},
+        status={"enum": list(checks.STATUSES)},
+        path=TEXT,
+        compared={"enum": ["figure", "share", "change"]},
+        **dict.fromkeys(("actual", "low", "high"), KNOWN),
+        limit=NUMBER,
+        unit=TEXT,
+        **dict.fromkeys(("difference", "margin"), KNOWN),
+        straddles=FLAG,
+        **dict.fromkeys(("figure", "baseline"), KNOWN),
+        kind={"enum": list(ALL_KINDS)},
+        **PLACE,
+        why=TEXT,
+    )
+
+
 def check_schema() -> dict[str, Any]:
     """`check --json`: one report, or an array of them."""
-    gate = {
-        "gate": TEXT,
-        "level": {"enum": ["error", "warn"]},
-        "status": {"enum": list(checks.STATUSES)},
-        "path": TEXT,
-        "compared": {"enum": ["figure", "share", "change"]},
-        **dict.fromkeys(("actual", "low", "high"), KNOWN),
-        "limit": NUMBER,
-        "unit": TEXT,
-        **dict.fromkeys(("difference", "margin"), KNOWN),
-        "straddles": FLAG,
-        **dict.fromkeys(("figure", "baseline"), KNOWN),
-        "kind": {"enum": list(ALL_KINDS)},
-        **PLACE,
-        "why": TEXT,
-    }
-    gates, notes = listed(closed(**gate), 1), listed(TEXT)
-    report = whole(checks.SCHEMA, name=TEXT, scenario=TEXT, passed=FLAG, gates=gates, notes=notes)
+    known = {"name": TEXT, "scenario": TEXT, "file": TEXT, "passed": FLAG}
+    lists = {"gates": listed(_gate()), "notes": listed(TEXT), "problems": listed(PROBLEM)}
+    report = whole(checks.SCHEMA, **known, **lists)
     one = {"$ref": "#/$defs/Check"}
     form = {"anyOf": [one, {"type": "array", "items": one}]}
     return {"$schema": DRAFT, "title": "rackcalc check", **form, "$defs": {"Check": report}}
+
+
+def diff_schema() -> dict[str, Any]:
+    """`diff --json`."""
+    move = closed(path=TEXT, unit=TEXT, before=KNOWN, after=KNOWN, share=KNOWN)
+    rack = closed(
+        file=TEXT | {"description": "path from the root of the repository; of a removed rack, that at BASE"},
+        before=MAYBE | {"description": "path at BASE; null for an added rack"},
+        state={"enum": list(STATES)},
+        name=TEXT,
+        scenario=TEXT,
+        gates=listed(_gate()),
+        unjudged=listed(TEXT) | {"description": "gates on changes, where there is no baseline"},
+        moved=listed(move),
+        notes=listed(TEXT),
+        problems=listed(PROBLEM) | {"description": "why the rack cannot be judged"},
+    )
+    base = closed(name=TEXT, commit=TEXT)
+    head = closed(name=TEXT, commit=MAYBE | {"description": "null for the working tree"})
+    form = whole(diff.SCHEMA, base=base, head=head, passed=FLAG, racks=listed(rack, 1), notes=listed(TEXT))
+    return {"$schema": DRAFT, "title": "rackcalc diff", **form}
 
 
 def compare_schema() -> dict[str, Any]:

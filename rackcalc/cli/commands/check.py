@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rackcalc.cli.console import append, note, report_annotations, use_error_format
+from rackcalc.cli.console import append, note, report_annotations, report_problems, use_error_format
 from rackcalc.cli.options import (
     ErrorFormatOption,
     JsonOption,
@@ -21,12 +21,14 @@ from rackcalc.cli.reports import publish, targets
 from rackcalc.config.racks import find_rack
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.problems import InputError, Problem, failure, printable
+from rackcalc.quantities.record import replace
 from rackcalc.questions import former_estimates, gate_conditions, gates
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import check as checks
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
-Judge = Callable[[Any, Any], list[gates.Verdict]]  # of a rack as loaded, and its estimate
+NO_GATES = "no gates: add a gates section to the file, or --fail-if"
+Judge = Callable[[Any, Any], checks.Judged]  # of a rack as loaded, and its estimate
 
 
 def check(
@@ -59,60 +61,105 @@ def check(
     page = summary_file() if summary else ""
     once([*racks, against])
     formers = former_estimates.read_former_estimates(against) if against else ()
+    several = len(racks) > 1
 
-    def judge(loaded: Any, report: Any) -> list[gates.Verdict]:
+    def judge(loaded: Any, report: Any) -> checks.Judged:
         conditions = gate_conditions.rack_conditions(loaded, fail_if or (), warn_if or ())
-        if not conditions:
-            raise failure("no gates: add a gates section to the file, or --fail-if", loaded.file)
-        former = former_of(report, formers, several=len(racks) > 1) if formers else None
-        return gates.evaluate(conditions, report, former, confident)
+        if not conditions and not several:
+            raise failure(NO_GATES, loaded.file)
+        former = former_of(report, formers, racks) if formers else None
+        added: list[str] = [] if conditions else ["no gates"]
+        if formers and former is None:  # the rack is new: it has no change
+            added.append(f"not in {formers[0].file}, so no change can be judged")
+            added += [f"not judged: {condition.text}" for condition in conditions if condition.delta]
+            conditions = [condition for condition in conditions if not condition.delta]
+        verdicts = gates.evaluate(conditions, report, former, confident)
+        return replace(report, notes=(*report.notes, *added)), verdicts
 
     judged = judge_all(racks, scenario or [""], set_ or (), judge)
+    problems = [problem for report, _ in judged for problem in checks.problems_of(report)]
+    answered = [report for report, _ in judged if not checks.problems_of(report)]
+    if problems and not (several and answered):
+        raise InputError(list(dict.fromkeys(problems)))
+    if formers:
+        say_what_is_gone(formers, answered, several and not problems)
+    if not problems and not any(verdicts or "no gates" not in report.notes for report, verdicts in judged):
+        raise failure(NO_GATES)
     publish(checks.FORMATS, name, files, judged)
     if page:
         append(page, checks.all_as_markdown(judged) + "\n")
     verdicts = [verdict for _, found in judged for verdict in found]
     report_annotations(checks.annotations(verdicts))
+    if problems:
+        report_problems(dict.fromkeys(problems))
+        raise typer.Exit(2)
     if any(verdict.status == "fail" for verdict in verdicts) and not exit_zero:
         raise typer.Exit(3)
 
 
 def judge_all(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str], judge: Judge) -> list[checks.Judged]:
-    """Every rack in every scenario with its verdicts. InputError with the problems of all of them."""
+    """Every rack in every scenario with its verdicts. One that cannot be judged does not silence the others."""
     judged: list[checks.Judged] = []
-    problems: list[Problem] = []
     for rack in racks:
         try:
             text, file = find_rack(rack)
         except InputError as error:
-            problems += error.problems
+            judged.append((checks.Refused(rack, "", error.problems), ()))
             continue
         for scenario in scenarios:
             try:
                 loaded = load_text(text, file, scenario, sets)
-                report = estimate(loaded)
-                judged.append((report, judge(loaded, report)))
+                judged.append(judge(loaded, estimate(loaded)))
             except InputError as error:
-                problems += error.problems
-    if problems:
-        raise InputError(list(dict.fromkeys(problems)))
+                found = [of_rack(problem, file) if len(racks) > 1 else problem for problem in error.problems]
+                judged.append((checks.Refused(file, scenario, tuple(found)), ()))
     return judged
 
 
+def of_rack(problem: Problem, file: str) -> Problem:
+    """A problem with a gate of an option, in the rack that it does not fit. A gate that is none fits no rack."""
+    if not problem.file.startswith("--") or not problem.path:
+        return problem
+    return Problem(file, 0, 0, "", f'{problem.file} "{problem.path}": {problem.message}')
+
+
 def former_of(
-    report: Any, formers: Sequence[former_estimates.FormerEstimate], several: bool
-) -> former_estimates.FormerEstimate:
+    report: Any, formers: Sequence[former_estimates.FormerEstimate], racks: Sequence[str]
+) -> former_estimates.FormerEstimate | None:
     """The former estimate that a report is held against; says when it is of something else or by another version.
 
-    several: whether other racks are held against the same file; then the name must be the same.
+    None for a rack that is new among several: neither its file nor its name is in the baseline.
     """
-    same = [former for former in formers if former.name == report.name] if several else formers
-    if not same:
-        raise failure(f'holds no estimate of "{printable(report.name)}"', formers[0].file)
-    former = former_estimates.choose_by_scenario(same, report.scenario)
-    for said in former_estimates.remarks(former, report.title):
+    same = former_estimates.choose_by_rack(formers, report.file, report.name, racks)
+    if not same and len(racks) > 1:
+        return None
+    former = former_estimates.choose_by_scenario(same or formers, report.scenario)
+    for said in former_estimates.remarks(former, report.title, report.file):
         note(f"note: {said}")
     return former
+
+
+def say_what_is_gone(
+    formers: Sequence[former_estimates.FormerEstimate], reports: Sequence[Any], complete: bool
+) -> None:
+    """Name the racks that only the baseline has. InputError where it has none of those asked for.
+
+    complete: whether the reports are of all racks that there are.
+    """
+    files = [report.file for report in reports]
+    kept = {
+        id(former)
+        for report in reports
+        for former in former_estimates.choose_by_rack(formers, report.file, report.name, files)
+    }
+    if len(reports) > 1 and not kept:
+        names = ", ".join(f'"{printable(report.name)}"' for report in reports[:4])
+        raise failure(f"holds no estimate of {names}{' ...' if len(reports) > 4 else ''}", formers[0].file)
+    for former in formers if complete else ():
+        if id(former) not in kept:
+            note(
+                f"note: the baseline also has {printable(former.rack or former.title)}, which is not among these racks"
+            )
 
 
 def summary_file() -> str:

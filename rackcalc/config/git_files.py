@@ -1,0 +1,264 @@
+"""The files of a git repository: at a commit, or as they are in its working tree. Only git is asked, without a shell.
+
+Paths are from the root of the repository, with slashes, as `git diff` shows them.
+"""
+
+import os
+import posixpath
+import re
+import subprocess
+from collections.abc import Iterable, Mapping
+
+from rackcalc.config.text_files import MAX_BYTES, decode, read_from_disk
+from rackcalc.quantities.problems import InputError, failure, suggest
+from rackcalc.quantities.record import record
+
+SUBMODULE, LINK = "160000", "120000"  # modes of entries that are no files
+_NOT_CHECKED_OUT = "S"  # the tag of `git ls-files -t` in a sparse checkout
+_OBJECT = re.compile(rb"([0-9a-f]{40,64}) (\w+) (\d+)\n")
+_RANGE = re.compile(r"(?!\.)(.+?)(\.\.\.?)(?!\.)(.*)", re.DOTALL)
+
+
+@record
+class Repository:
+    """A repository with a working tree. root: its folder. here: the current folder from the root, "" or "racks/"."""
+
+    root: str
+    here: str
+
+    def run(self, *arguments: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+        """Run git in the root, and say how it ended."""
+        return _run(arguments, self.root, stdin)
+
+    def ask(self, *arguments: str) -> bytes:
+        """What git answers. InputError, with its own words, when it cannot."""
+        done = self.run(*arguments)
+        if done.returncode:
+            raise failure(f"git {arguments[0]}: {_said(done)}")
+        return done.stdout
+
+    def names(self) -> list[str]:
+        """Branches, also those of remotes, and tags."""
+        listed = self.run("for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes", "refs/tags")
+        return listed.stdout.decode(errors="replace").splitlines()
+
+    def inside(self, path: str) -> str:
+        """A path of the user, relative to the current folder or absolute, from the root. InputError outside of it."""
+        if os.path.isabs(path):
+            folder, name = os.path.split(os.path.normpath(path))
+            path = os.path.relpath(os.path.join(os.path.realpath(folder), name), os.path.realpath(self.root))
+        else:
+            path = self.here + path
+        found = posixpath.normpath(path)
+        if found == ".." or found.startswith("../"):
+            raise failure("lies outside the repository", path)
+        return found
+
+
+@record
+class Tree:
+    """All files at a commit, or of the working tree, whose id is "". files: mode by path. absent: not checked out."""
+
+    repository: Repository
+    name: str
+    id: str
+    files: Mapping[str, str]
+    absent: frozenset[str] = frozenset()
+
+    def label(self, path: str) -> str:
+        """A file of this tree as messages name it: main:racks/us.yaml, as git writes it, or racks/us.yaml."""
+        return f"{self.name}:{path}" if self.id else path
+
+    def has(self, path: str) -> bool:
+        """Whether there is an entry of that path that is no submodule; in the working tree, also one git ignores."""
+        if path in self.files:
+            return self.files[path] != SUBMODULE
+        return not self.id and os.path.isfile(os.path.join(self.repository.root, path))
+
+    def submodule_of(self, path: str) -> str:
+        """The submodule in which a path lies, or ""."""
+        steps = path.split("/")
+        above = ("/".join(steps[:count]) for count in range(1, len(steps) + 1))
+        return next((folder for folder in above if self.files.get(folder) == SUBMODULE), "")
+
+    def read(self, path: str) -> str:
+        """The text of a file as it is in this tree. InputError when it cannot be read."""
+        if os.path.isabs(path):
+            path = os.path.relpath(path, self.repository.root)  # what leads out of the repository is refused below
+        plain = posixpath.normpath(path)
+        submodule = self.submodule_of(plain)
+        if submodule:
+            raise failure(f"lies in the submodule {submodule}; its files are not those of this repository", path)
+        if not self.id:
+            if plain in self.absent:
+                raise failure("is not checked out here (sparse checkout); write BASE..HEAD to read the commit", path)
+            return read_from_disk(os.path.join(self.repository.root, path), path)
+        return decode(self._bytes(path, plain), path)
+
+    def _bytes(self, path: str, plain: str) -> bytes:
+        if plain == ".." or plain.startswith("../"):
+            raise failure(f"lies outside the repository, so nobody knows what it was at {self.name}", path)
+        if "\n" in path:
+            raise failure("has a line break in its name, which git cannot be asked for", path)
+        asked = os.fsencode(f"{self.id}:{path}\n")
+        done = self.repository.run("cat-file", "--batch-check", "--follow-symlinks", stdin=asked)
+        if done.returncode:
+            raise failure(f"cannot be read at {self.name}: {_said(done)}", path)
+        found = _OBJECT.fullmatch(done.stdout)
+        if found is None:
+            word = done.stdout.split(b" ", 1)[0]
+            if word == b"symlink":
+                raise failure(f"is a link that leads out of the repository at {self.name}", path)
+            if word in (b"dangling", b"loop"):
+                raise failure(f"is a link that leads nowhere at {self.name}", path)
+            raise failure(f"no such file at {self.name}", path)
+        blob, kind, size = found.groups()
+        if kind != b"blob":
+            raise failure("is a directory; name a YAML file in it", path)
+        if int(size) > MAX_BYTES:
+            raise failure(f"is {int(size) / 1e6:.0f} MB; a rack file has at most {MAX_BYTES / 1e6:.0f} MB", path)
+        return self.repository.ask("cat-file", "blob", blob.decode())
+
+
+def _run(arguments: Iterable[str], folder: str, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    spoilers = ("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS")
+    environment = {name: value for name, value in os.environ.items() if name not in spoilers}
+    environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        return subprocess.run(
+            ["git", *arguments], cwd=folder, env=environment, input=stdin, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise failure("git is not installed; `rackcalc diff` asks it for the files of a commit") from None
+
+
+def _said(done: "subprocess.CompletedProcess[bytes]") -> str:
+    """What git said when it failed, on one line."""
+    words = " ".join(done.stderr.decode(errors="replace").split())
+    return words.removeprefix("fatal: ").removeprefix("error: ") or f"ended with code {done.returncode}"
+
+
+def _words(answer: bytes) -> list[str]:
+    """The words of an answer that ends each of them with a NUL."""
+    return [os.fsdecode(word) for word in answer.split(b"\0") if word]
+
+
+def find_repository() -> Repository:
+    """The repository of the current folder. InputError where there is none, or one without a working tree."""
+    answers = []
+    for what in ("--show-toplevel", "--show-prefix"):
+        done = _run(("rev-parse", what), os.curdir)
+        if done.returncode:
+            raise failure(f"{_said(done)}; run it inside a git repository")
+        answers.append(os.fsdecode(done.stdout.removesuffix(b"\n")))
+    return Repository(*answers)
+
+
+def trees(repository: Repository, asked: str) -> tuple[Tree, Tree]:
+    """Both sides of BASE..HEAD; of BASE...HEAD from where HEAD left BASE; without HEAD the working tree."""
+    found = _RANGE.fullmatch(asked)
+    if found is None or found[1].startswith("-"):
+        example = "origin/main...HEAD, or origin/main... for the working tree"
+        problem = "BASE is empty" if asked.startswith("..") else "expected two commits as BASE..HEAD"
+        raise failure(f"{problem}; write it as in {example}", asked)
+    base, dots, head = found.groups()
+    base_id = commit_id(repository, base)
+    head_id = commit_id(repository, head) if head else ""
+    if dots == "...":
+        base_id = _left_at(repository, base, base_id, head or "HEAD", head_id or commit_id(repository, "HEAD"))
+    before = _commit_tree(repository, base, base_id)
+    return before, _commit_tree(repository, head, head_id) if head else _working_tree(repository)
+
+
+def commit_id(repository: Repository, name: str) -> str:
+    """The commit of that name. InputError, with how to get it, where the clone has none."""
+    done = None if name.startswith("-") else repository.run("rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    if done is None or done.returncode:
+        raise failure(f"this clone has no such commit{_how_to_get(repository, name)}", name)
+    return done.stdout.decode().strip()
+
+
+def _how_to_get(repository: Repository, name: str = "") -> str:
+    if repository.run("rev-parse", "--is-shallow-repository").stdout.strip() == b"true":
+        return (
+            "; the clone is shallow: fetch all of it (fetch-depth: 0 of actions/checkout, GIT_DEPTH: 0 of GitLab, "
+            "or git fetch --unshallow)"
+        )
+    known = repository.names()
+    same = [ref for ref in known if name and ref.endswith(f"/{name}")]
+    near = f"; did you mean {same[0]}?" if same else suggest(name, known) if name else ""
+    return f"{near}; `git fetch` gets what is missing"
+
+
+def _left_at(repository: Repository, base: str, base_id: str, head: str, head_id: str) -> str:
+    """The commit at which two histories part."""
+    done = repository.run("merge-base", base_id, head_id)
+    if done.returncode:
+        raise failure(f"has no commit in common with {head}{_how_to_get(repository)}", base)
+    return done.stdout.decode().split()[0]
+
+
+def _commit_tree(repository: Repository, name: str, commit: str) -> Tree:
+    files = {}
+    for entry in _words(repository.ask("ls-tree", "-r", "-z", "--full-tree", commit)):
+        about, _, path = entry.partition("\t")
+        files[path] = about.split(" ", 1)[0]
+    return Tree(repository, name, commit, files)
+
+
+def _working_tree(repository: Repository) -> Tree:
+    """Tracked files that are there, and others that git does not ignore."""
+    modes = {}
+    for entry in _words(repository.ask("ls-files", "-z", "-s")):
+        about, _, path = entry.partition("\t")
+        modes[path] = about.split(" ", 1)[0]
+    files, absent = {}, set()
+    for entry in _words(repository.ask("ls-files", "-z", "-t", "-c", "-o", "--exclude-standard")):
+        tag, _, path = entry.partition(" ")
+        place = os.path.join(repository.root, path)
+        if os.path.lexists(place):
+            nested = path.endswith("/")  # another repository
+            mode = SUBMODULE if nested else LINK if os.path.islink(place) else modes.get(path, "100644")
+            files[path.rstrip("/")] = mode
+        elif tag == _NOT_CHECKED_OUT:
+            files[path] = modes[path]
+            absent.add(path)
+    return Tree(repository, "the working tree", "", files, frozenset(absent))
+
+
+def mentioning(tree: Tree, word: str, endings: tuple[str, ...]) -> list[str]:
+    """The files of these endings that hold a word; links too, because only reading them shows what they lead to."""
+    paths = [path for path, mode in tree.files.items() if path.lower().endswith(endings) and mode != SUBMODULE]
+    if not tree.id:
+        return [path for path in paths if path in tree.absent or word in _text_or_none(tree, path)]
+    options = ("-l", "-z", "-a", "-F", "--full-name", "--no-recurse-submodules", "-e", word, tree.id)
+    done = tree.repository.run("grep", *options, "--", *(f":(top,icase)*{ending}" for ending in endings))
+    if done.returncode > 1:  # 1: no file holds it
+        raise failure(f"git grep: {_said(done)}")
+    found = {entry.partition(":")[2] for entry in _words(done.stdout)}
+    return [path for path in paths if path in found or tree.files[path] == LINK]
+
+
+def _text_or_none(tree: Tree, path: str) -> str:
+    try:
+        return tree.read(path)
+    except InputError:
+        return ""
+
+
+def renames(before: Tree, after: Tree, removed: Iterable[str], added: Iterable[str]) -> dict[str, str]:
+    """Old path -> new path of the files that git sees as the same file under another name."""
+    paths = [f":(top,literal){path}" for path in (*removed, *added)]
+    if not paths:
+        return {}
+    options = ("-r", "-z", "-M", "-l0", "--name-status", "--ignore-submodules", "--no-ext-diff")
+    command = ("diff-tree", *options, before.id, after.id) if after.id else ("diff-index", *options, before.id)
+    words = iter(_words(before.repository.ask(*command, "--", *paths)))
+    found = {}
+    for status in words:
+        old = next(words, "")
+        if status.startswith(("R", "C")):
+            new = next(words, "")
+            if status.startswith("R"):
+                found[old] = new
+    return found
