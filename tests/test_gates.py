@@ -274,3 +274,16 @@ def test_no_change_is_a_percentage_of_nothing() -> None:
 def test_a_limit_at_the_end_of_an_interval_lies_in_it(interval: tuple[float, float], certain: bool) -> None:
     found = judge(parse_condition("time > 3 s", "error", ""), Quantity(2.0, "s", "time"), 3.0, interval)
     assert found.certain is certain
+
+
+def test_a_limit_on_a_mean_power_is_told_the_peak() -> None:
+    """A limit on what a rack may draw is on power.peak; the mean of a rack that is idle most of the time passes it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "rackcalc", "check", "rack-of-god", "--fail-if", "power.facility > 1 MW", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    notes = json.loads(done.stdout)["notes"]
+    assert [note for note in notes if "power.facility is the mean" in note and "power.peak.facility is" in note]
+    assert not [note for note in notes if "power.peak.it is the mean" in note]

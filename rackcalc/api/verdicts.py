@@ -7,7 +7,9 @@ from rackcalc.api.answers import Answer
 from rackcalc.api.errors import in_python
 from rackcalc.api.formers import Baseline, formers_of
 from rackcalc.api.racks import Source, rack_of, texts
+from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import failure
+from rackcalc.quantities.record import replace
 from rackcalc.questions import former_estimates, gate_conditions, gates
 from rackcalc.questions.claims.judgement import failing_word, fails, judge_claims
 from rackcalc.questions.rack_file import CHECKS
@@ -98,6 +100,9 @@ def check(
             former = former_estimates.choose_by_scenario(formers_of(baseline), report.scenario)
         verdicts = gates.evaluate(conditions, report, former, confident)
         notes = () if former is None else tuple(former_estimates.remarks(former, report.title))
+        report = replace(
+            report, notes=(*report.notes, *gates.remarks_on((c.path for c in conditions), dict(figures(report))))
+        )
         data = checks.report_data(report, verdicts)
         found = tuple(Gate(**gate) for gate in data["gates"])
         return Check(data, checks.as_text(report, verdicts), data["passed"], found, notes)

@@ -5,12 +5,12 @@ missing or unusable baseline are errors.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from rackcalc.quantities import unit_text, units
-from rackcalc.quantities.display import is_temperature
+from rackcalc.quantities.display import is_temperature, show_value
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, suggest
 from rackcalc.quantities.quantity import Quantity
@@ -19,6 +19,8 @@ from rackcalc.questions import former_estimates
 from rackcalc.questions.former_estimates import FormerEstimate
 from rackcalc.questions.gate_conditions import HOLDS, Condition, is_relative
 from rackcalc.replay.intervals import Draws
+
+MEAN_POWERS = ("power.it", "power.chips", "power.fans", "power.host", "power.facility")
 
 
 @record
@@ -107,6 +109,16 @@ def _evaluated(
     limit = change_limit(condition, figure, before)
     interval = change_interval(condition, figure, before, draws.interval(figure))
     return judge(condition, change(condition, figure, before), limit, interval, confident, figure, before)
+
+
+def remarks_on(paths: Iterable[str], known: Mapping[str, Quantity]) -> list[str]:
+    """What a reader must know who sets limits on these figures: that a mean power is not what the rack may draw."""
+    found = []
+    for path in dict.fromkeys(paths):
+        most = path.replace("power.", "power.peak.")
+        if path in MEAN_POWERS and path in known and most in known:
+            found.append(f"{path} is the mean under the stated load; {most} is {show_value(known[most])}")
+    return found
 
 
 def change_limit(condition: Condition, figure: Quantity, before: float) -> float:

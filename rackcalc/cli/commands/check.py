@@ -20,6 +20,7 @@ from rackcalc.cli.options import (
 from rackcalc.cli.reports import publish, targets
 from rackcalc.config.racks import find_rack
 from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, failure, printable
 from rackcalc.quantities.record import replace
 from rackcalc.questions import former_estimates, gate_conditions, gates
@@ -68,7 +69,7 @@ def check(
         if not conditions and not several:
             raise failure(NO_GATES, loaded.file)
         former = former_of(report, formers, racks) if formers else None
-        added: list[str] = [] if conditions else ["no gates"]
+        added = gates.remarks_on((c.path for c in conditions), dict(figures(report))) if conditions else ["no gates"]
         if formers and former is None:  # the rack is new: it has no change
             added.append(f"not in {formers[0].file}, so no change can be judged")
             added += [f"not judged: {condition.text}" for condition in conditions if condition.delta]

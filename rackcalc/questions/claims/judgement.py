@@ -18,6 +18,7 @@ from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.claims.expectation import Expectation, malformed_claims, parse_expectation
+from rackcalc.questions.gates import remarks_on
 from rackcalc.replay.intervals import Draws, ends
 
 VERDICTS = ("holds", "claimed too high", "claimed too low", "impossible", "not decidable")
@@ -158,7 +159,7 @@ def _judge(claim: Any, node: Node, scenarios: _Scenarios) -> Judgement:
         actual=figure,
         interval=now.draws.interval(figure),
         chains=now.chains,
-        notes=now.notes,
+        notes=(*now.notes, *remarks_on((expectation.path,), now.figures)),
     )
     if not expectation.delta:
         return _with_verdict(found, unit_text.parse(expectation.value, figure.unit, absolute=is_temperature(figure)))

@@ -195,7 +195,8 @@ def judged(change: RackChange, before: Tree, new: Side, old: Side | None, demand
         [condition for condition in conditions if condition not in unjudged], new.report, former, demands.confident
     )
     moves = () if old is None or old is new else moves_between(old.report, new.report)
-    return replace(change, verdicts=tuple(verdicts), unjudged=tuple(unjudged), moved=moves)
+    notes = (*change.notes, *gates.remarks_on((condition.path for condition in conditions), dict(figures(new.report))))
+    return replace(change, verdicts=tuple(verdicts), unjudged=tuple(unjudged), moved=moves, notes=notes)
 
 
 def former_of(file: str, report: Any) -> FormerEstimate:
