@@ -59,7 +59,7 @@ def test_values(text: str, wanted: tuple[object, ...]) -> None:
         ("workload.arrival_rate=100..200:10", "add a unit"),
         ("workload.btach=1,2", "did you mean batch?"),
         ("economics=1,2", "is a group"),
-        ("accelerators.gpu.part=b200-sxm,b9000", "no gpus part"),
+        ("accelerators.gpu.part=b200-sxm,b9000", "no GPU is called"),
         ("scenario=eager,late", 'no scenario "late"'),
         ("workload.precision=fp8,fp9", "expected one of"),
     ],

@@ -14,7 +14,7 @@ from rackcalc.quantities.spelling import meant
 from rackcalc.quantities.words_read import watch
 from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.formats import OTHER_NAMES
-from rackcalc.spec.part_kinds import CATALOG
+from rackcalc.spec.part_kinds import CATALOG, NOUNS
 
 HOTTEST = 5000.0  # K: beyond it no part of a rack is solid
 LONGEST_NUMBER = 200  # characters of a number with its unit
@@ -271,7 +271,7 @@ class Builder:
         if isinstance(node.value, str):
             return self.named_part(declared.kind, node, {}, path)
         if not isinstance(node.value, dict):
-            self.fail(node, path, f"expected the name of a part of {declared.kind}, or a mapping, got {node.kind}")
+            self.fail(node, path, f"expected the name of a {NOUNS[declared.kind]}, or a mapping, got {node.kind}")
             return None
         if "hf_config" in node.value and declared.kind == "models":
             from rackcalc.config.hugging_face_file import model_node  # seldom needed
@@ -289,7 +289,7 @@ class Builder:
     def named_part(self, kind: str, name: Node, overrides: dict[str, Node], path: str) -> Any:
         """A part of the catalog with some of its keys overridden."""
         if not isinstance(name.value, str):
-            self.fail(name, path, f"expected the name of a part of {kind}, got {name.kind}")
+            self.fail(name, path, f"expected the name of a {NOUNS[kind]}, got {name.kind}")
             return None
         known = find_part(kind, name.value)
         if known is None:

@@ -7,6 +7,7 @@ from rackcalc.config.catalog_files import PACKAGE, part_names, part_node
 from rackcalc.config.document import Node, parse
 from rackcalc.quantities.problems import shortened
 from rackcalc.quantities.spelling import MAKERS, folded, meant, suggestion
+from rackcalc.spec.part_kinds import NOUNS
 
 
 def find_part(kind: str, typed: str) -> str | None:
@@ -17,10 +18,10 @@ def find_part(kind: str, typed: str) -> str | None:
     return meant(typed, names) or _by_folded_alias(kind).get(folded(typed))
 
 
-def no_part(kind: str, typed: str, noun: str = "") -> str:
-    """The message for a name that means no part, with those that it may mean. noun: what such a part is called."""
+def no_part(kind: str, typed: str) -> str:
+    """The message for a name that means no part, with those that it may mean."""
     near = suggestion(typed, part_names(kind), aliases(kind))
-    return f'no {noun or f"{kind} part"} "{shortened(typed)}"{near}'
+    return f'no {NOUNS[kind]} is called "{shortened(typed)}"{near}'
 
 
 @cache

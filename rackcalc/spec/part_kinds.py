@@ -21,3 +21,17 @@ CATALOG: dict[str, type] = {
     "cooling": Cooling,
     "prices": PriceBook,
 }
+
+NOUNS: dict[str, str] = {  # what a part of that kind is called
+    "gpus": "GPU",
+    "lpus": "LPU",
+    "links": "link",
+    "hosts": "path through a host",
+    "models": "model",
+    "families": "GPU family",
+    "runtimes": "runtime",
+    "systems": "system",
+    "servers": "server",
+    "cooling": "cooling method",
+    "prices": "price book",
+}

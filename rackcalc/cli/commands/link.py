@@ -46,7 +46,7 @@ def one_transfer(link_name: str, size: str, other_load: str, hops: str | None) -
     problems: list[Problem] = []
     known = find_part("links", link_name)
     if known is None:
-        problems.append(Problem("", 0, 0, "LINK", no_part("links", link_name, "link")))
+        problems.append(Problem("", 0, 0, "LINK", no_part("links", link_name)))
     moved = option_quantity("SIZE", size, "B", problems, at_least=1.0, example="64 MiB")
     load = option_quantity("--other-load", other_load, "1", problems, at_least=0.0, at_most=0.99)
     switches = option_quantity("--hops", hops, "1", problems, at_least=0.0) if hops is not None else None
