@@ -10,8 +10,11 @@ from rackcalc.quantities.problems import failure
 MAX_BYTES = 4 * 1024 * 1024  # a rack file has a few kB; anything larger than this is the wrong file
 
 
-def read_text(path: str) -> str:
-    """Read a file, or standard input for "-". InputError for anything that is not readable text."""
+def read_text(path: str, what: str = "a rack file") -> str:
+    """Read a file, or standard input for "-". InputError for anything that is not readable text.
+
+    what: the kind of file, for messages. Racks may come through a pipe; a model file must be a regular file.
+    """
     name = "<stdin>" if path == "-" else path
     try:
         if path == "-":
@@ -19,9 +22,11 @@ def read_text(path: str) -> str:
         else:
             info = os.stat(path)
             if stat.S_ISDIR(info.st_mode):
-                raise failure("is a directory; name a YAML file in it", name)
+                raise failure(f"is a directory; name {what} in it", name)
+            if what != "a rack file" and not stat.S_ISREG(info.st_mode):
+                raise failure(f"is a pipe or a device; {what} must be a regular file", name)
             if stat.S_ISREG(info.st_mode) and info.st_size > MAX_BYTES:
-                raise failure(f"is {info.st_size / 1e6:.0f} MB; a rack file has at most {MAX_BYTES / 1e6:.0f} MB", name)
+                raise failure(f"is {info.st_size / 1e6:.0f} MB; {what} has at most {MAX_BYTES / 1e6:.0f} MB", name)
             if stat.S_ISFIFO(info.st_mode):
                 data = _read_pipe(path)
             else:

@@ -42,9 +42,11 @@ def formats(model: Model, weight_format: str) -> Formats:
     small = FORMATS[weight_format] < 1
     sparse = model.experts is not None
     shipped = (model.experts and model.experts.format) or weight_format
-    return Formats(
+    found = Formats(
         attention="bf16" if sparse and small else weight_format,
         ffn="bf16" if sparse and weight_format in ("mxfp4", "int4") else weight_format,
         experts=min(shipped, weight_format, key=lambda name: FORMATS[name]),
         head=weight_format if FORMATS[weight_format] >= 2 else "bf16",
     )
+    stated = {} if model.formats is None else {k: v for k, v in vars(model.formats).items() if v is not None}
+    return Formats(**(vars(found) | stated)) if stated else found
