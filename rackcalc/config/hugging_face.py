@@ -11,6 +11,7 @@ from rackcalc.config.class_defaults import ALIASES, SOURCE, SYNONYMS, Config
 from rackcalc.config.config_values import MOST_LAYERS, ConfigError, shown, whole
 from rackcalc.config.hugging_face_layers import layer_groups, mixed_layers
 from rackcalc.config.quantization import expert_format, weight_fields
+from rackcalc.quantities.problems import suggest
 
 # model_type -> matrices of its feed-forward layer (3: gated)
 DECODERS = {
@@ -144,7 +145,9 @@ def _language_model(data: Any, outer: str = "") -> tuple[Config, str]:
     if data.get("block_configs") and kind != "nemotron-nas":
         raise ConfigError("block_configs: read for model_type nemotron-nas only")
     if kind not in DECODERS and kind not in ENCODERS:
-        raise ConfigError(f'model_type "{kind}" is not known; known: {", ".join(sorted((*DECODERS, *ENCODERS)))}')
+        known = (*DECODERS, *ENCODERS)
+        some = "such as llama, mistral, qwen3_moe, gemma3_text, deepseek_v3, bert"
+        raise ConfigError(f'model_type "{kind}" is not known; known: {len(known)} types {some}{suggest(kind, known)}')
     return Config(data, kind), kind
 
 

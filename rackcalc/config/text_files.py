@@ -7,10 +7,11 @@ import sys
 
 from rackcalc.quantities.problems import failure
 
+RACK = "a rack file"
 MAX_BYTES = 4 * 1024 * 1024  # a rack file has a few kB; anything larger than this is the wrong file
 
 
-def read_text(path: str, what: str = "a rack file") -> str:
+def read_text(path: str, what: str = RACK) -> str:
     """Read a file, or standard input for "-". InputError for anything that is not readable text.
 
     what: the kind of file, for messages. Racks may come through a pipe; a model file must be a regular file.
@@ -22,8 +23,8 @@ def read_text(path: str, what: str = "a rack file") -> str:
         else:
             info = os.stat(path)
             if stat.S_ISDIR(info.st_mode):
-                raise failure(f"is a directory; name {what} in it", name)
-            if what != "a rack file" and not stat.S_ISREG(info.st_mode):
+                raise failure(f"is a directory; name a {'YAML' if what == RACK else 'JSON'} file in it", name)
+            if what != RACK and not stat.S_ISREG(info.st_mode):
                 raise failure(f"is a pipe or a device; {what} must be a regular file", name)
             if stat.S_ISREG(info.st_mode) and info.st_size > MAX_BYTES:
                 raise failure(f"is {info.st_size / 1e6:.0f} MB; {what} has at most {MAX_BYTES / 1e6:.0f} MB", name)

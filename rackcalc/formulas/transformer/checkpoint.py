@@ -87,7 +87,7 @@ def stored_weights(
     """Bytes of the parts of a model in its formats. whole, one: their parameters. checkpoint: a published file."""
     kept: dict[str, Quantity | None] = {}
     if checkpoint and model.kept_16_bit is not None and model.format in (None, weight_format):
-        kept = vars(model.kept_16_bit)
+        kept = {part: getattr(model.kept_16_bit, part) for part in ("attention", "ffn", "experts")}
     elif checkpoint and in_doubt(model, weight_format):
         doubt = KEPT_IN_16_BIT if model.experts is None else KEPT_BESIDE_EXPERTS
         kept = {"attention": doubt, "ffn": doubt}

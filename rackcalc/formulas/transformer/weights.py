@@ -48,5 +48,7 @@ def formats(model: Model, weight_format: str) -> Formats:
         experts=min(shipped, weight_format, key=lambda name: FORMATS[name]),
         head=weight_format if FORMATS[weight_format] >= 2 else "bf16",
     )
-    stated = {} if model.formats is None else {k: v for k, v in vars(model.formats).items() if v is not None}
-    return Formats(**(vars(found) | stated)) if stated else found
+    if model.formats is None:
+        return found
+    parts = {name: getattr(model.formats, name) for name in vars(found)}
+    return Formats(**{name: getattr(found, name) if part is None else part for name, part in parts.items()})
