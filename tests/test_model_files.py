@@ -18,6 +18,7 @@ from rackcalc.config.class_defaults import class_defaults
 from rackcalc.config.document import Node, node_of_data
 from rackcalc.config.hugging_face import ConfigError, model_from_config
 from rackcalc.config.quantization import weight_fields
+from rackcalc.formulas.transformer.compressed_attention import attended_entries, attended_entries_of_prompt
 from rackcalc.formulas.transformer.forward_pass import Job, work
 from rackcalc.formulas.transformer.model_size import ModelSize, cache_of_sequence, model_size
 from rackcalc.quantities.quantity import constant
@@ -28,8 +29,6 @@ FILES = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob(
 PUBLISHED = yaml.safe_load((FOLDER / "published_sizes.yaml").read_text())
 # What is missing: of the architecture among those computed, or of the file (its other keys are left out here).
 REFUSED = {
-    "deepseek-ai__deepseek-v4-flash": "compresses the cache",
-    "deepseek-ai__deepseek-v4-pro": "compresses the cache",
     "google__gemma-4-26b-a4b": "num_experts_per_tok is missing",
     "moonshotai__kimi-k3": "hidden_act 'situ'",
     "nvidia__nvidia-nemotron-3-ultra-550b-a55b-bf16": "hybrid_override_pattern is missing",
@@ -99,6 +98,23 @@ def test_gemma_4_has_wide_heads_in_its_full_layers() -> None:
     assert size.parameters.value / 1e9 == pytest.approx(25.2, rel=0.03)
     assert size.active_parameters.value / 1e9 == pytest.approx(3.8, rel=0.03)
     assert size.kv_per_token.value == 2 * 2 * (25 * 8 * 256 + 5 * 2 * 512)  # both, of 2 B
+
+
+def test_compressed_attention_keeps_a_window_and_entries() -> None:
+    """DeepSeek-V4-Flash: a window of 128 everywhere; 21 layers with entries of 4 tokens and keys of 128, 20 of 128."""
+    model = built(dict(model_from_config(FILES["deepseek-ai__deepseek-v4-flash"])))
+    size = model_size(model, "fp8", "fp8")
+    for tokens in (64.0, 8192.0):
+        held = cache_of_sequence(model, size, constant(tokens, "token", "context", "given")).value
+        expected = 43 * min(tokens, 128) * 512 + 21 * tokens / 4 * (512 + 128) + 20 * tokens / 128 * 512
+        assert held == pytest.approx(expected)
+
+
+def test_compressed_attention_of_a_prompt_is_the_mean_of_its_tokens() -> None:
+    for tokens, window, ratio, selected in ((4096, 128, 4, 512), (1000, 128, 4, 512), (100, 128, 128, 0)):
+        each = [attended_entries(float(t), float(window), t / ratio, float(selected)) for t in range(1, tokens + 1)]
+        mean = attended_entries_of_prompt(float(tokens), float(window), tokens / ratio, float(selected))
+        assert mean == pytest.approx(sum(each) / tokens, rel=0.01)
 
 
 KIMI_LINEAR = {

@@ -27,14 +27,13 @@ DECODERS = {
     **dict.fromkeys(("qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"), 3),
     **dict.fromkeys(("qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text"), 3),
     **dict.fromkeys(("qwen3_vl_text", "qwen3_vl_moe_text", "qwen3_omni_moe_text"), 3),
-    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2"), 3),
+    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "deepseek_v32", "deepseek_v4", "kimi_k2"), 3),
 }
 ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert")
 _MAMBA_1 = "its Mamba layers are of the first kind, whose state has no field"
 _PARALLEL = "its layers run Mamba and attention side by side"
 _TWO_PARTS = "it is an encoder-decoder"
 REFUSED = {
-    "deepseek_v4": "its attention compresses the cache by a different ratio in every layer",
     "gemma3n_text": "its layers share KV caches and have per-layer embeddings",
     **dict.fromkeys(("mllama_text_model", "mllama"), "a fifth of its layers are cross-attention to the image"),
     **dict.fromkeys(("mamba", "mamba2", "falcon_mamba", "rwkv", "xlstm"), "it has no attention"),
@@ -171,7 +170,7 @@ def _notes(data: Mapping[str, Any], config: Config) -> list[str]:
     predictors = [key for key in _PREDICTORS if config.written.get(key)]
     if predictors:
         said.append(f"the layers that predict further tokens are left out ({', '.join(predictors)})")
-    sparse = [key for key in _SPARSE if config.written.get(key)]
+    sparse = [key for key in _SPARSE if config.written.get(key) and not config.written.get("o_lora_rank")]
     if sparse:
         said.append(f"{sparse[0]}: sparse attention is computed as attention to the whole context, without its indexer")
     return said

@@ -41,6 +41,8 @@ def layer_groups(
         return _mimo(config, layers, full)
     if kind == "kimi_linear":
         return _kimi(config, layers, full)
+    if kind == "deepseek_v4":
+        return _deepseek_v4(config, layers, full)
     if kind == "step3p5":
         return _step(config, layers, full)
     if kind == "nemotron_h":
@@ -174,6 +176,41 @@ def _kimi(config: Config, layers: int, full: Mapping[str, Any]) -> dict[str, Any
     }
     latent = dict(full) | {"kind": "latent-attention", "value_dim": whole(config, ("v_head_dim",))}
     return _named(config, _types(config, layers, default), latent, linear_attention=delta)
+
+
+_RATIOS = {0: "sliding_attention", 4: "compressed_sparse_attention", 128: "heavily_compressed_attention"}
+
+
+def _deepseek_v4(config: Config, layers: int, full: Mapping[str, Any]) -> dict[str, Any]:
+    """DeepSeek-V4: a window in every layer; in most, entries of 4 or 128 tokens beside it."""
+    default = [_RATIOS[4 if i % 2 and i > 1 else 128] for i in range(layers)]
+    ratios = config.get("compress_ratios")
+    if ratios is not None:
+        if not isinstance(ratios, list) or len(ratios) < layers or any(str(ratio) not in "0 4 128" for ratio in ratios):
+            raise ConfigError(f"compress_ratios: expected {layers} entries of 0, 4 or 128, got {shown(ratios)}")
+        default = [_RATIOS[int(ratio)] for ratio in ratios[:layers]]
+    rates = config.get("compress_rates")
+    rates = rates if isinstance(rates, Mapping) else {}
+    every = {
+        "query_rank": whole(config, ("q_lora_rank",)),
+        "output_groups": whole(config, ("o_groups",)),
+        "output_rank": whole(config, ("o_lora_rank",)),
+    }
+    indexer = {
+        "selected": whole(config, ("index_topk",)),
+        "index_heads": whole(config, ("index_n_heads",)),
+        "index_dim": whole(config, ("index_head_dim",)),
+    }
+    types = _types(config, layers, default)
+    groups = {}
+    for ratio, name in _RATIOS.items():
+        rate = whole(rates, (name,), ratio, at_least=0)
+        past = every | {"ratio": rate} | (indexer if ratio == 4 else {})
+        groups[name] = {**full, **_windowed(config), "kind": "compressed-attention", "compression": past}
+    wrong = sorted(set(types) - set(groups))
+    if wrong:
+        raise ConfigError(f"layer_types: {', '.join(wrong)}: expected {' or '.join(groups)}")
+    return {name: group | {"layers": types.count(name)} for name, group in groups.items() if name in types}
 
 
 def _step(config: Config, layers: int, full: Mapping[str, Any]) -> dict[str, Any]:

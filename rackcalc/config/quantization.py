@@ -64,8 +64,9 @@ def weight_fields(data: Mapping[str, Any], config: Mapping[str, Any], layers: in
 
 def expert_format(data: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
     """Format of the experts where it differs from that of the rest."""
-    found = _quantization(data, config)
-    return "mxfp4" if found is not None and found.get("quant_method") == "mxfp4" else None
+    found = _quantization(data, config) or {}
+    experts = found.get("expert_dtype", config.get("expert_dtype"))
+    return "mxfp4" if found.get("quant_method") == "mxfp4" or experts in ("fp4", "mxfp4") else None
 
 
 def _quantization(data: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any] | None:

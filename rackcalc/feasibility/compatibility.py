@@ -134,6 +134,9 @@ def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:
         for name, group in model.groups.items():
             if group.kind == "latent-attention" and model.mla is None:
                 found.append(loaded.problem(f"{path}.groups.{name}", "needs model.mla: the sizes of latent attention"))
+            if (group.kind == "compressed-attention") != (group.compression is not None):
+                message = "compressed-attention needs compression, and no other kind has it"
+                found.append(loaded.problem(f"{path}.groups.{name}", message))
     return found
 
 

@@ -36,6 +36,19 @@ class Experts:
 
 
 @record
+class Compression:
+    """Attention to a sliding window and to a compressed past (DeepSeek-V4)."""
+
+    ratio: Quantity = number("1", "tokens that leave one compressed entry (0: a window only)", at_least=0)
+    selected: Quantity = number("1", "entries chosen per query by an indexer (0: all)", at_least=0, default="0")
+    index_heads: Quantity = number("1", "heads of the indexer", at_least=0, default="0")
+    index_dim: Quantity = number("1", "dimensions of a key of the indexer", at_least=0, default="0")
+    query_rank: Quantity = number("1", "rank of the query compression", above=0)
+    output_groups: Quantity = number("1", "groups of heads that are projected apart", above=0)
+    output_rank: Quantity = number("1", "columns to which each group is projected", above=0)
+
+
+@record
 class LayerGroup:
     """Layers that mix tokens in the same way, in a model whose layers differ.
 
@@ -44,8 +57,8 @@ class LayerGroup:
     """
 
     kind: str = text(
-        "attention, latent-attention (sizes in model.mla), delta-rule or mamba2",
-        choices=("attention", "latent-attention", "delta-rule", "mamba2"),
+        "attention, latent-attention (sizes in model.mla), compressed-attention, delta-rule or mamba2",
+        choices=("attention", "latent-attention", "compressed-attention", "delta-rule", "mamba2"),
     )
     layers: Quantity = number("1", "layers of this kind", above=0, whole=True)
     heads: Quantity = number("1", "query heads; heads with a state", above=0, whole=True)
@@ -67,6 +80,7 @@ class LayerGroup:
     decay_rank: Quantity = number(
         "1", "rank of the decay per channel of a recurrence (0: none)", at_least=0, default="0"
     )
+    compression: Compression | None = section(Compression, "sizes of compressed-attention", optional=True)
     gate_rank: Quantity = number("1", "rank of the output gate of a recurrence (0: full)", at_least=0, default="0")
 
 

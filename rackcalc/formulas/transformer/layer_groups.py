@@ -6,6 +6,17 @@ A group is attention of one size and window, latent attention, or a recurrence (
 from collections.abc import Mapping
 
 from rackcalc.formulas.combine import total
+from rackcalc.formulas.transformer.compressed_attention import (
+    attended_entries,
+    attended_entries_of_prompt,
+    compressed_attention_parameters,
+    compressed_cache,
+    compressed_cache_per_token,
+    compressed_entries,
+    compressed_flops,
+    compressed_traffic,
+    mean_entries,
+)
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.flops import (
     causal_pairs,
@@ -33,7 +44,7 @@ from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
 from rackcalc.quantities.units import Bytes, BytesPerToken, Count, Flop, Tokens
-from rackcalc.spec.models import LayerGroup, Model
+from rackcalc.spec.models import Compression, LayerGroup, Model
 
 NO_LAYERS = constant(0.0, "1", "layers", "published", note="none of this kind")
 NO_CACHE = constant(0.0, "B/token", "KV cache", "published", note="a recurrence keeps a state")
@@ -115,6 +126,7 @@ class GroupSize:
     """A group of layers. Of one layer: parameters [1], kv_per_layer [B/token], state [B per sequence].
 
     shards [1]: heads over which GPUs can divide the cache or the states. full [1]: layers without a window.
+    element [B]: one number of the KV cache.
     """
 
     group: LayerGroup
@@ -125,6 +137,7 @@ class GroupSize:
     kv_per_layer: Quantity
     state: Quantity | None
     shards: Quantity
+    element: Quantity
 
 
 def group_sizes(model: Model, kv_format: str) -> Mapping[str, GroupSize]:
@@ -143,6 +156,22 @@ def _size(model: Model, group: LayerGroup, kv_format: str) -> GroupSize:
         parameters = latent_attention_parameters(hidden=model.hidden, heads=group.heads, **vars(mla))
         cache = latent_kv_per_layer(
             kv_lora_rank=mla.kv_lora_rank, qk_rope_head_dim=mla.qk_rope_head_dim, width=width(kv_format)
+        )
+    elif group.compression is not None:
+        shards, past = ONE, group.compression
+        sizes = {"ratio": past.ratio, "selected": past.selected}
+        sizes |= {"index_heads": past.index_heads, "index_dim": past.index_dim, "query_rank": past.query_rank}
+        sizes |= {"output_groups": past.output_groups, "output_rank": past.output_rank}
+        parameters = compressed_attention_parameters(
+            hidden=model.hidden, heads=group.heads, head_dim=group.head_dim, **sizes
+        )
+        entries = compressed_entries(context=model.max_context, ratio=past.ratio)
+        cache = compressed_cache_per_token(
+            head_dim=group.head_dim,
+            index_dim=past.index_dim,
+            entries=entries,
+            context=model.max_context,
+            width=width(kv_format),
         )
     elif group.kind == "attention":
         parameters = sized_attention_parameters(
@@ -167,7 +196,7 @@ def _size(model: Model, group: LayerGroup, kv_format: str) -> GroupSize:
         )
         elements = state_elements(heads=group.heads, key_dim=group.head_dim, value_dim=group.value_dim)
         state = state_bytes(elements=elements, element=width(STATE), **shape, input_element=width("bf16"))
-    return GroupSize(group, group.layers, full, window, parameters, cache, state, shards)
+    return GroupSize(group, group.layers, full, window, parameters, cache, state, shards, width(kv_format))
 
 
 def mean_layer_parameters(model: Model, groups: Mapping[str, GroupSize]) -> Quantity:
@@ -185,6 +214,17 @@ def cache_of_group(size: GroupSize, context: Quantity) -> Quantity:
     """KV cache or states of one sequence of `context` [token] in the layers of a group [B]."""
     if size.state is not None:
         return layers_bytes(size=size.state, layers=size.layers)
+    past = size.group.compression
+    if past is not None:
+        one = compressed_cache(
+            context=context,
+            window=size.window,
+            entries=compressed_entries(context=context, ratio=past.ratio),
+            head_dim=size.group.head_dim,
+            index_dim=past.index_dim,
+            width=size.element,
+        )
+        return layers_bytes(size=one, layers=size.layers)
     return kv_cache(
         context=context,
         per_layer=size.kv_per_layer,
@@ -222,8 +262,9 @@ def group_work(
     for name, size in groups.items():
         reach = {"layers": size.layers, "full_attention_layers": size.full, "window": size.window}
         seen = attended_tokens(context=context, **reach)
-        attended[name] = attended_in_layers(tokens=seen, layers=size.layers if size.state is None else NO_LAYERS)
-        if phase == "decode":
+        if size.group.compression is not None:
+            seen, one, cache = _compressed(size, size.group.compression, phase, batch, tokens, context, rows)
+        elif phase == "decode":
             one = _step(model, size, rows, seen)
             cache = kv_traffic(batch=batch, tokens=seen, per_layer=size.kv_per_layer)
         else:
@@ -231,6 +272,7 @@ def group_work(
             cache = kv_traffic(batch=batch, tokens=tokens, per_layer=size.kv_per_layer)
         if size.state is not None:
             cache = state_traffic(batch=batch, state=size.state)
+        attended[name] = attended_in_layers(tokens=seen, layers=size.layers if size.state is None else NO_LAYERS)
         flops[name] = layers_flops(flops=one, layers=size.layers)
         moved[name] = mean_bytes(size=layers_bytes(size=cache, layers=size.layers), layers=model.layers)
     return GroupWork(
@@ -239,6 +281,33 @@ def group_work(
         kv_bytes=total(**moved),
         caches=tuple((moved[name], size.shards) for name, size in groups.items()),
     )
+
+
+def _compressed(
+    size: GroupSize,
+    past: Compression,
+    phase: str,
+    batch: Quantity,
+    tokens: Quantity,
+    context: Quantity,
+    rows: Quantity,
+) -> tuple[Quantity, Quantity, Quantity]:
+    """Of one layer with a compressed past: vectors attended to [token], arithmetic [FLOP], cache traffic [B]."""
+    group, length = size.group, context if phase == "decode" else tokens
+    entries = compressed_entries(context=length, ratio=past.ratio)
+    reach = {"window": size.window, "entries": entries, "selected": past.selected}
+    dims = {"head_dim": group.head_dim, "index_dim": past.index_dim}
+    scored = entries
+    if phase == "decode":
+        seen = attended_entries(context=context, **reach)
+        cache = compressed_traffic(batch=batch, attended=seen, entries=entries, **dims, width=size.element)
+    else:
+        scored, seen = mean_entries(entries=entries), attended_entries_of_prompt(tokens=tokens, **reach)
+        cache = kv_traffic(batch=batch, tokens=tokens, per_layer=size.kv_per_layer)
+    flops = compressed_flops(
+        rows=rows, attended=seen, entries=scored, heads=group.heads, index_heads=past.index_heads, **dims
+    )
+    return seen, flops, cache
 
 
 def _step(model: Model, size: GroupSize, rows: Quantity, seen: Quantity) -> Quantity:
