@@ -75,10 +75,11 @@ class Held:
 
 def in_doubt(model: Model, weight_format: str) -> bool:
     """Whether nobody has stated how much of a checkpoint in weight_format stays in 16 bit."""
-    told = (model.weights, model.formats, model.kept_16_bit)
-    stated = model.format == weight_format or any(value is not None for value in told)
     parts = formats(model, weight_format)
-    return model.family == "decoder" and not stated and min(FORMATS[parts.attention], FORMATS[parts.ffn]) < 2
+    if model.family != "decoder" or min(FORMATS[parts.attention], FORMATS[parts.ffn]) >= 2:
+        return False
+    stated = any(value is not None for value in (model.weights, model.formats, model.kept_16_bit))
+    return not stated and model.format != weight_format
 
 
 def stored_weights(

@@ -50,5 +50,6 @@ def formats(model: Model, weight_format: str) -> Formats:
     )
     if model.formats is None:
         return found
-    parts = {name: getattr(model.formats, name) for name in vars(found)}
+    there = [name for name in vars(found) if sparse or name != "experts"]  # a word that is read counts as used
+    parts = {name: getattr(model.formats, name) if name in there else None for name in vars(found)}
     return Formats(**{name: getattr(found, name) if part is None else part for name, part in parts.items()})
