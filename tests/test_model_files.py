@@ -341,3 +341,28 @@ def test_cross_attention_is_refused_by_its_name() -> None:
     for config in ({"model_type": "mllama", "text_config": inner}, inner):
         with pytest.raises(ConfigError, match="cross-attention"):
             model_from_config(config)
+
+
+VALUES = st.sampled_from([None, True, -1, 0, 2.5, 1e300, float("nan"), "", "x", [], [1], ["a"], {}, {"a": 1}, 10**30])
+SECTIONS = st.one_of(
+    VALUES,
+    st.fixed_dictionaries({"quant_method": st.sampled_from(["awq", "fp8", 3]), "bits": VALUES, "group_size": VALUES}),
+    st.fixed_dictionaries({"config_groups": st.one_of(VALUES, st.fixed_dictionaries({"a": VALUES})), "ignore": VALUES}),
+)
+MORE = ("quantization_config", "linear_attn_config", "compress_rates", "mlp_layer_types", "moe_layers_enum")
+MORE += ("attention_other_setting", "hybrid_layer_pattern", "layers_block_type", "layer_types", "model_type", "dtype")
+
+
+@settings(max_examples=150, deadline=None)
+@given(name=st.sampled_from(sorted(FILES)), data=st.data())
+def test_any_damage_gives_a_model_or_says_what_is_wrong(name: str, data: st.DataObject) -> None:
+    config = json.loads(json.dumps(FILES[name]))
+    place = data.draw(st.sampled_from([config, config.get("text_config", config)]))
+    key = data.draw(st.sampled_from([*sorted(place), *MORE]))
+    place[key] = data.draw(SECTIONS)
+    try:
+        fields = dict(model_from_config(config))
+    except ConfigError as error:
+        assert str(error)
+    else:
+        assert model_size(built(fields), "bf16", "bf16").parameters.value > 0

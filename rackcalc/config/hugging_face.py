@@ -127,7 +127,7 @@ def _language_model(data: Any, outer: str = "") -> tuple[Config, str]:
         raise ConfigError(f"a config.json holds an object, got {shown(data)}")
     kind = data.get("model_type")
     for inside in _INSIDE:
-        if inside in data and (kind not in REFUSED or kind == "mllama"):
+        if inside in data and str(kind) not in REFUSED:
             inner = data[inside]
             if not isinstance(inner, Mapping):
                 raise ConfigError(f"{inside}: expected an object, got {shown(inner)}")
