@@ -81,7 +81,10 @@ def test_windows() -> None:
     oss = model_from_config(CONFIGS["gpt-oss-120b"])
     assert (oss["full_attention_layers"], oss["sliding_window"]) == (18, "128 token")
     hybrid = model_from_config(CONFIGS["qwen3.5-35b-a3b"])
-    assert (hybrid["full_attention_layers"], hybrid["sliding_window"]) == (10, "0 token")
+    assert {name: group["layers"] for name, group in hybrid["groups"].items()} == {
+        "full_attention": 10,
+        "linear_attention": 30,
+    }
     assert hybrid["experts"]["shared"] == 1
     llama = CONFIGS["llama-3.1-70b"]
     assert "sliding_window" not in model_from_config(llama)
@@ -125,7 +128,7 @@ WRONG = [
     ({"num_attention_heads": 63, "num_key_value_heads": 63}, "head_dim is missing"),
     ({"model_type": None}, "model_type is missing"),
     ({"model_type": "perceiver"}, '"perceiver" is not known'),
-    ({"model_type": "nemotron_h"}, "Mamba"),
+    ({"model_type": "nemotron_h"}, "hybrid_override_pattern is missing"),
     ({"block_configs": [{}]}, "block_configs"),
     ({"is_encoder_decoder": True}, "is_encoder_decoder"),
     ({"text_config": 3}, "text_config: expected an object"),

@@ -88,7 +88,6 @@ WRONG = {
     "a misspelt section": ("workload:", "worklaod:"),
     "a misspelt field": ("batch: 1", "bacth: 1"),
     "no model": ("model: bert-large\n", ""),
-    "no precision": (", precision: fp16", ""),
     "a chip that is not in the catalog": ("part: b200-sxm", "part: b2000"),
     "a model that is not in the catalog": ("model: bert-large", "model: bert-huge"),
     "a format that does not exist": ("fp16", "fp17"),

@@ -7,58 +7,69 @@ because a wrong guess about its layers would look like an answer.
 from collections.abc import Mapping
 from typing import Any
 
+from rackcalc.config.class_defaults import ALIASES, SOURCE, SYNONYMS, Config
+from rackcalc.config.config_values import MOST_LAYERS, ConfigError, shown, whole
+from rackcalc.config.hugging_face_layers import layer_groups, mixed_layers
+from rackcalc.config.quantization import expert_format, weight_fields
+from rackcalc.quantities.problems import suggest
+
 # model_type -> matrices of its feed-forward layer (3: gated)
 DECODERS = {
-    **dict.fromkeys(("gpt2", "gptj", "gpt_neox", "opt", "falcon", "starcoder2", "phi"), 2),
-    **dict.fromkeys(("llama", "mistral", "mixtral", "llama4_text", "mimo", "phi3", "olmo2", "granite"), 3),
-    **dict.fromkeys(("gemma", "gemma2", "gemma3_text", "gpt_oss", "minimax_m2", "glm4_moe", "glm_moe_dsa"), 3),
-    **dict.fromkeys(("qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "qwen3_next", "qwen3_5_moe_text"), 3),
+    **dict.fromkeys(("gpt2", "gptj", "gpt_neox", "opt", "falcon", "starcoder2", "phi", "gpt_bigcode", "codegen"), 2),
+    **dict.fromkeys(("nemotron", "arcee", "apertus", "bloom", "mpt", "nemotron_h"), 2),
+    **dict.fromkeys(("llama", "mistral", "mixtral", "llama4_text", "mimo", "phi3", "granite", "nemotron-nas"), 3),
+    **dict.fromkeys(("ministral", "ministral3", "mistral4", "phimoe", "granitemoe", "olmo", "olmo2", "olmo3"), 3),
+    **dict.fromkeys(("olmoe", "cohere", "cohere2", "stablelm", "internlm2", "internlm3", "baichuan", "chatglm"), 3),
+    **dict.fromkeys(("ernie4_5", "ernie4_5_moe", "hunyuan_v1_dense", "seed_oss", "smollm3", "exaone4", "helium"), 3),
+    **dict.fromkeys(("glm", "glm4", "glm4v_text", "glm4v_moe_text", "glm4_moe", "glm4_moe_lite", "glm_moe_dsa"), 3),
+    **dict.fromkeys(("gemma", "gemma2", "gemma3_text", "gemma4_text", "gpt_oss", "dots1", "step3p5"), 3),
+    **dict.fromkeys(("minimax_m2", "minimax_m3_vl_text", "mimo_v2_flash", "kimi_linear"), 3),
+    **dict.fromkeys(("qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "qwen3_next", "qwen3_5_text", "qwen3_5_moe_text"), 3),
+    **dict.fromkeys(("qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text"), 3),
     **dict.fromkeys(("qwen3_vl_text", "qwen3_vl_moe_text", "qwen3_omni_moe_text"), 3),
-    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "deepseek_v32", "kimi_k2"), 3),
+    **dict.fromkeys(("deepseek_v2", "deepseek_v3", "deepseek_v32", "deepseek_v4", "kimi_k2"), 3),
 }
 ENCODERS = ("bert", "roberta", "xlm-roberta", "camembert", "distilbert")
+_MAMBA_1 = "its Mamba layers are of the first kind, whose state has no field"
+_PARALLEL = "its layers run Mamba and attention side by side"
+_TWO_PARTS = "it is an encoder-decoder"
 REFUSED = {
-    "nemotron_h": "its Mamba layers have no attention and no feed-forward part of their own",
-    "deepseek_v4": "its attention compresses the cache by a different ratio in every layer",
-    "kimi_linear": "its linear-attention layers differ in size from its other layers",
-    "gemma4_text": "its full-attention layers differ in size from its sliding ones",
-    "mimo_v2_flash": "its full-attention layers differ in size from its sliding ones",
     "gemma3n_text": "its layers share KV caches and have per-layer embeddings",
-    "qwen3_5_text": "a tenth of its weights are gates and linear-attention projections, which have no field",
-    "mamba": "it has no attention",
-    "mamba2": "it has no attention",
-    "t5": "it is an encoder-decoder",
-    "whisper": "it is an encoder-decoder",
+    **dict.fromkeys(("mllama_text_model", "mllama"), "a fifth of its layers are cross-attention to the image"),
+    **dict.fromkeys(("mamba", "mamba2", "falcon_mamba", "rwkv", "xlstm"), "it has no attention"),
+    **dict.fromkeys(("jamba", "plamo2", "zamba"), _MAMBA_1),
+    **dict.fromkeys(("falcon_h1", "zamba2"), _PARALLEL),
+    **dict.fromkeys(("bamba", "granitemoehybrid"), "the sizes of its Mamba layers are under keys that are not read"),
+    **dict.fromkeys(("lfm2", "lfm2_moe"), "most of its layers are short convolutions"),
+    "recurrent_gemma": "most of its layers are RG-LRU recurrences",
+    **dict.fromkeys(("minimax", "minimax_text_01", "MiniMaxText01"), "most of its layers have lightning attention"),
+    **dict.fromkeys(("longcat_flash",), "its layers hold two attention blocks and experts that compute nothing"),
+    "dbrx": "its sizes are nested in attn_config and ffn_config",
+    **dict.fromkeys(
+        ("t5", "mt5", "umt5", "whisper", "bart", "mbart", "pegasus", "led", "m2m_100", "t5gemma"), _TWO_PARTS
+    ),
 }
-# Keys that change the size or kind of single layers, whatever the model_type.
-_VARIABLE_LAYERS = ("block_configs", "hybrid_override_pattern", "hybrid_layer_pattern")
+_LEARNED_POSITIONS = ("gpt2", "opt", "gpt_bigcode")  # of the decoders with two matrices
 
-# Keys of old and new configurations for the same value; the first that is present is used.
-_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-_HIDDEN = ("hidden_size", "n_embd", "dim", "d_model")
-_HEADS = ("num_attention_heads", "n_head", "n_heads")
-_KV_HEADS = ("num_key_value_heads", "num_kv_heads")
-_FFN = ("intermediate_size", "n_inner", "ffn_hidden_size", "hidden_dim", "ffn_dim")
-_CONTEXT = ("max_position_embeddings", "n_positions", "seq_length", "n_ctx")
-_EXPERTS = ("num_local_experts", "num_experts", "n_routed_experts")
-_ACTIVE = ("num_experts_per_tok", "num_experts_per_token")
+_LAYERS = SYNONYMS["num_hidden_layers"]
+_HIDDEN = SYNONYMS["hidden_size"]
+_HEADS = SYNONYMS["num_attention_heads"]
+_KV_HEADS = SYNONYMS["num_key_value_heads"]
+_FFN = SYNONYMS["intermediate_size"]
+_CONTEXT = SYNONYMS["max_position_embeddings"]
+_STEP = ("interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_freq", "moe_layer_interval")
+_EXPERTS = SYNONYMS["experts"]
+_ACTIVE = SYNONYMS["active"]
 # In these, intermediate_size is the width of an expert; in others, of the dense layers.
-_EXPERTS_IN_FFN = ("mixtral", "minimax_m2", "gpt_oss", "llama4_text")
-_LINEAR = ("qwen3_next", "qwen3_5_moe_text")
-_ALTERNATING = {"gemma2": 2, "gemma3_text": 6}  # every n-th layer attends to everything
+_EXPERTS_IN_FFN = ("mixtral", "minimax_m2", "gpt_oss", "llama4_text", "granitemoe", "phimoe", "olmoe")
+# Keys of the width of dense layers, where it is not intermediate_size.
+_DENSE_FFN = {"llama4_text": ("intermediate_size_mlp",), "minimax_m3_vl_text": ("dense_intermediate_size",)}
+_ALTERNATING = ("gemma2", "gemma3_text", "cohere2", "olmo3", "exaone4", "gpt_oss")  # every n-th attends to everything
 # words in layer_types beside full_attention -> keys that hold the window
 _WINDOWS: dict[str, tuple[str, ...]] = {
-    "linear_attention": (),
     "sliding_attention": ("sliding_window",),
     "chunked_attention": ("attention_chunk_size",),
 }
-_FORMATS = {"mxfp4": "mxfp4"}  # quant_method -> format of the expert weights
-_LARGEST = 10**12
-_MOST_LAYERS = 10_000  # no model has a tenth of it
-
-
-class ConfigError(ValueError):
-    """The configuration lacks a key, has one of the wrong type, or describes what rackcalc cannot express."""
 
 
 def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -73,14 +84,12 @@ def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
     64
     """
     config, kind = _language_model(data)
-    layers, hidden, heads = (
-        _whole(config, _LAYERS, at_most=_MOST_LAYERS),
-        _whole(config, _HIDDEN),
-        _whole(config, _HEADS),
-    )
-    kv_heads = _kv_heads(config, kind, heads)
+    hidden, heads = whole(config, _HIDDEN), whole(config, _HEADS)
+    mixed = mixed_layers(config, kind, heads)
+    layers = mixed["layers"] if "layers" in mixed else whole(config, _LAYERS, at_most=MOST_LAYERS)
+    kv_heads = mixed["kv_heads"] if "kv_heads" in mixed else _kv_heads(config, kind, heads)
     mla = _mla(config)
-    experts = _experts(config, kind, layers)
+    experts = _experts(data, config, kind, layers, mixed)
     matrices = DECODERS.get(kind, 2)
     fields: dict[str, Any] = {
         "name": _name(data, kind),
@@ -90,70 +99,81 @@ def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
         "heads": heads,
         "kv_heads": kv_heads,
         "head_dim": _head_dim(config, hidden, heads, mla),
-        "ffn": _dense_ffn(config, kind, hidden, matrices, layers, experts),
+        "ffn": mixed["ffn"] if "ffn" in mixed else _dense_ffn(config, kind, hidden, matrices, layers, experts),
         "ffn_matrices": matrices,
-        "vocabulary": _whole(config, ("vocab_size",)),
-        "max_context": f"{_whole(config, _CONTEXT)} token",
-        "tied_embeddings": int(kind in ENCODERS or _tied(data, config, kind)),
+        "vocabulary": whole(config, SYNONYMS["vocab_size"]),
+        "max_context": f"{whole(config, _CONTEXT)} token",
+        "tied_embeddings": int(kind in ENCODERS or _tied(data, config)),
     }
-    fields |= _attention(config, kind, layers)
+    if matrices == 2 and kind in DECODERS and kind not in _LEARNED_POSITIONS:
+        fields["learned_positions"] = 0
+    if "ffn_layers" in mixed:
+        fields["ffn_layers"] = mixed["ffn_layers"]
+    groups = layer_groups(config, kind, layers, fields, mixed)
+    fields |= {"groups": groups} if groups else _attention(config, kind, layers)
     if experts:
         fields["experts"] = experts
     if mla:
         fields["mla"] = mla
+    fields |= weight_fields(data, config, layers, bool(experts))
+    if said := _notes(data, config):
+        fields["notes"] = said
     return fields
 
 
-def _language_model(data: Any) -> tuple[Mapping[str, Any], str]:
-    """The configuration of the language model itself and its model_type."""
+def _language_model(data: Any, outer: str = "") -> tuple[Config, str]:
+    """The configuration of the language model itself and its model_type. outer: the type of the file around it."""
     if not isinstance(data, Mapping):
-        raise ConfigError(f"a config.json holds an object, got {_shown(data)}")
-    for outer in ("thinker_config", "text_config", "llm_config"):
-        if outer in data:
-            inner = data[outer]
-            if not isinstance(inner, Mapping):
-                raise ConfigError(f"{outer}: expected an object, got {_shown(inner)}")
-            return _language_model(inner)
+        raise ConfigError(f"a config.json holds an object, got {shown(data)}")
     kind = data.get("model_type")
+    for inside in _INSIDE:
+        if inside in data and str(kind) not in REFUSED:
+            inner = data[inside]
+            if not isinstance(inner, Mapping):
+                raise ConfigError(f"{inside}: expected an object, got {shown(inner)}")
+            return _language_model(inner, kind if isinstance(kind, str) else outer)
+    if kind is None and outer:
+        kind = outer
     if not isinstance(kind, str):
         raise ConfigError("model_type is missing; it says which architecture the other keys describe")
+    kind = ALIASES.get(kind, kind)
     if kind in REFUSED:
         raise ConfigError(f"model_type {kind} cannot be described: {REFUSED[kind]}")
-    for key in _VARIABLE_LAYERS:
-        if data.get(key):
-            raise ConfigError(f"{key}: layers of different kinds or sizes cannot be described")
     if data.get("is_encoder_decoder"):
         raise ConfigError("is_encoder_decoder: an encoder-decoder cannot be described")
+    if data.get("block_configs") and kind != "nemotron-nas":
+        raise ConfigError("block_configs: read for model_type nemotron-nas only")
     if kind not in DECODERS and kind not in ENCODERS:
-        raise ConfigError(f'model_type "{kind}" is not known; known: {", ".join(sorted((*DECODERS, *ENCODERS)))}')
-    return data, kind
+        known = (*DECODERS, *ENCODERS)
+        some = "such as llama, mistral, qwen3_moe, gemma3_text, deepseek_v3, bert"
+        raise ConfigError(f'model_type "{kind}" is not known; known: {len(known)} types {some}{suggest(kind, known)}')
+    return Config(data, kind), kind
 
 
-def _whole(
-    config: Mapping[str, Any],
-    keys: tuple[str, ...],
-    default: int | None = None,
-    at_least: int = 1,
-    at_most: int = _LARGEST,
-) -> int:
-    """The first of the keys that is present and not null, as a whole number."""
-    for key in keys:
-        value = config.get(key)
-        if value is None:
-            continue
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not at_least <= value <= at_most or value != int(value):
-            upper = f" and at most {at_most:,}" if at_most < _LARGEST else ""
-            raise ConfigError(f"{key}: expected a whole number of at least {at_least}{upper}, got {_shown(value)}")
-        return int(value)
-    if default is None:
-        raise ConfigError(f"{keys[0]} is missing" + (f" (also looked for {', '.join(keys[1:])})" if keys[1:] else ""))
-    return default
+_INSIDE = ("thinker_config", "text_config", "llm_config", "language_config")
+_OTHER_PARTS = ("vision_config", "audio_config", "vision_tower", "image_config", "talker_config")
+_PREDICTORS = ("num_nextn_predict_layers", "num_mtp_modules", "mtp_num_hidden_layers")
+_SPARSE = ("index_topk", "sparse_attention_config")
+# Defaults that say only that a model has nothing of a kind.
+_QUIET = ("use_sliding_window", "tie_word_embeddings", "max_window_layers")
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+def _notes(data: Mapping[str, Any], config: Config) -> list[str]:
+    """What a reader must know of how the file was read."""
+    said = []
+    taken = [f"{key} {value}" for key, value in config.taken.items() if key not in _QUIET and value not in (0, False)]
+    if taken:
+        said.append(f"the model's file leaves out, as defaults of its class ({SOURCE}): {', '.join(taken)}")
+    other = [key for key in _OTHER_PARTS if data.get(key)]
+    if other:
+        said.append(f"only the language model is computed: the weights of {', '.join(other)} are left out")
+    predictors = [key for key in _PREDICTORS if config.written.get(key)]
+    if predictors:
+        said.append(f"the layers that predict further tokens are left out ({', '.join(predictors)})")
+    sparse = [key for key in _SPARSE if config.written.get(key) and not config.written.get("o_lora_rank")]
+    if sparse:
+        said.append(f"{sparse[0]}: sparse attention is computed as attention to the whole context, without its indexer")
+    return said
 
 
 def _name(data: Mapping[str, Any], kind: str) -> str:
@@ -164,19 +184,19 @@ def _name(data: Mapping[str, Any], kind: str) -> str:
     return str(architectures[0]) if isinstance(architectures, list) and architectures else kind
 
 
-def _tied(data: Mapping[str, Any], config: Mapping[str, Any], kind: str) -> bool:
+def _tied(data: Mapping[str, Any], config: Config) -> bool:
     """Whether input and output embeddings are one matrix; without the key, the library's default for the model_type."""
-    default = kind in ("gpt2", "opt", "falcon", "gemma", "gemma2", "gemma3_text", "starcoder2")
-    value = config.get("tie_word_embeddings", data.get("tie_word_embeddings", default))
+    key = "tie_word_embeddings"
+    value = config.written.get(key, data.get(key, config.get(key, False)))
     if not isinstance(value, bool):
-        raise ConfigError(f"tie_word_embeddings: expected true or false, got {_shown(value)}")
+        raise ConfigError(f"{key}: expected true or false, got {shown(value)}")
     return value
 
 
 def _kv_heads(config: Mapping[str, Any], kind: str, heads: int) -> int:
-    if kind == "falcon" and not config.get("new_decoder_architecture"):
+    if kind == "gpt_bigcode" or (kind == "falcon" and not config.get("new_decoder_architecture")):
         return 1 if config.get("multi_query", True) else heads
-    kv_heads = _whole(config, _KV_HEADS, heads)
+    kv_heads = whole(config, _KV_HEADS, heads)
     if heads % kv_heads:
         raise ConfigError(f"num_key_value_heads: {kv_heads} does not divide num_attention_heads {heads}")
     return kv_heads
@@ -185,46 +205,52 @@ def _kv_heads(config: Mapping[str, Any], kind: str, heads: int) -> int:
 def _head_dim(config: Mapping[str, Any], hidden: int, heads: int, mla: Mapping[str, int]) -> int:
     if mla:
         return mla["qk_nope_head_dim"] + mla["qk_rope_head_dim"]
-    if config.get("head_dim") is None and hidden % heads:
+    if all(config.get(key) is None for key in SYNONYMS["head_dim"]) and hidden % heads:
         raise ConfigError(
             f"head_dim is missing, and hidden_size {hidden} is no multiple of num_attention_heads {heads}"
         )
-    return _whole(config, ("head_dim",), hidden // heads)
+    return whole(config, SYNONYMS["head_dim"], hidden // heads)
 
 
 def _mla(config: Mapping[str, Any]) -> dict[str, int]:
     """Multi-head latent attention, or {} where there is none."""
     if config.get("kv_lora_rank") is None:
         return {}
-    fields = {key: _whole(config, (key,)) for key in ("kv_lora_rank", "qk_nope_head_dim", "v_head_dim")}
-    fields["qk_rope_head_dim"] = _whole(config, ("qk_rope_head_dim",), at_least=0)
-    return fields | {"q_lora_rank": _whole(config, ("q_lora_rank",), 0, at_least=0)}
+    fields = {key: whole(config, (key,)) for key in ("kv_lora_rank", "qk_nope_head_dim", "v_head_dim")}
+    fields["qk_rope_head_dim"] = whole(config, ("qk_rope_head_dim",), at_least=0)
+    return fields | {"q_lora_rank": whole(config, ("q_lora_rank",), 0, at_least=0)}
 
 
-def _experts(config: Mapping[str, Any], kind: str, layers: int) -> dict[str, Any]:
+def _experts(
+    data: Mapping[str, Any], config: Config, kind: str, layers: int, mixed: Mapping[str, Any]
+) -> dict[str, Any]:
     """Mixture of experts, or {} for a dense model."""
-    count = _whole(config, _EXPERTS, 0, at_least=0)
-    if not count:
+    count = whole(config, _EXPERTS, 0, at_least=0)
+    if not count or mixed.get("expert_layers") == 0:
         return {}
-    active = _whole(config, _ACTIVE)
+    active = whole(config, _ACTIVE)
     if active > count:
         raise ConfigError(f"num_experts_per_tok: {active} of only {count} experts")
-    width = _whole(config, ("intermediate_size",) if kind in _EXPERTS_IN_FFN else ("moe_intermediate_size",))
-    shared_ffn = _whole(config, ("shared_expert_intermediate_size",), 0, at_least=0)
+    width = whole(config, ("intermediate_size",) if kind in _EXPERTS_IN_FFN else ("moe_intermediate_size",))
+    shared_ffn = whole(config, SYNONYMS["shared_ffn"], 0, at_least=0)
+    if kind == "gemma4_text":  # a dense feed-forward layer beside the experts of every layer
+        shared_ffn = whole(config, _FFN)
     default = 1 if shared_ffn or kind == "llama4_text" else 0  # Llama 4 always has one; its file does not say so
     fields: dict[str, Any] = {
         "experts": count,
         "active": active,
-        "shared": _whole(config, ("n_shared_experts", "num_shared_experts"), default, at_least=0),
+        "shared": whole(config, SYNONYMS["shared"], default, at_least=0),
         "ffn": width,
-        "layers": _expert_layers(config, layers),
+        "layers": mixed["expert_layers"] if "expert_layers" in mixed else _expert_layers(config, layers),
     }
     if shared_ffn and shared_ffn != fields["shared"] * width:
         fields["shared_ffn"] = shared_ffn
-    quantization = config.get("quantization_config") or config.get("quantization")
-    method = quantization.get("quant_method") if isinstance(quantization, Mapping) else None
-    if method in _FORMATS:
-        fields["format"] = _FORMATS[method]
+    latent = whole(config, ("moe_latent_size",), 0, at_least=0)
+    if latent:
+        fields["latent"] = latent
+    format_ = expert_format(data, config)
+    if format_:
+        fields["format"] = format_
     return fields
 
 
@@ -233,10 +259,28 @@ def _expert_layers(config: Mapping[str, Any], layers: int) -> int:
     frequency = config.get("moe_layer_freq")
     if isinstance(frequency, list):
         if len(frequency) != layers or not all(entry in (0, 1) for entry in frequency):
-            raise ConfigError(f"moe_layer_freq: expected {layers} entries of 0 or 1, got {_shown(frequency)}")
+            raise ConfigError(f"moe_layer_freq: expected {layers} entries of 0 or 1, got {shown(frequency)}")
         return sum(frequency)
-    step = _whole(config, ("interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_freq"), 1)
-    first = _whole(config, ("first_k_dense_replace",), 0, at_least=0)
+    kinds = config.get("mlp_layer_types")
+    if kinds is not None:
+        if (
+            not isinstance(kinds, list)
+            or len(kinds) != layers
+            or not all(word in ("dense", "sparse") for word in kinds)
+        ):
+            raise ConfigError(f"mlp_layer_types: expected {layers} words, dense or sparse, got {shown(kinds)}")
+        return kinds.count("sparse")
+    listed = config.get("moe_layers_enum")
+    if listed is not None:
+        words = listed.split(",") if isinstance(listed, str) else listed
+        try:
+            return len({int(word) for word in words} & set(range(layers)))
+        except (TypeError, ValueError):
+            raise ConfigError(f"moe_layers_enum: expected numbers of layers, got {shown(listed)}") from None
+    step = whole(
+        config, ("interleave_moe_layer_step", "decoder_sparse_step", "moe_layer_freq", "moe_layer_interval"), 1
+    )
+    first = whole(config, ("first_k_dense_replace", "moe_layer_start_index"), 0, at_least=0)
     dense = config.get("mlp_only_layers") or []
     if not isinstance(dense, list) or first > layers:
         raise ConfigError(f"mlp_only_layers or first_k_dense_replace: does not fit {layers} layers")
@@ -251,45 +295,51 @@ def _dense_ffn(
     """Inner width of the layers without experts; 0 where every layer has them."""
     if experts and experts["layers"] == layers:
         return 0
-    keys = ("intermediate_size_mlp",) if kind == "llama4_text" else _FFN
-    return _whole(config, keys, 4 * hidden if matrices == 2 and kind in DECODERS else None)
+    return whole(config, _DENSE_FFN.get(kind, _FFN), 4 * hidden if matrices == 2 and kind in DECODERS else None)
 
 
 def _attention(config: Mapping[str, Any], kind: str, layers: int) -> dict[str, Any]:
     """full_attention_layers and sliding_window, or {} where every layer attends to everything."""
     full, window = _full_layers(config, kind, layers)
-    context = _whole(config, _CONTEXT)
+    context = whole(config, _CONTEXT)
     if full == layers or window >= context:
         return {}
     return {"full_attention_layers": full, "sliding_window": f"{window} token"}
 
 
 def _full_layers(config: Mapping[str, Any], kind: str, layers: int) -> tuple[int, int]:
-    """Layers that attend to everything, and the window of the others in tokens (0: linear attention)."""
-    window = _whole(config, ("sliding_window",), 0, at_least=0)
+    """Layers that attend to everything, and the window of the others in tokens."""
     if config.get("layer_types") is not None:
         return _listed_layers(config, config["layer_types"], layers)
-    if kind in _LINEAR:
-        return layers // _whole(config, ("full_attention_interval",), 4), 0
     if kind == "llama4_text":  # chunked attention, except in the layers without rotary embedding
-        every = _whole(config, ("no_rope_layer_interval",), 4)
-        return layers // every, _whole(config, ("attention_chunk_size",), 8192)
-    if kind in _ALTERNATING:
-        every = _whole(config, ("sliding_window_pattern", "_sliding_window_pattern"), _ALTERNATING[kind])
-        return layers // every, window or 4096
-    if not window or config.get("use_sliding_window", not kind.startswith("qwen")) is False:
+        chunk = whole(config, ("attention_chunk_size",), 0, at_least=0)
+        rotated = config.get("no_rope_layers")
+        if isinstance(rotated, list) and len(rotated) == layers:
+            return (rotated.count(0), chunk) if chunk else (layers, 0)
+        every = whole(config, ("no_rope_layer_interval",), 4)
+        return (layers // every, chunk) if chunk else (layers, 0)
+    if kind in ENCODERS or config.get("use_sliding_window", not kind.startswith("qwen")) is False:
         return layers, 0
-    return 0, window
+    window = whole(config, ("sliding_window",), 0, at_least=0)
+    if not window:
+        return layers, 0
+    if kind in _ALTERNATING:
+        pattern = config.get("sliding_window_pattern")
+        if isinstance(pattern, str):  # "LLLG" in EXAONE 4: three local layers, one global
+            return layers // max(len(pattern), 1) + (kind == "exaone4" and layers % max(len(pattern), 1) > 0), window
+        every = whole(config, ("sliding_window_pattern", "_sliding_window_pattern"))
+        return layers // every + (kind == "exaone4" and layers % every > 0), window
+    # Layers from max_window_layers on have the window, those before attend to everything.
+    return min(whole(config, ("max_window_layers",), 0, at_least=0), layers), window
 
 
 def _listed_layers(config: Mapping[str, Any], types: Any, layers: int) -> tuple[int, int]:
     """The same as _full_layers, from a list of one word per layer."""
     if not isinstance(types, list) or len(types) != layers or not all(isinstance(word, str) for word in types):
-        raise ConfigError(f"layer_types: expected a list of {layers} words, got {_shown(types)}")
+        raise ConfigError(f"layer_types: expected a list of {layers} words, got {shown(types)}")
     others = sorted(set(types) - {"full_attention"})
     if not others:
         return layers, 0
     if len(others) > 1 or others[0] not in _WINDOWS:
         raise ConfigError(f"layer_types: {', '.join(others)}: expected at most one of {', '.join(_WINDOWS)}")
-    keys = _WINDOWS[others[0]]
-    return types.count("full_attention"), _whole(config, keys) if keys else 0
+    return types.count("full_attention"), whole(config, _WINDOWS[others[0]])

@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+from rackcalc.config.config_values import ConfigError
 from rackcalc.config.document import Node, node_of_data
-from rackcalc.config.hugging_face import ConfigError, model_from_config
+from rackcalc.config.hugging_face import model_from_config
 from rackcalc.config.text_files import read_text
 from rackcalc.quantities.problems import InputError, failure
 
@@ -24,7 +25,7 @@ def model_node(node: Node, path: str) -> Node:
     if target == "-":
         target = "./-"  # a file of that name: standard input is for the rack
     try:
-        fields = model_from_config(json.loads(read_text(target)))
+        fields = model_from_config(json.loads(read_text(target, "a model file")))
     except json.JSONDecodeError as error:
         raise failure(f"not valid JSON: {error.msg}", target, error.lineno, error.colno) from None
     except (InputError, ValueError, RecursionError) as error:

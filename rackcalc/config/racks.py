@@ -10,6 +10,7 @@ from rackcalc.config.builder import Builder
 from rackcalc.config.catalog_files import PACKAGE
 from rackcalc.config.document import Node, parse
 from rackcalc.config.overrides import apply_scenario, apply_set
+from rackcalc.config.published_format import with_precision
 from rackcalc.config.text_files import read_text
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.record import record
@@ -89,7 +90,7 @@ def load_text(
     root = apply_scenario(root, scenarios, scenario, builder)
     for assignment in sets:
         root = apply_set(root, assignment, builder)
-    rack = builder.build(Rack, root)
+    rack = builder.build(Rack, with_precision(root))
     for check in checks:
         builder.problems += check(builder.nodes)
     if builder.problems:

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 
 from rackcalc.quantities.problems import failure
 
+RACK = "a rack file"
 MAX_BYTES = 4 * 1024 * 1024  # a rack file has a few kB; anything larger than this is the wrong file
 
 
@@ -27,13 +28,16 @@ def reading_with(reader: Reader) -> Iterator[None]:
         _reader.reset(token)
 
 
-def read_text(path: str) -> str:
-    """Read a file, or standard input for "-". InputError for anything that is not readable text."""
+def read_text(path: str, what: str = RACK) -> str:
+    """Read a file, or standard input for "-". InputError for anything that is not readable text.
+
+    what: the kind of file, for messages. Racks may come through a pipe; a model file must be a regular file.
+    """
     reader = _reader.get()
-    return read_from_disk(path) if reader is None else reader(path)
+    return read_from_disk(path, what=what) if reader is None else reader(path)
 
 
-def read_from_disk(path: str, shown: str = "") -> str:
+def read_from_disk(path: str, shown: str = "", what: str = RACK) -> str:
     """As read_text, whatever the reader of a block is. shown: the name in messages, if it is another."""
     name = shown or ("<stdin>" if path == "-" else path)
     try:
@@ -42,9 +46,11 @@ def read_from_disk(path: str, shown: str = "") -> str:
         else:
             info = os.stat(path)
             if stat.S_ISDIR(info.st_mode):
-                raise failure("is a directory; name a YAML file in it", name)
+                raise failure(f"is a directory; name a {'YAML' if what == RACK else 'JSON'} file in it", name)
+            if what != RACK and not stat.S_ISREG(info.st_mode):
+                raise failure(f"is a pipe or a device; {what} must be a regular file", name)
             if stat.S_ISREG(info.st_mode) and info.st_size > MAX_BYTES:
-                raise failure(f"is {info.st_size / 1e6:.0f} MB; a rack file has at most {MAX_BYTES / 1e6:.0f} MB", name)
+                raise failure(f"is {info.st_size / 1e6:.0f} MB; {what} has at most {MAX_BYTES / 1e6:.0f} MB", name)
             if stat.S_ISFIFO(info.st_mode):
                 data = _read_pipe(path)
             else:

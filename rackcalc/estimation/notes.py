@@ -5,6 +5,7 @@ from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_p
 from rackcalc.estimation.result import Estimate
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
+from rackcalc.formulas.transformer.checkpoint import in_doubt
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
@@ -24,6 +25,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     elif result.latency.wait is None:
         whose = "an idle rack" if result.latency.tpot is None else "a full batch"
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
+    said += _model_notes(rack)
     said += _serving_notes(rack, result.latency.service)
     if rack.serving.runtime is not None:
         bound = {name: stage.bound_by for name, stage in result.stages.items()}
@@ -37,6 +39,29 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     if rack.software is not None and rack.accelerators.lpu is not None:
         said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
     return tuple(said)
+
+
+def _model_notes(rack: Rack) -> list[str]:
+    """How the model's file was read, and in which format its weights are."""
+    model, precision = rack.model, rack.workload.precision
+    said = list(model.notes)
+    if model.quantization is not None:
+        says = f"quantization_config of the model's file says {model.quantization}"
+        if model.experts is not None and model.experts.format is not None:
+            said.append(f"{says}: the experts are computed in {model.experts.format}, the rest in {precision}")
+        elif model.format is None:
+            known = "which is not known: weights are computed in workload.precision"
+            said.append(f"{says}, {known}, {precision}; state model.weights, their size")
+        elif model.format == precision:
+            said.append(f"{says}: weights are computed in {precision}")
+        else:
+            taken = f"workload.precision says {precision}, and is taken"
+            said.append(f"{says} ({model.format}); {taken}: leave it out to take the file's format")
+    on_gpus = rack.accelerators.gpu is not None and rack.serving.split != "lpu"
+    if on_gpus and in_doubt(model, precision):
+        stay = f"how much of a {precision} checkpoint of {model.name} stays in 16 bit is not known"
+        said.append(f"{stay}: ranges span it until model.weights, formats or kept_16_bit states it")
+    return said
 
 
 def _unknown_notes(rack: Rack, result: Estimate) -> list[str]:

@@ -16,7 +16,7 @@ from rackcalc.spec.rack import SPLITS, Rack
 
 def incompatible_parts(loaded: Loaded) -> list[Problem]:
     """All problems with the choices in the file; those of ports only when there are no others."""
-    checks = (_pools, _systems, _workload, _formats, _version, _speculation, _cooling, _money)
+    checks = (_pools, _systems, _workload, _layer_groups, _formats, _version, _speculation, _cooling, _money)
     found = [problem for check in checks for problem in check(loaded, loaded.rack)]
     return found or _ports(loaded, loaded.rack)
 
@@ -108,6 +108,35 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
         found.append(loaded.problem("sharing", "needs workload.arrival_rate: an idle rack has nothing to share with"))
     if rack.sharing is not None and rack.accelerators.gpu is None:
         found.append(loaded.problem("sharing", "is about the GPUs' other work, and there are no GPUs; remove it"))
+    return found
+
+
+def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Models whose layers differ, where the calculation needs them to be alike, or where groups lack a part."""
+    models = {"model": rack.model}
+    if rack.serving.speculation is not None:
+        models["serving.speculation.model"] = rack.serving.speculation.model
+    found = []
+    for path, model in models.items():
+        if not model.groups and model.ffn_layers is None and (model.experts is None or model.experts.latent is None):
+            continue
+        runtime = rack.serving.runtime
+        step_by_step = runtime is not None and (runtime.engine or runtime.megakernel)
+        if rack.serving.split != "gpu" and not _prefills_on_own_gpus(rack):
+            message = f"{model.name} has layers of several kinds, which are computed on GPUs only; use split gpu"
+            found.append(loaded.problem(path, message))
+        elif not step_by_step:
+            message = f"{model.name} has layers of several kinds: name a serving engine (vllm, sglang, tensorrt-llm)"
+            found.append(loaded.problem("serving.runtime", message))
+        if model.groups and model.full_attention_layers is not None:
+            message = "is for models without groups, which say what each layer attends to; remove it"
+            found.append(loaded.problem(f"{path}.full_attention_layers", message))
+        for name, group in model.groups.items():
+            if group.kind == "latent-attention" and model.mla is None:
+                found.append(loaded.problem(f"{path}.groups.{name}", "needs model.mla: the sizes of latent attention"))
+            if (group.kind == "compressed-attention") != (group.compression is not None):
+                message = "compressed-attention needs compression, and no other kind has it"
+                found.append(loaded.problem(f"{path}.groups.{name}", message))
     return found
 
 

@@ -264,9 +264,21 @@ def _model_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     parts: dict[str, tuple[Quantity | None, Quantity, str]] = {}
     if model.family == "decoder":
         parts["model.full_attention_layers"] = (model.full_attention_layers, model.layers, "layers")
+    if model.groups:
+        layers = [group.layers for group in model.groups.values()]
+        yield Condition(
+            "groups that are not all layers",
+            (model.layers, *layers),
+            lambda layers, *groups: sum(groups) == layers,
+            lambda: loaded.problem(
+                "model.groups",
+                f"hold {sum(float(n.value) for n in layers):g} layers, and model.layers is {model.layers.value:g}",
+            ),
+        )
     if model.experts is not None:
         parts["model.experts.active"] = (model.experts.active, model.experts.experts, "experts there are")
-        parts["model.experts.layers"] = (model.experts.layers, model.layers, "layers")
+        if model.ffn_layers is None:
+            parts["model.experts.layers"] = (model.experts.layers, model.layers, "layers")
     for path, (part, whole, noun) in parts.items():
         if part is not None:
             message = f"is more than the {_count_text(whole)} {noun}"

@@ -47,7 +47,7 @@ def _object(cls: type, definitions: dict[str, Any], all_optional: bool = False) 
 
 def _required(declared: Declared) -> bool:
     if isinstance(declared, Number | Text | Part):
-        return declared.default == REQUIRED
+        return declared.default == REQUIRED and not getattr(declared, "elsewhere", False)
     return isinstance(declared, Section | Table) and declared.required
 
 

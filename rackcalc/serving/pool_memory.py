@@ -5,8 +5,8 @@ from rackcalc.formulas.lpu.chip_links import activation_size
 from rackcalc.formulas.lpu.memory_fit import capacity, spill_time
 from rackcalc.formulas.serving.sequence_lengths import longest_context, mean_context
 from rackcalc.formulas.transformer.flops import rows
-from rackcalc.formulas.transformer.kv_cache import cache_of_batch, kv_cache
-from rackcalc.formulas.transformer.model_size import model_size
+from rackcalc.formulas.transformer.kv_cache import cache_of_batch
+from rackcalc.formulas.transformer.model_size import cache_of_sequence, model_size
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.gpu_deployment import GpuDeployment
@@ -29,7 +29,7 @@ def kv_format(rack: Rack) -> str:
 
 def gpu_memory(rack: Rack, deployed: GpuDeployment, batch: Quantity, context: Quantity) -> Memory:
     """Memory of one GPU with a batch of sequences, each of `context` tokens, in one copy of the model."""
-    size = model_size(rack.model, rack.workload.precision, kv_format(rack))
+    size = model_size(rack.model, rack.workload.precision, kv_format(rack), checkpoint=True)
     model = deployed.gpu, deployed.runtime, rack.model, size
     fit = memory_fit(*model, batch, context, deployed.devices, rack.serving.data_parallel)
     most = fit.max_batch if rack.model.family == "decoder" else None
@@ -63,11 +63,5 @@ def hidden_state_bytes(rack: Rack, batch: Quantity, tokens: Quantity, format_: s
 def kv_cache_of_batch(rack: Rack, batch: Quantity, context: Quantity) -> Quantity:
     """Size of the KV cache of a batch [B]."""
     size = model_size(rack.model, rack.workload.precision, kv_format(rack))
-    one = kv_cache(
-        context=context,
-        per_layer=size.kv_per_layer,
-        layers=rack.model.layers,
-        full_attention_layers=size.full_attention_layers,
-        window=size.window,
-    )
+    one = cache_of_sequence(rack.model, size, context)
     return cache_of_batch(kv_cache=one, batch=batch)

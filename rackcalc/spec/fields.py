@@ -36,6 +36,7 @@ class Text:
     choices: tuple[str, ...] = ()
     catalog: str = ""
     example: str = ""
+    elsewhere: bool = False  # it may be left out where another section of the file says it
 
 
 @record

@@ -1,8 +1,10 @@
 """What an AI model is: a transformer by its published constants."""
 
+from collections.abc import Mapping
+
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.spec.fields import number, section, text
+from rackcalc.spec.fields import Text, listing, number, section, table, text
 from rackcalc.spec.formats import FORMATS
 
 
@@ -27,7 +29,82 @@ class Experts:
     ffn: Quantity = number("1", "inner width of one expert", above=0, whole=True)
     shared_ffn: Quantity | None = number("1", "inner width of all shared experts together", at_least=0, default=None)
     layers: Quantity = number("1", "layers that have experts; the others are dense", at_least=0, whole=True)
+    latent: Quantity | None = number(
+        "1", "width that routed experts see, where tokens are projected to a smaller one", above=0, default=None
+    )
     format: str | None = text("format experts ship in, when it differs", default=None, choices=tuple(FORMATS))
+
+
+@record
+class Compression:
+    """Attention to a sliding window and to a compressed past (DeepSeek-V4)."""
+
+    ratio: Quantity = number("1", "tokens that leave one compressed entry (0: a window only)", at_least=0)
+    selected: Quantity = number("1", "entries chosen per query by an indexer (0: all)", at_least=0, default="0")
+    index_heads: Quantity = number("1", "heads of the indexer", at_least=0, default="0")
+    index_dim: Quantity = number("1", "dimensions of a key of the indexer", at_least=0, default="0")
+    query_rank: Quantity = number("1", "rank of the query compression", above=0)
+    output_groups: Quantity = number("1", "groups of heads that are projected apart", above=0)
+    output_rank: Quantity = number("1", "columns to which each group is projected", above=0)
+
+
+@record
+class LayerGroup:
+    """Layers that mix tokens in the same way, in a model whose layers differ.
+
+    A gated delta rule (Gated DeltaNet, Kimi Delta Attention) and Mamba-2 keep a state of fixed size in place of a KV
+    cache: a matrix of head_dim x value_dim for each head.
+    """
+
+    kind: str = text(
+        "attention, latent-attention (sizes in model.mla), compressed-attention, delta-rule or mamba2",
+        choices=("attention", "latent-attention", "compressed-attention", "delta-rule", "mamba2"),
+    )
+    layers: Quantity = number("1", "layers of this kind", above=0, whole=True)
+    heads: Quantity = number("1", "query heads; heads with a state", above=0, whole=True)
+    kv_heads: Quantity = number("1", "key/value heads; key heads or groups of a recurrence", above=0, whole=True)
+    head_dim: Quantity = number("1", "dimensions of a query and key; rows of a state", above=0, whole=True)
+    value_dim: Quantity = number("1", "dimensions of a value; columns of a state", above=0, whole=True)
+    value_projection: Quantity = number(
+        "1",
+        "1 when values have weights of their own, 0 when they are made of the keys",
+        at_least=0,
+        at_most=1,
+        default="1",
+    )
+    output_gate: Quantity = number(
+        "1", "1 when attention has an output gate as wide as its values", at_least=0, at_most=1, default="0"
+    )
+    window: Quantity | None = number("token", "sliding window, where there is one", above=0, default=None)
+    convolution: Quantity = number("1", "taps of the convolution before a recurrence", at_least=0, default="4")
+    decay_rank: Quantity = number(
+        "1", "rank of the decay per channel of a recurrence (0: none)", at_least=0, default="0"
+    )
+    compression: Compression | None = section(Compression, "sizes of compressed-attention", optional=True)
+    gate_rank: Quantity = number("1", "rank of the output gate of a recurrence (0: full)", at_least=0, default="0")
+
+
+@record
+class PartFormats:
+    """Formats of the parts of a checkpoint that is not all in one format. What is left out follows from the whole."""
+
+    attention: str | None = text("format of the attention", default=None, choices=tuple(FORMATS))
+    ffn: str | None = text(
+        "format of dense feed-forward layers and shared experts", default=None, choices=tuple(FORMATS)
+    )
+    experts: str | None = text("format of the routed experts", default=None, choices=tuple(FORMATS))
+    head: str | None = text("format of embedding and output matrix", default=None, choices=tuple(FORMATS))
+
+
+@record
+class Kept:
+    """Shares of the weights of a checkpoint's parts that stay in 16 bit. What is left out stays in none."""
+
+    attention: Quantity | None = number("1", "share of the attention", at_least=0, at_most=1, default=None)
+    ffn: Quantity | None = number(
+        "1", "share of dense feed-forward layers and shared experts", at_least=0, at_most=1, default=None
+    )
+    experts: Quantity | None = number("1", "share of the routed experts", at_least=0, at_most=1, default=None)
 
 
 @record
@@ -56,4 +133,33 @@ class Model:
     )
     experts: Experts | None = section(Experts, "mixture of experts", optional=True)
     mla: MLA | None = section(MLA, "multi-head latent attention", optional=True)
+    groups: Mapping[str, LayerGroup] = table(LayerGroup, "groups of layers by name, where layers differ; else none")
+    ffn_layers: Quantity | None = number(
+        "1",
+        "dense feed-forward layers, where their number is not that of the other layers",
+        at_least=0,
+        whole=True,
+        default=None,
+    )
+    learned_positions: Quantity | None = number(
+        "1",
+        "1 when every position has a learned vector (default: with two matrices)",
+        at_least=0,
+        at_most=1,
+        default=None,
+    )
+    format: str | None = text("format its weights are published in", default=None, choices=tuple(FORMATS))
+    formats: PartFormats | None = section(PartFormats, "formats of its parts, where they differ", optional=True)
+    kept_16_bit: Kept | None = section(Kept, "shares of its parts that stay in 16 bit", optional=True)
+    bytes_per_weight: Quantity | None = number(
+        "B",
+        "bytes of a weight in its published format, scales included (default: those of the format)",
+        above=0,
+        default=None,
+    )
+    weights: Quantity | None = number(
+        "B", "size of the checkpoint as it is served, where it is known", above=0, default=None, example="487 GB"
+    )
+    quantization: str | None = text("how its file says that the weights are quantized", default=None)
+    notes: tuple[str, ...] = listing(Text("a sentence"), "what a reader must know of how its file was read")
     published_parameters: Quantity | None = number("1", "parameter count its makers state, for checking", default=None)

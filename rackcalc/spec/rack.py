@@ -101,7 +101,11 @@ class Workload:
         choices=("greedy", "nucleus"),
     )
     slo: Quantity | None = number("s", "p99 limit that the priced throughput must meet", above=0, default=None)
-    precision: str = text("format of weights and activations", choices=tuple(FORMATS))
+    precision: str = text(
+        "format of weights and activations (may be left out where the model's file or part says its own)",
+        choices=tuple(FORMATS),
+        elsewhere=True,
+    )
     kv_precision: str | None = text(
         "format of the KV cache (default: fp8 with 8-bit and smaller weights, else bf16)",
         choices=tuple(FORMATS),

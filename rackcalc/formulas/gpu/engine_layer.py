@@ -136,16 +136,22 @@ class Setting:
         )
         if not decoding:
             return arithmetic
+        if self.done.caches:
+            each = {f"group_{i}": self.cache_time(*cache) for i, cache in enumerate(self.done.caches)}
+            return blended_time(memory=total(**each), arithmetic=arithmetic)
+        heads = ONE if self.model.mla is not None else self.model.kv_heads
+        return blended_time(memory=self.cache_time(self.done.kv_bytes, heads), arithmetic=arithmetic)
+
+    def cache_time(self, moved: Quantity, kv_heads: Quantity) -> Quantity:
+        """Time of reading a cache that GPUs divide by its heads [s]. moved [B]: of all sequences, in one layer."""
         groups = self.job.data_parallel
-        size = self.done.kv_bytes if groups is None else bytes_per_device(size=self.done.kv_bytes, devices=groups)
-        memory = kv_time(
-            size=size,
+        return kv_time(
+            size=moved if groups is None else bytes_per_device(size=moved, devices=groups),
             devices=self.group,
-            kv_heads=ONE if self.model.mla is not None else self.model.kv_heads,
-            bandwidth=gpu.memory_bandwidth,
+            kv_heads=kv_heads,
+            bandwidth=self.chip.gpu.memory_bandwidth,
             share=self.engine.kv_share,
         )
-        return blended_time(memory=memory, arithmetic=arithmetic)
 
     def arithmetic(self, flops: Quantity, stored: str) -> Quantity:
         """Time of matrix products that are spread over all GPUs."""

@@ -121,7 +121,7 @@ def prefill(
         kv_format,
         data_parallel,
     )
-    return _run(chip, model, model_size(model, weight_format, kv_format), job, model.layers, True)
+    return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 
 
 def decode(
@@ -157,7 +157,7 @@ def decode(
         data_parallel,
         sampled,
     )
-    return _run(chip, model, model_size(model, weight_format, kv_format), job, model.layers, True)
+    return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 
 
 def _group(devices: Quantity | None, link: Link | None) -> tuple[Quantity, Link | None]:
@@ -184,7 +184,7 @@ def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, e
     done = work(model, size, job, depth, ends, cache)
     parts = _parts(chip, model, size, job, done)
     expert_layers = size.expert_layers
-    dense_layers = depth if model.experts is None else size.dense_layers
+    dense_layers = depth if model.experts is None and model.ffn_layers is None else size.dense_layers
     terms: dict[str, Quantity] = {}
     for kernels, copies in ((parts.attention, depth), (parts.ffn, dense_layers), (parts.experts, expert_layers)):
         for name, time in kernels.items():

@@ -3,10 +3,11 @@
 The one account of memory: what one GPU holds, and the number of sequences that an engine can run at once.
 """
 
+from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.transformer.counts import ONE
-from rackcalc.formulas.transformer.kv_cache import kv_cache
-from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.layer_groups import cache_of_group
+from rackcalc.formulas.transformer.model_size import ModelSize, cache_of_sequence
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
@@ -167,14 +168,15 @@ def memory_fit(
     cache = held = NO_CACHE
     tokens = tokens_of_batch(batch=batch, tokens=context)
     if model.family == "decoder":
-        one = kv_cache(
-            context=context,
-            per_layer=size.kv_per_layer,
-            layers=model.layers,
-            full_attention_layers=size.full_attention_layers,
-            window=size.window,
-        )
-        cache = cache_held(cache=one, devices=together, kv_heads=model.kv_heads if model.mla is None else ONE)
+        if size.groups:
+            each = {
+                name: cache_held(cache=cache_of_group(group, context), devices=together, kv_heads=group.shards)
+                for name, group in size.groups.items()
+            }
+            cache = total(**each)
+        else:
+            one = cache_of_sequence(model, size, context)
+            cache = cache_held(cache=one, devices=together, kv_heads=model.kv_heads if model.mla is None else ONE)
         held = kv_per_device(cache=cache, sequences=sequences_per_group(batch=batch, groups=groups))
         engine = runtime.engine
         tokens = context if engine is None else prompt_in_memory(prompt=context, chunk=engine.chunk)

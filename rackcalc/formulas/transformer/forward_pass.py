@@ -12,6 +12,7 @@ from rackcalc.formulas.transformer.flops import (
     rows,
     sum_of_dims,
 )
+from rackcalc.formulas.transformer.layer_groups import group_work
 from rackcalc.formulas.transformer.memory_traffic import (
     activation_bytes,
     embedding_traffic,
@@ -66,6 +67,7 @@ class Work:
     """Arithmetic [FLOP] and traffic [B] of the parts of one layer and of the whole pass, summed over all GPUs.
 
     attended [token]: tokens that a new token attends to, mean over the layers. hit [1]: experts used per layer.
+    caches: where layers differ, the traffic [B] of each group's cache in a mean layer, and the heads that divide it.
     """
 
     rows: Quantity
@@ -82,6 +84,7 @@ class Work:
     head_flops: Quantity
     flops: Quantity
     bytes_moved: Quantity
+    caches: tuple[tuple[Quantity, Quantity], ...] = ()
 
 
 def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, cache: Quantity) -> Work:
@@ -93,16 +96,21 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
     active, experts = (model.experts.active, model.experts.experts) if model.experts else (NONE, count(1.0, "one"))
     hit = experts_hit(experts=experts, active=active, rows=passed)
     projection = matrix_flops(parameters=size.attention_parameters, rows=passed)
-    scores = _scores(model, job, passed, attended, pairs)
-    kv = kv_traffic(
-        batch=job.batch, tokens=attended if job.phase == "decode" else job.tokens, per_layer=size.kv_per_layer
-    )
+    caches: tuple[tuple[Quantity, Quantity], ...] = ()
+    if size.groups:
+        done = group_work(model, size.groups, job.phase, job.batch, job.tokens, job.context, passed)
+        attended, scores, kv, caches = done.attended, done.score_flops, done.kv_bytes, done.caches
+    else:
+        scores = _scores(model, job, passed, attended, pairs)
+        kv = kv_traffic(
+            batch=job.batch, tokens=attended if job.phase == "decode" else job.tokens, per_layer=size.kv_per_layer
+        )
     ffn = matrix_flops(parameters=size.ffn_parameters, rows=passed)
     shared = matrix_flops(parameters=size.shared_parameters, rows=passed)
     routed = matrix_flops(parameters=times(parameters=size.expert_parameters, copies=active), rows=passed)
     read = expert_traffic(weights=size.expert_weights, hit=hit)
     head = matrix_flops(parameters=size.head_parameters, rows=job.batch)
-    dense = depth if model.experts is None else size.dense_layers
+    dense = depth if model.experts is None and model.ffn_layers is None else size.dense_layers
     sparse = size.expert_layers
     stream = activation_bytes(rows=passed, columns=model.hidden, passes=PASSES, element=width("bf16"))
     widest = sum_of_dims(first=model.hidden, second=model.ffn)
@@ -140,6 +148,7 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
         head_flops=head,
         flops=total(**flops),
         bytes_moved=total(**moved),
+        caches=caches,
     )
 
 

@@ -16,6 +16,16 @@ def kv_per_layer(kv_heads: Count, head_dim: Count, width: Bytes) -> BytesPerToke
     return 2 * kv_heads * head_dim * width / TOKEN
 
 
+@formula(cite="J. Ainslie et al., GQA, arXiv:2305.13245; keys and values may differ in size, as in MiMo-V2")
+def sized_kv_per_layer(kv_heads: Count, key_dim: Count, value_dim: Count, width: Bytes) -> BytesPerToken:
+    """Keys and values of one token in one layer, where keys and values differ in size.
+
+    >>> sized_kv_per_layer(kv_heads=4.0, key_dim=192.0, value_dim=128.0, width=2.0)
+    2560.0
+    """
+    return kv_heads * (key_dim + value_dim) * width / TOKEN
+
+
 @formula(cite=DEEPSEEK)
 def latent_kv_per_layer(kv_lora_rank: Count, qk_rope_head_dim: Count, width: Bytes) -> BytesPerToken:
     """Latent vector and rotated key of one token in one layer; all heads share them.

@@ -1,8 +1,19 @@
 """Size of a model: parameters, weights and KV cache, from the constants of its architecture."""
 
+from collections.abc import Mapping
+
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.transformer.counts import NONE
-from rackcalc.formulas.transformer.kv_cache import kv_per_layer, kv_per_token, latent_kv_per_layer
+from rackcalc.formulas.transformer.checkpoint import Stored, stored_weights
+from rackcalc.formulas.transformer.counts import NONE, TWO
+from rackcalc.formulas.transformer.kv_cache import kv_cache, kv_per_layer, kv_per_token, latent_kv_per_layer
+from rackcalc.formulas.transformer.layer_groups import (
+    GroupSize,
+    cache_of_group,
+    group_sizes,
+    groups_kv_per_token,
+    mean_cache,
+    mean_layer_parameters,
+)
 from rackcalc.formulas.transformer.parameters import (
     attention_parameters,
     dense_layers,
@@ -16,8 +27,8 @@ from rackcalc.formulas.transformer.parameters import (
     times,
     vector_parameters,
 )
-from rackcalc.formulas.transformer.weights import Formats, formats, weight_bytes, width
-from rackcalc.quantities.quantity import Quantity
+from rackcalc.formulas.transformer.weights import Formats, formats, width
+from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
 from rackcalc.spec.models import Model
 
@@ -53,19 +64,30 @@ class ModelSize:
     full_attention_layers: Quantity
     window: Quantity
     formats: Formats
+    groups: Mapping[str, GroupSize]
 
 
-def model_size(model: Model, weight_format: str, kv_format: str) -> ModelSize:
-    """Parameters, weights and KV cache of a model stored in weight_format with its KV cache in kv_format."""
+NO_POSITIONS = constant(0.0, "token", "learned positions", "published", note="positions are rotations: no weights")
+
+
+def model_size(model: Model, weight_format: str, kv_format: str, checkpoint: bool = False) -> ModelSize:
+    """Parameters, weights and KV cache of a model stored in weight_format with its KV cache in kv_format.
+
+    checkpoint: the weights are a published file of that format, parts of which may have stayed in 16 bit.
+    """
     stored = formats(model, weight_format)
     hidden, matrices = model.hidden, model.ffn_matrices
     shape = {"hidden": hidden, "heads": model.heads, "kv_heads": model.kv_heads, "head_dim": model.head_dim}
+    groups = group_sizes(model, kv_format)
     attention = total(
-        projections=_attention(model), vectors=vector_parameters(**shape, ffn=model.ffn, matrices=matrices)
+        projections=mean_layer_parameters(model, groups) if groups else _attention(model),
+        vectors=vector_parameters(**shape, ffn=model.ffn, matrices=matrices),
     )
     ffn = ffn_parameters(hidden=hidden, ffn=model.ffn, matrices=matrices)
     expert, shared, routed, active, expert_layers = _experts(model)
-    dense = dense_layers(layers=model.layers, expert_layers=expert_layers)
+    dense = model.ffn_layers
+    if dense is None:
+        dense = dense_layers(layers=model.layers, expert_layers=expert_layers)
     embedding, head, own = _ends(model)
     layers = {
         "attention": times(parameters=attention, copies=model.layers),
@@ -74,15 +96,20 @@ def model_size(model: Model, weight_format: str, kv_format: str) -> ModelSize:
     }
     chosen = times(parameters=times(parameters=expert, copies=active), copies=expert_layers)
     everyone = times(parameters=times(parameters=expert, copies=routed), copies=expert_layers)
-    weights = {
-        "attention": weight_bytes(parameters=layers["attention"], width=width(stored.attention)),
-        "ffn": weight_bytes(parameters=layers["ffn"], width=width(stored.ffn)),
-        "shared": weight_bytes(parameters=layers["shared"], width=width(stored.ffn)),
-        "experts": weight_bytes(parameters=everyone, width=width(stored.experts)),
-        "embedding": weight_bytes(parameters=embedding, width=width(stored.head)),
-        "head": weight_bytes(parameters=own, width=width(stored.head)),
-    }
-    per_layer = _kv(model, width(kv_format))
+    held = stored_weights(
+        model,
+        stored,
+        weight_format,
+        checkpoint,
+        Stored(layers["attention"], layers["ffn"], layers["shared"], everyone, embedding, own),
+        Stored(attention, ffn, shared, expert, embedding, head),
+    )
+    per_token = None
+    if groups:
+        per_token = groups_kv_per_token(groups)
+        per_layer = mean_cache(per_token=per_token, layers=model.layers)
+    else:
+        per_layer = _kv(model, width(kv_format))
     full = model.layers if model.full_attention_layers is None else model.full_attention_layers
     window = model.max_context if model.sliding_window is None else model.sliding_window
     return ModelSize(
@@ -97,18 +124,34 @@ def model_size(model: Model, weight_format: str, kv_format: str) -> ModelSize:
         embedding_parameters=embedding,
         dense_layers=dense,
         expert_layers=expert_layers,
-        weights=total(**weights),
-        attention_weights=weight_bytes(parameters=attention, width=width(stored.attention)),
-        ffn_weights=weight_bytes(parameters=ffn, width=width(stored.ffn)),
-        expert_weights=weight_bytes(parameters=expert, width=width(stored.experts)),
-        shared_weights=weight_bytes(parameters=shared, width=width(stored.ffn)),
-        head_weights=weight_bytes(parameters=head, width=width(stored.head)),
-        embedding_weights=weights["embedding"],
+        weights=total(**vars(held.whole)),
+        attention_weights=held.one.attention,
+        ffn_weights=held.one.ffn,
+        expert_weights=held.one.experts,
+        shared_weights=held.one.shared,
+        head_weights=held.one.head,
+        embedding_weights=held.whole.embedding,
         kv_per_layer=per_layer,
-        kv_per_token=kv_per_token(per_layer=per_layer, layers=model.layers, full_attention_layers=full, window=window),
+        kv_per_token=kv_per_token(per_layer=per_layer, layers=model.layers, full_attention_layers=full, window=window)
+        if per_token is None
+        else per_token,
         full_attention_layers=full,
         window=window,
         formats=stored,
+        groups=groups,
+    )
+
+
+def cache_of_sequence(model: Model, size: ModelSize, context: Quantity) -> Quantity:
+    """KV cache, and states, of one sequence of `context` [token] in all layers [B]."""
+    if size.groups:
+        return total(**{name: cache_of_group(group, context) for name, group in size.groups.items()})
+    return kv_cache(
+        context=context,
+        per_layer=size.kv_per_layer,
+        layers=model.layers,
+        full_attention_layers=size.full_attention_layers,
+        window=size.window,
     )
 
 
@@ -135,12 +178,19 @@ def _experts(model: Model) -> tuple[Quantity, Quantity, Quantity, Quantity, Quan
     experts = model.experts
     if experts is None:
         return NONE, NONE, NONE, NONE, NONE
-    expert = ffn_parameters(hidden=model.hidden, ffn=experts.ffn, matrices=model.ffn_matrices)
+    seen = model.hidden if experts.latent is None else experts.latent
+    expert = ffn_parameters(hidden=seen, ffn=experts.ffn, matrices=model.ffn_matrices)
     every = (
         ffn_parameters(hidden=model.hidden, ffn=experts.shared_ffn, matrices=model.ffn_matrices)
         if experts.shared_ffn is not None
-        else times(parameters=expert, copies=experts.shared)
+        else times(
+            parameters=ffn_parameters(hidden=model.hidden, ffn=experts.ffn, matrices=model.ffn_matrices),
+            copies=experts.shared,
+        )
     )
+    if experts.latent is not None:  # a projection down before the experts, and one back
+        both = ffn_parameters(hidden=model.hidden, ffn=experts.latent, matrices=TWO)
+        every = total(experts=every, latent=both)
     shared = total(router=times(parameters=model.hidden, copies=experts.experts), experts=every)
     return expert, shared, experts.experts, experts.active, experts.layers
 
@@ -153,8 +203,12 @@ def _ends(model: Model) -> tuple[Quantity, Quantity, Quantity]:
         )
         pooler = pooler_parameters(hidden=model.hidden)
         return embedding, pooler, pooler
+    learned = model.learned_positions is None or model.learned_positions.value > 0
     embedding = embedding_parameters(
-        vocabulary=model.vocabulary, hidden=model.hidden, max_context=model.max_context, matrices=model.ffn_matrices
+        vocabulary=model.vocabulary,
+        hidden=model.hidden,
+        max_context=model.max_context if learned else NO_POSITIONS,
+        matrices=model.ffn_matrices,
     )
     head = head_parameters(vocabulary=model.vocabulary, hidden=model.hidden, matrices=model.ffn_matrices)
     own = own_head(head=head, vocabulary=model.vocabulary, hidden=model.hidden, tied_embeddings=model.tied_embeddings)

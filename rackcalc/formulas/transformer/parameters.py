@@ -19,6 +19,30 @@ def attention_parameters(hidden: Count, heads: Count, kv_heads: Count, head_dim:
     return hidden * (heads + 2 * kv_heads) * head_dim + heads * head_dim * hidden
 
 
+@formula(
+    cite="J. Ainslie et al., GQA, arXiv:2305.13245; counted from the Qwen3-Next, Gemma 4 and MiMo-V2 implementations"
+)
+def sized_attention_parameters(
+    hidden: Count,
+    heads: Count,
+    kv_heads: Count,
+    key_dim: Count,
+    value_dim: Count,
+    value_projection: Ratio,
+    output_gate: Ratio,
+) -> Count:
+    """Weights of one attention layer whose keys and values differ in size, which has an output gate, or in which
+    values are made of the keys (value_projection 0).
+
+    >>> sized_attention_parameters(hidden=2048.0, heads=16.0, kv_heads=2.0, key_dim=256.0, value_dim=256.0,
+    ...                            value_projection=1.0, output_gate=1.0)
+    27262976.0
+    """
+    query = heads * (key_dim + output_gate * value_dim)
+    keys_values = kv_heads * (key_dim + value_projection * value_dim)
+    return hidden * (query + keys_values) + heads * value_dim * hidden
+
+
 @formula(cite=DEEPSEEK)
 def latent_attention_parameters(
     hidden: Count,

@@ -42,9 +42,14 @@ def formats(model: Model, weight_format: str) -> Formats:
     small = FORMATS[weight_format] < 1
     sparse = model.experts is not None
     shipped = (model.experts and model.experts.format) or weight_format
-    return Formats(
+    found = Formats(
         attention="bf16" if sparse and small else weight_format,
         ffn="bf16" if sparse and weight_format in ("mxfp4", "int4") else weight_format,
         experts=min(shipped, weight_format, key=lambda name: FORMATS[name]),
         head=weight_format if FORMATS[weight_format] >= 2 else "bf16",
     )
+    if model.formats is None:
+        return found
+    there = [name for name in vars(found) if sparse or name != "experts"]  # a word that is read counts as used
+    parts = {name: getattr(model.formats, name) if name in there else None for name in vars(found)}
+    return Formats(**{name: getattr(found, name) if part is None else part for name, part in parts.items()})
