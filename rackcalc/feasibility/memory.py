@@ -44,7 +44,9 @@ def _does_not_fit_gpus(loaded: Loaded, memory: Memory) -> Problem:
     assert memory.weights is not None and memory.kv_cache is not None
     short, held = show(-float(memory.free.value), "B"), show(float(memory.capacity.value), "B")
     weights, cache = show(float(memory.weights.value), "B"), show(float(memory.kv_cache.value), "B")
+    batched = "workload.batch" in loaded.nodes  # else a single sequence is too much
+    fix = ", a smaller batch or a smaller format" if batched else " or a smaller format"
     message = f"{loaded.rack.model.name} does not fit: {short} short on each GPU ({held}; weights {weights}, KV cache "
-    message += f"{cache}); use more GPUs per copy, a smaller batch or a smaller format"
+    message += f"{cache}); use more GPUs per copy{fix}"
     weights_fit = float(memory.weights.value) < float(memory.capacity.value)
-    return loaded.problem("workload.batch" if weights_fit else "model", message)
+    return loaded.problem("workload.batch" if batched and weights_fit else "model", message)
