@@ -167,7 +167,7 @@ def under_load(
     if first is None:
         return saturated(rate, full.rate)
     return _answer(
-        engine, work, first, classes, _gaps(engine, work, seen, stall, rate, room), station, outputs, rate,
+        engine, work, first, classes, _gaps(engine, work, seen, stall, rate, room, first.beside, gap_scv), station, outputs, rate,
         _arrivals_that_wait(station, outputs, rate, full.rate, gap_scv), steps[-1] - met.own, full.rate, stall,
     )  # fmt: skip
 
@@ -181,16 +181,17 @@ def _arrivals_that_wait(station: Present, outputs: Lengths, rate: float, capacit
 def _answer(
     engine: Engine, work: Prompts, first: FirstToken, classes: list[Decoding], gaps: list[Part], station: Present,
     outputs: Lengths, rate: float, waits: float, slower: float, capacity: float, stall: float,
+    wait_scv: float = 1.0,
 ) -> UnderLoad:  # fmt: skip
     wait = station.waiting / rate
     ttft = [((1 - waits) * share, *rest) for share, *rest in first.parts]
     later = wait / waits if waits > 0 else 0.0
     for own, part in zip(first.own, work.strata, strict=True):
         time = own.time + (math.ceil(part.chunks - 1e-9) * slower if engine.chunked else 0.0)
-        ttft.append((own.share * waits, time, time + later, later**2 + own.variance))
+        ttft.append((own.share * waits, time, time + later, wait_scv * later**2 + own.variance))
     decoded = outputs.mean - 1
     served = [(1.0, 0.0, mixture_mean(first.parts), mixture_variance(first.parts))]
-    delayed = [((1 - waits), *served[0][1:]), (waits, 0.0, served[0][2] + later, served[0][3] + later**2)]
+    delayed = [((1 - waits), *served[0][1:]), (waits, 0.0, served[0][2] + later, served[0][3] + wait_scv * later**2)]
     time, tpot = [], []
     for item in classes:
         for share, least, mean, variance in item.parts:
@@ -217,17 +218,21 @@ def _answer(
     )
 
 
-def _gaps(engine: Engine, work: Prompts, seen: Seen, stall: float, rate: float, room: float) -> list[Part]:
-    """Time between two tokens: steps without and with prompt tokens."""
+def _gaps(
+    engine: Engine, work: Prompts, seen: Seen, stall: float, rate: float, room: float, beside: float, gap_scv: float
+) -> list[Part]:
+    """Time between two tokens: steps without and with prompt tokens. beside: other prompts in a step with one."""
     arrivals = rate * seen.step  # per step
     spread = seen.spread * (seen.alone / seen.step) ** 2
     if not engine.chunked:
         some = min(-math.expm1(-rate * seen.alone), 0.999)
+        some /= 1 + max(companions(rate * seen.step / some, gap_scv), 0.0)  # bursts fall into fewer gaps
+        together = max(arrivals / some, 1.0)
         mean = max(seen.step - seen.alone, 1e-12) / some
-        varies = work.variance + (arrivals / some - 1) * work.square
+        varies = together * work.variance + together * (together - 1) * work.work**2
         return [
             (1 - some, seen.least, seen.alone, spread),
-            (some, seen.least, seen.alone + mean, spread + max(varies, 0.0)),
+            (some, seen.least, seen.alone + mean, spread + varies),
         ]
     pieces = []  # how often a step has such a piece of a prompt, and its work
     for part in work.strata:
@@ -236,22 +241,25 @@ def _gaps(engine: Engine, work: Prompts, seen: Seen, stall: float, rate: float, 
             pieces.append((arrivals * part.share * whole, part.work * room / part.tokens, 0.0))
         rest = part.tokens - whole * room
         if rest > 0:
-            pieces.append((arrivals * part.share, part.work * rest / part.tokens, part.variance))
+            pieces.append((arrivals * part.share, part.work * rest / part.tokens, part.variance * rest / part.tokens))
     number = sum(often for often, _, _ in pieces)
-    some = -math.expm1(-number)
-    scale = seen.step - seen.alone  # all work per step
-    first = sum(often * size for often, size, _ in pieces)
-    more = number / some
+    first = sum(often * size for often, size, _ in pieces) / number
+    second = sum(often * (size * size + variance) for often, size, variance in pieces) / number
+    beside *= max(1 - work.tokens / room, 0.0)
+    together = max(beside / -math.expm1(-beside) if beside > 1e-6 else 1.0, number)
+    some = number / together
+    # of a step with n prompts, each of the n counts once: given a piece, the others are fewer than for a random one
+    more = together - 1
+    more_variance = more * second + more * more * first * first if gap_scv > 1 else more * second
     parts = [(1 - some, seen.least, seen.alone, spread)]
     for often, size, variance in pieces:
-        beside = (more - 1) * first / number
-        parts.append(
-            (some * often / number, seen.least, seen.alone + size + beside, spread + variance + beside * size)
-        )
-    total = sum(share * (mean - seen.alone) for share, _, mean, _ in parts)
-    stretch = scale / total if total > 0 else 1.0
+        mean = seen.alone + size + more * first
+        parts.append((some * often / number, seen.least, mean, spread + variance + more_variance))
+    usual = some * first * together
+    stretch = (seen.step - seen.alone) / usual if usual > 0 else 1.0
     return [
-        (share, least, seen.alone + (mean - seen.alone) * stretch, variance) for share, least, mean, variance in parts
+        (share, least, seen.alone + (mean - seen.alone) * stretch, variance * stretch**2)
+        for share, least, mean, variance in parts
     ]
 
 
@@ -298,8 +306,11 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
     others = rate * between * (inside - 1) / inside  # arrive at the same moment, between two steps
     queue = 0.0
     if engine.chunked:
-        load = min(rate * work.work * min(work.tokens / room, 1.0), 0.9)
-        queue = load * work.square / work.work / 2 / (1 - load)
+        # On the clock of steps the others come at a steady rate, so only prompts that fill steps make a queue.
+        load = min(rate * between * work.tokens / room, 0.9)
+        chunks = work.mean(lambda part: part.chunks**2) / work.mean(lambda part: part.chunks)
+        whole = step + work.work * room / work.tokens
+        queue = min(work.tokens / room, 1.0) ** 2 * load * chunks / 2 / (1 - load) * whole
     beside = others * work.work + queue
     varies = others * work.square + queue**2
     parts = [(item.share, item.time, item.time + beside, varies + item.variance) for item in own]
@@ -316,10 +327,11 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
     )  # fmt: skip
     outside = concurrency - inside
     station = Present(numbers=[0, inside], shares=[0.0, 1.0], crowded=float(outside > 0), waiting=float(outside))
-    first = FirstToken(mean=before, parts=parts, own=own)
-    gaps = _gaps(engine, work, seen, full.stall, rate, room)
+    first = FirstToken(mean=before, parts=parts, own=own, beside=others)
+    gaps = _gaps(engine, work, seen, full.stall, rate, room, others, 1.0)
     return _answer(
-        engine, work, first, classes, gaps, station, outputs, rate, station.crowded, 0.0, rate, full.stall
+        engine, work, first, classes, gaps, station, outputs, rate, station.crowded, 0.0, rate, full.stall,
+        1 / max(outside, 1),
     )  # fmt: skip
 
 

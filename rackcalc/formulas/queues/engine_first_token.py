@@ -57,10 +57,14 @@ def _tied(expected: float, gap_scv: float) -> float:
 
 @record
 class Delay:
-    """Time before the own prompt's steps, and by others in them: its mean, and (share, mean, variance) of its parts."""
+    """Time before the own prompt's steps, and by others in them: its mean, and (share, mean, variance) of its parts.
+
+    beside: mean number of other prompts in the step that carries one's own.
+    """
 
     mean: float
     parts: list[tuple[float, float, float]]
+    beside: float = 0.0
 
 
 def shared_step(prompts: Prompts, steps: Steps, own: Sequence[Own], rate: float, gap_scv: float) -> Delay:
@@ -96,7 +100,7 @@ def shared_step(prompts: Prompts, steps: Steps, own: Sequence[Own], rate: float,
         spread = long_varies * (rest + load) ** 2 + long**2 * slice_square
         spread += after_prompt * prompts.square * _tied(after_prompt, gap_scv)
         parts.append((busy / SLICES, scale * (rest * long + prompts.work * after_prompt), scale**2 * spread))
-    return Delay(mean=mean, parts=parts)
+    return Delay(mean=mean, parts=parts, beside=beside)
 
 
 def prompts_in_turn(
@@ -141,11 +145,12 @@ def prompts_in_turn(
 
 @record
 class FirstToken:
-    """mean: of requests that found a seat. parts: of the mixture, before any wait for a seat."""
+    """mean: of requests that found a seat. parts: of the mixture, before any wait for a seat. beside: see Delay."""
 
     mean: float
     parts: list[Part]
     own: list[Own]
+    beside: float
 
 
 def first_token(
@@ -168,4 +173,4 @@ def first_token(
         if share > 1e-7
     ]
     mean = sum(part.share * part.time for part in own) + (1 - in_turn) * shared.mean + in_turn * queue.mean
-    return FirstToken(mean=mean, parts=parts, own=own)
+    return FirstToken(mean=mean, parts=parts, own=own, beside=shared.beside)
