@@ -1,8 +1,8 @@
 """A serving engine with continuous batching under load: percentiles of its latencies, without a simulation.
 
 Sources: F. P. Kelly, Reversibility and Stochastic Networks (1979), and J. W. Cohen, Acta Informatica 12 (1979) 245-284,
-for the number of requests that share a station; G. Koole, A. G. Hawkes and others for self-exciting arrivals on the
-clock of steps (A. G. Hawkes, Biometrika 58 (1971) 83-90: variance of clusters); A. Agrawal et al., Sarathi-Serve,
+for the number of requests that share a station; A. G. Hawkes, Biometrika 58 (1971) 83-90, for arrivals that bring
+about others, as they do on the clock of steps; A. Agrawal et al., Sarathi-Serve,
 arXiv:2403.02310, and W. Kwon et al., arXiv:2309.06180, for what engines do.
 """
 
@@ -20,6 +20,8 @@ from rackcalc.formulas.queues.engine_decoding import (
 from rackcalc.formulas.queues.engine_first_token import FirstToken, Steps, first_token, own_times
 from rackcalc.formulas.queues.engine_steps import (
     Engine,
+    Full,
+    Pace,
     Prompts,
     companions,
     full_engine,
@@ -119,7 +121,6 @@ def under_load(
     if tokens <= 0:
         return _without_decoding(engine, prompts, rate, gap_scv)
     square = max(outputs.mean_square - 2 * outputs.mean + 1, tokens**2)
-    output_scv = square / tokens**2 - 1
     numbers = node_numbers(engine.seats)
     steps = [engine.step(float(n)) for n in numbers[1:]]
     work = prompts_of(engine, prompts, max(engine.budget - engine.seats / 2, engine.budget / 4))
@@ -129,32 +130,18 @@ def under_load(
     paces = [pace(engine, work, rate, step) for step in steps]
     leaving = [n / (one.step * tokens) for n, one in zip(numbers[1:-1], paces, strict=False)]
     leaving.append(full.rate)
-    stall, echo = paces[0].stall, paces[0].echo
-    for _ in range(1 if engine.chunked else 2):
-        slack = 1 - rate * echo
-        clusters = (gap_scv + rate**2 * work.variance) / slack**2
-        peakedness = max((1 + (clusters - 1) * outputs.concentration) * evenness, 0.05)
-        seat = engine.seats / full.rate
-        service = (output_scv * (seat - full.filling) ** 2 + work.variance) / seat**2
-        station = number_present(
-            numbers, leaving, rate, peakedness, (1 + (gap_scv - 1) / slack + min(service, 1.0)) / 2
-        )
-        assert station is not None
-        stall = weighted(station.shares[1:], [*(one.stall for one in paces[:-1]), full.stall])
-        echo = weighted(station.shares[1:], [one.echo for one in paces])
+    settled = _settled(engine, work, outputs, numbers, leaving, paces, full, rate, gap_scv, evenness)
+    if settled is None:
+        return saturated(rate, full.rate)
+    station, stall, echo = settled.station, settled.stall, settled.echo
     decoding = [*map(float, numbers[1:-1]), engine.seats - rate * full.filling]
     between = [n / (gone * tokens) for n, gone in zip(decoding, leaving, strict=True)]
     seen = seen_by_tokens(
-        station.shares[1:], decoding, between, steps, peakedness, square / (2 * tokens), station.variance, station.mean,
-        station.crowded,
+        station.shares[1:], decoding, between, steps, settled.peakedness, square / (2 * tokens),
+        station.variance, station.mean, station.crowded,
     )  # fmt: skip
     room = prompt_room(engine, seen.number)
     work = prompts_of(engine, prompts, room)
-    behind = left_behind(
-        engine, work, seen, stall, echo, rate, gap_scv, room, max(engine.seats - station.mean, 1e-9)
-    )  # fmt: skip
-    context = max(prompts.mean_square - prompts.mean**2, 0.0)
-    classes = decoding_times(engine, work, outputs, seen, behind, stall, echo, rate, gap_scv, context)
     met = Steps(
         mean=sum(share * step for share, step in zip(station.shares[1:], steps, strict=True)),
         square=sum(share * step**2 for share, step in zip(station.shares[1:], steps, strict=True)),
@@ -166,10 +153,54 @@ def under_load(
     first = first_token(engine, work, met, room, rate, gap_scv)
     if first is None:
         return saturated(rate, full.rate)
-    return _answer(
-        engine, work, first, classes, _gaps(engine, work, seen, stall, rate, room, first.beside, gap_scv), station, outputs, rate,
-        _arrivals_that_wait(station, outputs, rate, full.rate, gap_scv), steps[-1] - met.own, full.rate, stall,
+    behind = left_behind(
+        engine, work, seen, stall, echo, rate, gap_scv, room, max(engine.seats - station.mean, 1e-9),
+        first.beside,
     )  # fmt: skip
+    context = max(prompts.mean_square - prompts.mean**2, 0.0)
+    classes = decoding_times(engine, work, outputs, seen, behind, stall, echo, rate, gap_scv, context)
+    gaps = _gaps(engine, work, seen, stall, rate, room, first.beside, gap_scv)
+    waits = _arrivals_that_wait(station, outputs, rate, full.rate, gap_scv)
+    return _answer(
+        engine, work, first, classes, gaps, station, outputs, rate, waits, steps[-1] - met.own, full.rate, stall
+    )  # fmt: skip
+
+
+@record
+class Settled:
+    """The number present, its peakedness, and the mean stall by a prompt, and by one more prompt."""
+
+    station: Present
+    peakedness: float
+    stall: float
+    echo: float
+
+
+def _settled(
+    engine: Engine, work: Prompts, outputs: Lengths, numbers: list[int], leaving: list[float], paces: list[Pace],
+    full: Full, rate: float, gap_scv: float, evenness: float,
+) -> Settled | None:  # fmt: skip
+    """The number present, with the clusters that prompts make of arrivals on the clock of steps (A. G. Hawkes)."""
+    output_scv = max((outputs.mean_square - 2 * outputs.mean + 1) / (outputs.mean - 1) ** 2 - 1, 0.0)
+    seat = engine.seats / full.rate
+    service = (output_scv * (seat - full.filling) ** 2 + work.variance) / seat**2
+    # The second moment counts in heavy traffic only (D. Y. Burman, D. R. Smith, Math. Oper. Res. 8 (1983) 612-630).
+    varied = min(service, 1.0) * rate / full.rate + 1 - rate / full.rate
+    stalls = [*(one.stall for one in paces[:-1]), full.stall]
+    echoes = [one.echo for one in paces]
+    settled: Settled | None = None
+    stall, echo = stalls[0], echoes[0]
+    for _ in range(1 if engine.chunked else 2):
+        slack = 1 - rate * echo
+        clusters = (gap_scv + rate**2 * work.variance) / slack**2
+        peakedness = max((1 + (clusters - 1) * outputs.concentration) * evenness, 0.05)
+        variability = (1 + (gap_scv - 1) / slack + varied) / 2
+        station = number_present(numbers, leaving, rate, peakedness, max(variability, 0.1))
+        if station is None:
+            return None
+        stall, echo = weighted(station.shares[1:], stalls), weighted(station.shares[1:], echoes)
+        settled = Settled(station=station, peakedness=peakedness, stall=stall, echo=echo)
+    return settled
 
 
 def _arrivals_that_wait(station: Present, outputs: Lengths, rate: float, capacity: float, gap_scv: float) -> float:
@@ -184,22 +215,28 @@ def _answer(
     wait_scv: float = 1.0,
 ) -> UnderLoad:  # fmt: skip
     wait = station.waiting / rate
-    ttft = [((1 - waits) * share, *rest) for share, *rest in first.parts]
+    ttft = [((1 - waits) * share, least, mean, varies) for share, least, mean, varies in first.parts]
     later = wait / waits if waits > 0 else 0.0
     for own, part in zip(first.own, work.strata, strict=True):
-        time = own.time + (math.ceil(part.chunks - 1e-9) * slower if engine.chunked else 0.0)
-        ttft.append((own.share * waits, time, time + later, wait_scv * later**2 + own.variance))
+        prompt = own.time + (math.ceil(part.chunks - 1e-9) * slower if engine.chunked else 0.0)
+        ttft.append((own.share * waits, prompt, prompt + later, wait_scv * later**2 + own.variance))
     decoded = outputs.mean - 1
     served = [(1.0, 0.0, mixture_mean(first.parts), mixture_variance(first.parts))]
     delayed = [((1 - waits), *served[0][1:]), (waits, 0.0, served[0][2] + later, served[0][3] + wait_scv * later**2)]
-    time, tpot = [], []
+    time: list[Part] = []
+    tpot: list[Part] = []
     for item in classes:
         for share, least, mean, variance in item.parts:
             tpot.append((item.share * share, least, mean, variance))
             spread = variance * item.tokens**2 + item.variance * mean**2
             for weight, _, before, varies in delayed:
                 time.append(
-                    (item.share * share * weight, least * item.tokens * 0.5, before + mean * item.tokens, spread + varies)
+                    (
+                        item.share * share * weight,
+                        least * item.tokens * 0.5,
+                        before + mean * item.tokens,
+                        spread + varies,
+                    )
                 )
     in_decoding = sum(item.share * item.tokens * item.mean for item in classes) / sum(
         item.share * item.tokens for item in classes

@@ -77,9 +77,9 @@ class LeftBehind:
 
 def left_behind(
     engine: Engine, prompts: Prompts, seen: Seen, stall: float, echo: float, rate: float, gap_scv: float,
-    room: float, seats_free: float,
+    room: float, seats_free: float, beside: float,
 ) -> LeftBehind:  # fmt: skip
-    """Arrivals during the own way to the first token, less what is under way at any step."""
+    """Arrivals during the own way to the first token, less what is under way at any step. beside: see FirstToken."""
     larger = stall / prompts.work  # a pass of its own counts with its fixed time
     heavy = prompts.mean(lambda part: part.chunks * part.work) / prompts.work  # chunks of a prompt, by work
     chunk = prompts.square / prompts.work / heavy * larger
@@ -89,14 +89,15 @@ def left_behind(
     sharing = max(0.0, 1 - prompts.tokens / room)
     fixed = prompts.mean(lambda part: part.chunks) * seen.alone if engine.chunked else engine.base
     work = stall if engine.chunked else prompts.work
-    count = rate * (fixed + work + prompts.work * rate * wait * sharing + wait * (1 - sharing))
+    count = rate * (fixed + work + prompts.work * beside * sharing + wait * (1 - sharing))
     count += companions(rate * (stall + wait), gap_scv)
     usual = 0.0
     if engine.chunked:
         usual = rate * seen.step * ((heavy + 1) / 2 + wait * (1 - sharing) / (seen.alone + chunk))
     count, usual = max(count, 0.0) / (1 + max(count, 0.0) / seats_free), usual / (1 + usual / seats_free)
     extra = stall * (count - usual) / (1 - rate * echo) * (1 - seen.crowded)
-    most = -math.expm1(-count) * chunk if engine.chunked else math.inf
+    fresh = prompts.mean(lambda part: part.work / part.chunks) * larger  # of a prompt that has not begun
+    most = -math.expm1(-count) * fresh if engine.chunked else math.inf
     return LeftBehind(count=count, extra=extra, most=most, chunk=chunk)
 
 
@@ -145,12 +146,7 @@ def decoding_times(
         if behind.most < behind.chunk:
             started = min(started, behind.most * (behind.chunk - behind.most))
         # Prompts in the request's life: long ones may overlap only in part.
-        events = prompts.mean(lambda part: tokens + part.chunks - 1)
-        amount = stall * tokens / events
-        larger = (stall / prompts.work) ** 2
-        square = prompts.mean(
-            lambda part: (larger * part.work**2 + part.variance) * tokens**2 / (tokens + part.chunks - 1)
-        ) / events
+        amount, square = _stalls(prompts, stall, tokens)
         number = max((mean - seen.alone) * tokens / amount, 1e-9)
         limited = closed or number > (engine.seats - 1) * max(tokens / tokens_mean, 1.0) / 4
         least = min(seen.least, seen.alone)
@@ -169,6 +165,20 @@ def decoding_times(
         result.append(Decoding(stratum.share, tokens, stratum.variance, mean, parts))
     total = sum(part.share for part in result)
     return [Decoding(part.share / total, part.tokens, part.variance, part.mean, part.parts) for part in result]
+
+
+def _stalls(prompts: Prompts, stall: float, tokens: float) -> tuple[float, float]:
+    """Mean and mean square of the time that a prompt adds to a life of so many tokens that it meets.
+
+    A prompt of several chunks meets more lives, and only in part where a life is short.
+    """
+    larger = (stall / prompts.work) ** 2
+    events = square = 0.0
+    for part in prompts.strata:
+        meets = tokens + part.chunks - 1
+        events += part.share * meets
+        square += part.share * (larger * part.work**2 + part.variance) * tokens**2 / meets
+    return stall * tokens / events, square / events
 
 
 def _counted(

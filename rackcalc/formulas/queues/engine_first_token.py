@@ -1,4 +1,4 @@
-"""Time to first token in an engine under load: the rest of the step under way, prompts ahead and beside, the own prompt.
+"""Time to first token in an engine under load: the rest of the step under way, prompts of others, the own prompt.
 
 Where prompts are short beside the token budget, all that wait share the next step, so a request waits for the rest of
 one step and then for the work of all that arrived during it. Where they are long, they follow one another like the

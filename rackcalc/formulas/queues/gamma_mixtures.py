@@ -2,7 +2,7 @@
 
 A part that varies little is a shifted gamma law, one that varies much is its least value or an exponential time later.
 Both have the right shape at the ends of what an engine does: the time per token of a request that shares a server of
-constant speed is a sum of two exponential parts, that of one among very many is nearly normal, and a wait is often zero.
+constant speed is a sum of two exponential parts, that of one among very many is nearly normal; a wait is often zero.
 """
 
 import math

@@ -6,6 +6,7 @@ narrow in the upper tail, so that a percentile of a time that grows with the len
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from statistics import NormalDist
 
 from rackcalc.quantities.record import record
@@ -57,7 +58,7 @@ def spread(mean: float, spread: float) -> Lengths:
         raise ValueError("spread must be between 0 and 1")
     strata = tuple(
         Stratum(share=b - a, mean=low + width * (a + b) / 2, variance=(width * (b - a)) ** 2 / 12)
-        for a, b in zip(EDGES[:-1], EDGES[1:], strict=True)
+        for a, b in pairwise(EDGES)
     )
     return Lengths(
         strata=strata,
@@ -83,7 +84,7 @@ def lognormal(mean: float, cv: float) -> Lengths:
 
     square = mean * mean * (1 + cv * cv)
     strata = []
-    for a, b in zip(EDGES[:-1], EDGES[1:], strict=True):
+    for a, b in pairwise(EDGES):
         first = mean * (below(b, 1) - below(a, 1)) / (b - a)
         second = square * (below(b, 2) - below(a, 2)) / (b - a)
         strata.append(Stratum(share=b - a, mean=first, variance=max(second - first * first, 0.0)))
@@ -105,12 +106,12 @@ def lognormal_between(p50: float, p99: float) -> Lengths:
 def empirical(ordered: Sequence[float]) -> Lengths:
     """The lengths of a trace, in increasing order."""
     count = len(ordered)
-    if not count or any(a > b for a, b in zip(ordered, ordered[1:], strict=False)):
+    if not count or any(a > b for a, b in pairwise(ordered)):
         raise ValueError("lengths of a trace must be sorted, and at least one")
     mean = math.fsum(ordered) / count
     strata = []
     places = sorted({round(edge * count) for edge in EDGES})
-    for a, b in zip(places[:-1], places[1:], strict=True):
+    for a, b in pairwise(places):
         part = ordered[a:b]
         middle = math.fsum(part) / len(part)
         variance = math.fsum((x - middle) ** 2 for x in part) / len(part)

@@ -73,8 +73,7 @@ def number_present(
     """
     if not 0 < rate < leaving[-1]:
         return None
-    ratio = (rate / leaving[-1]) ** (1 / variability)
-    beyond = ratio / (1 - ratio)
+    beyond = variability * rate / (leaving[-1] - rate)
     target = math.log(rate)
     shift, low, high = target, target - 40.0, target + 40.0
     for _ in range(SHIFTS):
