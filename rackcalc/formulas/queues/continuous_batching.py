@@ -23,8 +23,8 @@ from rackcalc.formulas.queues.engine_steps import (
     Full,
     Pace,
     Prompts,
-    companions,
     full_engine,
+    no_arrival,
     pace,
     prompt_room,
     prompts_of,
@@ -127,7 +127,7 @@ def under_load(
     full = full_engine(engine, work, engine.seats, steps[-1], tokens)
     if rate >= full.rate or rate * work.work >= 1:
         return saturated(rate, full.rate)
-    paces = [pace(engine, work, rate, step) for step in steps]
+    paces = [pace(engine, work, rate, step, gap_scv) for step in steps]
     leaving = [n / (one.step * tokens) for n, one in zip(numbers[1:-1], paces, strict=False)]
     leaving.append(full.rate)
     settled = _settled(engine, work, outputs, numbers, leaving, paces, full, rate, gap_scv, evenness)
@@ -148,7 +148,7 @@ def under_load(
         own=engine.base
         if not engine.chunked
         else sum(share * step for share, step in zip(station.shares, [engine.base, *steps], strict=True)),
-        pace=seen.step,
+        pace=seen.step if engine.chunked else engine.base / (1 - rate * work.work),
     )
     first = first_token(engine, work, met, room, rate, gap_scv)
     if first is None:
@@ -262,8 +262,7 @@ def _gaps(
     arrivals = rate * seen.step  # per step
     spread = seen.spread * (seen.alone / seen.step) ** 2
     if not engine.chunked:
-        some = min(-math.expm1(-rate * seen.alone), 0.999)
-        some /= 1 + max(companions(rate * seen.step / some, gap_scv), 0.0)  # bursts fall into fewer gaps
+        some = 1 - no_arrival(rate * seen.alone, gap_scv)
         together = max(arrivals / some, 1.0)
         mean = max(seen.step - seen.alone, 1e-12) / some
         varies = together * work.variance + together * (together - 1) * work.work**2

@@ -13,6 +13,7 @@ from rackcalc.formulas.queues.gamma_mixtures import Part
 from rackcalc.formulas.queues.length_distributions import Lengths
 from rackcalc.quantities.record import record
 
+BOUND = 2.6  # standard deviations from the mean to the time with all seats taken, which nothing exceeds
 FEW = 4.0  # prompts in a request's life, up to which their number is counted out
 
 
@@ -139,7 +140,7 @@ def decoding_times(
         ratio = seen.turnover / tokens
         memory = 2 * ratio * (1 - ratio * -math.expm1(-1 / ratio))
         mean = seen.step + min(behind.extra / tokens, behind.most)
-        bounded = ((seen.full - seen.step) / 2) ** 2
+        bounded = ((seen.full - seen.step) / BOUND) ** 2
         context = (engine.per_cached / slack) ** 2 * context_variance * (seen.number * memory + 1)
         shared = min(seen.spread * memory, bounded) + context
         started = left_variance / tokens**2

@@ -22,7 +22,8 @@ SLICES = 4
 class Steps:
     """The steps that arrivals meet. mean, square: of the time of the step under way, 0 where nobody decodes.
 
-    own: mean time that a step takes beside the work of its prompts, where it carries a prompt. pace: with prompts.
+    own: mean time that a step takes beside the work of its prompts, where it carries a prompt. pace: mean time from one
+    step that can carry prompts to the next.
     """
 
     mean: float
