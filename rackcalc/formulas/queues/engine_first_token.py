@@ -159,12 +159,12 @@ def first_token(
 ) -> FirstToken | None:
     """Time to first token of requests that find a seat; None where prompts arrive faster than they can be taken."""
     own = own_times(engine, prompts, steps)
-    filled = min(rate * prompts.tokens * steps.pace / room, 1.0)
+    shared = shared_step(prompts, steps, own, rate, gap_scv)
+    filled = min(shared.beside * prompts.tokens / room, 1.0)
     in_turn = 1 - (1 - min(prompts.tokens / room, 1.0) ** 2) * (1 - filled**2)
     queue = prompts_in_turn(prompts, steps, room, rate, gap_scv, engine.chunked)
     if queue is None:
         return None
-    shared = shared_step(prompts, steps, own, rate, gap_scv)
     delays = [((1 - in_turn) * share, *rest) for share, *rest in shared.parts]
     delays += [(in_turn * share, *rest) for share, *rest in queue.parts]
     parts = [
