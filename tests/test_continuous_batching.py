@@ -6,6 +6,8 @@ RACKCALC_LONG_SIMULATIONS=1 simulates ten times as many requests.
 import math
 import os
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,14 +25,14 @@ from rackcalc.formulas.queues.router_arrivals import gap_scv_at_random, gap_scv_
 from rackcalc.formulas.queues.sharing_station import node_numbers, number_present
 
 LONG = 10 if os.environ.get("RACKCALC_LONG_SIMULATIONS") else 1
-COUNT, WARM = 8_000 * LONG, 2_000
+COUNT, WARM = 12_000 * LONG, 3_000
 
 # ---- Engines drawn at random, and the same for the law and for the simulator ----
 
 
 @dataclass(frozen=True)
 class Case:
-    """Seconds: a step takes fixed + per_sequence n + per_cached (tokens) + per_prompt (tokens) + per_pair (attended)."""
+    """A step takes fixed + per_sequence (decoding) + per_cached (tokens) + per_prompt (tokens) + per_pair (met)."""
 
     fixed: float
     per_sequence: float
@@ -156,9 +158,14 @@ def compared(case: Case, answer: law.UnderLoad, run: events.Run) -> dict[str, tu
     return errors
 
 
+@lru_cache
+def errors_of(case: Case) -> dict[str, tuple[float, float]]:
+    return compared(case, case.answer(), case.simulated())
+
+
 def judged(cases: list[Case], worst: dict[str, float], usual: float, most: float) -> None:
     """No error above `worst`, the mean above `usual`, or fewer than `most` within 10 %; beyond the simulation's own."""
-    table = [(case, compared(case, case.answer(), case.simulated())) for case in cases]
+    table = [(case, errors_of(case)) for case in cases]
     for name, bound in worst.items():
         beyond = [max(abs(errors[name][0]) - 2 * errors[name][1], 0.0) for _, errors in table]
         for (case, errors), over in zip(table, beyond, strict=True):
@@ -171,22 +178,35 @@ def judged(cases: list[Case], worst: dict[str, float], usual: float, most: float
 
 @pytest.mark.parametrize("chunked", [True, False])
 @pytest.mark.parametrize("kind", ["fixed", "uniform", "log-normal", "traced"])
-def test_latencies_under_load_are_those_of_the_simulator(kind: str, chunked: bool) -> None:
-    """64 engines in all: loads of 10 % to 85 %, burstiness 1 and 2."""
-    cases = [drawn(kind, chunked, seed) for seed in range(8)]
+def test_latencies_of_poisson_arrivals_are_those_of_the_simulator(kind: str, chunked: bool) -> None:
+    """32 engines at loads of 10 % to 85 %."""
+    cases = [drawn(kind, chunked, seed) for seed in range(0, 8, 2)]
     worst = {
-        "mean TTFT": 0.15, "p99 TTFT": 0.20, "mean TPOT": 0.10, "p99 TPOT": 0.25, "mean request": 0.10,
-        "p99 request": 0.15,
+        "mean TTFT": 0.06, "p99 TTFT": 0.10, "mean TPOT": 0.04, "p99 TPOT": 0.10, "mean request": 0.04,
+        "p99 request": 0.13,
     }  # fmt: skip
     judged(cases, worst, usual=0.05, most=0.75)
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-@pytest.mark.parametrize("kind", ["fixed", "log-normal"])
-def test_waits_for_a_seat_are_those_of_the_simulator(kind: str, chunked: bool) -> None:
-    """16 engines of which seats run out. Waits for seats are long and rare, so neither side knows them well."""
+@pytest.mark.parametrize("kind", ["fixed", "uniform", "log-normal", "traced"])
+def test_latencies_of_bursts_are_near_those_of_the_simulator(kind: str, chunked: bool) -> None:
+    """32 engines with gaps that vary twice as much as a Poisson process's."""
+    cases = [drawn(kind, chunked, seed) for seed in range(1, 8, 2)]
+    worst = {
+        "mean TTFT": 0.20, "p99 TTFT": 0.30, "mean TPOT": 0.12, "p99 TPOT": 0.25, "mean request": 0.10,
+        "p99 request": 0.25,
+    }  # fmt: skip
+    judged(cases, worst, usual=0.12, most=0.5)
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+@pytest.mark.parametrize("kind", ["fixed", "uniform", "log-normal", "traced"])
+def test_waits_for_a_seat_are_near_those_of_the_simulator(kind: str, chunked: bool) -> None:
+    """32 engines of which seats run out. Waits for seats are long and rare, so neither side knows them well."""
     cases = [drawn(kind, chunked, seed, seats_bind=True) for seed in range(4)]
-    judged(cases, {"mean TPOT": 0.10, "p99 TPOT": 0.20, "mean request": 0.15, "p99 request": 0.15}, 0.06, 0.75)
+    worst = {"mean TPOT": 0.15, "p99 TPOT": 0.30, "mean request": 0.15, "p99 request": 0.20}
+    judged(cases, worst, usual=0.15, most=0.25)
     judged(cases, {"mean TTFT": 0.35}, usual=0.15, most=0.5)
 
 
@@ -278,7 +298,7 @@ def test_insensitivity_in_the_simulator_and_in_the_law() -> None:
         (events.lognormal(201, 2.0), lengths.lognormal(201, 2.0)),
         (lambda rng, size: rng.geometric(1 / 201, size), lengths.lognormal(201, 1.0)),
     ):
-        run = events.simulate(engine, events.fixed(1), simulated, rate=rate, count=4 * COUNT, warm=WARM, seed=5)
+        run = events.simulate(engine, events.fixed(1), simulated, rate=rate, count=2 * COUNT, warm=WARM, seed=5)
         told.append(law.under_load(ours, lengths.fixed(1), outputs, rate).decoding)
         time, error = events.batched(run.time, np.mean)
         assert told[-1] == pytest.approx(rate * time, rel=0.02 + 3 * error / time)
@@ -310,7 +330,7 @@ def test_more_load_is_never_quicker(kind: str, chunked: bool) -> None:
     ]  # fmt: skip
     for time in ("ttft", "tpot", "time"):
         means = [answer.mean(time) for answer in answers]
-        assert all(b >= a * 0.995 for a, b in zip(means, means[1:], strict=False)), (time, means)
+        assert all(b >= a * 0.995 for a, b in pairwise(means)), (time, means)
     over = law.under_load(case.engine, case.prompts[1], case.outputs[1], capacity * 1.01)
     assert math.isinf(over.mean("ttft")) and math.isinf(over.quantile("time", 0.5))
 
@@ -374,7 +394,7 @@ def test_companions_are_the_renewal_function_of_gamma_gaps() -> None:
         for expected in (0.01, 0.1, 1.0, 10.0):
             count = np.arange(1, 3000)
             exact = scipy.stats.gamma(count / scv).cdf(expected / scv).sum() - expected
-            assert companions(expected, scv) == pytest.approx(exact, abs=0.08 * (scv - 1) / 2)
+            assert companions(expected, scv) == pytest.approx(exact, abs=0.1 * (scv - 1) / 2)
 
 
 def test_lengths_have_the_moments_of_their_definition() -> None:
@@ -401,6 +421,13 @@ def test_lengths_have_the_moments_of_their_definition() -> None:
     assert bell.quantile(0.5) == pytest.approx(500) and bell.quantile(0.99) == pytest.approx(4000)
 
 
+def test_seats_are_what_the_cache_holds_or_the_engine_allows() -> None:
+    prompts, outputs = lengths.fixed(1000), lengths.fixed(201)  # mean context 1100
+    assert law.mean_context(prompts, outputs) == pytest.approx(1100)
+    assert law.seats_of(256, 500 + 1100 * 20, prompts, outputs) == 20
+    assert law.seats_of(16, 1e9, prompts, outputs) == 16
+
+
 @pytest.mark.parametrize("trace", [[], [3.0, 2.0]])
 def test_a_trace_must_be_sorted_and_not_empty(trace: list[float]) -> None:
     with pytest.raises(ValueError, match="sorted"):
@@ -411,7 +438,7 @@ def test_a_trace_must_be_sorted_and_not_empty(trace: list[float]) -> None:
 @settings(max_examples=60, deadline=None)
 def test_the_gamma_tail_is_near_the_exact_one(shape: float, probability: float) -> None:
     time = float(scipy.stats.gamma(shape).ppf(probability))
-    assert part_tail(2.0 + time, 2.0, 2.0 + shape, shape) == pytest.approx(1 - probability, abs=0.006)
+    assert part_tail(2.0 + time, 2.0, 2.0 + shape, shape) == pytest.approx(1 - probability, abs=0.013)
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 1), st.floats(0, 5), st.floats(0.1, 50), st.floats(0.001, 3)), min_size=1))

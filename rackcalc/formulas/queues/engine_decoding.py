@@ -13,7 +13,7 @@ from rackcalc.formulas.queues.gamma_mixtures import Part
 from rackcalc.formulas.queues.length_distributions import Lengths
 from rackcalc.quantities.record import record
 
-BOUND = 2.6  # standard deviations from the mean to the time with all seats taken, which nothing exceeds
+BOUND = 3.0  # standard deviations from the mean to the time with all seats taken, which nothing exceeds
 FEW = 4.0  # prompts in a request's life, up to which their number is counted out
 
 

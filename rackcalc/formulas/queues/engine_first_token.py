@@ -22,14 +22,12 @@ SLICES = 4
 class Steps:
     """The steps that arrivals meet. mean, square: of the time of the step under way, 0 where nobody decodes.
 
-    own: mean time that a step takes beside the work of its prompts, where it carries a prompt. pace: mean time from one
-    step that can carry prompts to the next.
+    own: mean time that a step takes beside the work of its prompts, where it carries a prompt.
     """
 
     mean: float
     square: float
     own: float
-    pace: float
 
 
 @record
@@ -60,12 +58,14 @@ def _tied(expected: float, gap_scv: float) -> float:
 class Delay:
     """Time before the own prompt's steps, and by others in them: its mean, and (share, mean, variance) of its parts.
 
-    beside: mean number of other prompts in the step that carries one's own.
+    beside: mean number of other prompts in the step that carries one's own, as if arrivals met steps at random.
+    joined: the same, where bursts meet the prompts of their own.
     """
 
     mean: float
     parts: list[tuple[float, float, float]]
     beside: float = 0.0
+    joined: float = 0.0
 
 
 def shared_step(prompts: Prompts, steps: Steps, own: Sequence[Own], rate: float, gap_scv: float) -> Delay:
@@ -91,6 +91,8 @@ def shared_step(prompts: Prompts, steps: Steps, own: Sequence[Own], rate: float,
     varies = max(steps.square - steps.mean**2, 0.0)
     long_varies = max(third / first - (second / first) ** 2, 0.0) + beside * prompts.square * _tied(beside, gap_scv)
     long_varies /= 1 - load * load
+    met = (1 - busy) * steps.mean + busy * long
+    joined = rate * met + 2 * companions(rate * met / 2, gap_scv)
     parts = []
     for i in range(SLICES):
         rest = (i + 0.5) / SLICES
@@ -101,7 +103,7 @@ def shared_step(prompts: Prompts, steps: Steps, own: Sequence[Own], rate: float,
         spread = long_varies * (rest + load) ** 2 + long**2 * slice_square
         spread += after_prompt * prompts.square * _tied(after_prompt, gap_scv)
         parts.append((busy / SLICES, scale * (rest * long + prompts.work * after_prompt), scale**2 * spread))
-    return Delay(mean=mean, parts=parts, beside=beside)
+    return Delay(mean=mean, parts=parts, beside=beside, joined=joined)
 
 
 def prompts_in_turn(
@@ -146,7 +148,10 @@ def prompts_in_turn(
 
 @record
 class FirstToken:
-    """mean: of requests that found a seat. parts: of the mixture, before any wait for a seat. beside: see Delay."""
+    """mean: of requests that found a seat. parts: of the mixture, before any wait for a seat.
+
+    beside: mean number of other prompts in the step that carries one's own.
+    """
 
     mean: float
     parts: list[Part]
@@ -174,4 +179,4 @@ def first_token(
         if share > 1e-7
     ]
     mean = sum(part.share * part.time for part in own) + (1 - in_turn) * shared.mean + in_turn * queue.mean
-    return FirstToken(mean=mean, parts=parts, own=own, beside=shared.beside)
+    return FirstToken(mean=mean, parts=parts, own=own, beside=shared.joined)

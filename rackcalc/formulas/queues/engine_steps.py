@@ -86,7 +86,7 @@ def companions(expected: float, gap_scv: float) -> float:
     """Arrivals in a time after an arrival, beyond the `expected` number at any time.
 
     The renewal function of gamma gaps: it tends to (scv - 1) / 2 (D. R. Cox, Renewal Theory, 1962); the way there is a
-    curve within 0.08 of the exact one for scv 2 to 9.
+    curve within a tenth of that limit for scv 2 to 9.
 
     >>> round(companions(1e3, 4.0), 3), companions(1.0, 1.0)
     (1.5, 0.0)
