@@ -1,0 +1,125 @@
+"""Lengths of prompts and outputs: all alike, evenly spread, log-normal, or as in a trace.
+
+A distribution is a list of strata, each with its share of the requests, its mean and its variance. The strata are
+narrow in the upper tail, so that a percentile of a time that grows with the length can be found by conditioning.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from statistics import NormalDist
+
+from rackcalc.quantities.record import record
+
+EDGES = (0.0, 0.15, 0.35, 0.55, 0.7, 0.82, 0.91, 0.96, 0.98, 0.9885, 0.995, 0.999, 1.0)
+NORMAL = NormalDist()
+
+
+@record
+class Stratum:
+    """Some of the requests: their share of all, and mean and variance of their lengths in tokens."""
+
+    share: float
+    mean: float
+    variance: float
+
+
+@record
+class Lengths:
+    """The distribution of a length in tokens. concentration: the mean of the smaller of two lengths, over the mean."""
+
+    strata: tuple[Stratum, ...]
+    mean: float
+    mean_square: float
+    concentration: float
+    quantile: Callable[[float], float]
+
+    @property
+    def scv(self) -> float:
+        """Squared coefficient of variation."""
+        return max(self.mean_square / self.mean**2 - 1, 0.0)
+
+
+def fixed(tokens: float) -> Lengths:
+    """All lengths alike."""
+    return Lengths(
+        strata=(Stratum(share=1.0, mean=tokens, variance=0.0),),
+        mean=tokens,
+        mean_square=tokens * tokens,
+        concentration=1.0,
+        quantile=lambda p: tokens,
+    )
+
+
+def spread(mean: float, spread: float) -> Lengths:
+    """Evenly between mean x (1 - spread) and mean x (1 + spread), as benchmark tools draw them."""
+    low, width = mean * (1 - spread), 2 * mean * spread
+    if not 0 <= spread <= 1:
+        raise ValueError("spread must be between 0 and 1")
+    strata = tuple(
+        Stratum(share=b - a, mean=low + width * (a + b) / 2, variance=(width * (b - a)) ** 2 / 12)
+        for a, b in pairwise(EDGES)
+    )
+    return Lengths(
+        strata=strata,
+        mean=mean,
+        mean_square=mean * mean * (1 + spread * spread / 3),
+        concentration=1 - spread / 3,
+        quantile=lambda p: low + width * p,
+    )
+
+
+def lognormal(mean: float, cv: float) -> Lengths:
+    """Log-normal with this mean and coefficient of variation."""
+    if cv == 0:
+        return fixed(mean)
+    sigma = math.sqrt(math.log1p(cv * cv))
+    center = math.log(mean) - sigma * sigma / 2
+
+    def below(p: float, power: int) -> float:
+        """Part of the moment of this order that lengths below the quantile p have."""
+        if p in (0.0, 1.0):
+            return p
+        return NORMAL.cdf(NORMAL.inv_cdf(p) - power * sigma)
+
+    square = mean * mean * (1 + cv * cv)
+    strata = []
+    for a, b in pairwise(EDGES):
+        first = mean * (below(b, 1) - below(a, 1)) / (b - a)
+        second = square * (below(b, 2) - below(a, 2)) / (b - a)
+        strata.append(Stratum(share=b - a, mean=first, variance=max(second - first * first, 0.0)))
+    return Lengths(
+        strata=tuple(strata),
+        mean=mean,
+        mean_square=square,
+        concentration=math.erfc(sigma / 2),
+        quantile=lambda p: math.exp(center + sigma * NORMAL.inv_cdf(p)),
+    )
+
+
+def lognormal_between(p50: float, p99: float) -> Lengths:
+    """Log-normal with this median and 99th percentile."""
+    sigma = math.log(p99 / p50) / NORMAL.inv_cdf(0.99)
+    return lognormal(p50 * math.exp(sigma * sigma / 2), math.sqrt(math.expm1(sigma * sigma)))
+
+
+def empirical(ordered: Sequence[float]) -> Lengths:
+    """The lengths of a trace, in increasing order."""
+    count = len(ordered)
+    if not count or any(a > b for a, b in pairwise(ordered)):
+        raise ValueError("lengths of a trace must be sorted, and at least one")
+    mean = math.fsum(ordered) / count
+    strata = []
+    places = sorted({round(edge * count) for edge in EDGES})
+    for a, b in pairwise(places):
+        part = ordered[a:b]
+        middle = math.fsum(part) / len(part)
+        variance = math.fsum((x - middle) ** 2 for x in part) / len(part)
+        strata.append(Stratum(share=len(part) / count, mean=middle, variance=variance))
+    return Lengths(
+        strata=tuple(strata),
+        mean=mean,
+        mean_square=math.fsum(x * x for x in ordered) / count,
+        concentration=math.fsum((2 * (count - i) - 1) * x for i, x in enumerate(ordered)) / (count * count * mean),
+        quantile=lambda p: ordered[min(int(p * count), count - 1)],
+    )
