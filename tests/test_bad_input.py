@@ -36,7 +36,7 @@ name: decoder
 accelerators:
   gpu: {part: h100-sxm, count: 8}
 model: llama-3.1-8b
-workload: {input: 512 token, output: 128 token, batch: 8, arrival_rate: 2 request/s, precision: fp8}
+workload: {input: 512 token, output: 128 token, arrival_rate: 2 request/s, precision: fp8}
 serving: {split: gpu, runtime: vllm, tensor_parallel: 1}
 """
 WORKLOAD = "workload: {input: 128 token, batch: 1, arrival_rate: 200 request/s, precision: fp16}\n"
@@ -264,7 +264,7 @@ WRONG_RACKS = [
         ["H100", "no port for", "nvlink4"],
     ),
     ("does not fit a GPU", DECODER, {"llama-3.1-8b": "§llama-3.1-405b"}, ["does not fit", "more GPUs per copy"]),
-    ("cache does not fit", DECODER, {"batch: 8": "batch: §4000"}, ["does not fit", "KV cache", "a smaller batch"]),
+    ("cache does not fit", DECODER, {"arrival_rate: 2 request/s": "batch: §4000"}, ["does not fit", "KV cache", "a smaller batch"]),
     ("does not fit SRAM", HYBRID, {"v1, count: 4": "v1, count: §2"}, ["does not fit", "chips", "spill:"]),
     ("overload", HYBRID, {"200 request/s": "§2e5 request/s"}, ["overload", "lower it or add chips"]),
     ("too many GPUs share", DECODER, {"tensor_parallel: 1": "tensor_parallel: §16"}, ["more than the 8 GPUs"]),

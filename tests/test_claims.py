@@ -219,6 +219,9 @@ def test_a_claim_without_a_figure_is_not_decidable() -> None:
         ('{says: x, expect: "delta(latency.p99) = 1 ms", against: too-large}', "against: "),
         ('{expect: "latency.p99 = 1 ms"}', "says: is missing"),
         ('{says: x, expct: "latency.p99 = 1 ms"}', "did you mean expect"),
+        ("{says: x, verdict: impossible}", "needs a note"),
+        ('{says: x, expect: "latency.p99 = 1 ms", verdict: holds, note: y}', "this one is computed"),
+        ("{says: x, verdict: wrong, note: y}", "expected one of holds"),
     ],
 )
 def test_refused_at_its_line(claim: str, words: str) -> None:
@@ -288,7 +291,8 @@ def article() -> dict[str, Judgement]:
         ("it is paid back in three weeks", "claimed too high"),  # 950 / 71,400 years is 4.9 days
         ("... in a race for the first place", "claimed too high"),
         ("renting costs $100k a month", "claimed too high"),  # 48.24 USD an hour
-        ("GPU and LPU share coherent memory", "not decidable"),
+        ("GPU and LPU share coherent memory", "impossible"),
+        ("the licence of NVLink is free", "impossible"),
     ],
 )
 def test_the_article(says: str, verdict: str, article: dict[str, Judgement]) -> None:

@@ -389,12 +389,18 @@ def test_get_answers_in_the_unit_that_the_name_says() -> None:
     assert tpot == pytest.approx(figures["latency"]["tpot"]["value"])
 
 
+def test_only_times_may_leave_out_what_they_are_per() -> None:
+    """USD for a price per token would be off by a million, beside the number without --unit."""
+    done = run("estimate", "llama70b-8xh100", "--get", "cost.per_million_tokens", "--unit", "USD")
+    assert done.returncode == 2 and b"price per token" in done.stderr
+
+
 def test_a_unit_for_each_dimension() -> None:
     asked = ["--get", "latency.ttft", "--get", "latency.tpot", "--get", "cost.tco"]
     seconds, token, dollars = map(float, out("estimate", "llama70b-8xh100", *asked).split())
     converted = out("estimate", "llama70b-8xh100", *asked, "--unit", "ms", "--unit", "kUSD").split()
     assert list(map(float, converted)) == pytest.approx([seconds * 1e3, token * 1e3, dollars / 1e3])
-    for unit in ("ms", "nonsense"):
+    for unit in ("ms", "nonsense", "USD/Mtoken"):
         for form in ("table", "env"):
             done = run("estimate", "llama70b-8xh100", *asked, "--unit", unit, "--format", form)
             assert done.returncode == 2 and not done.stdout and b"--unit: " in done.stderr

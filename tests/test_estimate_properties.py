@@ -212,8 +212,10 @@ def test_a_price_book_charges_only_what_is_there() -> None:
 
 
 def test_sharing_that_is_reserved_slows_tokens_too() -> None:
-    alone = bundled("llama70b-8xh100")
-    shared = bundled("llama70b-8xh100", "sharing={policy: reserved, share: 20 percent}")
+    alone, shared = (
+        bundled("llama70b-8xh100", "workload.batch=32", f"sharing={{policy: reserved, share: {share} percent}}")
+        for share in ("0.001", "20")
+    )
     assert shared.latency.tpot.value == pytest.approx(alone.latency.tpot.value / 0.8, rel=0.01)
     assert shared.latency.end_to_end.value > alone.latency.end_to_end.value
 

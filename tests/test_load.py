@@ -15,6 +15,7 @@ from rackcalc.config.document import Node, assign, parse
 from rackcalc.config.overrides import unknown_step
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded, bundled_racks, scenario_names
+from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, suggest
 from rackcalc.quantities.quantity import Quantity
@@ -145,7 +146,10 @@ def test_set_another_part_and_then_its_value() -> None:
 
 def test_set_nothing_means_the_default() -> None:
     assert rack("workload.arrival_rate=").workload.arrival_rate is None
-    assert rack("workload.batch=").workload.batch.value == 1.0
+    assert rack("workload.batch=").workload.batch is None
+    text = RACK.replace("batch: 1, ", "")
+    alone, stated = (estimate(load_text(one, "rack.yaml")).latency.p99 for one in (text, RACK))
+    assert alone.value == stated.value
 
 
 def test_a_value_that_was_set_says_so() -> None:
@@ -432,7 +436,7 @@ def test_a_share_above_one_is_asked_whether_it_is_meant_in_percent() -> None:
             assert f'here.{name}: must be at most 1, got "140"' in built(Economics, f"{name}: 140")
 
 
-def test_a_word_is_suggested_where_three_letters_in_five_agree() -> None:
-    """difflib: 2 x matching letters / letters of both; "abcxx" and "abcyy" have 6 / 10."""
-    assert suggest("abcxx", ["abcyy", "zzzzz"]) == "; did you mean abcyy?"
-    assert suggest("abxxx", ["abcyy"]) == "; known: abcyy"
+def test_a_word_is_suggested_where_two_letters_in_three_agree() -> None:
+    """difflib: 2 x matching letters over all; "abcdxx" and "abcdyy" have 8 of 12, "abcxx" and "abcyy" 6 of 10."""
+    assert suggest("abcdxx", ["abcdyy", "zzzzz"]) == "; did you mean abcdyy?"
+    assert suggest("abcxx", ["abcyy"]) == "; known: abcyy"

@@ -35,6 +35,8 @@ def estimated(name: str, *sets: str) -> tuple[Rack, Estimate]:
 )
 def test_percentiles_are_in_order_and_the_mean_is_below_the_99th(name: str) -> None:
     cool = ("workload.slo=", "site.inlet=15 degC")
+    if name == "gb200-nvl72-deepseek-v3":  # its batch is for offline work
+        cool = (*cool, "workload.batch=")
     most = estimated(name, *cool, "workload.arrival_rate=", "sharing=")[1].throughput.capacity.value
     for share in (0.01, 0.21, 0.4, 0.6, 0.8, 0.95):
         found = estimated(name, *cool, f"workload.arrival_rate={0.97 * share * most!r} request/s")[1].latency
@@ -44,32 +46,33 @@ def test_percentiles_are_in_order_and_the_mean_is_below_the_99th(name: str) -> N
         assert found.mean.value <= found.p99.value
         if found.ttft is not None:
             assert found.ttft.value <= found.ttft_p99.value
-        between = [found.tpot_p50, found.tpot_p90, found.tpot_p95, found.tpot_p99]
-        if between[0] is not None:
-            times = [float(level.value) for level in between]
-            assert times == sorted(times), share
+        for time in ("ttft", "tpot", "itl"):
+            between = [getattr(found, f"{time}_{level}") for level in ("p50", "p90", "p95", "p99")]
+            if between[0] is not None:
+                times = [float(level.value) for level in between]
+                assert times == sorted(times), (share, time)
 
 
 @pytest.mark.parametrize("name", ["llama70b-8xh100", "vendor-quote", "air-limit"])
 @pytest.mark.parametrize("requests", [1, 3, 16, 64, 500])
 def test_times_between_tokens_are_in_order(name: str, requests: int) -> None:
     found = estimated(name, *QUIET, "workload.batch=", f"workload.concurrency={requests}")[1].latency
-    times = [found.tpot_p50.value, found.tpot_p90.value, found.tpot_p95.value, found.tpot_p99.value]
+    times = [found.itl_p50.value, found.itl_p90.value, found.itl_p95.value, found.itl_p99.value]
     assert times == sorted(times) and times[0] > 0
 
 
 @pytest.mark.parametrize(
     ("part", "system"), [("h100-sxm", "dgx-h100"), ("b200-sxm", "dgx-b200"), ("a100-sxm-80gb", "")]
 )
-@pytest.mark.parametrize("utilization", [0.0001, 1.0])
+@pytest.mark.parametrize("utilization", [0.0001, 0.9])
 def test_a_server_draws_what_validate_says(part: str, system: str, utilization: float) -> None:
     """Idle and busy, at sea level; naming the product changes nothing but its rating."""
     sets = (f"accelerators.gpu.part={part}", f"accelerators.gpu.system={system}", "site.cooling=air-contained")
     sets = (*sets, "workload.precision=bf16")
     _, found = estimated("llama70b-8xh100", *QUIET, *sets, f"economics.utilization={utilization}")
-    row = Row("", "wall_power", part, "power_min" if utilization < 1 else "power_mean", 1.0, "W", parts="8")
+    row = Row("", "wall_power", part, "power_min" if utilization < 0.5 else "power_mean", 1.0, "W", parts="8")
     scored = float(wall_power(row).value)
-    power = found.power.it if utilization < 1 else found.power.peak.it
+    power = found.power.it if utilization < 0.5 else found.power.peak.it
     assert float(power.value) == pytest.approx(scored, rel=0.01)
     assert (found.power.rated is None) == (not system)
 

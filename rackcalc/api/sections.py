@@ -26,6 +26,13 @@ class Latency(Group):
     tpot_p90: Figure
     tpot_p95: Figure
     tpot_p99: Figure
+    ttft_p50: Figure
+    ttft_p90: Figure
+    ttft_p95: Figure
+    itl_p50: Figure
+    itl_p90: Figure
+    itl_p95: Figure
+    itl_p99: Figure
 
 
 class Throughput(Group):

@@ -29,15 +29,15 @@ from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, trans
 from rackcalc.formulas.queues.gpu_sharing import Shared, limit_beside, shared_load, slowed_time, slowed_tpot
 from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, load, sojourn_time
 from rackcalc.formulas.queues.mdc_waits import rate_within_limit
-from rackcalc.formulas.serving.request_rates import batch_rate, capacity, sequence_rate
+from rackcalc.formulas.serving.request_rates import batch_rate, capacity, sequence_rate, share_of_capacity
 from rackcalc.formulas.serving.token_rates import tokens_per_second
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import replace
 from rackcalc.serving.pool_links import time_on_path
-from rackcalc.serving.service_model import ONE, ServiceModel
-from rackcalc.serving.splits import serve
+from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
+from rackcalc.serving.splits import serve, takes_what_comes
 from rackcalc.spec.links import Link
 from rackcalc.spec.rack import Rack
 
@@ -45,6 +45,9 @@ REFERENCE = Quantity(
     298.15, "K", "reference temperature", absolute=True, source=Source("assumed", note="links are specified at 25 degC")
 )
 P99 = LEVELS["p99"]
+ONE_SEQUENCE = Quantity(
+    1.0, "1", "workload.batch", exact=True, source=Source("assumed", note="default: sequences processed together")
+)
 
 
 def beside_other_work(rack: Rack, served: ServiceModel, shared: Shared) -> ServiceModel:
@@ -60,9 +63,12 @@ def beside_other_work(rack: Rack, served: ServiceModel, shared: Shared) -> Servi
 
 
 def queue_at_load(rack: Rack, served: ServiceModel) -> tuple[Load | None, Shared | None]:
-    """The queue at the arrival rate, and the GPUs' other work if there is any. None without an arrival rate."""
+    """The queue at the arrival rate, and the GPUs' other work if there is any.
+
+    None without an arrival rate, and for engines, whose requests share the steps (served.load).
+    """
     rate = rack.workload.arrival_rate
-    if rate is None:
+    if rate is None or served.load is not None:
         return None, None
     queue = {
         "service_time": served.occupancy,
@@ -78,6 +84,8 @@ def queue_at_load(rack: Rack, served: ServiceModel) -> tuple[Load | None, Shared
 
 def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, LinkReport]) -> Latency:
     """Latencies under the load, including replays of packets on links. Without a queue, those of the idle rack."""
+    if served.load is not None:
+        return latency_of_engine(served, served.load)
     replays = {name: report.reliability for name, report in links.items()}
     if queue is None:
         base = dict.fromkeys(LEVELS, served.passage)
@@ -113,18 +121,47 @@ def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, Lin
         ttft_p99=ttft_p99,
         tpot=served.tpot,
         end_to_end=None if served.ttft is None else mean,
-        **{f"tpot_{level}": time for level, time in served.token_times.items()},
+        **{f"itl_{level}": time for level, time in served.token_times.items()},
     )
+
+
+def latency_of_engine(served: ServiceModel, load: EngineLoad) -> Latency:
+    """Latencies of a serving engine to which requests come at random."""
+    times = {f"ttft_{level}": time for level, time in load.ttft_levels.items() if level != "p999"}
+    times |= {f"tpot_{level}": time for level, time in load.tpot_levels.items() if level != "p999"}
+    times |= {f"itl_{level}": time for level, time in load.itl_levels.items() if level != "p999"}
+    return Latency(
+        service=served.passage,
+        wait=load.wait,
+        mean=load.mean,
+        ttft=load.ttft,
+        tpot=load.tpot,
+        end_to_end=load.mean,
+        **load.levels,
+        **times,
+    )
+
+
+def utilization_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Quantity:
+    """Share of the rack's capacity that its load takes; the planned one where no load is stated."""
+    if queue is not None:
+        return queue.utilization
+    if rack.workload.arrival_rate is None or served.load is None:
+        return rack.economics.utilization
+    most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
+    return share_of_capacity(arrival_rate=rack.workload.arrival_rate, capacity=most)
 
 
 def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throughput:
     """Capacity, and the priced throughput: at the SLO, at the arrival rate, or at the planned utilization."""
     work = rack.workload
     most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
-    used = rack.economics.utilization if queue is None else queue.utilization
+    used = utilization_of(rack, served, queue)
     requests = most if work.arrival_rate is None else work.arrival_rate
     at_slo = None
-    if work.slo is not None:
+    if served.load is not None:
+        at_slo = served.load.at_slo
+    elif work.slo is not None:
         batches = rate_within_limit(
             limit=work.slo if rack.sharing is None else limit_beside(limit=work.slo, slice=rack.sharing.slice),
             service_time=served.occupancy,
@@ -133,6 +170,7 @@ def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throu
             probability=P99,
         )
         at_slo = sequence_rate(batches=batches, batch=served.batch)
+    if at_slo is not None:
         requests = at_slo if work.arrival_rate is None else smallest(offered=work.arrival_rate, at_slo=at_slo)
     tokens = None if work.output is None else tokens_per_second(requests=requests, tokens=work.output)
     return Throughput(requests, tokens, used, most, at_slo)
@@ -182,7 +220,7 @@ def heat_at_load(rack: Rack, ideal: ServiceModel) -> Thermal | None:
     if not pools_by_name(known):
         return None
     queue, shared = queue_at_load(rack, ideal)
-    used = rack.economics.utilization if queue is None else queue.utilization
+    used = utilization_of(rack, ideal, queue)
     return power_and_heat(known, mean_utilization(rack, ideal, used, shared))[1]
 
 
@@ -195,12 +233,21 @@ def without_arrivals(loaded: Loaded) -> Loaded:
     return replace(loaded, rack=replace(rack, workload=workload, economics=economics))
 
 
+def with_batch(loaded: Loaded) -> Loaded:
+    """The rack with a batch of one where it states none. Engines to which requests come at random take what comes."""
+    rack = loaded.rack
+    if rack.workload.batch is not None or takes_what_comes(rack):
+        return loaded
+    return replace(loaded, rack=replace(rack, workload=replace(rack.workload, batch=ONE_SEQUENCE)))
+
+
 def compute(loaded: Loaded, require: Require) -> Estimate:
     """Every figure of one rack, without subject and notes. Values may be arrays.
 
     require: called with the conditions and problems found at each step; decides what happens where they do not hold.
     """
     loaded.words_read.clear()
+    loaded = with_batch(loaded)
     require(*requirements.input_requirements(loaded))
     loaded = without_arrivals(loaded)
     rack = loaded.rack
@@ -213,8 +260,10 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         served = beside_other_work(rack, served, shared)
     heats = [heat] if known_heat is None else [heat, known_heat]
     require(requirements.rack_requirements(loaded, served, heats), ())
-    if queue is not None:
-        require(requirements.load_requirements(loaded, served, queue), ())
+    if rack.workload.arrival_rate is not None or served.load is not None:
+        used = utilization_of(rack, served, queue)
+        most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
+        require(requirements.load_requirements(loaded, used, most), ())
     links = link_reports(rack, served, heat if known_heat is None or heat.outlet.known else known_heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)

@@ -22,6 +22,9 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
             said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
     if rack.workload.concurrency is not None:
         said.append("workload.concurrency: a closed loop of so many requests, whatever the arrival rate; it is priced")
+    elif rack.workload.arrival_rate is None and result.latency.wait is not None:
+        used = show_value(rack.economics.utilization)
+        said.append(f"no arrival_rate: latencies are those at the planned utilization of {used}, which is priced")
     elif result.latency.wait is None:
         whose = "an idle rack" if result.latency.tpot is None else "a full batch"
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")

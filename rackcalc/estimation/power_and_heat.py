@@ -23,7 +23,7 @@ from rackcalc.formulas.serving.request_rates import sustained_rate
 from rackcalc.formulas.serving.token_rates import tokens_per_second
 from rackcalc.quantities.quantity import Quantity, Source, constant, unknown
 from rackcalc.quantities.record import replace
-from rackcalc.serving.service_model import ONE, ServiceModel
+from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 FAN_SHARE = Quantity(0.10, "1", "fans", source=Source("press", "sow-fans", note="dense servers"), low=0.05, high=0.20)
@@ -145,6 +145,24 @@ def slowed_down(
         tpot=None if served.tpot is None else slow_tpot(served.tpot),
         tails={level: slow(time) for level, time in served.tails.items()},
         token_times={level: slow_tpot(time) for level, time in served.token_times.items()},
+        load=None if served.load is None else slower_load(served.load, slow, slow_tpot),
+    )
+
+
+def slower_load(
+    load: EngineLoad, slow: Callable[[Quantity], Quantity], slow_tpot: Callable[[Quantity], Quantity]
+) -> EngineLoad:
+    """The load of an engine with slower steps. That more requests then meet is neglected: clocks fall by per cents."""
+    return replace(
+        load,
+        wait=slow(load.wait),
+        mean=slow(load.mean),
+        levels={level: slow(time) for level, time in load.levels.items()},
+        ttft=slow(load.ttft),
+        ttft_levels={level: slow(time) for level, time in load.ttft_levels.items()},
+        tpot=slow_tpot(load.tpot),
+        tpot_levels={level: slow_tpot(time) for level, time in load.tpot_levels.items()},
+        itl_levels={level: slow_tpot(time) for level, time in load.itl_levels.items()},
     )
 
 
@@ -153,7 +171,9 @@ def mean_utilization(rack: Rack, served: ServiceModel, used: Quantity, shared: S
     result = {}
     for name in pools_by_name(rack):
         busy, activity, in_use = served.busy.get(name, NO_LOAD), served.activity.get(name, ONE), used
-        if rack.workload.arrival_rate is not None and name in served.slots:
+        if served.load is not None:
+            in_use = ONE  # its busy pools are busy for that share of all time
+        elif rack.workload.arrival_rate is not None and name in served.slots:
             in_use = share_in_use(utilization=used, slots=served.slots[name])
         if name == "gpu" and shared is not None:
             in_use = shared.power_utilization

@@ -20,7 +20,8 @@ class Latency:
     """Seconds of one request (of one batch, when clients send batches). service: idle rack; p50 to p999: under load.
 
     ttft, tpot, end_to_end: generation; ttft includes the mean wait, ttft_p99 the p99 wait. tpot_p50 to tpot_p99: of the
-    times between two tokens of an engine that also prefills.
+    mean time per token of a request. itl_p50 to itl_p99: of the time between two tokens, which is longer where a step
+    also computes prompts. What cannot be told is absent.
     """
 
     service: Quantity
@@ -39,6 +40,13 @@ class Latency:
     tpot_p90: Quantity | None = None
     tpot_p95: Quantity | None = None
     tpot_p99: Quantity | None = None
+    ttft_p50: Quantity | None = None
+    ttft_p90: Quantity | None = None
+    ttft_p95: Quantity | None = None
+    itl_p50: Quantity | None = None
+    itl_p90: Quantity | None = None
+    itl_p95: Quantity | None = None
+    itl_p99: Quantity | None = None
 
 
 @record

@@ -10,13 +10,24 @@ from rackcalc.quantities.problems import Problem
 from rackcalc.serving.engine_versions import known_version, version_number
 from rackcalc.serving.pool_links import default_link
 from rackcalc.serving.pool_memory import kv_format
-from rackcalc.serving.splits import FUNCTIONS
+from rackcalc.serving.splits import FUNCTIONS, takes_what_comes
 from rackcalc.spec.rack import SPLITS, Rack
 
 
 def incompatible_parts(loaded: Loaded) -> list[Problem]:
     """All problems with the choices in the file; those of ports only when there are no others."""
-    checks = (_pools, _systems, _workload, _layer_groups, _formats, _version, _speculation, _cooling, _money)
+    checks = (
+        _pools,
+        _systems,
+        _workload,
+        _engine_options,
+        _layer_groups,
+        _formats,
+        _version,
+        _speculation,
+        _cooling,
+        _money,
+    )
     found = [problem for check in checks for problem in check(loaded, loaded.rack)]
     return found or _ports(loaded, loaded.rack)
 
@@ -108,6 +119,29 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
         found.append(loaded.problem("sharing", "needs workload.arrival_rate: an idle rack has nothing to share with"))
     if rack.sharing is not None and rack.accelerators.gpu is None:
         found.append(loaded.problem("sharing", "is about the GPUs' other work, and there are no GPUs; remove it"))
+    return found
+
+
+def _engine_options(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Options of serving engines where there is none, and a batch beside an engine that batches by itself."""
+    work, found = rack.workload, []
+    requests_come = work.arrival_rate is not None or work.concurrency is not None
+    if not _engine_decodes(rack):
+        stated = ("max_num_seqs", "max_num_batched_tokens", "gpu_memory_utilization", "cuda_graphs")
+        message = "is for decoders on GPUs under a serving engine: vllm, sglang or tensorrt-llm; remove it"
+        paths = [f"serving.{name}" for name in stated]
+        found += [loaded.problem(path, message) for path in paths if path in loaded.nodes]
+    elif "workload.batch" in loaded.nodes and rack.serving.split == "gpu" and rack.sharing is None and requests_come:
+        message = "a serving engine batches the requests that come by itself; remove it, or limit it by "
+        found.append(loaded.problem("workload.batch", f"{message}serving.max_num_seqs"))
+    beside = rack.sharing is not None and _engine_decodes(rack) and rack.serving.split == "gpu"
+    if beside and work.batch is None and work.concurrency is None:
+        message = "is missing; of an engine beside other work, say how many sequences decode together"
+        found.append(loaded.problem("workload.batch", message))
+    if not takes_what_comes(rack):
+        message = "is for decoders on GPUs under a serving engine, with workload.arrival_rate and no batch; remove it"
+        paths = [f"workload.{name}" for name in ("burstiness", "input_cv", "output_cv")]
+        found += [loaded.problem(path, message) for path in paths if path in loaded.nodes]
     return found
 
 

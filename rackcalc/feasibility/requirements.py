@@ -15,12 +15,11 @@ from rackcalc.feasibility.conditions import Chain, Condition, finite
 from rackcalc.feasibility.memory import memory_requirements
 from rackcalc.feasibility.sizes import size_requirements
 from rackcalc.formulas.heat.rack_cooling import Thermal
-from rackcalc.formulas.queues.latency_under_load import Load
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem
-from rackcalc.quantities.unit_text import show
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.service_model import ServiceModel
 
 
@@ -44,16 +43,19 @@ def rack_requirements(loaded: Loaded, served: ServiceModel, heats: Sequence[Ther
     return [*memory_requirements(loaded, served), full, [*links, *(item for chain in under_load for item in chain)]]
 
 
-def load_requirements(loaded: Loaded, served: ServiceModel, queue: Load) -> list[Chain]:
-    """The arrival rate is below the capacity of the rack."""
+def load_requirements(loaded: Loaded, utilization: Quantity, capacity: Quantity) -> list[Chain]:
+    """The arrival rate is below the capacity of the rack [request/s]."""
 
     def too_much() -> Problem:
-        offered, times = show_value(loaded.rack.workload.arrival_rate), float(queue.utilization.value)
-        most = show(float(queue.capacity.value) * float(served.batch.value), "request/s")
+        if loaded.rack.workload.arrival_rate is None:
+            message = "at all of its capacity, an engine to which requests come at random keeps them waiting for ever"
+            return loaded.problem("economics.utilization", f"{message}; plan with less, or state workload.concurrency")
+        offered, times = show_value(loaded.rack.workload.arrival_rate), float(utilization.value)
+        most = show_value(capacity)
         message = f"overload: {offered} is {times:.4g} times what the rack can do ({most}); lower it or add chips"
         return loaded.problem("workload.arrival_rate", message)
 
-    return [[Condition("overload", (queue.utilization,), lambda used: used < 1, too_much)]]
+    return [[Condition("overload", (utilization,), lambda used: used < 1, too_much)]]
 
 
 def _cooling_chain(loaded: Loaded, heat: Thermal) -> Chain:

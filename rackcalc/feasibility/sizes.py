@@ -18,6 +18,7 @@ from rackcalc.serving.pool_links import (
     link_beyond_domain,
     nvlink_domain,
 )
+from rackcalc.serving.service_model import batch_of
 from rackcalc.spec.models import Model
 from rackcalc.spec.rack import Rack
 
@@ -111,10 +112,10 @@ def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
         yield at_most(
             "more microbatches than sequences",
             micro,
-            work.batch,
+            batch_of(rack),
             lambda: loaded.problem(
                 "serving.microbatches",
-                f"{work.batch.value:g} sequence(s) cannot be cut into {micro.value:g} microbatches",
+                f"{batch_of(rack).value:g} sequence(s) cannot be cut into {micro.value:g} microbatches",
             ),
         )
 

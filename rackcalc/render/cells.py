@@ -39,7 +39,7 @@ def bare_unit(path: str, quantity: Quantity, asked: Sequence[str] = ()) -> str:
             raise failure(str(error), "--unit") from None
         if dimension == quantity.unit:
             return unit
-        if quantity.unit in (f"{dimension}/token", f"{dimension}/request"):
+        if dimension == "s" and quantity.unit in ("s/token", "s/request"):
             return f"{unit}/{quantity.unit.partition('/')[2]}"
     if asked:
         in_unit(quantity, 0.0, asked[0])  # says that the dimensions differ

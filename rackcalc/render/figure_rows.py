@@ -30,7 +30,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "memory": ("Memory", ("memory.*",)),
     "software": ("Second software stack", ("software.factor*", "software.added", "software.porting")),
     "sharing": ("Shared with other work", ("sharing.share", "sharing.wait_added", "sharing.income")),
-    "power": ("Power: mean under this load, and peak", ("power.[!p]*", "power.peak.it", "power.peak.facility")),
+    "power": ("Power, mean and peak", ("power.[!p]*", "power.peak.it", "power.peak.facility")),
     "thermal": (
         "Heat at full load",
         (

@@ -1,8 +1,9 @@
 """Decoders under a serving engine whose clients keep a given number of requests in flight: a closed loop."""
 
+from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.serving.concurrency import Loop, closed_loop
-from rackcalc.formulas.serving.replicas import per_engine
+from rackcalc.formulas.serving.replicas import per_engine, slots
 from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.quantities.quantity import Quantity
@@ -15,10 +16,16 @@ from rackcalc.spec.rack import Rack
 
 
 def sequences_that_fit(rack: Rack, deployed: GpuDeployment) -> Quantity:
-    """Sequences of one engine whose KV cache fits."""
+    """Sequences that decode together in one engine: those whose KV cache fits, within the engine's own limit."""
     held = engine_memory(rack, deployed, ONE).max_batch
     assert held is not None
-    return per_engine(requests=held, engines=ONE)  # at least one: a rack without room for it is refused
+    room = per_engine(requests=held, engines=ONE)  # at least one: a rack without room for it is refused
+    engine = deployed.runtime.engine
+    assert engine is not None
+    limit = engine.max_num_seqs
+    if rack.serving.data_parallel is not None:  # each group has a scheduler of its own
+        limit = slots(replicas=rack.serving.data_parallel, batch=limit)
+    return smallest(room=room, limit=limit)
 
 
 def engine_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> Memory:

@@ -20,6 +20,7 @@ from rackcalc.serving.generation import (
     times_at_load,
 )
 from rackcalc.serving.gpu_deployment import gpu_deployment, gpu_stage
+from rackcalc.serving.open_loop import open_loop_service
 from rackcalc.serving.pool_links import lpu_link
 from rackcalc.serving.pool_memory import (
     context_lengths,
@@ -30,7 +31,7 @@ from rackcalc.serving.pool_memory import (
     lpu_memory,
     spill_terms,
 )
-from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage
+from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage, batch_of
 from rackcalc.serving.token_times import token_times
 from rackcalc.spec.rack import LpuPool, Rack
 
@@ -43,6 +44,8 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
     first = prefill_pass(rack, deployed)
     if work.concurrency is not None and deployed.runtime.engine is not None:
         return closed_loop_service(rack, deployed, first)
+    if work.batch is None:
+        return open_loop_service(rack, deployed, first)
 
     def tpot_at(number: Quantity) -> Quantity:
         return step_per_token(step=decode_step(rack, deployed, number).time)
@@ -56,16 +59,16 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
         between = token_times(engine, first, step_per_token(step=usual.time), now.under_way, output_tokens(rack))
     return generation_service(
         rack,
-        slots(replicas=deployed.replicas, batch=work.batch),
+        slots(replicas=deployed.replicas, batch=batch_of(rack)),
         now.ttft,
         now.tpot,
         holding_time(rack, full),
         stages={"prefill": gpu_stage(first), "decode": gpu_stage(usual)},
-        memory={"gpu": gpu_memory(rack, deployed, work.batch, context_lengths(rack)[1])},
+        memory={"gpu": gpu_memory(rack, deployed, batch_of(rack), context_lengths(rack)[1])},
         transfers={},
         busy={"gpu": ONE},
         activity={"gpu": serving_power_utilization(rack, deployed, first, usual, now.under_way)},
-        slots={"gpu": work.batch},
+        slots={"gpu": batch_of(rack)},
         details={"requests_under_way": now.under_way},
         token_times=between,
     )
@@ -77,7 +80,7 @@ def lpu_decode_step(rack: Rack, pool: LpuPool) -> lpu_decode.LpuDecode:
     formats = work.precision, kv_format(rack)
     mean, _ = context_lengths(rack)
     return lpu_decode.decode(
-        pool.part, rack.model, pool.count, *formats, work.batch, mean, link.latency, link.bandwidth
+        pool.part, rack.model, pool.count, *formats, batch_of(rack), mean, link.latency, link.bandwidth
     )
 
 
@@ -97,7 +100,7 @@ def lpu_decoder_memory(
 ) -> tuple[Memory, dict[str, Quantity]]:
     """Memory of the LPUs, and the spill term. sequences: those whose KV cache is on the LPUs; None where it is not."""
     cached = NO_CACHE if sequences is None else kv_cache_of_batch(rack, sequences, context_lengths(rack)[1])
-    rows_held = rack.workload.batch if sequences is None else sequences
+    rows_held = batch_of(rack) if sequences is None else sequences
     held, spilled = lpu_memory(pool, weights, cached, hidden_state_bytes(rack, rows_held, ONE_TOKEN, "bf16"))
     return held, spill_terms(pool, spilled)
 
@@ -120,7 +123,7 @@ def lpu_decoder(rack: Rack) -> ServiceModel:
     first = lpu_decode.prefill(
         pool.part, rack.model, pool.count, *formats, ONE, work.input, link.latency, link.bandwidth
     )
-    in_flight = slots(replicas=step.stages, batch=work.batch)
+    in_flight = slots(replicas=step.stages, batch=batch_of(rack))
     held, extra = lpu_decoder_memory(rack, pool, model_size(rack.model, *formats).weights, in_flight)
     decode = lpu_decode_stage(step, rack.model.layers, extra)
     return generation_service(
@@ -134,6 +137,6 @@ def lpu_decoder(rack: Rack) -> ServiceModel:
         transfers={},
         busy={"lpu": ONE},
         activity={"lpu": ONE},
-        slots={"lpu": work.batch},
+        slots={"lpu": batch_of(rack)},
         details=lpu_details(step),
     )

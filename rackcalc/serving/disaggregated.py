@@ -41,7 +41,7 @@ from rackcalc.serving.gpu_and_lpu import prefill_on_gpus_decode_on_lpus
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_deployment, gpu_power_utilization, gpu_stage
 from rackcalc.serving.pool_links import pool_transfer
 from rackcalc.serving.pool_memory import context_lengths, gpu_memory, kv_cache_of_batch
-from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage
+from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage, batch_of
 from rackcalc.spec.rack import Rack
 
 LINK = "prefill-decode"
@@ -139,11 +139,11 @@ def open_loop_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
         return GenerationTimes(ttft, tpot_at(number), total(transfer=both.exposed, step=step), number)
 
     full, now = times_at_load(rack, both.decode, times_at)
-    places = slots(replicas=both.decode.replicas, batch=work.batch)
+    places = slots(replicas=both.decode.replicas, batch=batch_of(rack))
     prompts = shared_time(time=both.turn, users=places, servers=both.prefill.replicas)
     # a place is not taken again before the other GPUs have prefilled the next prompt
     held_for = largest(decoding=holding_time(rack, full), prefill=prompts)
-    return service_of_pools(rack, both, places, now, held_for, work.batch)
+    return service_of_pools(rack, both, places, now, held_for, batch_of(rack))
 
 
 def closed_loop_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:

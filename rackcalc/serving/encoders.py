@@ -16,7 +16,7 @@ from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.gpu_deployment import gpu_deployment, gpu_power_utilization, gpu_stage
 from rackcalc.serving.pool_links import both_pools, gpu_lpu_transfer, lpu_link
 from rackcalc.serving.pool_memory import gpu_memory, hidden_state_bytes, lpu_memory, spill_terms
-from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage
+from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage, batch_of
 from rackcalc.spec.rack import LpuPool, Rack
 from rackcalc.spec.runtimes import Runtime
 
@@ -35,7 +35,7 @@ def gpu_encoder(rack: Rack) -> ServiceModel:
     assert pool is not None
     deployed, work = gpu_deployment(rack, pool), rack.workload
     passed = gpu.encoder(
-        deployed.gpu, deployed.family, deployed.runtime, rack.model, work.precision, work.batch, work.input
+        deployed.gpu, deployed.family, deployed.runtime, rack.model, work.precision, batch_of(rack), work.input
     )
     request = Stage(deployed.runtime.request_host, "host")
     passage = total(gpu=passed.time, request_host=deployed.runtime.request_host)
@@ -44,9 +44,9 @@ def gpu_encoder(rack: Rack) -> ServiceModel:
         tails=passage_tails(deployed.runtime, passed.time, passage),
         occupancy=passed.time,
         servers=deployed.replicas,
-        batch=work.batch,
+        batch=batch_of(rack),
         stages={"request": request, "gpu": gpu_stage(passed)},
-        memory={"gpu": gpu_memory(rack, deployed, work.batch, work.input)},
+        memory={"gpu": gpu_memory(rack, deployed, batch_of(rack), work.input)},
         transfers={},
         busy={"gpu": ONE},
         activity={"gpu": gpu_power_utilization(deployed, passed.memory_utilization, passed.utilization)},
@@ -57,11 +57,19 @@ def lpu_layers(rack: Rack, pool: LpuPool, layers: Quantity) -> tuple[LpuPass, Me
     """Encoder layers on the pipeline of LPUs: the pass, the memory, and the time that spilling adds."""
     work, link = rack.workload, lpu_link(rack, pool)
     passed = encoder_on_lpus.encoder(
-        pool.part, rack.model, pool.count, work.precision, work.batch, work.input, link.latency, link.bandwidth, layers
+        pool.part,
+        rack.model,
+        pool.count,
+        work.precision,
+        batch_of(rack),
+        work.input,
+        link.latency,
+        link.bandwidth,
+        layers,
     )
     size = model_size(rack.model, work.precision, "bf16")
     weights = layers_weights(attention=size.attention_weights, feed_forward=size.ffn_weights, layers=layers)
-    states = hidden_state_bytes(rack, work.batch, work.input, work.precision)
+    states = hidden_state_bytes(rack, batch_of(rack), work.input, work.precision)
     held, spilled = lpu_memory(pool, weights, NO_CACHE, states)
     return passed, held, spill_terms(pool, spilled)
 
@@ -74,7 +82,7 @@ def lpu_encoder_stage(time: Quantity, passed: LpuPass, spilled: dict[str, Quanti
 
 def lpu_encoder(rack: Rack) -> ServiceModel:
     """The whole encoder on the LPUs, which form one pipeline."""
-    pool, work = rack.accelerators.lpu, rack.workload
+    pool = rack.accelerators.lpu
     assert pool is not None
     passed, held, spilled = lpu_layers(rack, pool, rack.model.layers)
     time = total(pass_=passed.time, **spilled)
@@ -82,7 +90,7 @@ def lpu_encoder(rack: Rack) -> ServiceModel:
         passage=time,
         occupancy=total(bottleneck=passed.bottleneck, **spilled),
         servers=ONE,
-        batch=work.batch,
+        batch=batch_of(rack),
         stages={"lpu": lpu_encoder_stage(time, passed, spilled)},
         memory={"lpu": held},
         transfers={},
@@ -98,10 +106,17 @@ def encoder_pipeline(rack: Rack) -> ServiceModel:
     deployed, work = gpu_deployment(rack, gpus), rack.workload
     here = count(0.0, "no layer on the GPU") if rack.serving.gpu_layers is None else rack.serving.gpu_layers
     passed = gpu.encoder(
-        deployed.gpu, deployed.family, deployed.runtime, rack.model, work.precision, work.batch, work.input, depth=here
+        deployed.gpu,
+        deployed.family,
+        deployed.runtime,
+        rack.model,
+        work.precision,
+        batch_of(rack),
+        work.input,
+        depth=here,
     )
     there, held, spilled = lpu_layers(rack, lpus, remaining_layers(layers=rack.model.layers, elsewhere=here))
-    size = hidden_state_bytes(rack, work.batch, work.input, work.precision)
+    size = hidden_state_bytes(rack, batch_of(rack), work.input, work.precision)
     moved, hop = gpu_lpu_transfer(rack, size)
     pipeline = encoder_split.encoder_pipeline(passed.time, there, hop, hop)
     whole = total(lpu=there.time, **spilled)
@@ -113,7 +128,7 @@ def encoder_pipeline(rack: Rack) -> ServiceModel:
         tails=passage_tails(deployed.runtime, passed.time, passage),
         occupancy=cycle,
         servers=ONE,
-        batch=work.batch,
+        batch=batch_of(rack),
         stages={
             "request": request,
             "gpu": gpu_stage(passed),
@@ -121,7 +136,7 @@ def encoder_pipeline(rack: Rack) -> ServiceModel:
             "lpu": lpu_encoder_stage(whole, there, spilled),
             "back": Stage(hop, "link"),
         },
-        memory={"gpu": gpu_memory(rack, deployed, work.batch, work.input), "lpu": held},
+        memory={"gpu": gpu_memory(rack, deployed, batch_of(rack), work.input), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy={
             "gpu": busy_share(time=passed.time, cycle=cycle, servers=gpus.count),

@@ -17,7 +17,7 @@ from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
 from rackcalc.serving.pool_memory import context_lengths, kv_format
-from rackcalc.serving.service_model import ONE, ServiceModel
+from rackcalc.serving.service_model import ONE, ServiceModel, batch_of
 from rackcalc.spec.rack import Rack
 
 BURST = Quantity(
@@ -37,9 +37,9 @@ def output_tokens(rack: Rack) -> Quantity:
     return rack.workload.output
 
 
-def prefill_pass(rack: Rack, deployed: GpuDeployment) -> gpu.GpuPass:
-    """The prefill of one prompt."""
-    return _on_gpus(gpu.prefill, rack, deployed)(ONE, rack.workload.input)
+def prefill_pass(rack: Rack, deployed: GpuDeployment, tokens: Quantity | None = None) -> gpu.GpuPass:
+    """The prefill of one prompt, of workload.input or of so many tokens."""
+    return _on_gpus(gpu.prefill, rack, deployed)(ONE, rack.workload.input if tokens is None else tokens)
 
 
 def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.GpuPass:
@@ -117,7 +117,7 @@ def times_at_load(
     rack: Rack, deployed: GpuDeployment, times_at: Callable[[Quantity], GenerationTimes]
 ) -> tuple[GenerationTimes, GenerationTimes]:
     """Times in a full batch, and times at the arrival rate, with the number of requests under way that it causes."""
-    most = rack.workload.batch
+    most = batch_of(rack)
     full = times_at(most)
     if rack.workload.arrival_rate is None:
         return full, full

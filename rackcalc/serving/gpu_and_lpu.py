@@ -28,7 +28,7 @@ from rackcalc.serving.generation import (
 from rackcalc.serving.gpu_deployment import gpu_deployment, gpu_power_utilization, gpu_stage
 from rackcalc.serving.pool_links import both_pools, gpu_lpu_transfer, lpu_link
 from rackcalc.serving.pool_memory import context_lengths, gpu_memory, hidden_state_bytes, kv_cache_of_batch, kv_format
-from rackcalc.serving.service_model import ONE, ServiceModel, Stage
+from rackcalc.serving.service_model import ONE, ServiceModel, Stage, batch_of
 from rackcalc.spec.rack import Rack
 
 
@@ -40,7 +40,7 @@ def prefill_on_gpus_decode_on_lpus(rack: Rack) -> ServiceModel:
     step = lpu_decode_step(rack, lpus)
     cache = kv_cache_of_batch(rack, ONE, work.input)
     moved, _ = gpu_lpu_transfer(rack, cache)
-    in_flight = slots(replicas=step.stages, batch=work.batch)
+    in_flight = slots(replicas=step.stages, batch=batch_of(rack))
     size = model_size(rack.model, work.precision, kv_format(rack))
     held, extra = lpu_decoder_memory(rack, lpus, size.weights, in_flight)
     decode = lpu_decode_stage(step, rack.model.layers, extra)
@@ -66,7 +66,7 @@ def prefill_on_gpus_decode_on_lpus(rack: Rack) -> ServiceModel:
         busy={},
         activity={"gpu": gpu_power_utilization(deployed, first.memory_utilization, first.utilization), "lpu": ONE},
         crossing_size=cache,
-        slots={"lpu": work.batch},
+        slots={"lpu": batch_of(rack)},
         details=lpu_details(step),
     )
     # a place on the LPUs is not taken again before the GPUs have prefilled the next prompt
@@ -83,8 +83,8 @@ def attention_ffn(rack: Rack) -> ServiceModel:
     """Attention and KV cache on GPUs, feed-forward layers on LPUs. Hidden states cross twice per layer and token."""
     gpus, lpus = both_pools(rack)
     deployed, work, microbatches = gpu_deployment(rack, gpus), rack.workload, rack.serving.microbatches
-    first, whole = prefill_pass(rack, deployed), decode_step(rack, deployed, work.batch)
-    micro = microbatch(batch=work.batch, microbatches=microbatches)
+    first, whole = prefill_pass(rack, deployed), decode_step(rack, deployed, batch_of(rack))
+    micro = microbatch(batch=batch_of(rack), microbatches=microbatches)
     piece = decode_step(rack, deployed, micro)
     link, layers = lpu_link(rack, lpus), rack.model.layers
     feed = feed_forward(lpus.part, rack.model, lpus.count, work.precision, micro, link.bandwidth)
@@ -107,20 +107,20 @@ def attention_ffn(rack: Rack) -> ServiceModel:
     terms = split.terms | extra
     terms["waiting"] = left_over(whole=step, part=total(**terms))
     per_token = step_per_token(step=step)
-    times = times_among_prefills(rack, deployed, first, lambda _: per_token, work.batch)
+    times = times_among_prefills(rack, deployed, first, lambda _: per_token, batch_of(rack))
     return generation_service(
         rack,
-        slots(replicas=deployed.replicas, batch=work.batch),
+        slots(replicas=deployed.replicas, batch=batch_of(rack)),
         times.ttft,
         times.tpot,
         holding_time(rack, times),
         stages={"prefill": gpu_stage(first), "decode": Stage(step, "exchange between the pools", terms)},
-        memory={"gpu": gpu_memory(rack, deployed, work.batch, context_lengths(rack)[1]), "lpu": held},
+        memory={"gpu": gpu_memory(rack, deployed, batch_of(rack), context_lengths(rack)[1]), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy=busy,
-        activity={"gpu": serving_power_utilization(rack, deployed, first, whole, work.batch), "lpu": ONE},
+        activity={"gpu": serving_power_utilization(rack, deployed, first, whole, batch_of(rack)), "lpu": ONE},
         crossing_size=size,
-        slots={"gpu": work.batch, "lpu": work.batch},
+        slots={"gpu": batch_of(rack), "lpu": batch_of(rack)},
         details={
             "hops_hidden": split.hidden,
             "microbatches_needed": split.needed,
@@ -137,12 +137,12 @@ def draft_verify(rack: Rack) -> ServiceModel:
     deployed, work, plan = gpu_deployment(rack, gpus), rack.workload, rack.serving.speculation
     assert plan is not None
     first = prefill_pass(rack, deployed)
-    checked = verified_rows(batch=work.batch, drafted=plan.tokens)
+    checked = verified_rows(batch=batch_of(rack), drafted=plan.tokens)
     verify = decode_step(rack, deployed, checked)
     drafting = replace(rack, model=plan.model)
     step = lpu_decode_step(drafting, lpus)
     small = model_size(plan.model, work.precision, kv_format(rack))
-    held, extra = lpu_decoder_memory(drafting, lpus, small.weights, work.batch)
+    held, extra = lpu_decoder_memory(drafting, lpus, small.weights, batch_of(rack))
     size = hidden_state_bytes(rack, checked, ONE_TOKEN, "bf16")
     moved, hop = gpu_lpu_transfer(rack, size)
     draft = total(step=step.time, **extra)
@@ -152,22 +152,22 @@ def draft_verify(rack: Rack) -> ServiceModel:
     turn = largest(round=split.step, lpus=drafting_time)
     terms = split.terms | {"waiting": left_over(whole=turn, part=split.step)}
     tpot = speculative_tpot(step=turn, tokens=split.tokens)
-    times = times_among_prefills(rack, deployed, first, lambda _: tpot, work.batch)
+    times = times_among_prefills(rack, deployed, first, lambda _: tpot, batch_of(rack))
     return generation_service(
         rack,
-        slots(replicas=deployed.replicas, batch=work.batch),
+        slots(replicas=deployed.replicas, batch=batch_of(rack)),
         times.ttft,
         times.tpot,
         holding_time(rack, times),
         stages={"prefill": gpu_stage(first), "round": Stage(turn, "draft and verify in turn", terms)},
-        memory={"gpu": gpu_memory(rack, deployed, work.batch, context_lengths(rack)[1]), "lpu": held},
+        memory={"gpu": gpu_memory(rack, deployed, batch_of(rack), context_lengths(rack)[1]), "lpu": held},
         transfers={"gpu-lpu": moved},
         busy={
             "gpu": busy_share(time=verify.time, cycle=turn, servers=ONE),
             "lpu": busy_share(time=drafting_time, cycle=turn, servers=ONE),
         },
-        activity={"gpu": serving_power_utilization(rack, deployed, first, verify, work.batch), "lpu": ONE},
+        activity={"gpu": serving_power_utilization(rack, deployed, first, verify, batch_of(rack)), "lpu": ONE},
         crossing_size=size,
-        slots={"gpu": work.batch, "lpu": work.batch},
+        slots={"gpu": batch_of(rack), "lpu": batch_of(rack)},
         details={"tokens_per_round": split.tokens},
     )

@@ -5,6 +5,7 @@ from dataclasses import field
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
+from rackcalc.spec.rack import Rack
 
 ONE = constant(1.0, "1", "one", "given", note="one, or all of it, where the file says nothing else")
 
@@ -30,6 +31,33 @@ class Memory:
     max_batch: Quantity | None = None
 
 
+def batch_of(rack: Rack) -> Quantity:
+    """Sequences processed together, of a rack that has a batch: estimation gives it one where the file states none."""
+    assert rack.workload.batch is not None
+    return rack.workload.batch
+
+
+@record
+class EngineLoad:
+    """A serving engine whose requests arrive at random at `rate`, over all copies of the model.
+
+    wait: mean wait for a seat. mean, levels: of whole requests; ttft: of the time to first token; tpot: of the time per
+    token, mean over a request; itl: of the time between two tokens. levels: by name, p50, p90, ... at_slo: the largest
+    rate whose p99 meets workload.slo.
+    """
+
+    rate: Quantity
+    wait: Quantity
+    mean: Quantity
+    levels: dict[str, Quantity]
+    ttft: Quantity
+    ttft_levels: dict[str, Quantity]
+    tpot: Quantity
+    tpot_levels: dict[str, Quantity]
+    itl_levels: dict[str, Quantity]
+    at_slo: Quantity | None = None
+
+
 @record
 class ServiceModel:
     """How an idle rack serves one batch. Times in s; per token in s/token.
@@ -38,7 +66,8 @@ class ServiceModel:
     servers: how many of them can be held at once. batch: requests per held server. crossing_size: bytes of one transfer
     between the pools. By pool: busy, the share of the time that it works when the rack is saturated; activity, the
     power utilization of a chip that works; slots, the requests that share one server. By level (p95, p99, ...): tails,
-    of the passage, where it varies by itself; token_times, of the time between two tokens.
+    of the passage, where it varies by itself; token_times, of the time between two tokens. load: of an engine to which
+    requests come at random; its busy pools are busy for that share of all time.
     """
 
     passage: Quantity
@@ -57,3 +86,4 @@ class ServiceModel:
     details: dict[str, Quantity] = field(default_factory=dict)
     tails: dict[str, Quantity] = field(default_factory=dict)
     token_times: dict[str, Quantity] = field(default_factory=dict)
+    load: EngineLoad | None = None

@@ -17,6 +17,15 @@ FUNCTIONS = {
 }
 
 
+def takes_what_comes(rack: Rack) -> bool:
+    """Whether a serving engine batches requests by itself as they come: no batch is stated, and no closed loop."""
+    work, runtime = rack.workload, rack.serving.runtime
+    if work.batch is not None or work.concurrency is not None or rack.sharing is not None:
+        return False
+    engine = runtime is not None and runtime.engine is not None
+    return engine and rack.serving.split == "gpu" and rack.model.family == "decoder"
+
+
 def serve(rack: Rack) -> ServiceModel:
     """The service of a rack whose parts, split and sizes have been checked (feasibility/)."""
     module, _, name = FUNCTIONS[rack.serving.split][rack.model.family].partition(".")

@@ -24,6 +24,9 @@ SPLITS: dict[str, tuple[str, ...]] = {  # name -> the pools that it needs
 }
 
 
+CLAIM_VERDICTS = ("holds", "claimed too high", "claimed too low", "impossible", "not decidable")
+
+
 @record
 class GpuPool:
     """The GPUs of the rack."""
@@ -83,9 +86,35 @@ class Workload:
     output: Quantity | None = number(
         "token", "tokens generated per request (decoders)", above=0, whole=True, default=None
     )
-    batch: Quantity = number("1", "sequences processed together", above=0, whole=True, default="1")
+    batch: Quantity | None = number(
+        "1",
+        "sequences processed together, all at the same time: encoders, and decoders offline (default: 1; of a serving "
+        "engine as many as arrive)",
+        above=0,
+        whole=True,
+        default=None,
+        example="8",
+    )
     arrival_rate: Quantity | None = number(
         "request/s", "requests arriving (Poisson); without it the rack is idle but for one", above=0, default=None
+    )
+    burstiness: Quantity | None = number(
+        "1",
+        "decoders under a serving engine: coefficient of variation of the gaps between arrivals (default: 1, Poisson)",
+        above=0,
+        at_most=10,
+        default=None,
+    )
+    input_cv: Quantity | None = number(
+        "1",
+        "decoders under a serving engine: coefficient of variation of the prompts' lengths, which are log-normal "
+        "(default: 0, all alike)",
+        at_least=0,
+        at_most=10,
+        default=None,
+    )
+    output_cv: Quantity | None = number(
+        "1", "the same of the generated lengths (default: 0, all alike)", at_least=0, at_most=10, default=None
     )
     concurrency: Quantity | None = number(
         "1",
@@ -144,6 +173,34 @@ class Serving:
         above=0,
         whole=True,
         default=None,
+    )
+    max_num_seqs: Quantity | None = number(
+        "1",
+        "serving engines: most sequences that decode together in one engine (max_running_requests, max_batch_size; "
+        "default: the engine's own)",
+        above=0,
+        whole=True,
+        default=None,
+    )
+    max_num_batched_tokens: Quantity | None = number(
+        "token",
+        "serving engines: most tokens computed in one step (chunked_prefill_size, max_num_tokens; default: the "
+        "engine's own)",
+        above=0,
+        whole=True,
+        default=None,
+        example="8192 token",
+    )
+    gpu_memory_utilization: Quantity | None = number(
+        "1",
+        "serving engines: share of GPU memory that they may fill (mem_fraction_static; default: the engine's own)",
+        above=0,
+        at_most=1,
+        default=None,
+    )
+    cuda_graphs: bool = flag(
+        "serving engines: steps are captured and launched at once; false is enforce_eager, disable_cuda_graph",
+        default=True,
     )
     version: str | None = text("version of a serving engine, such as 0.12 (default: of late 2025)", default=None)
     gpu_layers: Quantity | None = number(
@@ -216,6 +273,11 @@ class Claim:
     )
     scenario: str | None = text("scenario of the file that it is about (default: the file as it is)", default=None)
     against: str | None = text("scenario that delta(...) starts from (default: the file as it is)", default=None)
+    verdict: str | None = text(
+        "of a claim that no figure is about: what published sources say; the note says which",
+        choices=CLAIM_VERDICTS,
+        default=None,
+    )
     source: str | None = text("who says so, where", default=None)
     note: str | None = text("what a reader should know; why it cannot be computed", default=None)
 

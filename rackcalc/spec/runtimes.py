@@ -118,6 +118,9 @@ class Engine:
         above=0,
         example="8192 token",
     )
+    max_num_seqs: Quantity = number("1", "most sequences that decode together, as engines start", above=0, whole=True)
+    mixed: bool = flag("prompts share steps with decoding; otherwise decoding stops for them", default=True)
+    cuda_graphs: bool = flag("decode steps are captured and launched at once", default=True)
     output_reserve: Quantity = number("1", "share of the output that a running sequence holds KV cache for", at_least=0)
     improvement: Quantity = number("1/s", "rate at which fixed times shrink from release to release", default="0 1/s")
     age: Quantity = number("s", "release of this version, after the reference", default="0 s")

@@ -4,7 +4,7 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.chip import Chip
 from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
 from rackcalc.formulas.gpu.kernels import repeated
-from rackcalc.formulas.gpu.launches import launches_exposed
+from rackcalc.formulas.gpu.launches import copies_in_version, launches_exposed
 from rackcalc.formulas.gpu.layer_parts import Parts
 from rackcalc.formulas.gpu.serving_engine import (
     arithmetic_time,
@@ -89,13 +89,18 @@ class Setting:
         return at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
 
     def launched(self, kernels: dict[str, Quantity], fixed: dict[str, Quantity]) -> dict[str, Quantity]:
-        """Kernels with their fixed times. In a prefill, the host adds the time of launching them one by one."""
-        if self.decoding:
+        """Kernels with their fixed times, and the host's time to launch them where the pass is not captured."""
+        if self.decoding and self.engine.cuda_graphs:
             return kernels | fixed
+        engine = self.engine
+        copies, share = engine.eager_layers, engine.eager_prefill
+        if self.decoding:
+            copies = copies_in_version(copies=copies, improvement=engine.improvement, age=engine.age)
+            share = ONE
         added = launches_exposed(
             captured=total(**fixed),
-            copies=self.engine.eager_layers,
-            share=self.engine.eager_prefill,
+            copies=copies,
+            share=share,
             kernels=total(**kernels),
         )
         return kernels | fixed | {"launches": added}

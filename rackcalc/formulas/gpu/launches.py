@@ -2,7 +2,7 @@
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import SECOND, Count, Ratio, Seconds
+from rackcalc.quantities.units import SECOND, Count, PerSecond, Ratio, Seconds
 
 
 @formula(cite="NVIDIA CUDA programming guide: programmatic dependent launch overlaps a kernel's prologue")
@@ -36,6 +36,16 @@ def launches_exposed(captured: Seconds, copies: Count, share: Ratio, kernels: Se
     210
     """
     return xp.maximum(captured * copies * share - captured - kernels, 0 * kernels)
+
+
+@formula(cite="assumption: to launch a kernel from Python takes as long in every version of an engine")
+def copies_in_version(copies: Ratio, improvement: PerSecond, age: Seconds) -> Ratio:
+    """Host time of launches over the fixed time of a captured step, in a version released `age` after the reference.
+
+    >>> round(copies_in_version(copies=8.0, improvement=2e-8, age=31557600.0), 2)
+    15.04
+    """
+    return copies * xp.exp(xp.pure(improvement * age))
 
 
 @formula(cite="definition: what is seen of a pass whose launches run beside it is the longer side")

@@ -85,6 +85,8 @@ def mixture_quantile(probability: float, parts: Sequence[Part]) -> float:
     >>> round(mixture_quantile(0.99, [(1.0, 0.0, 1.0, 1.0)]), 1)  # exponential, ln 100
     4.6
     """
+    if not 0 < probability < 1:
+        return 0.0 if probability == 0 else math.inf if probability == 1 else math.nan
     if any(math.isinf(mean) for _, _, mean, _ in parts):
         return math.inf
     level = 1 - probability

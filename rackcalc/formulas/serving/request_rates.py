@@ -55,6 +55,36 @@ def rate_of_run(rate: RequestsPerSecond, time: Seconds, requests: Count) -> Requ
     return xp.divide(requests * REQUEST, requests * REQUEST / rate + time)
 
 
+@formula(cite="definition: as many requests per time as seats become free")
+def seat_time(seats: Count, capacity: RequestsPerSecond) -> Seconds:
+    """How long a request holds its seat in an engine whose seats are all taken.
+
+    >>> seat_time(seats=64.0, capacity=16.0)
+    4.0
+    """
+    return xp.divide(seats * REQUEST, capacity)
+
+
+@formula(cite="definition: copies of the model side by side")
+def of_all_copies(rate: RequestsPerSecond, copies: Count) -> RequestsPerSecond:
+    """Requests per second of all copies of the model.
+
+    >>> of_all_copies(rate=2.0, copies=9.0)
+    18.0
+    """
+    return rate * copies
+
+
+@formula(cite="definition: arrival rate over capacity (L. Kleinrock, Queueing Systems I, 1975)")
+def share_of_capacity(arrival_rate: RequestsPerSecond, capacity: RequestsPerSecond) -> Ratio:
+    """Utilization; 1 and more is overload.
+
+    >>> share_of_capacity(arrival_rate=400.0, capacity=500.0)
+    0.8
+    """
+    return xp.pure(xp.divide(arrival_rate, capacity))
+
+
 @formula(cite="definition: an engine that is never quite full")
 def kept_rate(rate: RequestsPerSecond, spare: Ratio) -> RequestsPerSecond:
     """Request rate of an engine that keeps a share of its capacity free.

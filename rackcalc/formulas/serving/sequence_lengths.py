@@ -14,6 +14,16 @@ def mean_context(prompt: Tokens, output: Tokens) -> Tokens:
     return prompt + output / 2
 
 
+@formula(cite="definition: twice a length, to see how work grows with it")
+def twice_as_long(length: Tokens) -> Tokens:
+    """A prompt of twice the length.
+
+    >>> twice_as_long(length=1024.0)
+    2048.0
+    """
+    return 2 * length
+
+
 @formula(cite="definition: prompt and the whole answer")
 def longest_context(prompt: Tokens, output: Tokens) -> Tokens:
     """Tokens a sequence holds at its end.

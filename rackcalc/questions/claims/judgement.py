@@ -20,8 +20,9 @@ from rackcalc.questions.better_side import better_side
 from rackcalc.questions.claims.expectation import Expectation, malformed_claims, parse_expectation
 from rackcalc.questions.gates import remarks_on
 from rackcalc.replay.intervals import Draws, ends
+from rackcalc.spec.rack import CLAIM_VERDICTS
 
-VERDICTS = ("holds", "claimed too high", "claimed too low", "impossible", "not decidable")
+VERDICTS = CLAIM_VERDICTS
 HOLDS, TOO_HIGH, TOO_LOW, IMPOSSIBLE, NOT_DECIDABLE = VERDICTS
 WORSE = "worse"  # word of --fail-if: every claim of which the rack falls short
 NEVER_IN_DOUBT_BEYOND = 2.0  # an estimate that is off by this factor decides, however wide its interval
@@ -142,7 +143,11 @@ def _check_scenarios(claim: Any, known: Sequence[str]) -> None:
 
 def _judge(claim: Any, node: Node, scenarios: _Scenarios) -> Judgement:
     if claim.expect is None:
-        return Judgement(claim, node, NOT_DECIDABLE, claim.note or "it names no figure")
+        if claim.verdict is not None and claim.note is None:
+            raise units.UnitError("verdict: needs a note that says why")
+        return Judgement(claim, node, claim.verdict or NOT_DECIDABLE, claim.note or "it names no figure")
+    if claim.verdict is not None:
+        raise units.UnitError("verdict is for claims without expect: this one is computed; remove it")
     expectation = parse_expectation(claim.expect)
     if claim.against is not None and not expectation.delta:
         raise units.UnitError("against is for delta(...) only")
