@@ -14,7 +14,10 @@ def with_precision(root: Node) -> Node:
     stated = workload.value.get("precision")
     if stated is not None and stated.value is not None:
         return root
-    published = _format(model)
+    try:
+        published = _format(model)
+    except InputError:
+        published = Node("bf16", model.file, model.line, model.column)  # the builder says what is wrong in the file
     if published is None or not isinstance(published.value, str):
         return root
     precision = Node(published.value, model.file, model.line, model.column)
@@ -33,10 +36,7 @@ def _format(model: Node) -> Node | None:
     if "hf_config" in model.value:
         from rackcalc.config.hugging_face_file import model_node  # seldom needed
 
-        try:
-            described = model_node(model, "model").value
-        except InputError:
-            return None  # the builder reports it
+        described = model_node(model, "model").value
         return described.get("format") if isinstance(described, dict) else None
     base = model.value.get("from")
     return _of_part(base.value) if base is not None and isinstance(base.value, str) else None
