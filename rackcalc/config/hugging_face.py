@@ -168,16 +168,21 @@ def _language_model(data: Any, outer: str = "") -> tuple[Config, str]:
         raise ConfigError("is_encoder_decoder: an encoder-decoder cannot be described")
     if data.get("block_configs") and kind != "nemotron-nas":
         raise ConfigError("block_configs: read for model_type nemotron-nas only")
+    if kind not in DECODERS and kind not in ENCODERS:
+        known = (*DECODERS, *ENCODERS)
+        some = "such as llama, mistral, qwen3_moe, gemma3_text, deepseek_v3, bert"
+        raise ConfigError(f'model_type "{kind}" is not known; known: {len(known)} types {some}{suggest(kind, known)}')
+    _refuse_unread(data, kind)
+    return Config(data, kind), kind
+
+
+def _refuse_unread(data: Mapping[str, Any], kind: str) -> None:
+    """ConfigError for a key that changes the layers in a way that cannot be described."""
     for key, nothing in (_NO_FIELD[""] | _NO_FIELD.get(kind, {})).items():
         if data.get(key) not in (nothing, None):
             raise ConfigError(f"{key} {shown(data[key])}: layers that it changes cannot be described")
     if kind == "opt" and data.get("word_embed_proj_dim") not in (None, data.get("hidden_size")):
         raise ConfigError("word_embed_proj_dim: embeddings of another width than hidden_size cannot be described")
-    if kind not in DECODERS and kind not in ENCODERS:
-        known = (*DECODERS, *ENCODERS)
-        some = "such as llama, mistral, qwen3_moe, gemma3_text, deepseek_v3, bert"
-        raise ConfigError(f'model_type "{kind}" is not known; known: {len(known)} types {some}{suggest(kind, known)}')
-    return Config(data, kind), kind
 
 
 _INSIDE = ("thinker_config", "text_config", "llm_config", "language_config")

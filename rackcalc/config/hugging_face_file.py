@@ -44,8 +44,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise ConfigError(
-                f"{shown(key)[1:-1]} occurs twice in an object, as {shown(found[key])} and {shown(value)}"
-            )
+            both = f"{shown(found[key])} and {shown(value)}"
+            raise ConfigError(f"{shown(key)[1:-1]} occurs twice in an object, as {both}; leave one")
         found[key] = value
     return found

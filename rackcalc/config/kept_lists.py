@@ -16,7 +16,8 @@ _LISTS = (
 )
 _ONLY = "modules_in_block_to_quantize"  # lists of names, of GPTQ
 _CLASSES = ("Linear", "LinearBase", "FusedMoE", "MoE")  # targets that mean every matrix
-_SAID = {"attention": "attention", "ffn": "dense feed-forward layers and shared experts", "experts": "routed experts"}
+_SAID = {"attention": "attention", "ffn": "feed-forward layers", "experts": "routed experts"}
+_BESIDE = "routers, shared experts and dense feed-forward layers"  # the part "ffn" of a model with experts
 
 
 def kept(found: Mapping[str, Any], listed: Sequence[Module], layers: int) -> dict[str, Any]:
@@ -41,7 +42,8 @@ def kept(found: Mapping[str, Any], listed: Sequence[Module], layers: int) -> dic
             fields[part] = {"value": share[part], "low": least, "high": most, "kind": "assumed", "note": note}
         elif most:
             fields[part] = most
-    said = [f"{_percent(share[part])} of the {_SAID[part]}" for part in PARTS if share.get(part)]
+    words = _SAID | ({"ffn": _BESIDE} if "experts" in share else {})
+    said = [f"{_percent(share[part])} of the {words[part]}" for part in PARTS if share.get(part)]
     notes = [f"in the model's file, lists of modules keep in 16 bit: {', '.join(said)}"] if said else []
     if unknown:
         stated = "state model.kept_16_bit" if fields else "they are taken to be none of the layers' matrices"

@@ -64,13 +64,15 @@ _PLAIN = (
 
 
 def modules(fields: Mapping[str, Any], kind: str, expert_layers: _Layers | None) -> tuple[list[Module], int]:
-    """The matrices of a model, and the number of its layers or blocks. fields: those of spec.models.Model. expert_layers: which layers have experts, where
-    that is known; None where only their number is."""
+    """The matrices of a model, and the number of its layers or blocks. fields: those of spec.models.Model.
+
+    expert_layers: which layers have experts, where that is known; None where only their number is.
+    """
     blocks = fields["layers"]
     if kind == "nemotron_h":
         blocks += fields.get("ffn_layers", 0) + (fields["experts"]["layers"] if "experts" in fields else 0)
     every = range(blocks)
-    groups = fields.get("groups") or {"": fields | {"kind": "attention", "value_dim": fields["head_dim"]}}
+    groups = fields.get("groups") or {"": {**fields, "kind": "attention", "value_dim": fields["head_dim"]}}
     found = [
         Module("attention", names, weights, every, group["layers"])
         for group in groups.values()
@@ -118,7 +120,7 @@ def _feed_forward(
     fields: Mapping[str, Any], kind: str, every: _Layers, expert_layers: _Layers | None
 ) -> Iterator[Module]:
     hidden, experts = fields["hidden"], fields.get("experts")
-    matrices = _GATED if fields["ffn_matrices"] == 3 else _PLAIN
+    matrices: tuple[tuple[str, ...], ...] = _GATED if fields["ffn_matrices"] == 3 else _PLAIN
     if kind in _W_NAMES:
         matrices = tuple((names[1], *names) for names in matrices)
     sparse = expert_layers if expert_layers is not None else every
@@ -247,7 +249,7 @@ def shares(names: Sequence[str], listed: Sequence[Module], layers: int) -> Share
         if expression is None:
             layer, rest, _ = _read(name)
             beyond = layer is not None and layer >= layers  # layers that predict further tokens
-            understood = beyond or bool(name.strip("*. ")) and (layer is not None or bool(rest)) and counted.plain(name)
+            understood = beyond or ((layer is not None or bool(rest)) and counted.plain(name))
         else:
             understood = _safe(expression) and counted.pattern(re.compile(expression))
         if not understood and not _OTHER.search(name.replace("\\", "").rstrip("$")):

@@ -38,10 +38,10 @@ class Formats:
 
 
 def stated_share(model: Model, weight_format: str, part: str) -> Quantity | None:
-    """Share of a part that stays in 16 bit in a checkpoint of weight_format, where it is stated; None where it is not."""
+    """Share of a part that stays in 16 bit in a checkpoint of weight_format, or None where none is stated."""
     if model.kept_16_bit is None or model.format not in (None, weight_format):
         return None
-    return getattr(model.kept_16_bit, part)  # type: ignore[no-any-return]
+    return getattr(model.kept_16_bit, part)
 
 
 def formats(model: Model, weight_format: str) -> Formats:
