@@ -181,7 +181,7 @@ def _refuse_unread(data: Mapping[str, Any], kind: str) -> None:
     for key, nothing in (_NO_FIELD[""] | _NO_FIELD.get(kind, {})).items():
         if data.get(key) not in (nothing, None):
             raise ConfigError(f"{key} {shown(data[key])}: layers that it changes cannot be described")
-    if kind == "opt" and data.get("word_embed_proj_dim") not in (None, data.get("hidden_size")):
+    if kind == "opt" and data.get("word_embed_proj_dim") not in (None, Config(data, kind).get("hidden_size")):
         raise ConfigError("word_embed_proj_dim: embeddings of another width than hidden_size cannot be described")
 
 
