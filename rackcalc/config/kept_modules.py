@@ -154,7 +154,7 @@ _OTHER = re.compile(
 _ROOTS = ("model", "language_model", "transformer", "text_model", "decoder", "base_model", "llm", "thinker", "backbone")
 _STACKS = ("layers", "h", "blocks", "layer")
 _PREFIXES = ("model.layers.", "model.language_model.layers.", "language_model.model.layers.", "transformer.h.")
-_MOST_TRIALS = 2_000_000
+_MOST_TRIALS = 500_000  # about a second
 _SLOW = re.compile(r"\)[*+{]")  # a group that repeats may take a time that is exponential in the length of a name
 
 
@@ -192,11 +192,17 @@ class _Counted:
             self.add(i, layers, expert if module.part == "experts" else None)
         return bool(found)
 
-    def pattern(self, compiled: re.Pattern[str]) -> bool:
-        """Add what a regular expression means, from the beginning of a name on; whether it matches anything."""
-        for usual in (True, False):
+    def pattern(self, expression: str, everything: bool) -> bool:
+        """Add what a regular expression means, from the beginning of a name on; whether it matches anything.
+
+        everything: unusual names are tried too, where the usual ones do not match.
+        """
+        compiled = re.compile(expression)
+        slow = 10 ** max(_stars(expression) - 2, 0)
+        for usual in (True, False) if everything else (True,):
             any_found = False
-            self.trials += len(_PREFIXES) * sum(len(m.layers) * (1 if usual else len(m.names)) for m in self.listed)
+            spellings = sum(len(m.layers) * (1 if usual else len(m.names)) for m in self.listed)
+            self.trials += slow * len(_PREFIXES) * spellings
             if self.trials > _MOST_TRIALS:
                 return False
             for i, module in enumerate(self.listed):
@@ -251,8 +257,8 @@ def shares(names: Sequence[str], listed: Sequence[Module], layers: int) -> Share
             beyond = layer is not None and layer >= layers  # layers that predict further tokens
             understood = beyond or ((layer is not None or bool(rest)) and counted.plain(name))
         else:
-            understood = _safe(expression) and counted.pattern(re.compile(expression))
-        if not understood and not _OTHER.search(name.replace("\\", "").rstrip("$")):
+            understood = _safe(expression) and counted.pattern(expression, not _outside(name))
+        if not understood and not _outside(name):
             unknown.append(name)
     found = counted.shares()
     return Shares(found, _doubt(unknown, found, layers), tuple(unknown))
@@ -270,9 +276,18 @@ def _expression(name: str) -> str | None:
     return None
 
 
+def _outside(name: str) -> bool:
+    """Whether a name is that of a module outside of the parts."""
+    return bool(_OTHER.search(name.replace("\\", "").rstrip("$")))
+
+
+def _stars(expression: str) -> int:
+    return sum(expression.count(sign) for sign in "*+{")
+
+
 def _safe(expression: str) -> bool:
     """Whether an expression is one, and takes little time."""
-    if len(expression) > 300 or _SLOW.search(expression) or sum(expression.count(sign) for sign in "*+{") > 4:
+    if len(expression) > 300 or _SLOW.search(expression) or _stars(expression) > 4:
         return False
     try:
         re.compile(expression)
