@@ -88,9 +88,14 @@ def test_windows() -> None:
     assert hybrid["experts"]["shared"] == 1
     llama = CONFIGS["llama-3.1-70b"]
     assert "sliding_window" not in model_from_config(llama)
-    assert model_from_config(llama | {"sliding_window": 4096})["full_attention_layers"] == 0
-    assert "sliding_window" not in model_from_config(llama | {"sliding_window": 4096, "use_sliding_window": False})
-    assert "sliding_window" not in model_from_config(llama | {"sliding_window": 131072}), "as long as the context"
+    ignored = model_from_config(llama | {"sliding_window": 4096})
+    assert "sliding_window" not in ignored and any(
+        "sliding_window 4096 is ignored" in note for note in ignored["notes"]
+    )
+    mistral = llama | {"model_type": "mistral"}
+    assert model_from_config(mistral | {"sliding_window": 4096})["full_attention_layers"] == 0
+    assert "sliding_window" not in model_from_config(mistral | {"sliding_window": 4096, "use_sliding_window": False})
+    assert "sliding_window" not in model_from_config(mistral | {"sliding_window": 131072}), "as long as the context"
     gemma = llama | {"model_type": "gemma3_text", "sliding_window": 1024, "num_hidden_layers": 62}
     assert model_from_config(gemma)["full_attention_layers"] == 10
 

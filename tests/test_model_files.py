@@ -236,7 +236,7 @@ QUANTIZED = [
 def test_quantization_is_read_as_the_format_of_the_weights(
     section: dict[str, Any], format_: str | None, bits: float | None
 ) -> None:
-    fields = weight_fields({"quantization_config": section}, {}, 32, False)
+    fields = weight_fields({"quantization_config": section}, {})
     assert fields.get("format") == format_ and fields["quantization"]
     each = fields.get("bytes_per_weight")
     assert each is None if bits is None else float(each.split()[0]) * 8 == pytest.approx(bits)

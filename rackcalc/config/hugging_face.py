@@ -4,12 +4,13 @@ Takes parsed JSON and returns plain values; reads no file. An architecture that 
 because a wrong guess about its layers would look like an answer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rackcalc.config.class_defaults import ALIASES, SOURCE, SYNONYMS, Config
 from rackcalc.config.config_values import MOST_LAYERS, ConfigError, shown, whole
 from rackcalc.config.hugging_face_layers import layer_groups, mixed_layers
+from rackcalc.config.kept_modules import modules
 from rackcalc.config.quantization import expert_format, weight_fields
 from rackcalc.quantities.problems import suggest
 
@@ -65,6 +66,29 @@ _EXPERTS_IN_FFN = ("mixtral", "minimax_m2", "gpt_oss", "llama4_text", "granitemo
 # Keys of the width of dense layers, where it is not intermediate_size.
 _DENSE_FFN = {"llama4_text": ("intermediate_size_mlp",), "minimax_m3_vl_text": ("dense_intermediate_size",)}
 _ALTERNATING = ("gemma2", "gemma3_text", "cohere2", "olmo3", "exaone4", "gpt_oss")  # every n-th attends to everything
+# Types whose class has a sliding_window (mimo: that of Qwen2); elsewhere nothing reads such a key.
+_WINDOWED = (
+    *(
+        "mistral",
+        "mixtral",
+        "ministral",
+        "ministral3",
+        "phi3",
+        "phimoe",
+        "starcoder2",
+        "smollm3",
+        "nemotron_h",
+        "dots1",
+    ),
+    *("qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "qwen2_vl_text", "qwen2_5_vl_text", "qwen2_5_omni_text", "mimo"),
+    *("qwen3_omni_moe_text", "gemma4_text", "mimo_v2_flash", "deepseek_v4", "step3p5"),
+    *_ALTERNATING,
+)
+# Keys that change the layers and have no field, by type ("": in every type) -> the value that changes nothing
+_NO_FIELD: dict[str, dict[str, Any]] = {
+    "": {"add_cross_attention": False, "use_cla": False, "cross_layer_attention": False},
+    "mpt": {"ffn_config": None, "block_overrides": None},
+}
 # words in layer_types beside full_attention -> keys that hold the window
 _WINDOWS: dict[str, tuple[str, ...]] = {
     "sliding_attention": ("sliding_window",),
@@ -102,7 +126,7 @@ def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
         "ffn": mixed["ffn"] if "ffn" in mixed else _dense_ffn(config, kind, hidden, matrices, layers, experts),
         "ffn_matrices": matrices,
         "vocabulary": whole(config, SYNONYMS["vocab_size"]),
-        "max_context": f"{whole(config, _CONTEXT)} token",
+        "max_context": f"{_context(config, kind)} token",
         "tied_embeddings": int(kind in ENCODERS or _tied(data, config)),
     }
     if matrices == 2 and kind in DECODERS and kind not in _LEARNED_POSITIONS:
@@ -115,8 +139,9 @@ def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
         fields["experts"] = experts
     if mla:
         fields["mla"] = mla
-    fields |= weight_fields(data, config, layers, bool(experts))
-    if said := _notes(data, config):
+    sparse = None if not experts or "expert_layers" in mixed else _expert_layers(config, layers)
+    fields |= weight_fields(data, config, bool(experts), kind in ENCODERS, lambda: modules(fields, kind, sparse))
+    if said := _notes(data, config, kind) + fields.get("notes", []):
         fields["notes"] = said
     return fields
 
@@ -147,7 +172,17 @@ def _language_model(data: Any, outer: str = "") -> tuple[Config, str]:
         known = (*DECODERS, *ENCODERS)
         some = "such as llama, mistral, qwen3_moe, gemma3_text, deepseek_v3, bert"
         raise ConfigError(f'model_type "{kind}" is not known; known: {len(known)} types {some}{suggest(kind, known)}')
+    _refuse_unread(data, kind)
     return Config(data, kind), kind
+
+
+def _refuse_unread(data: Mapping[str, Any], kind: str) -> None:
+    """ConfigError for a key that changes the layers in a way that cannot be described."""
+    for key, nothing in (_NO_FIELD[""] | _NO_FIELD.get(kind, {})).items():
+        if data.get(key) not in (nothing, None):
+            raise ConfigError(f"{key} {shown(data[key])}: layers that it changes cannot be described")
+    if kind == "opt" and data.get("word_embed_proj_dim") not in (None, Config(data, kind).get("hidden_size")):
+        raise ConfigError("word_embed_proj_dim: embeddings of another width than hidden_size cannot be described")
 
 
 _INSIDE = ("thinker_config", "text_config", "llm_config", "language_config")
@@ -158,12 +193,18 @@ _SPARSE = ("index_topk", "sparse_attention_config")
 _QUIET = ("use_sliding_window", "tie_word_embeddings", "max_window_layers")
 
 
-def _notes(data: Mapping[str, Any], config: Config) -> list[str]:
+def _notes(data: Mapping[str, Any], config: Config, kind: str) -> list[str]:
     """What a reader must know of how the file was read."""
     said = []
     taken = [f"{key} {value}" for key, value in config.taken.items() if key not in _QUIET and value not in (0, False)]
     if taken:
         said.append(f"the model's file leaves out, as defaults of its class ({SOURCE}): {', '.join(taken)}")
+    window = config.written.get("sliding_window")
+    if window and kind not in _WINDOWED and config.written.get("layer_types") is None:
+        said.append(f"sliding_window {shown(window)} is ignored: the class of model_type {kind} has no such key")
+    stated, limit = config.written.get("max_position_embeddings"), config.written.get("model_max_length")
+    if limit and stated and limit != stated and _context(config, kind) == limit:
+        said.append(f"model_max_length {limit} of the model's file is its longest sequence, as in vLLM, not {stated}")
     other = [key for key in _OTHER_PARTS if data.get(key)]
     if other:
         said.append(f"only the language model is computed: the weights of {', '.join(other)} are left out")
@@ -193,13 +234,47 @@ def _tied(data: Mapping[str, Any], config: Config) -> bool:
     return value
 
 
+def _context(config: Mapping[str, Any], kind: str) -> int:
+    """The longest sequence. model_max_length goes before max_position_embeddings, as in vLLM (get_max_model_len of
+    vllm/config, "For Command-R / Cohere"): these files state the length of rotary positions that they were trained on.
+    """
+    if kind not in _LEARNED_POSITIONS and kind not in ENCODERS and config.get("model_max_length"):
+        return whole(config, ("model_max_length",))
+    return whole(config, _CONTEXT)
+
+
 def _kv_heads(config: Mapping[str, Any], kind: str, heads: int) -> int:
     if kind == "gpt_bigcode" or (kind == "falcon" and not config.get("new_decoder_architecture")):
         return 1 if config.get("multi_query", True) else heads
-    kv_heads = whole(config, _KV_HEADS, heads)
+    if kind == "chatglm" and config.get("multi_query_attention") is False:
+        return heads
+    if kind == "mpt":
+        attention = _mpt_attention(config)
+        one = attention.get("attn_type") == "multiquery_attention"
+        kv_heads = whole(attention, ("kv_n_heads",), 1 if one else heads)
+    else:
+        kv_heads = whole(config, _KV_HEADS, heads)
     if heads % kv_heads:
         raise ConfigError(f"num_key_value_heads: {kv_heads} does not divide num_attention_heads {heads}")
     return kv_heads
+
+
+def _mpt_attention(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """attn_config of MPT, whose kv_n_heads engines read (vLLM, models/mpt.py)."""
+    attention = config.get("attn_config")
+    if attention is None:
+        return {}
+    if not isinstance(attention, Mapping):
+        raise ConfigError(f"attn_config: expected an object, got {shown(attention)}")
+    if attention.get("attn_type") not in (None, *_MPT_ATTENTION):
+        raise ConfigError(f"attn_config.attn_type: expected one of {', '.join(_MPT_ATTENTION)}")
+    for key, nothing in (("sliding_window_size", -1), ("reuse_kv_layer_idx", None)):
+        if attention.get(key, nothing) not in (nothing, None):
+            raise ConfigError(f"attn_config.{key}: such attention cannot be described")
+    return attention
+
+
+_MPT_ATTENTION = ("multihead_attention", "multiquery_attention", "grouped_query_attention")
 
 
 def _head_dim(config: Mapping[str, Any], hidden: int, heads: int, mla: Mapping[str, int]) -> int:
@@ -241,7 +316,7 @@ def _experts(
         "active": active,
         "shared": whole(config, SYNONYMS["shared"], default, at_least=0),
         "ffn": width,
-        "layers": mixed["expert_layers"] if "expert_layers" in mixed else _expert_layers(config, layers),
+        "layers": mixed["expert_layers"] if "expert_layers" in mixed else len(_expert_layers(config, layers)),
     }
     if shared_ffn and shared_ffn != fields["shared"] * width:
         fields["shared_ffn"] = shared_ffn
@@ -254,13 +329,13 @@ def _experts(
     return fields
 
 
-def _expert_layers(config: Mapping[str, Any], layers: int) -> int:
-    """How many layers have experts: all but the first few, every n-th, or as listed."""
+def _expert_layers(config: Mapping[str, Any], layers: int) -> Sequence[int]:
+    """Which layers have experts: all but the first few and last few, every n-th, or as listed."""
     frequency = config.get("moe_layer_freq")
     if isinstance(frequency, list):
         if len(frequency) != layers or not all(entry in (0, 1) for entry in frequency):
             raise ConfigError(f"moe_layer_freq: expected {layers} entries of 0 or 1, got {shown(frequency)}")
-        return sum(frequency)
+        return [i for i in range(layers) if frequency[i]]
     kinds = config.get("mlp_layer_types")
     if kinds is not None:
         if (
@@ -269,12 +344,12 @@ def _expert_layers(config: Mapping[str, Any], layers: int) -> int:
             or not all(word in ("dense", "sparse") for word in kinds)
         ):
             raise ConfigError(f"mlp_layer_types: expected {layers} words, dense or sparse, got {shown(kinds)}")
-        return kinds.count("sparse")
+        return [i for i in range(layers) if kinds[i] == "sparse"]
     listed = config.get("moe_layers_enum")
     if listed is not None:
         words = listed.split(",") if isinstance(listed, str) else listed
         try:
-            return len({int(word) for word in words} & set(range(layers)))
+            return sorted({int(word) for word in words} & set(range(layers)))
         except (TypeError, ValueError):
             raise ConfigError(f"moe_layers_enum: expected numbers of layers, got {shown(listed)}") from None
     step = whole(
@@ -286,7 +361,8 @@ def _expert_layers(config: Mapping[str, Any], layers: int) -> int:
         raise ConfigError(f"mlp_only_layers or first_k_dense_replace: does not fit {layers} layers")
     without = {layer for layer in dense if isinstance(layer, int)}
     offset = 0 if config.get("first_k_dense_replace") is not None else step - 1
-    return sum(1 for i in range(first, layers) if i % step == offset % step and i not in without)
+    end = whole(config, ("moe_layer_end_index",), layers - 1) if config.get("moe_layer_end_index") != -1 else layers - 1
+    return [i for i in range(first, min(end + 1, layers)) if i % step == offset % step and i not in without]
 
 
 def _dense_ffn(
@@ -295,13 +371,23 @@ def _dense_ffn(
     """Inner width of the layers without experts; 0 where every layer has them."""
     if experts and experts["layers"] == layers:
         return 0
+    if kind == "mpt":
+        return whole({"expansion_ratio * d_model": _ratio(config) * hidden}, ("expansion_ratio * d_model",))
     return whole(config, _DENSE_FFN.get(kind, _FFN), 4 * hidden if matrices == 2 and kind in DECODERS else None)
+
+
+def _ratio(config: Mapping[str, Any]) -> float:
+    """Inner width of a feed-forward layer of MPT, as a multiple of the hidden size."""
+    ratio = config.get("expansion_ratio", 4)
+    if not isinstance(ratio, int | float) or isinstance(ratio, bool) or not 0 < ratio < 1000:
+        raise ConfigError(f"expansion_ratio: expected a number above 0, got {shown(ratio)}")
+    return ratio
 
 
 def _attention(config: Mapping[str, Any], kind: str, layers: int) -> dict[str, Any]:
     """full_attention_layers and sliding_window, or {} where every layer attends to everything."""
     full, window = _full_layers(config, kind, layers)
-    context = whole(config, _CONTEXT)
+    context = _context(config, kind)
     if full == layers or window >= context:
         return {}
     return {"full_attention_layers": full, "sliding_window": f"{window} token"}
@@ -318,7 +404,7 @@ def _full_layers(config: Mapping[str, Any], kind: str, layers: int) -> tuple[int
             return (rotated.count(0), chunk) if chunk else (layers, 0)
         every = whole(config, ("no_rope_layer_interval",), 4)
         return (layers // every, chunk) if chunk else (layers, 0)
-    if kind in ENCODERS or config.get("use_sliding_window", not kind.startswith("qwen")) is False:
+    if kind not in _WINDOWED or config.get("use_sliding_window", not kind.startswith(("qwen", "mimo"))) is False:
         return layers, 0
     window = whole(config, ("sliding_window",), 0, at_least=0)
     if not window:

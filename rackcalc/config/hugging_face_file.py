@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-from rackcalc.config.config_values import ConfigError
+from rackcalc.config.config_values import ConfigError, shown
 from rackcalc.config.document import Node, node_of_data
 from rackcalc.config.hugging_face import model_from_config
 from rackcalc.config.text_files import read_text
@@ -25,7 +26,7 @@ def model_node(node: Node, path: str) -> Node:
     if target == "-":
         target = "./-"  # a file of that name: standard input is for the rack
     try:
-        fields = model_from_config(json.loads(read_text(target, "a model file")))
+        fields = model_from_config(json.loads(read_text(target, "a model file"), object_pairs_hook=_object))
     except json.JSONDecodeError as error:
         raise failure(f"not valid JSON: {error.msg}", target, error.lineno, error.colno) from None
     except (InputError, ValueError, RecursionError) as error:
@@ -36,3 +37,14 @@ def model_node(node: Node, path: str) -> Node:
     described = node_of_data(fields, Node(None, target, 1, 1))
     assert isinstance(described.value, dict)
     return reference._replace(value=described.value | overrides)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of the file; a key that occurs twice is refused, because readers differ in which of them they take."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            both = f"{shown(found[key])} and {shown(value)}"
+            raise ConfigError(f"{shown(key)[1:-1]} occurs twice in an object, as {both}; leave one")
+        found[key] = value
+    return found

@@ -3,9 +3,12 @@
 Takes parsed JSON and returns plain values. A method that is not known is said to be unknown, never guessed.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+from rackcalc.config.config_values import ConfigError, shown, whole
+from rackcalc.config.kept_lists import kept
+from rackcalc.config.kept_modules import Module
 
 _KEYS = ("quantization_config", "quantization", "compression_config")
 _INTEGER_METHODS = ("awq", "gptq", "auto-round", "autoround", "auto_round", "gptq_marlin", "awq_marlin", "inc", "intel")
@@ -30,36 +33,88 @@ _MODELOPT = {
     "W8A8_SQ_PER_CHANNEL": "int8",
     "INT8_SQ": "int8",
 }
-_KEPT_KEYS = (
-    "modules_to_not_convert",
-    "ignore",
-    "ignored_layers",
-    "exclude_modules",
-    "llm_int8_skip_modules",
-    "exclude",
-)
-_DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
+_DTYPES = {"bfloat16": "bf16", "float16": "fp16"}
 _SCALE = 2.0  # bytes of the 16-bit scale of a group of integer weights
+# Half of the values, and a bit for each weight: compressed-tensors, Sparse24BitMaskTensor and pack_bitmasks
+_SPARSE_24 = "sparse-24-bitmask"
+_WIDE = {"bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0}
 
 
-def weight_fields(data: Mapping[str, Any], config: Mapping[str, Any], layers: int, sparse: bool) -> dict[str, Any]:
+def weight_fields(
+    data: Mapping[str, Any],
+    config: Mapping[str, Any],
+    sparse: bool = False,
+    encoder: bool = False,
+    modules: Callable[[], tuple[Sequence[Module], int]] = lambda: ((), 1),
+) -> dict[str, Any]:
     """The fields of spec.models.Model that say how the weights are stored. data: the file; config: its language model.
 
-    >>> weight_fields({"quantization_config": {"quant_method": "awq", "bits": 4}}, {}, 40, False)
+    sparse: it has experts. modules: the matrices of the model, and its number of layers or blocks.
+
+    >>> weight_fields({"quantization_config": {"quant_method": "awq", "bits": 4}}, {})
     {'format': 'int4', 'quantization': 'awq, 4 bit'}
     """
     found = _quantization(data, config)
     if found is None:
-        name = config.get("dtype") or config.get("torch_dtype") or data.get("dtype") or data.get("torch_dtype")
-        return {"format": _DTYPES[name]} if isinstance(name, str) and name in _DTYPES else {}
+        return _published(data, config, encoder)
     fields = _format(found)
+    fields |= _sparse_24(found, fields, _published(data, config, encoder))
     fields["quantization"] = _in_words(found)
     method = str(found.get("quant_method", "")).lower()
     if method == "mxfp4" and sparse:
         fields["format"] = "bf16"  # the experts alone are in MXFP4: experts.format says so
     elif fields.get("format"):
-        fields |= _kept(found, layers)
+        more = kept(found, *modules())
+        fields |= more | ({"notes": fields.get("notes", []) + more.get("notes", [])} if "notes" in fields else {})
     return fields
+
+
+def _published(data: Mapping[str, Any], config: Mapping[str, Any], encoder: bool) -> dict[str, Any]:
+    """The format that a file without quantization says. 32 bit are served in 16, as engines do.
+
+    vLLM, vllm/config/model.py, _resolve_auto_dtype: "Downcast for float32 models", to bfloat16, or to float16 for
+    pooling models.
+    """
+    places = [(place, key) for place in (config, data) for key in ("dtype", "torch_dtype") if place.get(key)]
+    if not places:
+        return {}
+    place, key = places[0]
+    name = place[key]
+    if name == "float32":
+        format_ = "fp16" if encoder else "bf16"
+        return {
+            "format": format_,
+            "notes": [
+                f"{key} of the model's file says float32: where workload.precision is left out, "
+                f"it is computed in {format_}, to which engines convert such weights"
+            ],
+        }
+    return {"format": _DTYPES[name]} if isinstance(name, str) and name in _DTYPES else {}
+
+
+def _sparse_24(found: Mapping[str, Any], fields: Mapping[str, Any], published: Mapping[str, Any]) -> dict[str, Any]:
+    """Format and bytes of weights of which two in four are zero and left out; {} for dense ones."""
+    section = found.get("sparsity_config")
+    kinds = [found.get("format")]
+    if section is not None:
+        if not isinstance(section, Mapping):
+            raise ConfigError(f"sparsity_config: expected an object, got {shown(section)}")
+        kinds.append(section.get("format"))
+    for kind in kinds:
+        if kind in ("sparse-bitmask", "marlin-24"):
+            raise ConfigError(f"sparsity_config: the size of weights in the format {kind} is not known")
+    if section is None or section.get("format") in (None, "dense"):
+        return {}
+    if section["format"] != _SPARSE_24:
+        raise ConfigError(f"sparsity_config: format {shown(section['format'])}: expected dense or {_SPARSE_24}")
+    if section.get("ignore"):
+        raise ConfigError("sparsity_config: ignore: modules that stay dense among sparse ones have no field")
+    format_ = fields.get("format", published.get("format"))
+    if format_ not in _WIDE or "bytes_per_weight" in fields:
+        raise ConfigError(f"sparsity_config: {_SPARSE_24} is read for weights in bf16, fp16, fp8 and int8 only")
+    each = _WIDE[format_] / 2 + 1 / 8
+    note = f"sparsity_config: {_SPARSE_24} weights have half of their values and a bit each; computed as fast as dense"
+    return {"format": format_, "bytes_per_weight": f"{each!r} B", "notes": [*published.get("notes", []), note]}
 
 
 def expert_format(data: Mapping[str, Any], config: Mapping[str, Any]) -> str | None:
@@ -70,13 +125,74 @@ def expert_format(data: Mapping[str, Any], config: Mapping[str, Any]) -> str | N
 
 
 def _quantization(data: Mapping[str, Any], config: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The section that describes the quantization, from the file or its language model; None without one."""
+    """The section that describes the quantization, from the file or its language model; None without one.
+
+    ConfigError, naming the key, when it or a value in it is malformed.
+    """
     for place in (data, config):
         for key in _KEYS:
             found = place.get(key)
-            if isinstance(found, Mapping) and found:
+            if found is not None and not isinstance(found, Mapping):
+                raise ConfigError(f"{key}: expected an object, got {shown(found)}")
+            if found:
+                _check(found, key)
                 return found
     return None
+
+
+_BITS = ("bits", "w_bit", "weight_bits")
+_SIZES = ("group_size", "q_group_size")
+_WORDS = ("quant_method", "quant_algo", "expert_dtype", "format")
+_FLAGS = ("zero_point", "sym", "load_in_4bit", "load_in_8bit", "_load_in_4bit", "_load_in_8bit")
+
+
+def _check(found: Mapping[str, Any], key: str) -> None:
+    """ConfigError, naming the key, for a value of a wrong type or one that no checkpoint can have."""
+    for name in _WORDS:
+        if found.get(name) is not None and not isinstance(found[name], str):
+            raise ConfigError(f"{key}.{name}: expected a word, got {shown(found[name])}")
+    for name in _FLAGS:
+        if found.get(name) is not None and not isinstance(found[name], bool):
+            raise ConfigError(f"{key}.{name}: expected true or false, got {shown(found[name])}")
+    for name in _BITS:
+        bits = found.get(name)
+        if str(found.get("quant_method", "")).lower() in _INTEGER_METHODS:
+            _whole(found, name, key, at_most=32)
+        elif bits is not None and (_number(bits) is None or not 1 <= bits <= 32):  # EXL2 has means such as 4.65
+            raise ConfigError(f"{key}.{name}: expected a number from 1 to 32, got {shown(bits)}")
+    for name in _SIZES:
+        _group_size(found, name, key)
+    groups = found.get("config_groups")
+    if groups is None:
+        return
+    if not isinstance(groups, Mapping):
+        raise ConfigError(f"{key}.config_groups: expected an object, got {shown(groups)}")
+    for group, section in groups.items():
+        path = f"{key}.config_groups.{shown(group)[1:-1]}"
+        if not isinstance(section, Mapping):
+            raise ConfigError(f"{path}: expected an object, got {shown(section)}")
+        weights = section.get("weights")
+        if weights is None:
+            continue
+        if not isinstance(weights, Mapping):
+            raise ConfigError(f"{path}.weights: expected an object, got {shown(weights)}")
+        _whole(weights, "num_bits", f"{path}.weights", at_most=32)
+        _group_size(weights, "group_size", f"{path}.weights")
+        if weights.get("type") not in (None, "int", "float"):
+            raise ConfigError(f"{path}.weights.type: expected int or float, got {shown(weights['type'])}")
+        if not isinstance(weights.get("symmetric", True), bool):
+            raise ConfigError(f"{path}.weights.symmetric: expected true or false, got {shown(weights['symmetric'])}")
+
+
+def _whole(section: Mapping[str, Any], name: str, path: str, at_most: int = 10**6) -> None:
+    if section.get(name) is not None:
+        whole({f"{path}.{name}": section[name]}, (f"{path}.{name}",), at_most=at_most)
+
+
+def _group_size(section: Mapping[str, Any], name: str, path: str) -> None:
+    """-1, and 0 in some files, mean one scale for a whole channel."""
+    if _number(section.get(name)) not in (-1.0, 0.0):
+        _whole(section, name, path)
 
 
 def _number(value: Any) -> float | None:
@@ -86,7 +202,7 @@ def _number(value: Any) -> float | None:
 def _format(found: Mapping[str, Any]) -> dict[str, Any]:
     """format and bytes_per_weight; {} where the method is not known."""
     method = str(found.get("quant_method", "")).lower()
-    bits = next((n for key in ("bits", "w_bit", "weight_bits") if (n := _number(found.get(key))) is not None), None)
+    bits = next((n for key in _BITS if (n := _number(found.get(key))) is not None), None)
     if method in _FP8_METHODS:
         return {"format": "fp8"}
     if method == "mxfp4":
@@ -122,7 +238,7 @@ def _from_groups(found: Mapping[str, Any]) -> dict[str, Any]:
     groups = found.get("config_groups")
     if not isinstance(groups, Mapping):
         return {}
-    each = [_of_group(group) for group in groups.values()]
+    each = [_of_group(group) for group in groups.values() if group.get("weights") is not None]
     first = each[0] if each else {}
     return first if all(other == first for other in each) else {}
 
@@ -154,39 +270,3 @@ def _in_words(found: Mapping[str, Any]) -> str:
             words.append(f"{weights['num_bits']} bit {weights.get('type', '')}".strip())
     said = ", ".join(dict.fromkeys(words))
     return said[:120] if said.isprintable() else "a method whose name cannot be printed"
-
-
-def _kept(found: Mapping[str, Any], layers: int) -> dict[str, Any]:
-    """kept_16_bit, from the list of modules that are not converted: the share of layers whose part is in it."""
-    names = [name for key in _KEPT_KEYS for name in _names(found.get(key))]
-    shares = {part: _share([name for name in names if _part(name) == part], layers) for part in _PARTS}
-    kept = {part: share for part, share in shares.items() if share}
-    return {"kept_16_bit": kept} if kept else {}
-
-
-_PARTS = ("attention", "ffn", "experts")
-_LAYER = re.compile(r"(?:layers|blocks|h)[.\\]+(\d+)(?!\d)")
-
-
-def _names(value: Any) -> Sequence[str]:
-    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
-
-
-def _part(name: str) -> str:
-    """The part of a layer that a module name or pattern means; "" for embeddings, head, router, vision and others."""
-    lower = name.lower()
-    if any(word in lower for word in ("vision", "visual", "audio", "mtp", "projector", "norm")):
-        return ""
-    if "attn" in lower or "attention" in lower or "mixer" in lower or re.search(r"[qkvo]_proj|kv_[ab]_", lower):
-        return "attention"
-    if "experts" in lower and "shared" not in lower:
-        return "experts"
-    if re.search(r"(mlp|moe)[.\\]*\.?(gate|router)\$?$", lower) or lower.endswith(("gate", "gate$", "router")):
-        return ""
-    return "ffn" if any(word in lower for word in ("mlp", "ffn", "feed_forward", "shared_expert", "_proj")) else ""
-
-
-def _share(names: Sequence[str], layers: int) -> float:
-    """Share of the layers that the names mean: all of them where a name has no number of a layer."""
-    numbers = {match[1] if (match := _LAYER.search(name)) else "" for name in names}
-    return 1.0 if "" in numbers else min(len(numbers) / layers, 1.0)

@@ -90,7 +90,7 @@ def load_text(
     root = apply_scenario(root, scenarios, scenario, builder)
     for assignment in sets:
         root = apply_set(root, assignment, builder)
-    rack = builder.build(Rack, with_precision(root))
+    rack = builder.build(Rack, with_precision(root, builder.problems))
     for check in checks:
         builder.problems += check(builder.nodes)
     if builder.problems:

@@ -236,9 +236,13 @@ def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 def _no_format(loaded: Loaded, path: str, chip: str, wanted: str, able: Iterable[str]) -> Problem:
     does = "attend" if path.endswith("kv_precision") else "compute"
-    return loaded.problem(
-        path, f"{chip} does not {does} in {wanted}; use {' or '.join(sorted(able)) or 'another chip'}"
-    )
+    whose = ""
+    stated = loaded.nodes.get(path)
+    if path == "workload.precision" and stated is not None and not stated.path:  # the rack leaves it out
+        whose, path = ", in which the model's weights are published", "model"
+        able = [f"workload.precision: {word}" for word in able]
+    message = f"{chip} does not {does} in {wanted}{whose}; use {' or '.join(sorted(able)) or 'another chip'}"
+    return loaded.problem(path, message)
 
 
 def _cooling(loaded: Loaded, rack: Rack) -> list[Problem]:

@@ -5,7 +5,7 @@ in most, all of the attention and the first and last feed-forward layers in othe
 """
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.transformer.weights import Formats, formats, weight_bytes, width
+from rackcalc.formulas.transformer.weights import Formats, formats, stated_share, weight_bytes, width
 from rackcalc.quantities.quantity import Quantity, Source, formula
 from rackcalc.quantities.record import record
 from rackcalc.quantities.units import Bytes, Count, Ratio
@@ -28,6 +28,15 @@ KEPT_BESIDE_EXPERTS = Quantity(
     "1",
     "share of the weights beside the routed experts that the checkpoint keeps in 16 bit",
     source=Source("assumed", note="from none to all in published checkpoints"),
+    low=0.0,
+    high=1.0,
+)
+# The same where it is computed in 16 bit: of 4-bit models with experts, as most publish them.
+ALL_BESIDE_EXPERTS = Quantity(
+    1.0,
+    "1",
+    "share of the weights beside the routed experts that the checkpoint keeps in 16 bit",
+    source=Source("assumed", note="all in most published 4-bit checkpoints, none in some of AWQ and GPTQ"),
     low=0.0,
     high=1.0,
 )
@@ -76,8 +85,10 @@ class Held:
 def in_doubt(model: Model, weight_format: str) -> bool:
     """Whether nobody has stated how much of a checkpoint in weight_format stays in 16 bit."""
     parts = formats(model, weight_format)
-    if model.family != "decoder" or min(FORMATS[parts.attention], FORMATS[parts.ffn]) >= 2:
+    if model.family != "decoder" or min(FORMATS[weight_format], FORMATS[parts.attention], FORMATS[parts.ffn]) >= 2:
         return False
+    if model.experts is not None and model.experts.format == weight_format:
+        return False  # the checkpoint is known: its experts alone are in the format
     stated = any(value is not None for value in (model.weights, model.formats, model.kept_16_bit))
     return not stated and model.format != weight_format
 
@@ -87,20 +98,25 @@ def stored_weights(
 ) -> Held:
     """Bytes of the parts of a model in its formats. whole, one: their parameters. checkpoint: a published file."""
     kept: dict[str, Quantity | None] = {}
-    if checkpoint and model.kept_16_bit is not None and model.format in (None, weight_format):
-        kept = {part: getattr(model.kept_16_bit, part) for part in ("attention", "ffn", "experts")}
+    if checkpoint and model.kept_16_bit is not None:
+        kept = {part: stated_share(model, weight_format, part) for part in ("attention", "ffn", "experts")}
     elif checkpoint and in_doubt(model, weight_format):
-        doubt = KEPT_IN_16_BIT if model.experts is None else KEPT_BESIDE_EXPERTS
-        kept = {"attention": doubt, "ffn": doubt}
+        for part in ("attention", "ffn"):
+            beside = ALL_BESIDE_EXPERTS if FORMATS[getattr(stored, part)] >= 2 else KEPT_BESIDE_EXPERTS
+            kept[part] = KEPT_IN_16_BIT if model.experts is None else beside
+
+    def each(format_: str) -> Quantity:
+        if model.bytes_per_weight is not None and format_ == model.format == weight_format:
+            return model.bytes_per_weight
+        return width(format_)
 
     def bytes_of(parameters: Quantity, format_: str, part: str) -> Quantity:
-        each = width(format_)
-        if model.bytes_per_weight is not None and format_ == model.format == weight_format:
-            each = model.bytes_per_weight
+        stated = model.formats is not None and getattr(model.formats, part) is not None
+        narrow = format_ if stated or FORMATS[format_] < 2 else weight_format
         share = kept.get(part)
-        if share is not None and FORMATS[format_] < 2:
-            return mixed_bytes(parameters=parameters, width=each, kept=share, wide=width("bf16"))
-        return weight_bytes(parameters=parameters, width=each)
+        if share is not None and FORMATS[narrow] < 2:
+            return mixed_bytes(parameters=parameters, width=each(narrow), kept=share, wide=width("bf16"))
+        return weight_bytes(parameters=parameters, width=each(format_))
 
     def sizes(parts: Stored) -> Stored:
         return Stored(

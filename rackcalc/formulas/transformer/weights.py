@@ -37,14 +37,33 @@ class Formats:
     head: str
 
 
+def stated_share(model: Model, weight_format: str, part: str) -> Quantity | None:
+    """Share of a part that stays in 16 bit in a checkpoint of weight_format, or None where none is stated."""
+    if model.kept_16_bit is None or model.format not in (None, weight_format):
+        return None
+    return getattr(model.kept_16_bit, part)
+
+
 def formats(model: Model, weight_format: str) -> Formats:
-    """Formats of a model that is served in weight_format. Embedding and head keep at least 16 bits."""
+    """Formats of a model that is served in weight_format. Embedding and head keep at least 16 bits.
+
+    What stays in 16 bit is what the model's file or the rack says. Of 4-bit models with experts of which neither says
+    it, all but the experts is taken to stay in 16 bit. A part of which most stays in 16 bit is computed in it.
+    """
     small = FORMATS[weight_format] < 1
     sparse = model.experts is not None
+    listed = model.quantization is not None and model.format == weight_format
+    assumed = sparse and small and not listed and model.kept_16_bit is None
     shipped = (model.experts and model.experts.format) or weight_format
+
+    def of(part: str, wide: bool) -> str:
+        share = stated_share(model, weight_format, part)
+        most = share is not None and float(share.value) > 0.5 and FORMATS[weight_format] < 2
+        return "bf16" if most or (wide and assumed) else weight_format
+
     found = Formats(
-        attention="bf16" if sparse and small else weight_format,
-        ffn="bf16" if sparse and weight_format in ("mxfp4", "int4") else weight_format,
+        attention=of("attention", True),
+        ffn=of("ffn", weight_format in ("mxfp4", "int4")),
         experts=min(shipped, weight_format, key=lambda name: FORMATS[name]),
         head=weight_format if FORMATS[weight_format] >= 2 else "bf16",
     )
