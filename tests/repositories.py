@@ -19,6 +19,16 @@ serving: {{split: gpu, runtime: tensorrt}}
 GATES = 'gates: [{fail_if: delta(cost.tco) > 5 %, why: "no dearer"}]\n'
 
 
+def other_rack(name: str = "ap", gates: str = GATES) -> str:
+    """The text of a rack that git sees as no other."""
+    return "# " + "another rack altogether " * 40 + "\n" + rack(name, 4, gates).replace("h100-sxm", "a100-sxm-80gb")
+
+
+def escaped(text: str) -> str:
+    """The same rack for YAML, without the word by which a search finds it."""
+    return text.replace("accelerators:", '"accel\\x65rators":')
+
+
 def rack(name: str = "us", count: int = 8, gates: str = GATES, model: str = "bert-large") -> str:
     """The text of a rack."""
     return RACK.format(name=name, count=count, model=model) + gates
@@ -44,10 +54,18 @@ class Repository:
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / path).write_text(text, encoding="utf-8")
 
+    def write_bytes(self, path: str, data: bytes) -> None:
+        (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / path).write_bytes(data)
+
     def commit(self, files: dict[str, str] | None = None, /, **more: str) -> None:
         """Write the files, and commit everything. us="..." is the file racks/us.yaml."""
         for path, text in {**(files or {}), **{f"racks/{name}.yaml": text for name, text in more.items()}}.items():
             self.write(path, text)
+        self.commit_all()
+
+    def commit_all(self) -> None:
+        """Commit what is in the working tree."""
         self.git("add", "-A")
         self.git("commit", "-qm", "racks", "--allow-empty")
 

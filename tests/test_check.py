@@ -107,6 +107,14 @@ def test_a_change_in_units() -> None:
     assert warmer.status == "fail" and warmer.actual.value == pytest.approx(2)
 
 
+@pytest.mark.parametrize("factor", [1 + 1e-13, 1 - 1e-13])
+def test_rounding_is_no_change(factor: float) -> None:
+    for gate in ("delta(latency.p99) != 0 ms", "delta(latency.p99) > 0 %", "delta(latency.p99) < 0 %"):
+        found = judged(gate, scaled(p99=factor))
+        assert (found.status, float(found.actual.value)) == ("pass", 0)
+        assert judged("delta(latency.p99) != 0 ms", scaled(p99=1 + 1e3 * (factor - 1))).status == "fail"
+
+
 def test_a_negative_baseline_counts_by_its_size() -> None:
     """-2 to -1 is up by half the former size, not down."""
     condition = gate_conditions.parse_condition("delta(x) > 49 %")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.changes import change
 from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.units import UnitError
@@ -106,6 +107,33 @@ def test_no_factor_on_the_temperature_scale() -> None:
     expectation = parse_expectation("thermal.outlet = 1 degC")
     assert verdict_of(expectation, 573.0, 100.0, 3.0, (560.0, 580.0), True) == "claimed too low"
     assert verdict_of(expectation, 573.0, 200.0, 3.0, (190.0, 580.0), True) == "not decidable"
+
+
+@pytest.mark.parametrize("within", [", within: 900 %", ", within: 1000 s"])
+def test_no_tolerance_bridges_a_factor_of_two(within: str) -> None:
+    for factor, wanted in ((9, "claimed too high"), (2.01, "claimed too high"), (0.49, "claimed too low")):
+        assert verdict(f"latency.p99 = {P99 * factor:.12g} s", within) == wanted
+        better = "holds" if factor > 1 else "claimed too low"
+        assert verdict(f"latency.p99 <= {P99 * factor:.12g} s", within) == better
+    for factor in (1.99, 1, 0.51):
+        assert verdict(f"latency.p99 = {P99 * factor:.12g} s", within) == "holds"
+    (moved,) = judged('{says: x, expect: "delta(latency.p99) = 0 s", against: long}')
+    assert moved.actual is not None and (now := float(moved.actual.value)) < 0
+    assert verdict(f"delta(latency.p99) = {now / 9:.12g} s", f"{within}, against: long") == "claimed too high"
+    assert verdict(f"delta(latency.p99) = {now / 1.9:.12g} s", f"{within}, against: long") == "holds"
+    assert verdict("latency.p99 = 0 s", ", within: 1000 s") == "holds", "no factor leads to 0"
+
+
+def test_no_tolerance_of_temperatures_is_a_factor() -> None:
+    expectation = parse_expectation("thermal.outlet = 1 degC")
+    assert verdict_of(expectation, 573.0, 200.0, 400.0, (560.0, 580.0), True) == "holds"
+
+
+def test_rounding_is_no_change() -> None:
+    """Both sides of a change are the same rack, so that it is 0 whatever the last digits are."""
+    assert change(0.1 + 0.2, 0.3) == 0 and change(0.3, 0.1 + 0.2) == 0
+    assert change(1 + 1e-11, 1) > 0 and change(1, 0) == 1 and change(0, 0) == 0
+    assert change(math.inf, 1.0) == math.inf and math.isnan(change(math.inf, math.inf))
 
 
 def test_a_change_of_the_other_sign_is_judged_by_its_interval() -> None:

@@ -1,6 +1,7 @@
 """rackcalc diff in real repositories: what cannot be judged never passes, and nobody is silenced by another."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import jsonschema
 import pytest
 import xmlschema
 from program import run
-from repositories import ALONE, GATES, Repository, rack
+from repositories import ALONE, GATES, Repository, escaped, other_rack, rack
 
 from rackcalc.config.racks import bundled_racks
 from rackcalc.schemas import schema_of
@@ -102,6 +103,25 @@ def beside_added_and_removed_racks(repository: Repository) -> None:
     )
 
 
+def renamed_with_an_escape_in_its_key(repository: Repository) -> None:
+    repository.git("rm", "-q", "racks/us.yaml")
+    repository.commit(usa=escaped(rack("us", DEAR)))
+
+
+def elsewhere_with_every_escape(repository: Repository) -> None:
+    repository.git("rm", "-q", "racks/us.yaml")
+    key = '? "\\u0061ccel\\\n  er\\U00000061tors"\n:'
+    repository.commit({"elsewhere/new.yml": "#\n" * 40 + rack("us", DEAR).replace("accelerators:", key)})
+
+
+def with_an_escape_at_base(repository: Repository) -> None:
+    repository.git("checkout", "-q", "main")
+    repository.commit(us=escaped(rack("us")))
+    repository.git("checkout", "-qB", "change")
+    repository.git("mv", "racks/us.yaml", "racks/usa.yaml")
+    repository.commit(usa=rack("us", DEAR))
+
+
 def in_a_merge(repository: Repository) -> None:
     repository.commit(us=rack("us", DEAR))
     repository.git("checkout", "-q", "main")
@@ -113,6 +133,7 @@ def in_a_merge(repository: Repository) -> None:
 WAYS = (
     renamed, renamed_with_another_name, moved_away_and_rewritten, without_its_gate, with_a_looser_gate,
     with_a_gate_that_only_warns, beside_a_rack_without_gates, beside_added_and_removed_racks, in_a_merge,
+    renamed_with_an_escape_in_its_key, elsewhere_with_every_escape, with_an_escape_at_base,
 )  # fmt: skip
 
 
@@ -289,21 +310,115 @@ def test_a_repository_without_racks_or_gates_is_an_error(tmp_path: Path) -> None
 # --- which rack is which --------------------------------------------------------------------------------
 
 
-def test_racks_that_come_and_go_are_listed_and_not_fatal(repository: Repository) -> None:
+@pytest.mark.parametrize("accepted", [(), ("--accept", "racks/ap.yaml")])
+def test_racks_that_come_and_go_are_listed_and_have_to_be_told_apart(
+    repository: Repository, accepted: tuple[str, ...]
+) -> None:
     repository.git("rm", "-q", "racks/eu.yaml")
     repository.git("mv", "racks/us.yaml", "racks/usa.yaml")
-    new = "# " + "another rack altogether " * 40 + "\n" + rack("ap", 4).replace("h100-sxm", "a100-sxm-80gb")
-    repository.commit(ap=new)
-    found = report(repository, "main..HEAD")
-    assert {file: (one["state"], one["before"]) for file, one in found.items()} == {
-        "racks/ap.yaml": ("added", None),
-        "racks/eu.yaml": ("removed", "racks/eu.yaml"),
-        "racks/usa.yaml": ("renamed", "racks/us.yaml"),
-    }
-    assert found["racks/ap.yaml"]["unjudged"] == ["delta(cost.tco) > 5 %"]
+    repository.commit(ap=other_rack())
+    for commits in ("main..HEAD", "main.."):
+        found = report(repository, commits, *accepted)
+        assert {file: (one["state"], one["before"]) for file, one in found.items()} == {
+            "racks/ap.yaml": ("added", None),
+            "racks/eu.yaml": ("removed", "racks/eu.yaml"),
+            "racks/usa.yaml": ("renamed", "racks/us.yaml"),
+        }
+        code, said, talk = repository.diff(commits, *accepted)
+        assert "removed racks/eu.yaml: is gone" in said and "renamed racks/usa.yaml: was racks/us.yaml" in said
+        if accepted:
+            assert code == 0 and not talk and "may be what became of racks/eu.yaml, and is taken as new" in said
+            assert found["racks/ap.yaml"]["unjudged"] == ["delta(cost.tco) > 5 %"]
+        else:
+            assert code == 2 and "racks/eu.yaml" in talk and "--accept racks/ap.yaml takes it as new" in talk
+            for path in ("racks/eu.yaml", "racks/ap.yaml"):
+                assert repository.diff(commits, path)[0] == 2, "whichever of the two is asked for"
+
+
+@pytest.mark.parametrize("change", ["removed", "added"])
+def test_a_rack_that_only_comes_or_only_goes_is_listed_and_not_fatal(repository: Repository, change: str) -> None:
+    if change == "removed":
+        repository.git("rm", "-q", "racks/eu.yaml")
+        repository.commit({"README.md": "one rack less\n", "values.yaml": "a: 1\n"})
+    else:
+        repository.commit(ap=other_rack())
     code, said, talk = repository.diff("main..HEAD")
-    assert code == 0 and not talk and "removed racks/eu.yaml: is gone" in said
-    assert "renamed racks/usa.yaml: was racks/us.yaml" in said
+    assert code == 0 and not talk and f"racks: 1 {change}" in said.replace("2 same, ", "").replace("1 same, ", "")
+
+
+# Ways to take a rack away so that it cannot be judged. Each: what is written instead of racks/us.yaml.
+PADDING = "".join(f"# line {number}\n" for number in range(4))
+HIDDEN: dict[str, tuple[str, bytes]] = {
+    "as text": ("racks/us.txt", rack("us", DEAR).encode()),
+    "as JSON": ("racks/us.json", rack("us", DEAR).encode()),
+    "as a template": ("charts/us.yaml.tpl", (PADDING + rack("us", DEAR)).encode()),
+    "in Latin-1": ("racks/usa.yaml", rack("\xe9" * 4, DEAR).encode("latin-1")),
+    "in Latin-1, at its place": ("racks/us.yaml", rack("\xe9" * 4, DEAR).encode("latin-1")),
+    "in UTF-16": ("racks/usa.yaml", rack("us", DEAR).encode("utf-16")),
+    "without a mark, in UTF-16": ("racks/usa.yaml", escaped(rack("us", DEAR)).replace("accel", "").encode("utf-16")),
+    "in 5 MB": ("racks/usa.yaml", rack("us", DEAR).encode() + b"#" * 5_000_000),
+    "with a line break in its name": ("racks/us\na.yaml", rack("us", DEAR).encode()),
+    "broken, and with an escape": ("racks/usa.yaml", escaped(rack("usa", DEAR)).encode() + b"serving: [\n"),
+}
+
+
+@pytest.mark.parametrize("way", HIDDEN)
+def test_a_rack_that_hides_is_no_rack_that_is_gone(repository: Repository, way: str) -> None:
+    path, data = HIDDEN[way]
+    (repository.folder / "racks/us.yaml").unlink()
+    repository.write_bytes(path, data)
+    if "line break" not in way:  # git is not asked for it in the working tree
+        assert repository.diff("main..", "--exit-zero")[0] == 2, "git does not track it yet"
+    repository.commit_all()
+    code, said, talk = repository.diff("main..HEAD", "--exit-zero")
+    shown = path.replace("\n", "\\n")
+    assert code == 2 and shown in talk and "same    racks/eu.yaml" in said, talk
+    if way.startswith("as "):
+        assert f"racks/us.yaml: is gone, and {path} holds its text but is no rack" in talk
+        code, said, talk = repository.diff("main..HEAD", "--accept", path)
+        assert (code, talk) == (0, "") and "removed racks/us.yaml: is gone" in said
+    assert repository.diff("main..HEAD", "racks/eu.yaml")[0] == 0
+
+
+def test_a_rack_behind_a_link_that_leads_out_is_not_gone(repository: Repository, tmp_path: Path) -> None:
+    (tmp_path / "out.yaml").write_text(rack("us", DEAR))
+    repository.git("rm", "-q", "racks/us.yaml")
+    (repository.folder / "racks/usa.yaml").symlink_to(tmp_path / "out.yaml")
+    repository.commit()
+    code, _, talk = repository.diff("main..HEAD")
+    assert code == 2 and "racks/usa.yaml, which may be what became of it, cannot be read" in talk
+
+
+def test_a_new_rack_that_cannot_be_read_is_an_error_and_another_file_is_none(repository: Repository) -> None:
+    repository.write_bytes("notes.yaml", "a: \xe9  # accelerators\n".encode("latin-1"))
+    repository.commit()
+    assert repository.diff("main..HEAD")[0] == repository.diff("main..")[0] == 0
+    repository.write_bytes("racks/ap.yaml", rack("\xe9").encode("latin-1"))
+    repository.commit()
+    for commits in ("main..HEAD", "main.."):
+        code, _, talk = repository.diff(commits)
+        assert code == 2 and "racks/ap.yaml:1:1: is not UTF-8 text" in talk and "notes" not in talk
+
+
+@pytest.mark.parametrize("place", ["racks", "vendor"])
+def test_a_rack_that_went_into_a_submodule_is_not_gone(repository: Repository, tmp_path: Path, place: str) -> None:
+    inner = Repository(tmp_path / "inner")
+    inner.commit({"us.yaml": rack("us", DEAR), "eu.yaml": rack("eu", DEAR)})
+    repository.git("rm", "-rq", "racks")
+    repository.git("submodule", "--quiet", "add", str(inner.folder), place)
+    repository.commit(**({} if place == "racks" else {"ap": rack("ap")}))
+    for commits in ("main..HEAD", "main.."):
+        code, _, talk = repository.diff(commits)
+        assert code == 2 and f"racks/us.yaml: is gone, and {place} is a submodule now" in talk
+    if place == "racks":
+        assert repository.diff("main..HEAD", "--accept", "racks")[0] == 0
+
+
+def test_many_new_files_beside_a_rack_that_is_gone(repository: Repository) -> None:
+    repository.git("mv", "racks/us.yaml", "racks/us.txt")
+    repository.commit({f"many/{'x' * 150}/{number}.txt": f"{number}\n" for number in range(1200)})
+    code, _, talk = repository.diff("main..HEAD")
+    assert code == 2 and "racks/us.txt holds its text" in talk and "many" not in talk
 
 
 def test_an_added_rack_has_to_keep_its_limits(repository: Repository) -> None:
@@ -331,7 +446,7 @@ def test_a_name_that_several_had_is_no_way_to_tell(tmp_path: Path) -> None:
     rewritten = "# " + "nothing like it " * 200 + "\n" + rack("my rack", 32)
     made.commit({"c.yaml": rewritten})
     code, said, talk = made.diff("main..HEAD")
-    assert code == 2 and "which of them it was is not clear: racks/a.yaml, racks/b.yaml" in talk
+    assert code == 2 and "gone since main: racks/a.yaml, racks/b.yaml" in talk
     assert "--accept c.yaml" in talk and "removed racks/a.yaml" in said
     assert made.diff("main..HEAD", "--accept", "c.yaml")[0] == 0
 
@@ -415,10 +530,14 @@ def test_a_name_that_is_no_text(tmp_path: Path) -> None:
     (made.folder / "b\udce9d.yaml").write_text(rack("us", DEAR))
     made.commit()
     for format_ in ("table", "json", "markdown", "junit"):
-        assert made.diff("main..HEAD", "--format", format_)[0] == made.diff("main..", "--format", format_)[0] == 3
+        for commits in ("main..HEAD", "main.."):
+            code, said, _ = made.diff(commits, "--format", format_)
+            assert code == 3 and "\\351d.yaml" in said and "\\udc" not in said
+    talk = made.diff("main..HEAD", "--set", "nothing=1")[2]
+    assert "b\\351d.yaml" in talk and "\\udc" not in talk
     (made.folder / "line\nbreak.yaml").write_text(rack("us"))
     made.commit()
-    assert made.diff("main..HEAD")[0] == 3
+    assert made.diff("main..HEAD")[0] == 2
     assert made.diff("main..HEAD", "line\nbreak.yaml")[0] == 2
 
 
@@ -518,6 +637,30 @@ def test_every_report_from_one_run(repository: Repository) -> None:
     (tco,) = (move for move in by_file["racks/us.yaml"]["moved"] if move["path"] == "cost.tco")
     assert tco["after"] == pytest.approx(2 * tco["before"]) and tco["share"] == pytest.approx(1)
     assert by_file["racks/bad.yaml"]["problems"] and not by_file["racks/us.yaml"]["problems"]
+
+
+def test_the_comment_calls_nobody_and_links_to_nothing(repository: Repository) -> None:
+    words = "@org/team http://evil/x.png www.evil.example a@b.example #12 org/repo!34 &#64;org <b> ~~x~~"
+    named = f'"{words}"'
+    repository.commit(us=rack(named, DEAR, gates=GATES.replace("no dearer", words)))
+    claims = f'claims: [{{says: "{words}", expect: cost.tco = 1 USD}}]\n'
+    repository.write("claims.yaml", rack(named) + claims)
+    repository.write("@me.yaml", rack("us", gates=GATES.replace("no dearer", words)))
+    reports = [
+        ("diff", "main..HEAD"),
+        ("diff", "main..", "--scenario", "@org"),
+        ("check", "claims.yaml", "@me.yaml", "--fail-if", "cost.tco > 1 USD", "--baseline", "base.json"),
+        ("claims", "claims.yaml"),
+        ("compare", "claims.yaml", "@me.yaml"),
+        ("estimate", "claims.yaml"),
+    ]
+    run("estimate", "@me.yaml", "--json", "-o", "base.json", cwd=repository.folder, **ALONE)
+    for arguments in reports:
+        done = run(*arguments, "--format", "markdown", cwd=repository.folder, **ALONE)
+        said = done.stdout.decode()
+        assert "org" in said or "me.yaml" in said, (arguments, done.stderr)
+        found = re.search(r"(?i)@\w|://|www\.|[#!]\d|&#64|[^\\]~|<b>", said.replace("&#8203;", "\u200b"))
+        assert found is None, (arguments, said[found.start() - 20 : found.end() + 20])
 
 
 def test_every_line_names_its_file(repository: Repository) -> None:

@@ -7,14 +7,18 @@ import os
 import posixpath
 import re
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
-from rackcalc.config.text_files import MAX_BYTES, decode, read_from_disk
+from rackcalc.config.text_files import MAX_BYTES, bytes_from_disk, decode
 from rackcalc.quantities.problems import InputError, failure, suggest
 from rackcalc.quantities.record import record
 
 SUBMODULE, LINK = "160000", "120000"  # modes of entries that are no files
+MOST_PATHS = 200  # on one command line of git, each of at most 4,096 bytes
 _NOT_CHECKED_OUT = "S"  # the tag of `git ls-files -t` in a sparse checkout
+_UNTRACKED = "?"
 _OBJECT = re.compile(rb"([0-9a-f]{40,64}) (\w+) (\d+)\n")
 _RANGE = re.compile(r"(?!\.)(.+?)(\.\.\.?)(?!\.)(.*)", re.DOTALL)
 
@@ -57,13 +61,17 @@ class Repository:
 
 @record
 class Tree:
-    """All files at a commit, or of the working tree, whose id is "". files: mode by path. absent: not checked out."""
+    """All files at a commit, or of the working tree, whose id is "". files: mode by path.
+
+    absent: not checked out. untracked: in the working tree only, and unknown to git.
+    """
 
     repository: Repository
     name: str
     id: str
     files: Mapping[str, str]
     absent: frozenset[str] = frozenset()
+    untracked: frozenset[str] = frozenset()
 
     def label(self, path: str) -> str:
         """A file of this tree as messages name it: main:racks/us.yaml, as git writes it, or racks/us.yaml."""
@@ -73,7 +81,8 @@ class Tree:
         """Whether there is an entry of that path that is no submodule; in the working tree, also one git ignores."""
         if path in self.files:
             return self.files[path] != SUBMODULE
-        return not self.id and os.path.isfile(os.path.join(self.repository.root, path))
+        on_disk = not self.id and not self.submodule_of(path)
+        return on_disk and os.path.isfile(os.path.join(self.repository.root, path))
 
     def submodule_of(self, path: str) -> str:
         """The submodule in which a path lies, or ""."""
@@ -83,6 +92,10 @@ class Tree:
 
     def read(self, path: str) -> str:
         """The text of a file as it is in this tree. InputError when it cannot be read."""
+        return decode(self.read_bytes(path), path)
+
+    def read_bytes(self, path: str) -> bytes:
+        """The bytes of a file as it is in this tree. InputError when it cannot be read, or is too large."""
         if os.path.isabs(path):
             path = os.path.relpath(path, self.repository.root)  # what leads out of the repository is refused below
         plain = posixpath.normpath(path)
@@ -92,10 +105,10 @@ class Tree:
         if not self.id:
             if plain in self.absent:
                 raise failure("is not checked out here (sparse checkout); write BASE..HEAD to read the commit", path)
-            return read_from_disk(os.path.join(self.repository.root, path), path)
-        return decode(self._bytes(path, plain), path)
+            return bytes_from_disk(os.path.join(self.repository.root, path), path)
+        return self._bytes_at_commit(path, plain)
 
-    def _bytes(self, path: str, plain: str) -> bytes:
+    def _bytes_at_commit(self, path: str, plain: str) -> bytes:
         if plain == ".." or plain.startswith("../"):
             raise failure(f"lies outside the repository, so nobody knows what it was at {self.name}", path)
         if "\n" in path:
@@ -212,7 +225,7 @@ def _working_tree(repository: Repository) -> Tree:
     for entry in _words(repository.ask("ls-files", "-z", "-s")):
         about, _, path = entry.partition("\t")
         modes[path] = about.split(" ", 1)[0]
-    files, absent = {}, set()
+    files, absent, untracked = {}, set(), set()
     for entry in _words(repository.ask("ls-files", "-z", "-t", "-c", "-o", "--exclude-standard")):
         tag, _, path = entry.partition(" ")
         place = os.path.join(repository.root, path)
@@ -220,45 +233,107 @@ def _working_tree(repository: Repository) -> Tree:
             nested = path.endswith("/")  # another repository
             mode = SUBMODULE if nested else LINK if os.path.islink(place) else modes.get(path, "100644")
             files[path.rstrip("/")] = mode
+            if tag == _UNTRACKED and not nested:
+                untracked.add(path)
         elif tag == _NOT_CHECKED_OUT:
             files[path] = modes[path]
             absent.add(path)
-    return Tree(repository, "the working tree", "", files, frozenset(absent))
+    return Tree(repository, "the working tree", "", files, frozenset(absent), frozenset(untracked))
 
 
-def mentioning(tree: Tree, word: str, endings: tuple[str, ...]) -> list[str]:
-    """The files of these endings that hold a word; links too, because only reading them shows what they lead to."""
-    paths = [path for path, mode in tree.files.items() if path.lower().endswith(endings) and mode != SUBMODULE]
+def mentioning(tree: Tree, words: Iterable[str], endings: tuple[str, ...]) -> set[str]:
+    """The files of these endings that hold one of the words. In a working tree all files, which are there to be read.
+
+    Links too, because only reading them shows what they lead to.
+    """
+    paths = {path for path, mode in tree.files.items() if path.lower().endswith(endings) and mode != SUBMODULE}
     if not tree.id:
-        return [path for path in paths if path in tree.absent or word in _text_or_none(tree, path)]
-    options = ("-l", "-z", "-a", "-F", "--full-name", "--no-recurse-submodules", "-e", word, tree.id)
-    done = tree.repository.run("grep", *options, "--", *(f":(top,icase)*{ending}" for ending in endings))
+        return paths
+    found = _grep(tree, ["-F", *(part for word in words for part in ("-e", word))], _patterns(endings))
+    return {path for path in paths if path in found or tree.files[path] == LINK}
+
+
+def has_line(tree: Tree, path: str, pattern: str) -> bool:
+    """Whether a line of a file matches, however large the file is and however it is written. pattern: of git grep."""
+    if tree.files.get(path) in (None, LINK, SUBMODULE):
+        return False
+    return path in _grep(tree, ["-E", "-e", pattern], [f":(top,literal){path}"])
+
+
+def _patterns(endings: Iterable[str]) -> list[str]:
+    return [f":(top,icase)*{ending}" for ending in endings]
+
+
+def _grep(tree: Tree, what: Sequence[str], where: Sequence[str]) -> set[str]:
+    """The files that `git grep` finds; of the working tree, also those that git does not track."""
+    options = ("-l", "-z", "-a", "--full-name", "--no-recurse-submodules", *what, tree.id or "--untracked")
+    done = tree.repository.run("grep", *options, "--", *where)
     if done.returncode > 1:  # 1: no file holds it
         raise failure(f"git grep: {_said(done)}")
-    found = {entry.partition(":")[2] for entry in _words(done.stdout)}
-    return [path for path in paths if path in found or tree.files[path] == LINK]
+    found = _words(done.stdout)
+    return {entry.partition(":")[2] for entry in found} if tree.id else set(found)
 
 
-def _text_or_none(tree: Tree, path: str) -> str:
-    try:
-        return tree.read(path)
-    except InputError:
-        return ""
+def changed(before: Tree, after: Tree) -> set[str]:
+    """The paths that are new, gone, or not the same on both sides; of a working tree perhaps some more."""
+    found = _words(before.repository.ask(*_difference(before, after), "--name-only", "--no-renames"))
+    return {*found, *(before.files.keys() ^ after.files.keys())}
 
 
 def renames(before: Tree, after: Tree, removed: Iterable[str], added: Iterable[str]) -> dict[str, str]:
     """Old path -> new path of the files that git sees as the same file under another name."""
-    paths = [f":(top,literal){path}" for path in (*removed, *added)]
-    if not paths:
-        return {}
-    options = ("-r", "-z", "-M", "-l0", "--name-status", "--ignore-submodules", "--no-ext-diff")
-    command = ("diff-tree", *options, before.id, after.id) if after.id else ("diff-index", *options, before.id)
-    words = iter(_words(before.repository.ask(*command, "--", *paths)))
-    found = {}
+    return dict(_likenesses(before, after, removed, added, "R"))
+
+
+def heirs(before: Tree, after: Tree, removed: Iterable[str], added: Iterable[str]) -> set[tuple[str, str]]:
+    """Old and new path of files that are the same file, or a copy of it, as git sees it. Any number of files.
+
+    Of a file that git does not track: that hold half of the lines.
+    """
+    old, new = set(removed), set(added)
+    found: set[tuple[str, str]] = set()
+    for some in batched(new - after.untracked, MOST_PATHS):
+        found |= set(_likenesses(before, after, old, some, "RC"))
+    texts = {path: _lines(before, path) for path in old}
+    for path in new & after.untracked if old else ():
+        lines = _lines(after, path)
+        found |= {(former, path) for former, known in texts.items() if 2 * (known & lines).total() > known.total()}
+    return found
+
+
+def _lines(tree: Tree, path: str) -> "Counter[bytes]":
+    """The lines of a file that have any text; none of a file that cannot be read."""
+    try:
+        return Counter(line.strip() for line in tree.read_bytes(path).splitlines() if line.strip())
+    except InputError:
+        return Counter()
+
+
+def batched(paths: Iterable[str], most: int) -> Iterator[list[str]]:
+    """The paths in groups that fit on a command line."""
+    rest = iter(sorted(paths))
+    while group := list(islice(rest, most)):
+        yield group
+
+
+def _likenesses(
+    before: Tree, after: Tree, removed: Iterable[str], added: Iterable[str], kinds: str
+) -> Iterator[tuple[str, str]]:
+    sides = list(removed), list(added)
+    if not all(sides):
+        return
+    paths = [f":(top,literal){path}" for side in sides for path in side]
+    command = (*_difference(before, after), "-M", "-l0", "--name-status", "--", *paths)
+    words = iter(_words(before.repository.ask(*command)))
     for status in words:
         old = next(words, "")
         if status.startswith(("R", "C")):
             new = next(words, "")
-            if status.startswith("R"):
-                found[old] = new
-    return found
+            if status[0] in kinds:
+                yield old, new
+
+
+def _difference(before: Tree, after: Tree) -> tuple[str, ...]:
+    """The command that says what differs between two trees."""
+    options = ("-r", "-z", "--ignore-submodules", "--no-ext-diff")
+    return ("diff-tree", *options, before.id, after.id) if after.id else ("diff-index", *options, before.id)

@@ -39,7 +39,17 @@ def read_text(path: str, what: str = RACK) -> str:
 
 def read_from_disk(path: str, shown: str = "", what: str = RACK) -> str:
     """As read_text, whatever the reader of a block is. shown: the name in messages, if it is another."""
-    name = shown or ("<stdin>" if path == "-" else path)
+    name = _shown_name(path, shown)
+    return decode(bytes_from_disk(path, name, what), name)
+
+
+def _shown_name(path: str, shown: str) -> str:
+    return shown or ("<stdin>" if path == "-" else path)
+
+
+def bytes_from_disk(path: str, shown: str = "", what: str = RACK) -> bytes:
+    """The bytes of a file or of standard input, not more than a few above MAX_BYTES. shown, what: as above."""
+    name = _shown_name(path, shown)
     try:
         if path == "-":
             data = b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_BYTES + 1)
@@ -61,7 +71,7 @@ def read_from_disk(path: str, shown: str = "", what: str = RACK) -> str:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or str(error)
         raise failure(f"cannot be read: {reason.lower()}", name) from None
-    return decode(data, name)
+    return data
 
 
 def _read_pipe(path: str) -> bytes:

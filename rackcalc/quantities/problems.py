@@ -26,7 +26,14 @@ class Problem:
 
 def printable(text: str) -> str:
     """Text on one line, with control characters escaped, so that it cannot control a terminal."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in readable(text))
+
+
+def readable(text: str) -> str:
+    """Text in which the bytes of a file name that are no UTF-8 stand as git writes them, such as \\351."""
+    if text.isprintable():
+        return text
+    return "".join(f"\\{ord(c) - 0xDC00:03o}" if "\udc80" <= c <= "\udcff" else c for c in text)
 
 
 def shortened(text: str, most: int = 80) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from rackcalc.quantities import unit_text, units
+from rackcalc.quantities import changes, unit_text, units
 from rackcalc.quantities.display import is_temperature, show_value
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, suggest
@@ -136,7 +136,7 @@ def change(condition: Condition, figure: Quantity, before: float) -> Quantity:
     """The change of a figure since the baseline, absolute or as a share of the baseline."""
     if not figure.known:
         return replace(figure, name=condition.subject, unit="1" if is_relative(condition) else figure.unit)
-    difference = float(figure.value) - before
+    difference = changes.change(float(figure.value), before)
     if is_relative(condition):
         return Quantity(difference / abs(before), "1", condition.subject, weakest=figure.weakest)
     return Quantity(difference, figure.unit, condition.subject, weakest=figure.weakest)

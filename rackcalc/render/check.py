@@ -147,7 +147,7 @@ def all_as_markdown(judged: Sequence[Judged]) -> str:
 
 def as_markdown(report: Any, verdicts: Sequence[Verdict], several: bool = False) -> str:
     """A table for a pull request or a step summary."""
-    lines = [f"### {escape(heading(report) if several else report.title)}: {count(verdicts)}", ""]
+    lines = [f"### {escape(heading(report) if several else printable(report.title))}: {count(verdicts)}", ""]
     lines += [f"- **ERROR** {escape(str(problem))}" for problem in problems_of(report)]
     if verdicts:
         lines += [

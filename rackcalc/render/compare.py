@@ -14,7 +14,7 @@ from rackcalc.render.aligned_text import aligned
 from rackcalc.render.cells import cell
 from rackcalc.render.figure_rows import SECTIONS, rows
 from rackcalc.render.json_data import json_number, json_text
-from rackcalc.render.markdown_text import escape, table_row
+from rackcalc.render.markdown_text import escape, table_row, without_links
 from rackcalc.render.percentages import percent
 from rackcalc.version import __version__
 
@@ -222,7 +222,7 @@ def _contributions(explanation: Explanation, parts: Sequence[Contribution]) -> l
 def _html(text: str) -> str:
     for character, code in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
         text = text.replace(character, code)
-    return printable(text)
+    return without_links(printable(text))
 
 
 def _figure(path: str, cells: Sequence[Cell]) -> dict[str, Any]:

@@ -120,9 +120,9 @@ def share_of(moved: Moved) -> float | None:
 
 def as_markdown(sides: Sides, changes: Sequence[RackChange]) -> str:
     """One comment for a pull request, and the summary of a job."""
-    lines = [MARKER, f"### rackcalc diff: {escape(title(sides))}", "", escape(summary(changes)), ""]
+    lines = [MARKER, f"### rackcalc diff: {escape(printable(title(sides)))}", "", escape(summary(changes)), ""]
     for note in remarks(sides, changes):
-        lines += [escape(note), ""]
+        lines += [escape(printable(note)), ""]
     for heading, rows in sections(changes):
         if rows:
             cells = [table_row(heading), table_row(["---"] * len(heading))]
@@ -227,7 +227,7 @@ def as_junit(sides: Sides, changes: Sequence[RackChange]) -> str:
         ]
         if change.problems:
             said = "\n".join(map(str, change.problems))
-            cases.append(("can be judged", "rack", "error", f"{file}: {said}"))
+            cases.append(("can be judged", "rack", "error", f"{printable(file)}: {said}"))
         suites.append((file, cases, (f"{change.state}: {story(change)}", *notes_of(change))))
     return junit.as_junit(suites)
 

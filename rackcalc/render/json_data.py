@@ -4,12 +4,24 @@ import json
 from math import isfinite
 from typing import Any
 
+from rackcalc.quantities.problems import readable
 from rackcalc.quantities.quantity import Quantity
 
 
 def json_text(data: Any) -> str:
-    """Data as indented JSON text."""
-    return json.dumps(data, indent=2) + "\n"
+    """Data as indented JSON text. Names of files that are no UTF-8 stand as people read them: JSON is text."""
+    text = json.dumps(data, indent=2)
+    if "\\udc" in text:
+        text = json.dumps(_readable(data), indent=2)
+    return f"{text}\n"
+
+
+def _readable(data: Any) -> Any:
+    if isinstance(data, str):
+        return readable(data)
+    if isinstance(data, dict):
+        return {key: _readable(value) for key, value in data.items()}
+    return list(map(_readable, data)) if isinstance(data, list | tuple) else data
 
 
 def json_number(value: float) -> float | None:

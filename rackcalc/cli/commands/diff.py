@@ -67,7 +67,11 @@ def diff(
     wanted, accepted = ([repository.inside(path) for path in given or ()] for given in (paths, accept))
     before, after = sides = trees(repository, commits)
     pairs = find_pairs(before, after, wanted)
-    unknown = [path for path in accepted if not any(pair.after == path for pair in pairs)]
+    unknown = [
+        path
+        for path in accepted
+        if not any(path == pair.after or (path in pair.rivals and not pair.after) for pair in pairs)
+    ]
     if unknown:
         raise InputError(
             [Problem(path, 0, 0, "", f"--accept: no rack of that path in {after.name}") for path in unknown]

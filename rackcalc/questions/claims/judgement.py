@@ -10,7 +10,7 @@ from rackcalc.config.document import Node
 from rackcalc.config.racks import Check, load_text, scenario_names
 from rackcalc.estimation.estimate import estimate_with_conditions
 from rackcalc.feasibility.conditions import Chain
-from rackcalc.quantities import unit_text, units
+from rackcalc.quantities import changes, unit_text, units
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
@@ -25,7 +25,7 @@ from rackcalc.spec.rack import CLAIM_VERDICTS
 VERDICTS = CLAIM_VERDICTS
 HOLDS, TOO_HIGH, TOO_LOW, IMPOSSIBLE, NOT_DECIDABLE = VERDICTS
 WORSE = "worse"  # word of --fail-if: every claim of which the rack falls short
-NEVER_IN_DOUBT_BEYOND = 2.0  # an estimate that is off by this factor decides, however wide its interval
+FAR_OFF = 2.0  # an estimate that is off by this factor decides, however wide its interval and the tolerance
 TOLERANCE, TOLERANCE_KELVIN = 0.1, 3.0  # where the claim states none: as a share, and of temperatures
 
 
@@ -196,9 +196,10 @@ def _change(expectation: Expectation, figure: Quantity, before: Quantity) -> Qua
 
 
 def _change_value(expectation: Expectation, now: float, before: float) -> float:
+    difference = changes.change(now, before)
     if not expectation.relative:
-        return now - before
-    return (now - before) / abs(before) if before else math.nan
+        return difference
+    return difference / abs(before) if before else math.nan
 
 
 def _change_interval(expectation: Expectation, now: Any, before: Any, value: float) -> tuple[float, float]:
@@ -246,6 +247,16 @@ def meets_claim(expectation: Expectation, low: Any, high: Any, expected: float) 
     return {"<": below, ">": above}.get(expectation.operator[0], below & above)
 
 
+def comes_to_claim(expectation: Expectation, value: Any, expected: float, tolerance: float, point: bool) -> Any:
+    """Whether a value comes to what is claimed, give or take the tolerance. Also for arrays.
+
+    No tolerance bridges a factor of 2. point: on the temperature scale, where factors have no meaning.
+    """
+    exact = meets_claim(expectation, value, value, expected)
+    close = meets_claim(expectation, value - tolerance, value + tolerance, expected)
+    return exact | (close & (point or expected == 0 or _near(expectation, value, expected)))
+
+
 def verdict_of(
     expectation: Expectation,
     value: float,
@@ -257,21 +268,19 @@ def verdict_of(
     """The verdict. All numbers are in one unit. point: on the temperature scale, where factors have no meaning."""
     if math.isnan(value):
         return NOT_DECIDABLE
-    if meets_claim(expectation, value - tolerance, value + tolerance, expected):
+    if comes_to_claim(expectation, value, expected, tolerance, point):
         return HOLDS
     low, high = (value if math.isnan(end) else end for end in interval)
     reached = meets_claim(expectation, low - tolerance, high + tolerance, expected)
-    if reached and (point or not _far(expectation, value, expected)):
+    if reached and (point or _near(expectation, value, expected)):
         return NOT_DECIDABLE
     return TOO_HIGH if expected > value else TOO_LOW
 
 
-def _far(expectation: Expectation, value: float, expected: float) -> bool:
-    """Whether the estimate is so far off that no interval puts the claim in doubt. Of small changes nothing is far."""
-    if expectation.delta and expected * value <= 0:
-        return False
-    most = NEVER_IN_DOUBT_BEYOND
-    return expected * value <= 0 or not 1 / most < expected / value < most
+def _near(expectation: Expectation, value: Any, expected: float) -> Any:
+    """Whether the estimate is off by less than a factor of 2; changes of different sign are near. Also for arrays."""
+    near = (value * FAR_OFF - expected) * (expected * FAR_OFF - value) > 0
+    return near | (expected * value <= 0) if expectation.delta else near
 
 
 def side_of(expectation: Expectation) -> str:

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any
 
 from rackcalc.config.racks import Loaded
+from rackcalc.quantities import changes
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
@@ -171,14 +172,15 @@ def _cells(found: Sequence[Quantity | None], baseline: int, path: str) -> tuple[
     points = any(quantity is not None and is_temperature(quantity) for quantity in found)
     nan = float("nan")
     return tuple(
-        Cell(quantity, value - base, (value - base) / abs(base) if base and not points else nan, value == best)
+        Cell(quantity, moved, moved / abs(base) if base and not points else nan, value == best)
         for quantity, value in zip(found, values, strict=True)
+        for moved in (changes.change(value, base),)
     )
 
 
 def _explanation(path: str, place: int, base: Column, column: Column) -> Explanation:
     old, new = base.figures[path], column.figures[path]
-    change = float(new.value) - float(old.value)
+    change = changes.change(float(new.value), float(old.value))
     if not isfinite(change):
         return Explanation(path, place, old, new, 0.0, (), ())
     if base.loaded is None or column.loaded is None:

@@ -7,7 +7,7 @@ baseline.
 from collections.abc import Sequence
 from typing import Any
 
-from rackcalc.config.git_files import Tree
+from rackcalc.config.git_files import SUBMODULE, Tree
 from rackcalc.config.racks import Loaded, scenario_names
 from rackcalc.config.text_files import reading_with
 from rackcalc.estimation.estimate import estimate
@@ -19,7 +19,7 @@ from rackcalc.questions import gates
 from rackcalc.questions.compare.comparison import HEADLINES
 from rackcalc.questions.former_estimates import FormerEstimate
 from rackcalc.questions.gate_conditions import Condition, rack_conditions
-from rackcalc.questions.rack_changes.pairs import Pair
+from rackcalc.questions.rack_changes.pairs import ENDINGS, Pair
 from rackcalc.questions.rack_file import load_text
 from rackcalc.version import __version__
 
@@ -100,8 +100,27 @@ def judge_pairs(before: Tree, after: Tree, pairs: Sequence[Pair], demands: Deman
         if pair.after:
             found += [judge_pair(before, after, pair, scenario, demands) for scenario in demands.scenarios]
         else:
-            found.append(RackChange(pair.before, pair.before, "removed"))
+            found.append(judge_removal(after, pair, demands.accepted))
     return found
+
+
+def judge_removal(after: Tree, pair: Pair, accepted: Sequence[str]) -> RackChange:
+    """A rack that is gone, and nothing that is there now may be it."""
+    places = [path for path in pair.rivals if path not in accepted]
+    problems = [
+        Problem(pair.before, 0, 0, "", f"is gone, and {where_it_may_be(after, path)}; --accept {path} lets it go")
+        for path in places
+    ]
+    return RackChange(pair.before, pair.before, "removed", problems=tuple(problems))
+
+
+def where_it_may_be(after: Tree, path: str) -> str:
+    """Why a rack that is gone may still be there, and what to do about it."""
+    if after.files.get(path) == SUBMODULE:
+        return f"{path} is a submodule now; run rackcalc diff in it"
+    if path.lower().endswith(ENDINGS):
+        return f"{path}, which may be what became of it, cannot be read; mend it"
+    return f"{path} holds its text but is no rack; name it {ENDINGS[0]}"
 
 
 def judge_pair(before: Tree, after: Tree, pair: Pair, scenario: str, demands: Demands) -> RackChange:
@@ -115,6 +134,13 @@ def judge_pair(before: Tree, after: Tree, pair: Pair, scenario: str, demands: De
         change = replace(change, name=new.loaded.rack.name, notes=new.report.notes)
     except InputError as error:
         problems += error.problems
+    if accepted and pair.rivals:
+        words = f"may be what became of {', '.join(pair.rivals)}, and is taken as new"
+        change = replace(change, notes=(*change.notes, words))
+        pair = Pair("", pair.after)
+    elif pair.rivals:
+        problems.append(Problem(pair.after, 0, 0, "", in_doubt(before, pair)))
+        return replace(change, problems=tuple(problems))
     if accepted and pair.before not in ("", pair.after):
         change = replace(change, notes=(*change.notes, f"was {pair.before}, and is taken as new"))
         pair = Pair("", pair.after)
@@ -152,14 +178,18 @@ def unchanged(before: Tree, pair: Pair, new: Side) -> bool:
 
 def base_side(before: Tree, pair: Pair, scenario: str, sets: Sequence[str]) -> Side | None:
     """The rack at BASE; None where it is new, or the scenario is."""
-    if pair.rivals:
-        words = "has the name of several racks that are gone, and which of them it was is not clear"
-        raise InputError([Problem(pair.after, 0, 0, "", f"{words}: {', '.join(pair.rivals)}")])
     if not pair.before:
         return None
     if scenario and scenario not in scenario_names(before.read(pair.before), pair.before):
         return None
     return read_side(before, pair.before, scenario, sets)
+
+
+def in_doubt(before: Tree, pair: Pair) -> str:
+    """Why nobody knows whether a rack is new, and what to do about it."""
+    gone = ", ".join(pair.rivals)
+    words = f"is new, and gone since {before.name}: {gone}. Whether it is what became of one of them is not clear"
+    return f"{words}: if it replaces one, or is meant to be new, --accept {pair.after} takes it as new"
 
 
 def at_base(before: Tree, pair: Pair, problems: Sequence[Problem]) -> list[Problem]:

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rackcalc.feasibility.conditions import Chain
+from rackcalc.quantities.changes import NOISE
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.claims.expectation import Expectation
-from rackcalc.questions.claims.judgement import Judgement, meets_claim
+from rackcalc.questions.claims.judgement import Judgement, comes_to_claim
 from rackcalc.questions.gates import Verdict
 from rackcalc.questions.sweep.job import HOLDS
 
@@ -73,7 +74,7 @@ def odds_of_claim(claim: Judgement, columns: Sequence[Any]) -> float:
     if claim.before is not None:
         actual, rest = change_in_draws(claim.expectation, actual, rest[0]), rest[1:]
     able, _ = WorkConditions(claim.chains).check(rest)
-    met = meets_claim(claim.expectation, actual - claim.tolerance, actual + claim.tolerance, claim.expected)
+    met = comes_to_claim(claim.expectation, actual, claim.expected, claim.tolerance, claim.point)
     return float(np.mean(able & met))
 
 
@@ -81,4 +82,5 @@ def change_in_draws(expectation: Expectation, now: Any, before: Any) -> Any:
     """The change in every draw; as a share where the claim says so."""
     with np.errstate(all="ignore"):
         change = now - before
+        change = np.where(abs(change) < NOISE * np.maximum(abs(now), abs(before)), 0.0, change)
         return np.where(before != 0, change / abs(before), np.nan) if expectation.relative else change
