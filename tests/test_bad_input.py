@@ -264,7 +264,12 @@ WRONG_RACKS = [
         ["H100", "no port for", "nvlink4"],
     ),
     ("does not fit a GPU", DECODER, {"llama-3.1-8b": "§llama-3.1-405b"}, ["does not fit", "more GPUs per copy"]),
-    ("cache does not fit", DECODER, {"arrival_rate: 2 request/s": "batch: §4000"}, ["does not fit", "KV cache", "a smaller batch"]),
+    (
+        "cache does not fit",
+        DECODER,
+        {"arrival_rate: 2 request/s": "batch: §4000"},
+        ["does not fit", "KV cache", "a smaller batch"],
+    ),
     ("does not fit SRAM", HYBRID, {"v1, count: 4": "v1, count: §2"}, ["does not fit", "chips", "spill:"]),
     ("overload", HYBRID, {"200 request/s": "§2e5 request/s"}, ["overload", "lower it or add chips"]),
     ("too many GPUs share", DECODER, {"tensor_parallel: 1": "tensor_parallel: §16"}, ["more than the 8 GPUs"]),

@@ -157,7 +157,7 @@ def test_the_error_of_a_whole_contains_those_of_its_parts() -> None:
 
 
 def test_the_median_draw_is_the_estimate() -> None:
-    for rack in ("rack-of-god", "llama70b-8xh100"):
+    for rack in ("rack-of-god", "llama70b-8xh100", "vendor-quote"):
         found = dict(figures(estimate(load(rack))))
         doubts = UncertainProgram(list(found.values()))
         columns = draw_all(doubts, np.zeros((1, len(doubts.variables))))

@@ -263,7 +263,8 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     if rack.workload.arrival_rate is not None or served.load is not None:
         used = utilization_of(rack, served, queue)
         most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
-        require(requirements.load_requirements(loaded, used, most), ())
+        time = served.occupancy if served.load is None else served.load.mean
+        require(requirements.load_requirements(loaded, used, most, time), ())
     links = link_reports(rack, served, heat if known_heat is None or heat.outlet.known else known_heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)

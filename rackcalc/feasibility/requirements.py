@@ -43,8 +43,8 @@ def rack_requirements(loaded: Loaded, served: ServiceModel, heats: Sequence[Ther
     return [*memory_requirements(loaded, served), full, [*links, *(item for chain in under_load for item in chain)]]
 
 
-def load_requirements(loaded: Loaded, utilization: Quantity, capacity: Quantity) -> list[Chain]:
-    """The arrival rate is below the capacity of the rack [request/s]."""
+def load_requirements(loaded: Loaded, utilization: Quantity, capacity: Quantity, mean: Quantity) -> list[Chain]:
+    """The arrival rate is below the capacity of the rack [request/s], and the mean time of a request [s] has an end."""
 
     def too_much() -> Problem:
         if loaded.rack.workload.arrival_rate is None:
@@ -55,7 +55,8 @@ def load_requirements(loaded: Loaded, utilization: Quantity, capacity: Quantity)
         message = f"overload: {offered} is {times:.4g} times what the rack can do ({most}); lower it or add chips"
         return loaded.problem("workload.arrival_rate", message)
 
-    return [[Condition("overload", (utilization,), lambda used: used < 1, too_much)]]
+    below = Condition("overload", (utilization,), lambda used: used < 1, too_much)
+    return [[below, finite("overload", mean, too_much)]]
 
 
 def _cooling_chain(loaded: Loaded, heat: Thermal) -> Chain:

@@ -2,18 +2,27 @@
 
 from typing import Any
 
+from rackcalc.formulas.serving.engine_limits import budget_by_memory, seats_by_memory
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.record import replace
+from rackcalc.spec.chips import GPU
 from rackcalc.spec.rack import Serving
 from rackcalc.spec.runtimes import Runtime
 
 
-def with_options(runtime: Runtime, serving: Serving) -> Runtime:
-    """The runtime with the limits and switches that the file states; as it is without any."""
+def with_options(runtime: Runtime, serving: Serving, gpu: GPU) -> Runtime:
+    """The runtime with the limits that it starts with on this GPU, and those that the file states instead."""
     engine = runtime.engine
     if engine is None:
         return runtime
     changes: dict[str, Any] = {}
+    large = engine.large_gpus
+    if large is not None and gpu.family != large.not_family:
+        held = {"memory": gpu.memory, "least": large.memory}
+        changes = {
+            "max_num_seqs": seats_by_memory(**held, large=large.max_num_seqs, usual=engine.max_num_seqs),
+            "chunk": budget_by_memory(**held, large=large.chunk, usual=engine.chunk),
+        }
     if serving.max_num_seqs is not None:
         changes["max_num_seqs"] = serving.max_num_seqs
     if serving.max_num_batched_tokens is not None:

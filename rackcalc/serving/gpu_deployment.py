@@ -45,7 +45,7 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
         devices = gpus_of(groups=rack.serving.data_parallel, width=devices)
     runtime = rack.serving.runtime
     if runtime.engine is not None:  # only engines read the version
-        runtime = with_options(at_version(runtime, rack.serving.version or ""), rack.serving)
+        runtime = with_options(at_version(runtime, rack.serving.version or ""), rack.serving, pool.part)
     family: Family = load_part("families", pool.part.family)
     copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=devices)
     return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies)

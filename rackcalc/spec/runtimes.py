@@ -51,6 +51,16 @@ class Compiled:
 
 
 @record
+class LargeGpus:
+    """What an engine starts with on GPUs of at least so much memory, but for those of one family."""
+
+    memory: Quantity = number("B", "memory from which on a GPU counts as large", above=0)
+    not_family: str = text("family whose GPUs do not count", default="")
+    max_num_seqs: Quantity = number("1", "most sequences that decode together", above=0, whole=True)
+    chunk: Quantity = number("token", "most tokens computed in one step", above=0, example="8192 token")
+
+
+@record
 class Engine:
     """Serving engine as a whole: few numbers fitted to published serving runs, instead of a sum of kernels.
 
@@ -119,6 +129,7 @@ class Engine:
         example="8192 token",
     )
     max_num_seqs: Quantity = number("1", "most sequences that decode together, as engines start", above=0, whole=True)
+    large_gpus: LargeGpus | None = section(LargeGpus, "other limits on large GPUs", optional=True)
     mixed: bool = flag("prompts share steps with decoding; otherwise decoding stops for them", default=True)
     cuda_graphs: bool = flag("decode steps are captured and launched at once", default=True)
     output_reserve: Quantity = number("1", "share of the output that a running sequence holds KV cache for", at_least=0)

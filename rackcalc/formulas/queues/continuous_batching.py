@@ -137,14 +137,15 @@ def under_load(
     steps = [engine.step(float(n)) for n in numbers[1:]]
     work = prompts_of(engine, prompts, max(engine.budget - engine.seats / 2, engine.budget / 4))
     full = full_engine(engine, work, engine.seats, steps[-1], tokens)
-    if rate >= full.rate or rate * work.work >= 1:
-        return saturated(rate, full.rate)
+    most = min(full.rate, _rate_by_budget(engine, prompts, work, tokens))
+    if rate >= most or rate * work.work >= 1:
+        return saturated(rate, most)
     paces = [pace(engine, work, rate, step, gap_scv) for step in steps]
     leaving = [n / (one.step * tokens) for n, one in zip(numbers[1:-1], paces, strict=False)]
     leaving.append(full.rate)
     settled = _settled(engine, work, outputs, numbers, leaving, paces, full, rate, gap_scv, evenness)
     if settled is None:
-        return saturated(rate, full.rate)
+        return saturated(rate, most)
     station, stall, echo = settled.station, settled.stall, settled.echo
     decoding = [*map(float, numbers[1:-1]), engine.seats - rate * full.filling]
     between = [n / (gone * tokens) for n, gone in zip(decoding, leaving, strict=True)]
@@ -163,7 +164,7 @@ def under_load(
     )
     first = first_token(engine, work, met, room, rate, gap_scv)
     if first is None:
-        return saturated(rate, full.rate)
+        return saturated(rate, most)
     behind = left_behind(
         engine, work, seen, stall, echo, rate, gap_scv, room, max(engine.seats - station.mean, 1e-9),
         first.beside,
@@ -173,8 +174,20 @@ def under_load(
     gaps = _gaps(engine, work, seen, stall, rate, room, first.beside, gap_scv)
     waits = _arrivals_that_wait(station, outputs, rate, full.rate, gap_scv)
     return _answer(
-        engine, work, first, classes, gaps, station, outputs, rate, waits, steps[-1] - met.own, full.rate, stall
+        engine, work, first, classes, gaps, station, outputs, rate, waits, steps[-1] - met.own, most, stall
     )  # fmt: skip
+
+
+def _rate_by_budget(engine: Engine, prompts: Lengths, work: Prompts, tokens: float) -> float:
+    """Requests per second where the tokens of a step bind before the seats do: every step is filled to its budget.
+
+    Of `budget` tokens in a step, decoding and prompts have the shares in which a request needs them.
+    """
+    number = engine.budget * tokens / (tokens + prompts.mean)
+    if not engine.chunked or number >= engine.seats:
+        return math.inf
+    whole = engine.step(max(number, 1.0)) + work.work * (engine.budget - number) / prompts.mean
+    return number / (tokens * whole)
 
 
 @record

@@ -30,8 +30,7 @@ LAW = (
 STEPS = 6  # numbers of sequences at which the time of a step is known
 LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
 TIMES = ("ttft", "tpot", "itl", "time")
-HEAD = ("capacity", "decoding", "working", "wait")
-PLACES = {name: place for place, name in enumerate((*HEAD, *((t, p) for t in TIMES for p in ("mean", *LEVELS))))}
+MEANS = {name: place for place, name in enumerate(("capacity", "decoding", "working", "wait", *TIMES))}
 
 
 @formula(cite="definition: in geometric steps from one sequence to a full engine")
@@ -52,7 +51,7 @@ def _between(nodes: list[float], steps: tuple[float, ...], number: float) -> flo
     return steps[-1]
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 13)
 def _law(
     rate: float, seats: float, base: float, work: float, twice: float, budget: float, chunked: float, prompt: float,
     output: float, prompt_cv: float, output_cv: float, burstiness: float, *steps: float,
@@ -79,32 +78,41 @@ def _law(
 
 
 @lru_cache(maxsize=1 << 16)
-def _answer(*point: float) -> tuple[float, ...]:
-    """All figures of an engine, in the order of PLACES."""
-    found, (rate, seats, base, work), one_token = _law(*point), point[:4], point[8] <= 1
+def _means(*point: float) -> tuple[float, ...]:
+    """Capacity, sequences that decode, share of time at work, wait for a seat, and the mean times."""
+    found, (rate, seats, base, work) = _law(*point), point[:4]
     if found is None:
-        return (xp.nan,) * len(PLACES)
+        return (xp.nan,) * len(MEANS)
     if found.wait == xp.inf:  # more requests than can leave
-        return (found.capacity, max(int(seats), 1), 1.0, *(xp.inf,) * (len(PLACES) - 3))
+        return (found.capacity, max(int(seats), 1), 1.0, *(xp.inf,) * (1 + len(TIMES)))
     idle = max(found.shares[0], 0.0)
     working = min(1 - idle + idle * min(rate * (base + work), 1.0), 1.0)
-    times = []
-    for name in TIMES:
-        if one_token and name in ("tpot", "itl"):
-            times += [point[-STEPS]] * (1 + len(LEVELS))  # there is no second token: that of a step
-        else:
-            times += [found.mean(name), *(found.quantile(name, level) for level in LEVELS)]
+    times = [_no_second_token(name, point) or found.mean(name) for name in TIMES]
     return (found.capacity, found.decoding, working, found.wait, *times)
 
 
-def _figure(place: int, *arguments: Any) -> Any:
-    return xp.vectorized(lambda *point: _answer(*point)[place])(*arguments)
+@lru_cache(maxsize=1 << 16)
+def _levels(name: str, *point: float) -> tuple[float, ...]:
+    """A time at LEVELS."""
+    found = _law(*point)
+    if found is None:
+        return (xp.nan,) * len(LEVELS)
+    return tuple(_no_second_token(name, point) or found.quantile(name, level) for level in LEVELS)
 
 
-def _level(name: str, probability: float, *arguments: Any) -> Any:
+def _no_second_token(name: str, point: tuple[float, ...]) -> float:
+    """Of requests of one token, the time of a step in place of a time between tokens; 0 for all others."""
+    return point[-STEPS] if point[8] <= 1 and name in ("tpot", "itl") else 0.0
+
+
+def _mean(name: str, *arguments: Any) -> Any:
+    return xp.vectorized(lambda *point: _means(*point)[MEANS[name]])(*arguments)
+
+
+def _within(name: str, probability: Any, *arguments: Any) -> Any:
     def one(level: float, *point: float) -> float:
-        if (name, level) in PLACES:
-            return _answer(*point)[PLACES[name, level]]
+        if level in LEVELS:
+            return _levels(name, *point)[LEVELS.index(level)]
         found = _law(*point)
         return xp.nan if found is None else float(found.quantile(name, level))
 
@@ -112,7 +120,7 @@ def _level(name: str, probability: float, *arguments: Any) -> Any:
 
 
 def _pure(**engine: Any) -> list[Any]:
-    """The arguments without units, in the order of _answer."""
+    """The arguments without units, in the order that _law takes them."""
     units = {"rate": REQUEST / SECOND, "base": SECOND, "work": SECOND, "twice": SECOND, "budget": TOKEN}
     units |= {"prompt": TOKEN, "output": TOKEN}
     return [
@@ -141,7 +149,7 @@ def engine_capacity(
         rate=1e-9 * REQUEST / SECOND, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked,
         prompt=prompt, output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _figure(PLACES["capacity"], *point) * REQUEST / SECOND
+    return _mean("capacity", *point) * REQUEST / SECOND
 
 
 @formula(cite=LAW)
@@ -162,7 +170,7 @@ def sequences_decoding(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _figure(PLACES["decoding"], *point)
+    return _mean("decoding", *point)
 
 
 @formula(cite=LAW)
@@ -183,7 +191,7 @@ def working_share(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _figure(PLACES["working"], *point)
+    return _mean("working", *point)
 
 
 @formula(cite=LAW)
@@ -204,7 +212,7 @@ def seat_wait(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _figure(PLACES["wait"], *point) * SECOND
+    return _mean("wait", *point) * SECOND
 
 
 @formula(cite=LAW, error=0.18)  # 22 % on a GPU or model left out, as of closed loops
@@ -225,7 +233,7 @@ def first_token_mean(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _figure(PLACES["ttft", "mean"], *point) * SECOND
+    return _mean("ttft", *point) * SECOND
 
 
 @formula(cite=LAW, error=0.18)  # 22 % on a GPU or model left out, as of closed loops
@@ -247,7 +255,7 @@ def first_token_within(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _level("ttft", xp.pure(probability), *point) * SECOND
+    return _within("ttft", xp.pure(probability), *point) * SECOND
 
 
 @formula(cite=LAW)
@@ -268,7 +276,7 @@ def token_time_mean(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _figure(PLACES["tpot", "mean"], *point) * SECOND / TOKEN
+    return _mean("tpot", *point) * SECOND / TOKEN
 
 
 @formula(cite=LAW)
@@ -290,7 +298,7 @@ def token_time_within(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _level("tpot", xp.pure(probability), *point) * SECOND / TOKEN
+    return _within("tpot", xp.pure(probability), *point) * SECOND / TOKEN
 
 
 @formula(cite=LAW)
@@ -312,7 +320,7 @@ def token_gap_within(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _level("itl", xp.pure(probability), *point) * SECOND / TOKEN
+    return _within("itl", xp.pure(probability), *point) * SECOND / TOKEN
 
 
 @formula(cite=LAW)
@@ -333,7 +341,7 @@ def request_time_mean(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _figure(PLACES["time", "mean"], *point) * SECOND
+    return _mean("time", *point) * SECOND
 
 
 @formula(cite=LAW)
@@ -355,7 +363,7 @@ def request_time_within(
         rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
         output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
     )  # fmt: skip
-    return _level("time", xp.pure(probability), *point) * SECOND
+    return _within("time", xp.pure(probability), *point) * SECOND
 
 
 @formula(cite="definition: the mean over the time in which the engine works; a step has one sequence at least")
@@ -382,7 +390,7 @@ def _largest(limit: float, probability: float, before: float, *point: float) -> 
     """The largest rate at which the given share of whole requests stays within the limit."""
     from rackcalc.formulas.queues.continuous_batching import largest_rate
 
-    capacity = _answer(1e-9, *point)[PLACES["capacity"]]
+    capacity = _means(1e-9, *point)[MEANS["capacity"]]
 
     def meets(rate: float) -> bool:
         found = _law(rate, *point)
