@@ -272,6 +272,10 @@ _PART_OF_A_THING = re.compile(
 )
 
 
+# Money for a thousandth of a watt or watt-hour: a slip for a million of them.
+_PRICE_OF_A_PART = re.compile(r"USD\s*/\s*(?:m|milli)(?:W|J|watt|joule)", re.IGNORECASE)
+
+
 # Names, products, quotients, and powers of one digit. Nothing else reaches pint, which would try to compute 9**9**9**9.
 _UNIT = re.compile(r"(?:[^\W\d]|[%°*/()\s-]|(?<![\w.])1(?![\w.])|(?:\*\*|\^)-?\d(?!\s*(?:\*\*|\^|[\d.])))+")
 
@@ -284,7 +288,7 @@ def resolve_with_pint(text: str) -> tuple[str, float, float]:
     written = _plainly(text)
     if len(text) > 60 or not _UNIT.fullmatch(written):
         raise UnitError(f'"{text}" is not a unit')
-    if _PART_OF_A_THING.search(written):
+    if _PART_OF_A_THING.search(written) or (_PRICE_OF_A_PART.search(written) and "/M" not in written):
         raise UnitError(f'"{text}" holds a part of something that has no parts: m is a thousandth, M a million')
     try:
         unit = ureg.parse_units(written)

@@ -45,7 +45,8 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
         return step_per_token(step=decode_step(rack, deployed, batch).time)
 
     host = deployed.runtime.request_host
-    return closed_loop(engine, host, requests, sequences_that_fit(rack, deployed), first, tpot_at, output_tokens(rack))
+    fits, lengths = sequences_that_fit(rack, deployed), (rack.workload.input, output_tokens(rack))
+    return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths)
 
 
 def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> ServiceModel:

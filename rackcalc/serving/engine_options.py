@@ -10,19 +10,25 @@ from rackcalc.spec.rack import Serving
 from rackcalc.spec.runtimes import Runtime
 
 
+def as_started(runtime: Runtime, gpu: GPU) -> Runtime:
+    """The runtime with the limits that its engine starts with on this GPU."""
+    engine = runtime.engine
+    if engine is None or engine.large_gpus is None or gpu.family == engine.large_gpus.not_family:
+        return runtime
+    large = engine.large_gpus
+    held = {"memory": gpu.memory, "least": large.memory}
+    seats = seats_by_memory(**held, large=large.max_num_seqs, usual=engine.max_num_seqs)
+    budget = budget_by_memory(**held, large=large.chunk, usual=engine.chunk)
+    return replace(runtime, engine=replace(engine, max_num_seqs=seats, chunk=budget))
+
+
 def with_options(runtime: Runtime, serving: Serving, gpu: GPU) -> Runtime:
     """The runtime with the limits that it starts with on this GPU, and those that the file states instead."""
+    runtime = as_started(runtime, gpu)
     engine = runtime.engine
     if engine is None:
         return runtime
     changes: dict[str, Any] = {}
-    large = engine.large_gpus
-    if large is not None and gpu.family != large.not_family:
-        held = {"memory": gpu.memory, "least": large.memory}
-        changes = {
-            "max_num_seqs": seats_by_memory(**held, large=large.max_num_seqs, usual=engine.max_num_seqs),
-            "chunk": budget_by_memory(**held, large=large.chunk, usual=engine.chunk),
-        }
     if serving.max_num_seqs is not None:
         changes["max_num_seqs"] = serving.max_num_seqs
     if serving.max_num_batched_tokens is not None:

@@ -22,6 +22,7 @@ from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
+from rackcalc.serving.engine_options import as_started
 from rackcalc.serving.engine_versions import at_version
 from rackcalc.serving.pool_links import own_link
 from rackcalc.spec.chips import GPU
@@ -139,7 +140,7 @@ def stand(run: Run) -> Stand:
     part, model = gpu(Row("", "", run.part, "", 0.0, "")), load_part("models", run.model)
     if model.family != "decoder":
         raise Unanswerable(f"{run.model} is an encoder; this kind is about generation")
-    runtime = at_version(runtime_named(run.program), run.version)
+    runtime = as_started(at_version(runtime_named(run.program), run.version), part)
     assert runtime.engine is not None
     engine = launched(runtime.engine if run.served else replace(runtime.engine, token_time=LOOSE), run.options)
     if run.round:
@@ -223,6 +224,7 @@ def loop(run: Run, numbers: Numbers, concurrency: Quantity, arrivals: Quantity |
         fits(run, numbers),
         prompts(run, numbers),
         lambda batch: per_token(run, numbers, batch),
+        numbers.prompt,
         numbers.output,
         run.equal_lengths,
         arrivals,

@@ -7,7 +7,7 @@ others between its tokens. An open load is the closed loop that has the offered 
 
 from collections.abc import Callable
 
-from rackcalc.formulas.combine import total
+from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, per_token_sent
@@ -18,6 +18,7 @@ from rackcalc.formulas.serving.time_to_first_token import (
     held_back,
     looked_at,
     prefills_ahead,
+    prefills_crowded_out,
     prefills_queued,
     room_wait,
 )
@@ -136,6 +137,7 @@ def closed_loop(
     fits: Quantity,
     prefill: GpuPass,
     step_at: Step,
+    prompt: Quantity,
     output: Quantity,
     equal_lengths: bool = False,
     arrivals: Quantity | None = None,
@@ -150,6 +152,9 @@ def closed_loop(
     ahead = prefills_ahead(held=inside, burst=engine.burst, lockstep=lockstep)
     if arrivals is not None:
         ahead = prefills_queued(rate=arrivals, prefill=prefill.time, held=inside)
+    if engine.mixed:
+        lengths = {"chunk": engine.chunk, "prompt": prompt, "output": output}
+        ahead = largest(queued=ahead, crowded_out=prefills_crowded_out(held=inside, **lengths))
     work, fixed = parts_of(prefill)
     stall = prefill_stall(work=work, fixed=fixed, held=inside, ahead=ahead, output=output)
     host = at_age(time=request_host, improvement=engine.improvement, age=engine.age)

@@ -41,6 +41,18 @@ def prefills_ahead(held: Count, burst: Ratio, lockstep: Count) -> Count:
     return xp.minimum(most, lockstep + burst * most)
 
 
+@formula(cite=MIXED + ": a step computes at most one chunk of prompts, and the others wait")
+def prefills_crowded_out(held: Count, output: Tokens, chunk: Tokens, prompt: Tokens) -> Count:
+    """Prefills of others that find no room in the steps between a request's tokens, and so come before its first.
+
+    In the example 100 steps take 50 prompts of two chunks each.
+
+    >>> prefills_crowded_out(held=64.0, output=100.0, chunk=2048.0, prompt=4096.0)
+    13.0
+    """
+    return xp.maximum(held - 1 - output * chunk / (prompt * TOKEN), 0.0 * held)
+
+
 @formula(cite="L. Kleinrock, Queueing Systems I (1975), section 5.6: M/D/1, mean number waiting before an arrival")
 def prefills_queued(rate: RequestsPerSecond, prefill: Seconds, held: Count) -> Count:
     """Other prefills before one's own when requests arrive at random; at most half of the others.
