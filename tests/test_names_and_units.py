@@ -18,7 +18,9 @@ from rackcalc.config.document import Node, parse
 from rackcalc.config.part_aliases import aliases, find_part, no_part
 from rackcalc.quantities import spelling, unit_text, units
 from rackcalc.quantities.csv_cells import cell
+from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.units_table import TABLE
+from rackcalc.questions.rack_file import load
 from rackcalc.spec.fields import Text
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.part_kinds import CATALOG
@@ -363,3 +365,21 @@ def test_numbers_in_csv_stay_as_they_are(value: float) -> None:
 def test_suggestions_are_listed_as_people_do() -> None:
     lists = ([], ["a"], ["a", "b"], ["a", "b", "c"])
     assert [spelling.listed(words) for words in lists] == ["", "a", "a or b", "a, b or c"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("serving.max_running_requests=64", "write serving.max_num_seqs"),
+        ("serving.enforce-eager=true", "write serving.cuda_graphs: false"),
+        ("serving.mem_fraction_static=0.9", "write serving.gpu_memory_utilization"),
+        ("serving.pipeline_parallel_size=2", "pipeline parallelism is not modelled"),
+        ("serving.enable_lora=true", "LoRA adapters are not modelled"),
+        ("workload.request_rate=3", "write workload.arrival_rate"),
+        ("workload.max_num_seqs=64", "write serving.max_num_seqs"),
+    ],
+)
+def test_options_of_engines_are_answered_with_their_name_here(setting: str, words: str) -> None:
+    with pytest.raises(InputError) as caught:
+        load("llama70b-8xh100", "", [setting])
+    assert words in str(caught.value)

@@ -1,6 +1,6 @@
 """Builds spec objects from a node tree by the declarations of their fields, and collects every problem."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,7 +57,7 @@ class Builder:
         for key, child in node.value.items():
             if key not in declared:
                 dotted = key.partition(".")[0] in declared  # dotted paths are for scenarios and --set only
-                hint = "; write it nested, not as a dotted path" if dotted else suggest(key, declared)
+                hint = "; write it nested, not as a dotted path" if dotted else hint_for(_join(path, key), declared)
                 self.problems.append(child.key_problem(_join(path, key), f"unknown key{hint}"))
         values = {name: self.field(d, node, name, _join(path, name)) for name, d in declared.items()}
         if len(self.problems) > found:
@@ -310,6 +310,13 @@ def word_meant(typed: str, choices: Sequence[str]) -> str | None:
         other = meant(typed, OTHER_NAMES)
         word = OTHER_NAMES[other] if other is not None and OTHER_NAMES[other] in choices else None
     return word
+
+
+def hint_for(path: str, known: Iterable[str]) -> str:
+    """What to write instead of an unknown key: what an engine's option is called here, or a key that is near."""
+    from rackcalc.config.engine_names import called_here  # only a mistake needs it
+
+    return called_here(path) or suggest(path.rpartition(".")[2], known)
 
 
 def broken_bound(declared: Number, value: float) -> str:

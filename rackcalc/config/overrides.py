@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from rackcalc.config.builder import VALUE_KEYS, Builder
+from rackcalc.config.builder import VALUE_KEYS, Builder, hint_for
 from rackcalc.config.document import Node, assign, parse
 from rackcalc.quantities.problems import InputError, Problem, shortened, suggest
 from rackcalc.spec.fields import REQUIRED, Number, Part, Section, Table, Text, declarations
@@ -116,7 +116,7 @@ def declared_at(path: str) -> Any:
     current: Any = Section(Rack, "a rack")
     before = ""
     inside = f" in {path!r}" if "." in path else " in a rack"
-    for step in path.split("."):
+    for place, step in enumerate(path.split(".")):
         if isinstance(current, Part):
             base = step == "from" or (step == "hf_config" and current.kind == "models")
             current = Text("name" if step == "from" else "the path of a config.json") if base else CATALOG[current.kind]
@@ -128,7 +128,8 @@ def declared_at(path: str) -> Any:
         if isinstance(current, type):
             known = declarations(current)
             if step not in known:
-                return f'no "{step}"{inside}{suggest(step, known)}'
+                here = ".".join(path.split(".")[: place + 1])
+                return f'no "{step}"{inside}{hint_for(here, known)}'
             current = known[step]
         elif isinstance(current, Table):
             if current.choices and step not in current.choices:
