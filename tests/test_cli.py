@@ -490,7 +490,7 @@ def test_a_file_name_that_is_no_text(tmp_path: Path) -> None:
     assert out("estimate", name, "--get", "latency.p99", cwd=tmp_path)
     (tmp_path / name).write_text("name: x\n")
     done = run("estimate", name, cwd=tmp_path)
-    assert done.returncode == 2 and done.stderr.startswith(b"caf\\udce9.yaml:1:1: ")
+    assert done.returncode == 2 and done.stderr.startswith(b"caf\\351.yaml:1:1: ")
 
 
 # --- explanations ------------------------------------------------------------------------------------

@@ -28,7 +28,10 @@ LOADS = {
     "batch": ("workload.batch=4",),
 }
 # Words that are read where a value decides whether they matter, so that nothing can tell that they do not here.
-MAY_BE_WITHOUT_EFFECT = ("serving.runtime.library_all_reduce", "accelerators.gpu.part.family")
+MAY_BE_WITHOUT_EFFECT = (
+    *("serving.runtime.library_all_reduce", "accelerators.gpu.part.family"),
+    *("serving.runtime.engine.mixed", "serving.runtime.engine.large_gpus.not_family", "serving.cuda_graphs"),
+)
 
 
 def outcome(rack: str, sets: tuple[str, ...]) -> tuple[Any, list[str], set[str]] | str:

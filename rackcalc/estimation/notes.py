@@ -49,7 +49,7 @@ def _model_notes(rack: Rack) -> list[str]:
     model, precision = rack.model, rack.workload.precision
     said = list(model.notes)
     if model.quantization is not None:
-        says = f"quantization_config of the model's file says {model.quantization}"
+        says = f"model.quantization: quantization_config of the model's file says {model.quantization}"
         if model.experts is not None and model.experts.format is not None:
             said.append(f"{says}: the experts are computed in {model.experts.format}, the rest in {precision}")
         elif model.format is None:

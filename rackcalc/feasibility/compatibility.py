@@ -219,6 +219,8 @@ def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
     found, precision = [], rack.workload.precision
+    if rack.model.experts is None and "model.formats.experts" in loaded.nodes:
+        found.append(loaded.problem("model.formats.experts", f"{rack.model.name} has no experts; remove it"))
     needs_gpu, needs_lpu = _needed_pools(rack)
     gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
     if needs_gpu and gpus is not None:
