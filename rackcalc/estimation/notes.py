@@ -28,6 +28,9 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     elif result.latency.wait is None:
         whose = "an idle rack" if result.latency.tpot is None else "a full batch"
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
+    if _shares_an_engine(rack) and result.latency.tpot_p50 is None:
+        where = "which is computed for split gpu with arrival_rate only"
+        said.append(f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here")
     said += _model_notes(rack)
     said += _serving_notes(rack, result.latency.service)
     if rack.serving.runtime is not None:
@@ -42,6 +45,14 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     if rack.software is not None and rack.accelerators.lpu is not None:
         said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
     return tuple(said)
+
+
+def _shares_an_engine(rack: Rack) -> bool:
+    """Whether requests that come by themselves share the steps of a serving engine."""
+    runtime, work = rack.serving.runtime, rack.workload
+    comes = work.arrival_rate is not None or work.concurrency is not None
+    engine = runtime is not None and runtime.engine is not None
+    return comes and engine and rack.model.family == "decoder" and rack.serving.split != "lpu"
 
 
 def _model_notes(rack: Rack) -> list[str]:

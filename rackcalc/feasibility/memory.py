@@ -36,7 +36,7 @@ def _does_not_fit_lpus(loaded: Loaded, memory: Memory) -> Problem:
     assert memory.chips_needed is not None
     held = show(float(memory.capacity.value), "B")
     message = f"{rack.model.name} does not fit: {short} more than the {held} that {pool.count.value:g} chips hold; "
-    message += f"it needs {memory.chips_needed.value:g} chips, or `spill:` with a bandwidth"
+    message += f"it needs at least {memory.chips_needed.value:g} chips, or `spill:` with a bandwidth"
     return loaded.problem("accelerators.lpu.count", message)
 
 
