@@ -51,7 +51,8 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     loaded = about | {"rate": rate_per_copy(arrival_rate=rate, copies=copies)}
     decoding = engine_load.sequences_decoding(**loaded)
     working = engine_load.working_share(**loaded)
-    step = decode_step(rack, deployed, engine_load.at_work(decoding=decoding, working=working))
+    together = engine_load.at_work(decoding=decoding, working=working)
+    step = decode_step(rack, deployed, together)
     before = before_the_engine(deployed, step_per_token(step=step.time))
     before_alone = before_the_engine(deployed, about["step_0"])
     ttft = total(engine=engine_load.first_token_mean(**loaded), before=before)
@@ -84,7 +85,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         memory={"gpu": engine_memory(rack, deployed, seats)},
         transfers={},
         busy={"gpu": working},
-        activity={"gpu": serving_power_utilization(rack, deployed, first, step, decoding)},
+        activity={"gpu": serving_power_utilization(rack, deployed, first, step, together)},
         details={"requests_under_way": decoding, "room": seats},
         load=load,
     )
