@@ -470,3 +470,22 @@ def test_one_answer_takes_a_few_milliseconds() -> None:
         law.under_load(engine, prompts, outputs, case.rate)
         best = min(best, time.perf_counter() - start)
     assert best < 0.005
+
+
+@given(st.floats(1.0, 4.0), st.floats(0.05, 0.95), st.floats(1e-3, 0.1), st.floats(1e-6, 1e-3), st.booleans())
+@settings(max_examples=120, deadline=None)
+def test_any_burstiness_has_percentiles_in_order(
+    burstiness: float, load: float, step: float, work: float, chunked: bool
+) -> None:
+    """Every time is a number, and its percentiles rise."""
+    engine = Engine(lambda n: step * (1 + n / 100), step, lambda tokens: work * tokens, 256, 2048.0, chunked)
+    alone = law.under_load(engine, lengths.fixed(1024.0), lengths.fixed(200.0), 1e-9)
+    found = law.under_load(engine, lengths.fixed(1024.0), lengths.fixed(200.0), load * alone.capacity, burstiness**2)
+    if found.wait == math.inf:
+        return
+    for time in ("ttft", "tpot", "itl", "time"):
+        levels = [found.quantile(time, level) for level in (0.5, 0.9, 0.95, 0.99, 0.999)]
+        assert all(low <= high * (1 + 1e-6) for low, high in pairwise(levels))
+        assert levels[0] > 0 and math.isfinite(levels[-1])
+        if time != "itl":  # a gap that holds a prompt may be rarer than one in a thousand
+            assert found.mean(time) <= levels[-1] * (1 + 1e-6)

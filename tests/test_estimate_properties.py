@@ -56,6 +56,27 @@ def test_busier_engines_are_slower_and_draw_more(requests: float) -> None:
     assert slow.throughput.capacity.value == pytest.approx(fast.throughput.capacity.value, rel=0.02)
 
 
+def test_a_percentile_of_an_engine_is_no_mean() -> None:
+    """Little's law and the tails of an engine at a third, two thirds and nine tenths of its capacity."""
+    most = bundled("llama70b-8xh100").throughput.capacity.value
+    for share in (0.33, 0.66, 0.9):
+        found = bundled("llama70b-8xh100", rate(share * most))
+        late, decoding = found.latency, found.details["requests_under_way"].value
+        assert decoding == pytest.approx(share * most * 511 * late.tpot.value, rel=0.02)
+        assert late.ttft_p99.value > 1.05 * late.ttft.value
+        assert late.tpot_p99.value > 1.02 * late.tpot.value and late.p99.value > 1.02 * late.mean.value
+        assert late.itl_p99.value > 1.5 * late.itl_p50.value, "a step that holds a prompt is longer"
+
+
+def test_lengths_that_vary_and_bursts_make_longer_tails() -> None:
+    busy = rate(6.0)
+    usual = bundled("llama70b-8xh100", busy).latency
+    varied = bundled("llama70b-8xh100", busy, "workload.output_cv=1", "workload.input_cv=1").latency
+    bursts = bundled("llama70b-8xh100", busy, "workload.burstiness=2").latency
+    assert varied.p99.value > 2 * usual.p99.value and varied.mean.value == pytest.approx(usual.mean.value, rel=0.1)
+    assert varied.ttft_p99.value > usual.ttft_p99.value < bursts.ttft_p99.value
+
+
 def test_a_light_load_is_as_fast_as_one_user() -> None:
     light = bundled("llama70b-8xh100", rate(1e-3))
     alone = bundled("llama70b-8xh100", "workload.batch=1", "workload.arrival_rate=")

@@ -101,8 +101,8 @@ class Workload:
     burstiness: Quantity | None = number(
         "1",
         "decoders under a serving engine: coefficient of variation of the gaps between arrivals (default: 1, Poisson)",
-        above=0,
-        at_most=10,
+        at_least=1,
+        at_most=4,
         default=None,
     )
     input_cv: Quantity | None = number(

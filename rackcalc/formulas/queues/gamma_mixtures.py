@@ -55,7 +55,10 @@ def merged(parts: Sequence[Part]) -> list[Part]:
 
     Groups are small in share where the means are large, so that the tail keeps its detail.
     """
-    parts = [part for part in parts if part[0] > 1e-9]
+    # sums of approximations can leave a variance a little below nothing
+    parts = [
+        (share, min(least, mean), mean, max(variance, 0.0)) for share, least, mean, variance in parts if share > 1e-9
+    ]
     if len(parts) <= MOST_PARTS:
         return parts
     result: list[Part] = []
