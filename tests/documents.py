@@ -209,12 +209,24 @@ def executed(notebook: Path) -> Any:
 
 
 def outputs(notebook: Any) -> list[list[dict[str, str]]]:
-    """What stands below every cell of code: for each output, the text by its kind."""
-    return [
-        [dict(output.data) if "data" in output else {output.name: output.text} for output in cell.outputs]
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-    ]
+    """What stands below every cell of code: for each output, the text by its kind.
+
+    A kernel may send what a cell prints in several pieces, which are put together.
+    """
+    found = []
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        shown: list[dict[str, str]] = []
+        for output in cell.outputs:
+            if "data" in output:
+                shown.append(dict(output.data))
+            elif shown and output.name in shown[-1]:
+                shown[-1][output.name] += output.text
+            else:
+                shown.append({output.name: output.text})
+        found.append(shown)
+    return found
 
 
 def rewrite_notebook(notebook: Path) -> bool:

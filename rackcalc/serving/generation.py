@@ -96,7 +96,7 @@ def times_among_prefills(
     engine, host = deployed.runtime.engine, deployed.runtime.request_host
     if engine is not None:
         loop = closed_loop(engine, host, number, number, first, tpot_at, rack.workload.input, output_tokens(rack))
-        return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=host), number)
+        return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)
     load = {"prefill": prefill_work(first), "batch": number, "output": output_tokens(rack)}
     tpot = tpot_at(number)
     entry = total(prefill=first.time, wait=prompt_wait(tpot=tpot, burst=BURST, **load))

@@ -7,7 +7,7 @@ from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.queues.latency_under_load import LEVELS
 from rackcalc.formulas.serving import engine_load
-from rackcalc.formulas.serving.concurrency import parts_of
+from rackcalc.formulas.serving.concurrency import host_time, parts_of
 from rackcalc.formulas.serving.engine_load import STEPS, node
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
@@ -26,7 +26,7 @@ from rackcalc.serving.generation import (
     serving_power_utilization,
 )
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
-from rackcalc.serving.service_model import EngineLoad, ServiceModel
+from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.spec.rack import Rack
 
 MIXED = {
@@ -53,8 +53,8 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=decoding, working=working)
     step = decode_step(rack, deployed, together)
-    before = before_the_engine(deployed, step_per_token(step=step.time))
-    before_alone = before_the_engine(deployed, about["step_0"])
+    before = before_the_engine(deployed, together, step_per_token(step=step.time))
+    before_alone = before_the_engine(deployed, ONE, about["step_0"])
     ttft = total(engine=engine_load.first_token_mean(**loaded), before=before)
     tpot = engine_load.token_time_mean(**loaded)
 
@@ -91,10 +91,11 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     )
 
 
-def before_the_engine(deployed: GpuDeployment, step: Quantity) -> Quantity:
-    """Time until the engine takes a request up [s], while its steps take so long [s/token]."""
-    engine, host = deployed.runtime.engine, deployed.runtime.request_host
+def before_the_engine(deployed: GpuDeployment, held: Quantity, step: Quantity) -> Quantity:
+    """Time until the engine takes a request up [s], among so many held, while its steps take so long [s/token]."""
+    engine = deployed.runtime.engine
     assert engine is not None
+    host = host_time(engine, deployed.runtime.request_host, held)
     return engine_load.before_engine(
         request_host=at_age(time=host, improvement=engine.improvement, age=engine.age),
         looked=looked_at(wait=engine.wait_steps, interval=engine.poll_steps),

@@ -129,6 +129,9 @@ class Engine:
         example="8192 token",
     )
     max_num_seqs: Quantity = number("1", "most sequences that decode together, as engines start", above=0, whole=True)
+    lone_host: Quantity | None = number(
+        "s", "request_host of a request that is alone; without it the same", at_least=0, default=None
+    )
     large_gpus: LargeGpus | None = section(LargeGpus, "other limits on large GPUs", optional=True)
     mixed: bool = flag("prompts share steps with decoding; otherwise decoding stops for them", default=True)
     cuda_graphs: bool = flag("decode steps are captured and launched at once", default=True)

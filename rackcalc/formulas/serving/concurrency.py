@@ -15,6 +15,7 @@ from rackcalc.formulas.serving.inter_token_latency import prefill_stall
 from rackcalc.formulas.serving.request_time import request_time
 from rackcalc.formulas.serving.time_to_first_token import (
     LITTLE,
+    handling_time,
     held_back,
     looked_at,
     prefills_ahead,
@@ -97,12 +98,13 @@ def balanced(rate: RequestsPerSecond, alone: Seconds, loaded: Seconds, at: Count
 class Loop:
     """One engine with its load. Times are in s or s/token, numbers are requests. time: of a whole request.
 
-    first: time to the first token once there is room. ttft: first, and the wait for room. step: time per token of the
-    requests that decode, paced by the front end.
+    host: before the engine. first: time to the first token once there is room. ttft: first, and the wait for room.
+    step: time per token of the requests that decode, paced by the front end.
     """
 
     ttft: Quantity
     tpot: Quantity
+    host: Quantity
     first: Quantity
     step: Quantity
     stall: Quantity
@@ -128,6 +130,13 @@ def parts_of(prefill: GpuPass) -> tuple[Quantity, Quantity]:
     shared = ("overhead", "_reading", "launches")
     work = {name: time for name, time in prefill.terms.items() if not name.endswith(shared)}
     return total(**work), prefill.terms.get("launches", NO_TIME)
+
+
+def host_time(engine: Engine, request_host: Quantity, held: Quantity) -> Quantity:
+    """Host time of a request among those held [s], in the reference version."""
+    if engine.lone_host is None:
+        return request_host
+    return handling_time(alone=engine.lone_host, crowded=request_host, held=held)
 
 
 def closed_loop(
@@ -157,7 +166,7 @@ def closed_loop(
         ahead = largest(queued=ahead, crowded_out=prefills_crowded_out(held=inside, **lengths))
     work, fixed = parts_of(prefill)
     stall = prefill_stall(work=work, fixed=fixed, held=inside, ahead=ahead, output=output)
-    host = at_age(time=request_host, improvement=engine.improvement, age=engine.age)
+    host = at_age(time=host_time(engine, request_host, inside), improvement=engine.improvement, age=engine.age)
     looked = looked_at(wait=engine.wait_steps, interval=engine.poll_steps)
     back = held_back(hold=engine.hold_steps, held=inside, output=output)
     decoding = inside
@@ -176,6 +185,7 @@ def closed_loop(
     return Loop(
         ttft=ttft,
         tpot=step,
+        host=host,
         first=first,
         step=step,
         stall=stall,

@@ -27,6 +27,16 @@ def prompt_wait(tpot: SecondsPerToken, prefill: Seconds, batch: Count, output: T
     return xp.minimum(others, 1.0) * tpot * TOKEN + others * line * prefill
 
 
+@formula(cite="assumption: requests that a host handles at the same time delay each other, by the share that is others")
+def handling_time(alone: Seconds, crowded: Seconds, held: Count) -> Seconds:
+    """Host time of a request among `held`. crowded: as fitted to runs of four clients and more.
+
+    >>> round(handling_time(alone=0.006, crowded=0.036, held=1.0), 9), handling_time(alone=0.0, crowded=0.032, held=4.0)
+    (0.006, 0.03)
+    """
+    return crowded - (crowded - alone) / (held * held)
+
+
 @formula(cite=MIXED + "; " + FITTED)
 def prefills_ahead(held: Count, burst: Ratio, lockstep: Count) -> Count:
     """Other prefills that come before one's own, mean. At most half of the others: the mean place in a full wave.
