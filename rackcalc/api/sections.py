@@ -19,20 +19,20 @@ class Latency(Group):
     p99: Figure
     p999: Figure
     ttft: Figure
+    ttft_p50: Figure
+    ttft_p90: Figure
+    ttft_p95: Figure
     ttft_p99: Figure
     tpot: Figure
-    end_to_end: Figure
     tpot_p50: Figure
     tpot_p90: Figure
     tpot_p95: Figure
     tpot_p99: Figure
-    ttft_p50: Figure
-    ttft_p90: Figure
-    ttft_p95: Figure
     itl_p50: Figure
     itl_p90: Figure
     itl_p95: Figure
     itl_p99: Figure
+    end_to_end: Figure
 
 
 class Throughput(Group):

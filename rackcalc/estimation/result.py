@@ -33,20 +33,20 @@ class Latency:
     p99: Quantity
     p999: Quantity
     ttft: Quantity | None = None
+    ttft_p50: Quantity | None = None
+    ttft_p90: Quantity | None = None
+    ttft_p95: Quantity | None = None
     ttft_p99: Quantity | None = None
     tpot: Quantity | None = None
-    end_to_end: Quantity | None = None
     tpot_p50: Quantity | None = None
     tpot_p90: Quantity | None = None
     tpot_p95: Quantity | None = None
     tpot_p99: Quantity | None = None
-    ttft_p50: Quantity | None = None
-    ttft_p90: Quantity | None = None
-    ttft_p95: Quantity | None = None
     itl_p50: Quantity | None = None
     itl_p90: Quantity | None = None
     itl_p95: Quantity | None = None
     itl_p99: Quantity | None = None
+    end_to_end: Quantity | None = None
 
 
 @record

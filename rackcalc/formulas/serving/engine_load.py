@@ -28,6 +28,7 @@ LAW = (
     "arXiv:2403.02310: prompts in the steps; simulations of every step agree (tests/test_continuous_batching.py)"
 )
 STEPS = 6  # numbers of sequences at which the time of a step is known
+FORGOTTEN = 1e-12  # s; a shorter mean wait for a seat counts as none
 LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
 TIMES = ("ttft", "tpot", "itl", "time")
 MEANS = {name: place for place, name in enumerate(("capacity", "decoding", "working", "wait", *TIMES))}
@@ -88,7 +89,8 @@ def _means(*point: float) -> tuple[float, ...]:
     idle = max(found.shares[0], 0.0)
     working = min(1 - idle + idle * min(rate * (base + work), 1.0), 1.0)
     times = [_no_second_token(name, point) or found.mean(name) for name in TIMES]
-    return (found.capacity, found.decoding, working, found.wait, *times)
+    wait = found.wait if found.wait > FORGOTTEN else 0.0
+    return (found.capacity, found.decoding, working, wait, *times)
 
 
 @lru_cache(maxsize=1 << 16)
