@@ -198,7 +198,7 @@ def test_fewest_chips_for_llama_70b(part: str, count: int, precision: str, by_ha
     with pytest.raises(InputError) as caught:
         inline(text)
     (problem,) = caught.value.problems
-    needs = int(problem.message.partition("it needs ")[2].split()[0])
+    needs = int(problem.message.partition("it needs at least ")[2].split()[0])
     assert by_hand <= needs <= by_hand * 1.05
 
 

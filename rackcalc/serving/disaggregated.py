@@ -9,7 +9,7 @@ from rackcalc.formulas.gpu.serving_engine import at_age, in_group
 from rackcalc.formulas.heat.chip_utilization import busy_share, mean_of_pools
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.queues.latency_under_load import utilization
-from rackcalc.formulas.serving.concurrency import ROUNDS
+from rackcalc.formulas.serving.concurrency import ROUNDS, host_time
 from rackcalc.formulas.serving.disaggregated_prefill import (
     before_generation,
     cycle_time,
@@ -93,7 +93,8 @@ def prefill_decode_pools(rack: Rack) -> PrefillDecodePools:
     )
     engine, host = prefill.runtime.engine, prefill.runtime.request_host
     if engine is not None:
-        host = at_age(time=host, improvement=engine.improvement, age=engine.age)
+        held = batch_of(rack) if work.concurrency is None else work.concurrency
+        host = at_age(time=host_time(engine, host, held), improvement=engine.improvement, age=engine.age)
     turn = largest(prefill=first.time, sending=sent)
     return PrefillDecodePools(prefill, decode, asked, others, first, host, moved, exposed, shard, turn)
 
