@@ -48,6 +48,18 @@ OutputOption = Annotated[
     ),
 ]
 
+FailIfOption = Annotated[
+    list[str] | None,
+    typer.Option("--fail-if", metavar="EXPR", help='"latency.p99 > 2 ms", "delta(cost.tco) > 5 %". Repeatable.'),
+]
+WarnIfOption = Annotated[
+    list[str] | None, typer.Option("--warn-if", metavar="EXPR", help="As --fail-if, but only warns.")
+]
+ConfidentOption = Annotated[
+    bool, typer.Option("--confident", help="A limit within the 80 % interval counts as broken.")
+]
+ExitZeroOption = Annotated[bool, typer.Option("--exit-zero", help="Report only: exit 0 even when a gate fails.")]
+
 
 def once(files: Sequence[str]) -> Sequence[str]:
     """The files, if standard input is asked for at most once."""

@@ -107,3 +107,10 @@ def rack_conditions(loaded: Any, fail_if: Sequence[str], warn_if: Sequence[str])
     if problems:
         raise InputError(problems)
     return parsed
+
+
+def of_rack(problem: Problem, file: str) -> Problem:
+    """A problem with a gate of an option, in the rack that it does not fit. A gate that is none fits no rack."""
+    if not problem.file.startswith("--") or not problem.path:
+        return problem
+    return Problem(file, 0, 0, "", f'{problem.file} "{problem.path}": {problem.message}')

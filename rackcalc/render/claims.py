@@ -31,7 +31,8 @@ def as_text(loaded: Any, judged: Sequence[Judgement]) -> str:
         table = [line for one in judged for line in stacked(one, line_width())]
     notes = [line for note in all_notes(judged) for line in wrapped(note, line_width())]
     remarks = [line for text in claim_notes(judged) for line in wrapped(text, line_width())]
-    parts = ([loaded.rack.name, *table], remarks, citations(judged), notes, [count(judged)])
+    cited = [line for text in citations(judged) for line in wrapped(text, line_width())]
+    parts = ([loaded.rack.name, *table], remarks, cited, notes, wrapped(count(judged), line_width()))
     lines = [line for part in parts if part for line in (*part, "")][:-1]
     return "".join(f"{printable(line)}\n" for line in lines)
 

@@ -8,12 +8,16 @@ import typer
 
 from rackcalc.cli.console import append, note, report_annotations, report_problems, use_error_format
 from rackcalc.cli.options import (
+    ConfidentOption,
     ErrorFormatOption,
+    ExitZeroOption,
+    FailIfOption,
     JsonOption,
     OutputOption,
     RacksArgument,
     ScenarioOption,
     SetOption,
+    WarnIfOption,
     chosen,
     once,
 )
@@ -21,7 +25,7 @@ from rackcalc.cli.reports import publish, targets
 from rackcalc.config.racks import find_rack
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.problems import InputError, Problem, failure, printable
+from rackcalc.quantities.problems import InputError, failure, printable
 from rackcalc.quantities.record import replace
 from rackcalc.questions import former_estimates, gate_conditions, gates
 from rackcalc.questions.rack_file import load_text
@@ -34,20 +38,13 @@ Judge = Callable[[Any, Any], checks.Judged]  # of a rack as loaded, and its esti
 
 def check(
     racks: RacksArgument,
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option("--fail-if", metavar="EXPR", help='"latency.p99 > 2 ms", "delta(cost.tco) > 5 %". Repeatable.'),
-    ] = None,
-    warn_if: Annotated[
-        list[str] | None, typer.Option("--warn-if", metavar="EXPR", help="As --fail-if, but only warns.")
-    ] = None,
+    fail_if: FailIfOption = None,
+    warn_if: WarnIfOption = None,
     against: Annotated[
         str, typer.Option("--baseline", metavar="FILE", help="What delta(...) starts from: a former estimate --json.")
     ] = "",
-    confident: Annotated[
-        bool, typer.Option("--confident", help="A limit within the 80 % interval counts as broken.")
-    ] = False,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Report only: exit 0 even when a gate fails.")] = False,
+    confident: ConfidentOption = False,
+    exit_zero: ExitZeroOption = False,
     format_: Annotated[str, typer.Option("--format", metavar="table|json|markdown|junit")] = "table",
     json: JsonOption = False,
     output: OutputOption = None,
@@ -112,16 +109,11 @@ def judge_all(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str
                 loaded = load_text(text, file, scenario, sets)
                 judged.append(judge(loaded, estimate(loaded)))
             except InputError as error:
-                found = [of_rack(problem, file) if len(racks) > 1 else problem for problem in error.problems]
+                found = [
+                    gate_conditions.of_rack(problem, file) if len(racks) > 1 else problem for problem in error.problems
+                ]
                 judged.append((checks.Refused(file, scenario, tuple(found)), ()))
     return judged
-
-
-def of_rack(problem: Problem, file: str) -> Problem:
-    """A problem with a gate of an option, in the rack that it does not fit. A gate that is none fits no rack."""
-    if not problem.file.startswith("--") or not problem.path:
-        return problem
-    return Problem(file, 0, 0, "", f'{problem.file} "{problem.path}": {problem.message}')
 
 
 def former_of(

@@ -7,7 +7,18 @@ import typer
 from rackcalc.cli import completion as complete
 from rackcalc.cli.commands.check import SUMMARY, summary_file
 from rackcalc.cli.console import append, report_annotations, report_problems, use_error_format
-from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, SetOption, chosen
+from rackcalc.cli.options import (
+    ConfidentOption,
+    ErrorFormatOption,
+    ExitZeroOption,
+    FailIfOption,
+    JsonOption,
+    OutputOption,
+    ScenarioOption,
+    SetOption,
+    WarnIfOption,
+    chosen,
+)
 from rackcalc.cli.reports import publish, targets
 from rackcalc.config.git_files import find_repository, trees
 from rackcalc.quantities.problems import InputError, Problem, failure
@@ -30,13 +41,8 @@ def diff(
         list[str] | None,
         typer.Argument(metavar="[PATH...]", help="Only racks at or below these.", autocompletion=complete.files),
     ] = None,
-    fail_if: Annotated[
-        list[str] | None,
-        typer.Option("--fail-if", metavar="EXPR", help='"delta(cost.tco) > 5 %", "latency.p99 > 2 ms". Repeatable.'),
-    ] = None,
-    warn_if: Annotated[
-        list[str] | None, typer.Option("--warn-if", metavar="EXPR", help="As --fail-if, but only warns.")
-    ] = None,
+    fail_if: FailIfOption = None,
+    warn_if: WarnIfOption = None,
     accept: Annotated[
         list[str] | None,
         typer.Option(
@@ -46,10 +52,8 @@ def diff(
             autocompletion=complete.files,
         ),
     ] = None,
-    confident: Annotated[
-        bool, typer.Option("--confident", help="A limit within the 80 % interval counts as broken.")
-    ] = False,
-    exit_zero: Annotated[bool, typer.Option("--exit-zero", help="Report only: exit 0 even when a gate fails.")] = False,
+    confident: ConfidentOption = False,
+    exit_zero: ExitZeroOption = False,
     format_: Annotated[str, typer.Option("--format", metavar="table|json|markdown|junit")] = "table",
     json: JsonOption = False,
     output: OutputOption = None,

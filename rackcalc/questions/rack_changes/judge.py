@@ -18,7 +18,7 @@ from rackcalc.quantities.record import record, replace
 from rackcalc.questions import gates
 from rackcalc.questions.compare.comparison import HEADLINES
 from rackcalc.questions.former_estimates import FormerEstimate
-from rackcalc.questions.gate_conditions import Condition, rack_conditions
+from rackcalc.questions.gate_conditions import Condition, of_rack, rack_conditions
 from rackcalc.questions.rack_changes.pairs import ENDINGS, Pair
 from rackcalc.questions.rack_file import load_text
 from rackcalc.version import __version__
@@ -159,7 +159,7 @@ def judge_pair(before: Tree, after: Tree, pair: Pair, scenario: str, demands: De
         try:
             change = judged(change, before, new, old, demands)
         except InputError as error:
-            problems += [_of_rack(problem, pair.after) for problem in error.problems]
+            problems += [of_rack(problem, pair.after) for problem in error.problems]
     return replace(change, problems=tuple(dict.fromkeys(problems)))
 
 
@@ -202,13 +202,6 @@ def at_base(before: Tree, pair: Pair, problems: Sequence[Problem]) -> list[Probl
 def replace_file(problem: Problem, file: str) -> Problem:
     """The problem in a file of another name."""
     return Problem(file, problem.line, problem.column, problem.path, problem.message)
-
-
-def _of_rack(problem: Problem, file: str) -> Problem:
-    """A problem with a gate of an option, in the rack that it does not fit."""
-    if not problem.file.startswith("--"):
-        return problem
-    return Problem(file, 0, 0, "", f'{problem.file} "{problem.path}": {problem.message}')
 
 
 def judged(change: RackChange, before: Tree, new: Side, old: Side | None, demands: Demands) -> RackChange:
