@@ -12,8 +12,21 @@ from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.quantities.quantity import KINDS, Quantity, Source
 from rackcalc.quantities.spelling import meant
 from rackcalc.quantities.words_read import watch
-from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.fields import (
+    REQUIRED,
+    Declared,
+    Flag,
+    Length,
+    Listing,
+    Number,
+    Part,
+    Section,
+    Table,
+    Text,
+    declarations,
+)
 from rackcalc.spec.formats import OTHER_NAMES
+from rackcalc.spec.lengths import Lengths, TraceFile
 from rackcalc.spec.part_kinds import CATALOG, NOUNS
 
 HOTTEST = 5000.0  # K: beyond it no part of a rack is solid
@@ -92,6 +105,8 @@ class Builder:
         match declared:
             case Number(default=None) | Text(default=None) | Part(default=None):
                 return None
+            case Length(elsewhere=other) if other and _has(parent, other):
+                return None
             case Number(default=default) if default != REQUIRED:
                 value = unit_text.parse(str(default), declared.unit, absolute=declared.absolute)
                 source = Source("assumed", note="default: " + declared.doc)
@@ -132,6 +147,8 @@ class Builder:
     def value(self, declared: Declared, node: Node, path: str) -> Any:
         """The value of a field that is given. None when a problem was found in it."""
         match declared:
+            case Length() if isinstance(node.value, dict) and "value" not in node.value:
+                return self.lengths(node, path)
             case Number():
                 return self.number(declared, node, path)
             case Text():
@@ -145,7 +162,10 @@ class Builder:
             case Section():
                 if node.value is None and declared.optional:
                     return None
-                return self.build(declared.type, node, path)
+                if declared.short and isinstance(node.value, str):
+                    node = node._replace(value={declared.short: node})
+                built = self.build(declared.type, node, path)
+                return self.with_trace(built, path) if declared.type is TraceFile else built
             case Part():
                 return self.part(declared, node, path)
             case Table():
@@ -179,6 +199,35 @@ class Builder:
             else:
                 result[key] = self.item(declared.of, child, _join(path, key))
         return result
+
+    def lengths(self, node: Node, path: str) -> Any:
+        """A distribution of lengths, such as {p50: 800 token, p99: 6000 token}."""
+        from rackcalc.config.written_lengths import column_read, wrong_form  # seldom needed
+
+        wrong = wrong_form(node, path)
+        if wrong:
+            self.problems += wrong
+            return None
+        built = self.build(Lengths, node, path)
+        if built is None or built.trace is None:
+            return built
+        try:
+            return column_read(built, self.nodes[f"{path}.trace"], path)
+        except InputError as error:
+            self.problems += error.problems
+            return None
+
+    def with_trace(self, trace: Any, path: str) -> Any:
+        """A trace with what its file says."""
+        if trace is None:
+            return None
+        from rackcalc.config.written_lengths import trace_read  # seldom needed
+
+        try:
+            return trace_read(trace, self.nodes[f"{path}.file"], path)
+        except InputError as error:
+            self.problems += error.problems
+            return None
 
     def text(self, declared: Text, node: Node, path: str) -> Any:
         """A word or sentence; where choices or a catalog are declared, one of their words."""
@@ -342,6 +391,12 @@ def _override(base: Node, key: str, child: Node) -> Node:
             old = _override(old, inner, grandchild)
         child = old
     return base._replace(value=base.value | {key: child})
+
+
+def _has(node: Node, key: str) -> bool:
+    """Whether a mapping has something at a key."""
+    child = node.value.get(key) if isinstance(node.value, dict) else None
+    return child is not None and child.value is not None
 
 
 def _join(path: str, name: str) -> str:

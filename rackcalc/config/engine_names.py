@@ -6,7 +6,10 @@ TENSOR, DATA = "write serving.tensor_parallel", "write serving.data_parallel"
 RATE, CLIENTS = "write workload.arrival_rate", "write workload.concurrency"
 PIPELINE = "pipeline parallelism is not modelled; use serving.tensor_parallel, or more copies of the model"
 EXPERTS = "an engine spreads experts over its GPUs by itself; that they are not cannot be said yet"
-PREFIX = "hits in a prefix cache are not modelled; shorten workload.input by the share that is found there"
+PREFIX = (
+    "write serving.prefix_caching: true or false, and workload.cached: the share of the prompts that is found there"
+)
+THINKING = "an open load is the same however long users think: write workload.arrival_rate, all turns of all users"
 OFFLOAD = "offloading of the KV cache is not modelled"
 DRAFTS = "drafting on GPUs is not modelled; serving.speculation is for split draft-verify"
 ADAPTERS = "LoRA adapters are not modelled"
@@ -21,7 +24,9 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("dp", "dp_size", "data_parallel_size", "enable_dp_attention", "enable_attention_dp"), DATA),
     **dict.fromkeys(("pp", "pp_size", "pipeline_parallel", "pipeline_parallel_size"), PIPELINE),
     **dict.fromkeys(("ep", "ep_size", "expert_parallel", "enable_expert_parallel"), EXPERTS),
-    **dict.fromkeys(("prefix_caching", "enable_prefix_caching", "disable_radix_cache", "cached"), PREFIX),
+    **dict.fromkeys(("enable_prefix_caching", "no_enable_prefix_caching", "disable_radix_cache"), PREFIX),
+    **dict.fromkeys(("prefix_caching", "cached", "enable_block_reuse", "cache_hit_rate", "hit_rate"), PREFIX),
+    **dict.fromkeys(("think_time", "thinking_time", "delay"), THINKING),
     **dict.fromkeys(("swap_space", "cpu_offload_gb", "kv_offload", "hicache_ratio", "host_cache_size"), OFFLOAD),
     **dict.fromkeys(("speculative_config", "speculative_algorithm", "num_speculative_tokens"), DRAFTS),
     **dict.fromkeys(("lora", "enable_lora", "lora_modules", "lora_paths"), ADAPTERS),

@@ -1,13 +1,12 @@
 """A model in a rack file that names a Hugging Face config.json: the file is read, and becomes the model's node tree."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from rackcalc.config.config_values import ConfigError, shown
 from rackcalc.config.document import Node, node_of_data
 from rackcalc.config.hugging_face import model_from_config
-from rackcalc.config.text_files import read_text
+from rackcalc.config.text_files import beside, read_text
 from rackcalc.quantities.problems import InputError, failure
 
 
@@ -21,10 +20,7 @@ def model_node(node: Node, path: str) -> Node:
     overrides = {key: child for key, child in node.value.items() if key != "hf_config"}
     if not isinstance(reference.value, str):
         raise InputError([reference.problem(path, f"expected the path of a config.json, got {reference.kind}")])
-    base = Path(reference.file).parent if not reference.file.startswith(("<", "-")) else Path()
-    target = str(base / reference.value)
-    if target == "-":
-        target = "./-"  # a file of that name: standard input is for the rack
+    target = beside(reference.file, reference.value)
     try:
         fields = model_from_config(json.loads(read_text(target, "a model file"), object_pairs_hook=_object))
     except json.JSONDecodeError as error:

@@ -6,7 +6,8 @@ from typing import Any
 from rackcalc.config.builder import VALUE_KEYS, Builder, hint_for
 from rackcalc.config.document import Node, assign, parse
 from rackcalc.quantities.problems import InputError, Problem, shortened, suggest
-from rackcalc.spec.fields import REQUIRED, Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.fields import REQUIRED, Length, Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.lengths import FORMS, Lengths
 from rackcalc.spec.part_kinds import CATALOG
 from rackcalc.spec.rack import Rack
 
@@ -45,7 +46,8 @@ def _known(word: str, words: Iterable[str]) -> str:
 def _assign_or_report(root: Node, path: str, node: Node, builder: Builder) -> Node:
     """The tree with the node put at the path; where that is not possible, the tree itself and a problem."""
     try:
-        return assign(without_other_base(with_default_parts(root, path, node), path), path, node)
+        root = with_form(with_default_parts(root, path, node), path)
+        return assign(without_other_base(root, path), path, node)
     except InputError as error:
         builder.problems += error.problems
         return root
@@ -83,6 +85,29 @@ def without_other_base(root: Node, path: str) -> Node:
     fields = node.value if isinstance(node.value, dict) else {}
     kept = {key: child for key, child in fields.items() if key not in _BASES} if set(_BASES) & set(fields) else {}
     return assign(root, before, node._replace(value=kept)) if node.value is not None else root
+
+
+def with_form(root: Node, path: str) -> Node:
+    """The tree in which a value above the path is a mapping that can take the last key.
+
+    Lengths keep the keys that go together with it: a number is the mean beside spread or cv, and goes before p50. A
+    word that stands for a section becomes the field that it is short for.
+    """
+    before, _, key = path.rpartition(".")
+    declared, node = declared_at(before) if before else None, root
+    for step in before.split("."):
+        node = node.value.get(step, Node(None)) if isinstance(node.value, dict) else Node(None)
+    if isinstance(declared, Section) and declared.short and isinstance(node.value, str):
+        return assign(root, before, node._replace(value={declared.short: node}))
+    if not isinstance(declared, Length) or key in VALUE_KEYS or node.value is None:
+        return root
+    fields = node.value if isinstance(node.value, dict) and "value" not in node.value else {"mean": node}
+    together = {word for form in FORMS if key in form for word in form} - {key}
+    if key in ("spread", "cv"):
+        together.discard("spread" if key == "cv" else "cv")
+    return assign(
+        root, before, node._replace(value={name: child for name, child in fields.items() if name in together})
+    )
 
 
 def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
@@ -135,6 +160,8 @@ def declared_at(path: str) -> Any:
             if current.choices and step not in current.choices:
                 return f'no "{step}"{inside}{suggest(step, current.choices)}'
             current = current.of
+        elif isinstance(current, Length) and step in (forms := declarations(Lengths)):
+            current = forms[step]
         elif isinstance(current, Number):
             if step not in VALUE_KEYS:
                 return f'no "{step}"{inside}{suggest(step, VALUE_KEYS)}'

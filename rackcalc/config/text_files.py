@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from pathlib import Path
 
 from rackcalc.quantities.problems import failure
 
@@ -35,6 +36,13 @@ def read_text(path: str, what: str = RACK) -> str:
     """
     reader = _reader.get()
     return read_from_disk(path, what=what) if reader is None else reader(path)
+
+
+def beside(file: str, name: str) -> str:
+    """The path of a file that a rack file names: relative to it, or to the current folder where that has no place."""
+    base = Path(file).parent if not file.startswith(("<", "-")) else Path()
+    target = str(base / name)
+    return "./-" if target == "-" else target  # a file of that name: standard input is for the rack
 
 
 def read_from_disk(path: str, shown: str = "", what: str = RACK) -> str:

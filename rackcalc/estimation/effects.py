@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from rackcalc.config.racks import Loaded
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.spec.fields import Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.fields import Declared, Flag, Length, Listing, Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.lengths import Lengths
 from rackcalc.spec.part_kinds import CATALOG
 from rackcalc.spec.rack import Rack
 
@@ -72,6 +73,8 @@ class _Search:
         if path not in self.written or value is None:
             return []
         match declared:
+            case Length() if isinstance(value, Lengths):
+                return self.unused(Section(Lengths, ""), value, path)
             case Number():
                 return [] if self.reached.has(value) else [path]
             case Text() | Flag():

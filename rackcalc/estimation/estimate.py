@@ -35,6 +35,7 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import replace
+from rackcalc.serving.lengths import with_lengths
 from rackcalc.serving.pool_links import time_on_path
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.serving.splits import serve, takes_what_comes
@@ -247,7 +248,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     require: called with the conditions and problems found at each step; decides what happens where they do not hold.
     """
     loaded.words_read.clear()
-    loaded = with_batch(loaded)
+    loaded = with_batch(replace(loaded, rack=with_lengths(loaded.rack)))
     require(*requirements.input_requirements(loaded))
     loaded = without_arrivals(loaded)
     rack = loaded.rack

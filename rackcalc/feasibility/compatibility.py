@@ -21,6 +21,8 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _systems,
         _workload,
         _engine_options,
+        _distributions,
+        _prefix_cache,
         _layer_groups,
         _formats,
         _version,
@@ -127,7 +129,7 @@ def _engine_options(loaded: Loaded, rack: Rack) -> list[Problem]:
     work, found = rack.workload, []
     requests_come = work.arrival_rate is not None or work.concurrency is not None
     if not _engine_decodes(rack):
-        stated = ("max_num_seqs", "max_num_batched_tokens", "gpu_memory_utilization", "cuda_graphs")
+        stated = ("max_num_seqs", "max_num_batched_tokens", "gpu_memory_utilization", "cuda_graphs", "prefix_caching")
         message = "is for decoders on GPUs under a serving engine: vllm, sglang or tensorrt-llm; remove it"
         paths = [f"serving.{name}" for name in stated]
         found += [loaded.problem(path, message) for path in paths if path in loaded.nodes]
@@ -138,10 +140,57 @@ def _engine_options(loaded: Loaded, rack: Rack) -> list[Problem]:
     if beside and work.batch is None and work.concurrency is None:
         message = "is missing; of an engine beside other work, say how many sequences decode together"
         found.append(loaded.problem("workload.batch", message))
+    return found
+
+
+def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Lengths that differ, and arrivals that are not Poisson, where they have no effect, or where both say them."""
+    work, written, found = rack.workload, loaded.nodes, []
+    spread = [f"workload.{name}" for name in ("input", "output") if _is_distribution(loaded, f"workload.{name}")]
     if not takes_what_comes(rack):
-        message = "is for decoders on GPUs under a serving engine, with workload.arrival_rate and no batch; remove it"
-        paths = [f"workload.{name}" for name in ("burstiness", "input_cv", "output_cv")]
-        found += [loaded.problem(path, message) for path in paths if path in loaded.nodes]
+        only = "for decoders on GPUs under a serving engine, split gpu, with neither batch nor concurrency nor sharing"
+        named = ("burstiness", "input_cv", "output_cv", "trace")
+        paths = [f"workload.{name}" for name in named if f"workload.{name}" in written]
+        found += [loaded.problem(path, f"is {only}; remove it") for path in paths]
+        found += [loaded.problem(path, f"lengths that differ are {only}; write one number") for path in spread]
+        return found
+    for path in spread:
+        if f"{path}_cv" in written:
+            found.append(loaded.problem(f"{path}_cv", f"{path} says how its lengths differ; remove one of the two"))
+    if work.trace is None:
+        return found
+    for name in ("input", "output"):
+        if f"workload.{name}_cv" in written and f"workload.{name}" not in written:
+            message = f"workload.trace says how they differ; remove it, or state workload.{name} too"
+            found.append(loaded.problem(f"workload.{name}_cv", message))
+    gap_cv, limit = work.trace.read.gap_cv, 4.0
+    if gap_cv is not None and "workload.burstiness" not in written and float(gap_cv.value) > limit:
+        message = f"the gaps between its arrivals have a cv of {float(gap_cv.value):.3g}, and the law is tested up to"
+        fix = "state workload.burstiness, or a trace of a time in which the load is steady"
+        found.append(loaded.problem("workload.trace", f"{message} {limit:g}; {fix}"))
+    return found
+
+
+def _is_distribution(loaded: Loaded, path: str) -> bool:
+    """Whether a length is written as a distribution."""
+    node = loaded.nodes.get(path)
+    return node is not None and isinstance(node.value, dict) and "value" not in node.value
+
+
+def _prefix_cache(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Hits in the prefix cache of an engine where there is none, or where they are said twice."""
+    stated = [f"workload.{name}" for name in ("cached", "conversation") if f"workload.{name}" in loaded.nodes]
+    found = []
+    on_gpus = rack.serving.split == "gpu" or _prefills_on_own_gpus(rack)
+    if not (on_gpus and _engine_decodes(rack)):
+        message = "is for decoders on GPUs under a serving engine, whose prefix cache it is about; remove it"
+        return [loaded.problem(path, message) for path in stated]
+    if stated and not rack.serving.prefix_caching:
+        message = "needs the prefix cache, which serving.prefix_caching turns off; remove one of the two"
+        found += [loaded.problem(path, message) for path in stated]
+    if len(stated) > 1:
+        message = "follows from workload.conversation; remove one of the two"
+        found.append(loaded.problem("workload.cached", message))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rackcalc.config.racks import Loaded
 from rackcalc.feasibility.conditions import Chain, Condition, at_most
+from rackcalc.formulas.serving.length_moments import lognormal_cv
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity
@@ -21,6 +22,8 @@ from rackcalc.serving.pool_links import (
 from rackcalc.serving.service_model import batch_of
 from rackcalc.spec.models import Model
 from rackcalc.spec.rack import Rack
+
+MOST_CV = 10.0  # as workload.input_cv
 
 
 def size_requirements(loaded: Loaded) -> list[Chain]:
@@ -98,6 +101,7 @@ def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
         lambda most, *tokens: sum(tokens) <= most,
         lambda: _too_long(loaded, rack),
     )
+    yield from _lengths(loaded, rack)
     layers, micro = serving.gpu_layers, serving.microbatches
     if layers is not None and serving.split == "encoder-pipeline":
         yield Condition(
@@ -118,6 +122,34 @@ def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
                 f"{batch_of(rack).value:g} sequence(s) cannot be cut into {micro.value:g} microbatches",
             ),
         )
+
+
+def _lengths(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
+    """The percentiles of lengths are in order, and no lengths differ by more than the law of engines is for."""
+    for name in ("input", "output"):
+        cv, path = getattr(rack.workload, f"{name}_cv"), f"workload.{name}"
+        if cv is None or cv.formula is not lognormal_cv:
+            continue
+        p50, p99 = cv.inputs["p50"], cv.inputs["p99"]
+        yield Condition(
+            f"{path}: p99 below p50",
+            (p50, p99),
+            lambda p50, p99: p50 <= p99,
+            partial(loaded.problem, f"{path}.p99", "is less than p50; no 99th percentile is below the median"),
+        )
+        yield Condition(
+            f"{path}: lengths that differ too much",
+            (p50, p99, cv),
+            lambda p50, p99, cv: (cv <= MOST_CV) | (p99 < p50),  # not in order: the condition above
+            partial(_too_spread, loaded, path, cv),
+        )
+
+
+def _too_spread(loaded: Loaded, path: str, cv: Quantity) -> Problem:
+    message = (
+        f"p50 and p99 make a coefficient of variation of {float(cv.value):.3g}, and at most {MOST_CV:g} is computed"
+    )
+    return loaded.problem(f"{path}.p99", message)
 
 
 def _engine_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:

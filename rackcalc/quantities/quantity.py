@@ -112,6 +112,11 @@ def unknown(unit: str, name: str, why: str) -> Quantity:
     return Quantity(float("nan"), unit, name, source=Source(UNKNOWN, note=why))
 
 
+def is_word(quantity: Quantity) -> bool:
+    """Whether the value is no number but a word, or the shape of a distribution: a choice that a formula takes."""
+    return isinstance(quantity.value, str | tuple)
+
+
 FORMULAS: dict[str, "Formula"] = {}
 
 

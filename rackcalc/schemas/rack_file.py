@@ -5,7 +5,20 @@ from typing import Any
 from rackcalc.config.catalog_files import part_names
 from rackcalc.quantities import units
 from rackcalc.quantities.quantity import KINDS
-from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.fields import (
+    REQUIRED,
+    Declared,
+    Flag,
+    Length,
+    Listing,
+    Number,
+    Part,
+    Section,
+    Table,
+    Text,
+    declarations,
+)
+from rackcalc.spec.lengths import FORMS, Lengths
 from rackcalc.spec.part_kinds import CATALOG
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -42,6 +55,9 @@ def _object(cls: type, definitions: dict[str, Any], all_optional: bool = False) 
     }
     if required and not all_optional:
         schema["required"] = required
+    said = [(name, d.elsewhere) for name, d in declared.items() if isinstance(d, Length) and d.elsewhere]
+    if said and not all_optional:
+        schema["allOf"] = [{"anyOf": [{"required": [name]}, {"required": [other]}]} for name, other in said]
     return schema
 
 
@@ -66,6 +82,8 @@ def _reference(cls: type, definitions: dict[str, Any], all_optional: bool = Fals
 
 def _schema(declared: Declared, definitions: dict[str, Any]) -> dict[str, Any]:
     match declared:
+        case Length():
+            return _length(declared, definitions)
         case Number():
             return _number(declared, definitions)
         case Text():
@@ -73,6 +91,9 @@ def _schema(declared: Declared, definitions: dict[str, Any]) -> dict[str, Any]:
             return {"description": declared.doc} | ({"enum": list(names)} if names else {"type": "string"})
         case Flag():
             return {"type": "boolean", "description": declared.doc, "default": declared.default}
+        case Section(short=short) if short:
+            word = {"type": "string", "description": f"the {short}, where nothing else is stated"}
+            return {"description": declared.doc, "anyOf": [word, _reference(declared.type, definitions)]}
         case Section():
             return _reference(declared.type, definitions) | {"description": declared.doc}
         case Part():
@@ -102,6 +123,20 @@ def _number(declared: Number, definitions: dict[str, Any]) -> dict[str, Any]:
     if declared.default is not None and declared.default != REQUIRED:
         schema["default"] = declared.default
     return schema
+
+
+def _length(declared: Length, definitions: dict[str, Any]) -> dict[str, Any]:
+    """A number, or a distribution in one of its forms."""
+    number = _number(declared, definitions)
+    if "Lengths" not in definitions:
+        distribution = _object(Lengths, definitions)
+        distribution["oneOf"] = [{"required": list(form if form[0] != "trace" else form[:1])} for form in FORMS]
+        definitions["Lengths"] = distribution
+    return {
+        "description": number.pop("description"),
+        "examples": number.pop("examples"),
+        "anyOf": [number, {"$ref": "#/$defs/Lengths"}],
+    }
 
 
 def _ranged(plain: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,13 @@ class Number:
 
 
 @record
+class Length(Number):
+    """A number of tokens, or a distribution of them (spec/lengths.py). elsewhere: the key beside it that may say it."""
+
+    elsewhere: str = ""
+
+
+@record
 class Text:
     """A word or sentence. choices: allowed words, empty for any. catalog: kind of part the word must name."""
 
@@ -49,12 +56,16 @@ class Flag:
 
 @record
 class Section:
-    """A nested dataclass. optional: None when absent; otherwise absent means all defaults."""
+    """A nested dataclass. optional: None when absent; otherwise absent means all defaults.
+
+    short: the field that is meant where a word stands in place of the mapping.
+    """
 
     type: type
     doc: str
     optional: bool = False
     required: bool = False
+    short: str = ""
 
 
 @record
@@ -92,9 +103,19 @@ def declare(declared: Declared) -> Any:
     return field(metadata={"declared": declared}, kw_only=True)
 
 
+def derived(doc: str) -> Any:
+    """A field that nobody writes: it follows from the others before anything is computed."""
+    return field(metadata={"derived": doc}, kw_only=True, default=None)
+
+
 def number(unit: str, doc: str, **options: Any) -> Any:
     """A Quantity field: number("B/s", "bandwidth in one direction", above=0, example="900 GB/s")."""
     return declare(Number(unit, doc, **options))
+
+
+def length(doc: str, **options: Any) -> Any:
+    """A field of tokens that may be a distribution."""
+    return declare(Length("token", doc, **options))
 
 
 def text(doc: str, **options: Any) -> Any:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.spec.chips import GPU, LPU
-from rackcalc.spec.fields import catalog_part, flag, listing, number, section, table, text
+from rackcalc.spec.fields import catalog_part, derived, flag, length, listing, number, section, table, text
 from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.lengths import TraceFile
 from rackcalc.spec.links import CpuPath, Link
 from rackcalc.spec.models import Model
 from rackcalc.spec.money import Economics, LatencyValue
@@ -79,12 +80,51 @@ class LinkUse:
 
 
 @record
-class Workload:
-    """What is asked of the rack."""
+class Conversation:
+    """Requests that are turns of conversations: each prompt holds all that was said before, and the cache knows it."""
 
-    input: Quantity = number("token", "prompt or sequence length", above=0, whole=True, example="128 token")
-    output: Quantity | None = number(
-        "token", "tokens generated per request (decoders)", above=0, whole=True, default=None
+    turns: Quantity = number("1", "turns of a conversation", at_least=1, at_most=1000, whole=True, example="6")
+
+
+@record
+class Workload:
+    """What is asked of the rack.
+
+    Lengths as distributions are Lengths (spec/lengths.py) as written. Before anything is computed, with_lengths()
+    (serving/lengths.py) puts the mean in their place, with input_cv, input_kind, output_cv and output_kind beside it;
+    it does the same with what a trace or a conversation says.
+    """
+
+    input: Quantity = length(
+        "prompt or sequence length; of decoders under a serving engine also a distribution",
+        above=0,
+        whole=True,
+        example="128 token",
+        elsewhere="trace",
+    )
+    output: Quantity | None = length(
+        "tokens generated per request (decoders); as input, also a distribution", above=0, whole=True, default=None
+    )
+    trace: TraceFile | None = section(
+        TraceFile,
+        "decoders under a serving engine: a file of requests, whose lengths, arrivals and hits in the prefix cache "
+        "hold where nothing else is stated beside it",
+        optional=True,
+        short="file",
+    )
+    cached: Quantity | None = number(
+        "1",
+        "decoders on GPUs under a serving engine: share of the prompts' tokens that the engine finds in its prefix "
+        "cache, and does not compute (default: 0)",
+        at_least=0,
+        at_most=0.999,
+        default=None,
+        example="55 %",
+    )
+    conversation: Conversation | None = section(
+        Conversation,
+        "decoders on GPUs under a serving engine: requests are turns of conversations; input is what a turn adds",
+        optional=True,
     )
     batch: Quantity | None = number(
         "1",
@@ -140,6 +180,8 @@ class Workload:
         choices=tuple(FORMATS),
         default=None,
     )
+    input_kind: Quantity | None = derived("the law of the prompts' lengths: log-normal, even, or the shape of a trace")
+    output_kind: Quantity | None = derived("the law of the generated lengths")
 
 
 @record
@@ -200,6 +242,11 @@ class Serving:
     )
     cuda_graphs: bool = flag(
         "serving engines: steps are captured and launched at once; false is enforce_eager, disable_cuda_graph",
+        default=True,
+    )
+    prefix_caching: bool = flag(
+        "serving engines: prompts whose beginning is known are not computed again; false is no_enable_prefix_caching, "
+        "disable_radix_cache",
         default=True,
     )
     version: str | None = text("version of a serving engine, such as 0.12 (default: of late 2025)", default=None)

@@ -1,0 +1,79 @@
+"""Lengths, arrivals and prefix-cache hits of a rack as its calculation takes them, from what its file says."""
+
+from typing import Any
+
+from rackcalc.formulas.serving import length_moments
+from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.record import replace
+from rackcalc.spec.lengths import Lengths
+from rackcalc.spec.rack import Rack, Serving, Workload
+
+LOG_NORMAL: Quantity = constant("log-normal", "1", "kind of lengths", "given")  # type: ignore[arg-type]
+EVEN: Quantity = constant("even", "1", "kind of lengths", "given")  # type: ignore[arg-type]
+
+
+def with_lengths(rack: Rack) -> Rack:
+    """The rack in which workload.input and .output are means, with the cv and kind of lengths that differ beside them.
+
+    What a trace or a conversation says is in its place too. A rack that says nothing of these stays as it is.
+    """
+    work = rack.workload
+    if work.trace is not None:
+        work = _from_trace(work, rack.serving)
+    work = _moments(_moments(work, "input"), "output")
+    if work.conversation is not None and work.output is not None:
+        turns, message = work.conversation.turns, work.input
+        prompt = length_moments.prompt_of_turns(message=message, answer=work.output, turns=turns)
+        cached = length_moments.cached_of_turns(message=message, prompt=prompt)
+        work = replace(work, input=prompt, cached=cached)
+    return rack if work is rack.workload else replace(rack, workload=work)
+
+
+def _moments(work: Workload, name: str) -> Workload:
+    """The workload with the mean of one of its lengths in place of the distribution."""
+    lengths: Any = getattr(work, name)
+    if not isinstance(lengths, Lengths):
+        return work
+    if lengths.trace is not None:
+        assert lengths.read is not None
+        words_read = lengths.column  # reading the word says that it has an effect
+        del words_read
+        mean, cv, kind = lengths.read.mean, lengths.read.cv, lengths.read.kind
+    elif lengths.p50 is not None and lengths.p99 is not None:
+        ends = {"p50": lengths.p50, "p99": lengths.p99}
+        mean, cv = length_moments.lognormal_mean(**ends), length_moments.lognormal_cv(**ends)
+        kind = LOG_NORMAL
+    elif lengths.spread is not None:
+        mean, cv, kind = lengths.mean, length_moments.even_cv(spread=lengths.spread), EVEN
+    else:
+        mean, cv, kind = lengths.mean, lengths.cv, LOG_NORMAL
+    return replace(work, **{name: mean, f"{name}_cv": cv, f"{name}_kind": kind})
+
+
+def _from_trace(work: Workload, serving: Serving) -> Workload:
+    """The workload with what its trace says, where nothing is stated beside it."""
+    trace = work.trace
+    assert trace is not None and trace.read is not None
+    words_read = trace.file, trace.time, trace.hashes, trace.time_unit
+    del words_read
+    said = trace.read
+    found: dict[str, Quantity | None] = {}
+    for name, column in (("input", said.input), ("output", said.output)):
+        if getattr(work, name) is None:
+            _ = trace.input if name == "input" else trace.output
+            found |= {name: column.mean, f"{name}_cv": column.cv, f"{name}_kind": column.kind}
+    if work.arrival_rate is None:
+        found["arrival_rate"] = said.arrival_rate
+    if work.burstiness is None and said.gap_cv is not None:
+        found["burstiness"] = length_moments.at_least_poisson(gap_cv=said.gap_cv)
+    if said.cached is not None and work.cached is None and work.conversation is None and serving.prefix_caching:
+        found["cached"] = said.cached
+    return replace(work, **found)
+
+
+def computed_prompt(rack: Rack, tokens: Quantity | None = None) -> Quantity:
+    """Tokens of a prompt that the prefill computes: all that the prefix cache lacks. tokens: of the prompt."""
+    whole = rack.workload.input if tokens is None else tokens
+    if rack.workload.cached is None:
+        return whole
+    return length_moments.computed_tokens(prompt=whole, cached=rack.workload.cached)
