@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
-from rackcalc.config.text_files import MAX_BYTES, bytes_from_disk, decode
+from rackcalc.config.text_files import MAX_BYTES, RACK, bytes_from_disk, decode
 from rackcalc.quantities.problems import InputError, failure, suggest
 from rackcalc.quantities.record import record
 
@@ -94,8 +94,8 @@ class Tree:
         """The text of a file as it is in this tree. InputError when it cannot be read."""
         return decode(self.read_bytes(path), path)
 
-    def read_bytes(self, path: str) -> bytes:
-        """The bytes of a file as it is in this tree. InputError when it cannot be read, or is too large."""
+    def read_bytes(self, path: str, what: str = RACK, most: int = MAX_BYTES) -> bytes:
+        """The bytes of a file as it is in this tree. InputError when it cannot be read, or is larger than `most`."""
         if os.path.isabs(path):
             path = os.path.relpath(path, self.repository.root)  # what leads out of the repository is refused below
         plain = posixpath.normpath(path)
@@ -105,10 +105,10 @@ class Tree:
         if not self.id:
             if plain in self.absent:
                 raise failure("is not checked out here (sparse checkout); write BASE..HEAD to read the commit", path)
-            return bytes_from_disk(os.path.join(self.repository.root, path), path)
-        return self._bytes_at_commit(path, plain)
+            return bytes_from_disk(os.path.join(self.repository.root, path), path, what, most)
+        return self._bytes_at_commit(path, plain, what, most)
 
-    def _bytes_at_commit(self, path: str, plain: str) -> bytes:
+    def _bytes_at_commit(self, path: str, plain: str, what: str, most: int) -> bytes:
         if plain == ".." or plain.startswith("../"):
             raise failure(f"lies outside the repository, so nobody knows what it was at {self.name}", path)
         if "\n" in path:
@@ -128,8 +128,8 @@ class Tree:
         blob, kind, size = found.groups()
         if kind != b"blob":
             raise failure("is a directory; name a YAML file in it", path)
-        if int(size) > MAX_BYTES:
-            raise failure(f"is {int(size) / 1e6:.0f} MB; a rack file has at most {MAX_BYTES / 1e6:.0f} MB", path)
+        if int(size) > most:
+            raise failure(f"is {int(size) / 1e6:.0f} MB; {what} has at most {most / 1e6:.0f} MB", path)
         return self.repository.ask("cat-file", "blob", blob.decode())
 
 

@@ -55,25 +55,25 @@ def _shown_name(path: str, shown: str) -> str:
     return shown or ("<stdin>" if path == "-" else path)
 
 
-def bytes_from_disk(path: str, shown: str = "", what: str = RACK) -> bytes:
-    """The bytes of a file or of standard input, not more than a few above MAX_BYTES. shown, what: as above."""
+def bytes_from_disk(path: str, shown: str = "", what: str = RACK, most: int = MAX_BYTES) -> bytes:
+    """The bytes of a file or of standard input, not more than a few above `most`. shown, what: as above."""
     name = _shown_name(path, shown)
     try:
         if path == "-":
-            data = b"" if sys.stdin is None else sys.stdin.buffer.read(MAX_BYTES + 1)
+            data = b"" if sys.stdin is None else sys.stdin.buffer.read(most + 1)
         else:
             info = os.stat(path)
             if stat.S_ISDIR(info.st_mode):
                 raise failure(f"is a directory; name a {'YAML' if what == RACK else 'JSON'} file in it", name)
             if what != RACK and not stat.S_ISREG(info.st_mode):
                 raise failure(f"is a pipe or a device; {what} must be a regular file", name)
-            if stat.S_ISREG(info.st_mode) and info.st_size > MAX_BYTES:
-                raise failure(f"is {info.st_size / 1e6:.0f} MB; {what} has at most {MAX_BYTES / 1e6:.0f} MB", name)
+            if stat.S_ISREG(info.st_mode) and info.st_size > most:
+                raise failure(f"is {info.st_size / 1e6:.0f} MB; {what} has at most {most / 1e6:.0f} MB", name)
             if stat.S_ISFIFO(info.st_mode):
                 data = _read_pipe(path)
             else:
                 with open(path, "rb") as stream:
-                    data = stream.read(MAX_BYTES + 1)
+                    data = stream.read(most + 1)
     except FileNotFoundError:
         raise failure("no such file", name or '""') from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name

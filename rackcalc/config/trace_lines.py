@@ -4,7 +4,7 @@ import gzip
 import os
 import stat
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from io import BytesIO
@@ -16,7 +16,8 @@ LONGEST_LINE = 4 * 1024 * 1024  # bytes; a million tokens in blocks of 16 are 60
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 
-Opener = Any  # Callable[[str], bytes]: of a path, the bytes; InputError where it cannot be read
+MOST_IN_GIT = 64 * 1024 * 1024  # bytes of a trace that is read from a commit, and so as a whole
+Opener = Callable[[str], bytes]  # of a path, the bytes; InputError where it cannot be read
 _opener: ContextVar[Opener | None] = ContextVar("opener", default=None)
 
 

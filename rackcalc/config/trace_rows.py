@@ -30,6 +30,7 @@ _TIMES = "timestamp arrivaltime arrivedat arrival time starttime"
 KNOWN = {  # spelled without case, blanks, hyphens and underscores
     role: words.split() for role, words in ((INPUT, _INPUTS), (OUTPUT, _OUTPUTS), (TIME, _TIMES), (HASHES, "hashids"))
 }
+ROLES = (INPUT, OUTPUT, TIME, HASHES)
 MOST_TOKENS = 100_000_000  # of one request
 _UNITS = dict(zip(TIME_UNITS, (1.0, 1e-3, 1e-6, 1e-9), strict=True))
 
@@ -103,16 +104,17 @@ class _Reader:
         self.path, self.columns, self.names = path, columns, names
         milliseconds = _plain(names.get(INPUT, "")) == "inputlength" and names.get(TIME) == "timestamp"
         self.scale = _UNITS[columns.time_unit or ("ms" if milliseconds else "s")]
-        self.input = INPUT in columns.wanted
-        self.output = OUTPUT in columns.wanted
+        self.input, self.output, self.timed, self.hashed = (role in names for role in ROLES)
 
-    def request(self, line: int, row: dict[str, Any]) -> Request:
+    def request(self, line: int, values: Sequence[Any]) -> Request:
+        """The request of a line. values: of the roles in their order, as ROLES has them; None without such a column."""
+        prompt, answer, time, hashes = values
         return Request(
             line,
-            self.tokens(line, INPUT, row.get(INPUT)) if self.input else 0,
-            self.tokens(line, OUTPUT, row.get(OUTPUT)) if self.output else 0,
-            self.time(line, row.get(TIME)) if TIME in self.names else None,
-            self.hashes(line, row.get(HASHES)) if HASHES in self.names else None,
+            self.tokens(line, INPUT, prompt) if self.input else 0,
+            self.tokens(line, OUTPUT, answer) if self.output else 0,
+            self.time(line, time) if self.timed else None,
+            self.hashes(line, hashes) if self.hashed else None,
         )
 
     def fail(self, line: int, role: str, message: str) -> InputError:
@@ -120,30 +122,23 @@ class _Reader:
 
     def tokens(self, line: int, role: str, value: Any) -> int:
         """A length, from a number or text."""
-        if isinstance(value, str):
-            try:
-                return self.tokens(line, role, int(value))
-            except ValueError:
-                try:
-                    value = float(value)
-                except ValueError:
-                    value = value.strip()
+        try:
+            number = int(value) if type(value) is str else value
+            if type(number) is int and 0 <= number <= MOST_TOKENS:
+                return number
+        except ValueError:
+            number = _float(value)
         if value is None or value == "":
             raise self.fail(line, role, "is empty; expected a number of tokens, or leave out the line")
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or value != value
-            or value in (math.inf, -math.inf)
-        ):
+        if isinstance(number, bool) or not isinstance(number, int | float) or not -math.inf < number < math.inf:
             raise self.fail(line, role, f'expected a number of tokens, got "{shortened(str(value), 30)}"')
-        if value < 0:
-            raise self.fail(line, role, f"a length of {value:g} tokens; no length is negative")
-        if value != int(value):
-            raise self.fail(line, role, f"expected a whole number of tokens, got {value:g}")
-        if value > MOST_TOKENS:
-            raise self.fail(line, role, f"{value:g} tokens; a request has at most {MOST_TOKENS:,}")
-        return int(value)
+        if number < 0:
+            raise self.fail(line, role, f"a length of {number:g} tokens; no length is negative")
+        if number > MOST_TOKENS:
+            raise self.fail(line, role, f"{number:.3g} tokens; a request has at most {MOST_TOKENS:,}")
+        if number != int(number):
+            raise self.fail(line, role, f"expected a whole number of tokens, got {number:g}")
+        return int(number)
 
     def time(self, line: int, value: Any) -> float:
         """A time in s, from a number or a date."""
@@ -151,12 +146,11 @@ class _Reader:
         if isinstance(value, int | float) and not isinstance(value, bool):
             number = float(value)
         elif isinstance(value, str):
-            try:
-                number = float(value)
-            except ValueError:
+            if "-" in value[1:] or ":" in value:
                 date = _date(value.strip())
                 if date is not None:
                     return date
+            number = _float(value)
         if number is None or not math.isfinite(number):
             message = f'expected a time such as 12.5 or 2023-11-16 18:15:46.68, got "{shortened(str(value), 30)}"'
             raise self.fail(line, TIME, message)
@@ -172,6 +166,13 @@ class _Reader:
         if not isinstance(value, list) or not all(isinstance(item, int | str) for item in value):
             raise self.fail(line, HASHES, "expected a list of numbers or words, one for each block of the prompt")
         return value
+
+
+def _float(text: Any) -> float | None:
+    try:
+        return float(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _date(text: str) -> float | None:
@@ -200,13 +201,14 @@ def _from_csv(
         message = "the first line holds numbers, not the names of columns; write a header such as ContextTokens"
         raise failure(f"{message}{split}GeneratedTokens", path, number, 1)
     chosen = _chosen(names, columns, path, number)
-    places = [(role, names.index(name)) for role, name in chosen.items()]
+    places = [names.index(chosen[role]) if role in chosen else len(names) for role in ROLES]
     reader, width = _Reader(path, columns, chosen), len(names)
     for number, text in lines:
         cells = text.split(split) if '"' not in text else _cells(text, split, path, number)
         if len(cells) != width:
             raise failure(f"has {len(cells)} values, and the header names {width} columns", path, number, 1)
-        yield reader.request(number, {role: cells[place] for role, place in places})
+        cells.append("")  # of roles without a column
+        yield reader.request(number, [cells[place] for place in places])
 
 
 def _cells(text: str, split: str, path: str, number: int) -> list[str]:
@@ -218,11 +220,7 @@ def _cells(text: str, split: str, path: str, number: int) -> list[str]:
 
 
 def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return _float(text) is not None
 
 
 def _from_json(
@@ -231,9 +229,9 @@ def _from_json(
     number, text = first
     row = _object(text, path, number)
     chosen = _chosen(list(row), columns, path, number)
-    reader = _Reader(path, columns, chosen)
+    reader, keys = _Reader(path, columns, chosen), [chosen.get(role, "") for role in ROLES]
     while True:
-        yield reader.request(number, {role: row.get(name) for role, name in chosen.items()})
+        yield reader.request(number, [row.get(name) for name in keys])
         following = next(lines, None)
         if following is None:
             return

@@ -82,17 +82,18 @@ class Sums:
         self.hits = self.prompt_tokens = 0.0
         self.last_line, self.longest = 0, 0.0  # longest: prompt and answer together
 
-    def add(self, request: Request, path: str, columns: Columns) -> None:
+    def add(self, request: Request, path: str, prompts: bool, answers: bool) -> None:
         """Count one request; one without prompt or answer failed, and is left out."""
-        if (INPUT in columns.wanted and not request.input) or (OUTPUT in columns.wanted and not request.output):
+        if (prompts and not request.input) or (answers and not request.output):
             self.left_out += 1
             return
         self.requests += 1
         self.last_line = request.line
-        self.longest = max(self.longest, float(request.input + request.output))
-        if INPUT in columns.wanted:
+        if request.input + request.output > self.longest:
+            self.longest = float(request.input + request.output)
+        if prompts:
             self.input.add(request.input)
-        if OUTPUT in columns.wanted:
+        if answers:
             self.output.add(request.output)
         if request.time is not None:
             self.arrive(request.time, path, request.line)
@@ -141,9 +142,9 @@ def _read_once(path: str, columns: Columns, same: tuple[Any, ...]) -> Sums:
 
 
 def _read(path: str, columns: Columns) -> Sums:
-    sums = Sums()
+    sums, prompts, answers = Sums(), INPUT in columns.wanted, OUTPUT in columns.wanted
     for request in requests_of(path, columns):
-        sums.add(request, path, columns)
+        sums.add(request, path, prompts, answers)
     sums.blocks.clear()
     if not sums.requests:
         why = "every line has a prompt or an answer of 0 tokens" if sums.left_out else "it has a header, and no line"

@@ -308,7 +308,7 @@ def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
     result = compute(loaded, require)
     requirements.check_figures(loaded, result)
     unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
-    loaded = without_arrivals(loaded)
+    loaded = without_arrivals(replace(loaded, rack=with_lengths(loaded.rack)))
     said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
     return replace(result, subject=summary_line(loaded.rack), notes=said), chains
 

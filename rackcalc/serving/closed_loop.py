@@ -9,6 +9,7 @@ from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
+from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.pool_memory import gpu_memory
 from rackcalc.serving.service_model import ONE, Memory, ServiceModel
 from rackcalc.serving.token_times import token_times
@@ -45,7 +46,7 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
         return step_per_token(step=decode_step(rack, deployed, batch).time)
 
     host = deployed.runtime.request_host
-    fits, lengths = sequences_that_fit(rack, deployed), (rack.workload.input, output_tokens(rack))
+    fits, lengths = sequences_that_fit(rack, deployed), (computed_prompt(rack), output_tokens(rack))
     return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths)
 
 

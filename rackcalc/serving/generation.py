@@ -9,6 +9,7 @@ from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.heat.chip_utilization import serving_utilization
 from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
 from rackcalc.formulas.serving.inter_token_latency import prefill_interference
+from rackcalc.formulas.serving.length_moments import tokens_before
 from rackcalc.formulas.serving.replicas import rate_per_copy
 from rackcalc.formulas.serving.request_time import generation_time, left_over
 from rackcalc.formulas.serving.time_to_first_token import prompt_wait
@@ -16,6 +17,7 @@ from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
+from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.pool_memory import context_lengths, kv_format
 from rackcalc.serving.service_model import ONE, ServiceModel, batch_of
 from rackcalc.spec.rack import Rack
@@ -38,8 +40,12 @@ def output_tokens(rack: Rack) -> Quantity:
 
 
 def prefill_pass(rack: Rack, deployed: GpuDeployment, tokens: Quantity | None = None) -> gpu.GpuPass:
-    """The prefill of one prompt, of workload.input or of so many tokens."""
-    return _on_gpus(gpu.prefill, rack, deployed)(ONE, rack.workload.input if tokens is None else tokens)
+    """The prefill of one prompt, of workload.input or of so many tokens, but for what the prefix cache holds of it."""
+    whole, run = rack.workload.input if tokens is None else tokens, _on_gpus(gpu.prefill, rack, deployed)
+    if rack.workload.cached is None:
+        return run(ONE, whole)
+    computed = computed_prompt(rack, whole)
+    return run(ONE, computed, past=tokens_before(prompt=whole, computed=computed))
 
 
 def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.GpuPass:
@@ -95,7 +101,7 @@ def times_among_prefills(
     """
     engine, host = deployed.runtime.engine, deployed.runtime.request_host
     if engine is not None:
-        loop = closed_loop(engine, host, number, number, first, tpot_at, rack.workload.input, output_tokens(rack))
+        loop = closed_loop(engine, host, number, number, first, tpot_at, computed_prompt(rack), output_tokens(rack))
         return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)
     load = {"prefill": prefill_work(first), "batch": number, "output": output_tokens(rack)}
     tpot = tpot_at(number)

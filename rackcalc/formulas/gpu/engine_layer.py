@@ -131,7 +131,10 @@ class Setting:
         return {"dispatch": sent}
 
     def context(self) -> Quantity:
-        """Attention over the context: a decode step reads the cache and computes, a prefill only computes."""
+        """Attention over the context: a decode step reads the cache and computes, as does a prefill with a past.
+
+        Any other prefill only computes.
+        """
         gpu, decoding = self.chip.gpu, self.decoding
         arithmetic = arithmetic_time(
             flops=flops_per_device(flops=self.done.score_flops, devices=self.job.devices),
@@ -139,7 +142,7 @@ class Setting:
             share=self.engine.decode_share if decoding else self.engine.attention_prefill_share,
             factor=ONE,
         )
-        if not decoding:
+        if not decoding and self.job.past is None:
             return arithmetic
         if self.done.caches:
             each = {f"group_{i}": self.cache_time(*cache) for i, cache in enumerate(self.done.caches)}

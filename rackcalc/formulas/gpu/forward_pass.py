@@ -17,6 +17,7 @@ from rackcalc.formulas.gpu.layer_parts import Parts
 from rackcalc.formulas.gpu.megakernel import megakernel_parts
 from rackcalc.formulas.gpu.passes import whole_pass
 from rackcalc.formulas.gpu.roofline import memory_utilization, utilization
+from rackcalc.formulas.serving.sequence_lengths import longest_context
 from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Work, work
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
@@ -103,23 +104,28 @@ def prefill(
     link: Link | None = None,
     expert_parallel: bool = False,
     data_parallel: Quantity | None = None,
+    past: Quantity | None = None,
 ) -> GpuPass:
     """Prompts of a decoder: batch [1] prompts of `tokens` [token] on `devices` tensor-parallel GPUs joined by `link`.
 
     expert_parallel: experts stay whole and are spread over the same GPUs; otherwise each is split over all of them.
     data_parallel [1]: groups of these GPUs, each with the attention of its own sequences (serving engines only).
+    past [token]: tokens before these, whose keys and values are in the prefix cache (serving engines only).
     """
+    if past is not None and runtime.engine is None:
+        raise ValueError("only serving engines have a prefix cache")
     chip = Chip(gpu, family, runtime)
     job = Job(
         "prefill",
         batch,
         tokens,
-        tokens,
+        tokens if past is None else longest_context(prompt=past, output=tokens),
         *_group(devices, link),
         expert_parallel,
         weight_format,
         kv_format,
         data_parallel,
+        past=past,
     )
     return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 

@@ -128,3 +128,13 @@ def mean_entries(entries: Tokens) -> Tokens:
     1024.0
     """
     return entries / 2
+
+
+@formula(cite="definition: of the sum over all positions, what is left after those before")
+def mean_of_last(whole: Tokens, before: Tokens, context: Tokens, past: Tokens, tokens: Tokens) -> Tokens:
+    """Mean over the last `tokens` positions of a prompt. whole, before: means over `context` and over `past` positions.
+
+    >>> mean_of_last(whole=50.0, before=25.0, context=100.0, past=50.0, tokens=50.0)
+    75.0
+    """
+    return xp.divide(whole * context - xp.where(past > 0 * TOKEN, before * past, 0 * whole * context), tokens)

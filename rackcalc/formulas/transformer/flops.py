@@ -85,3 +85,18 @@ def flops_per_device(flops: Flop, devices: Count) -> Flop:
     2.0
     """
     return flops / devices
+
+
+@formula(
+    cite="vLLM, vllm/v1/attention/backends/mla/common.py: a prefill multiplies cached latents by kv_b_proj again; "
+    "DeepSeek-V2, arXiv:2405.04434"
+)
+def latent_expansion_flops(
+    batch: Count, past: Tokens, heads: Count, kv_lora_rank: Count, qk_nope_head_dim: Count, v_head_dim: Count
+) -> Flop:
+    """Arithmetic that makes keys and values of the cached latents of one layer, before a prefill attends to them.
+
+    >>> latent_expansion_flops(batch=1.0, past=100.0, heads=2.0, kv_lora_rank=8.0, qk_nope_head_dim=3.0, v_head_dim=5.0)
+    25600.0
+    """
+    return 2 * batch * (past / TOKEN) * kv_lora_rank * heads * (qk_nope_head_dim + v_head_dim) * FLOP

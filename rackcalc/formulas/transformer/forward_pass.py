@@ -1,10 +1,9 @@
 """Work of one forward pass on any hardware: its arithmetic and its memory traffic."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.transformer.counts import NONE, count
+from rackcalc.formulas.transformer.counts import NONE, ONE, count
 from rackcalc.formulas.transformer.expert_routing import experts_hit
 from rackcalc.formulas.transformer.flops import (
-    causal_pairs,
     decode_attention_flops,
     layers_flops,
     matrix_flops,
@@ -12,7 +11,7 @@ from rackcalc.formulas.transformer.flops import (
     rows,
     sum_of_dims,
 )
-from rackcalc.formulas.transformer.layer_groups import group_work
+from rackcalc.formulas.transformer.layer_groups import expanded, group_work, pairs_of_prompt
 from rackcalc.formulas.transformer.memory_traffic import (
     activation_bytes,
     embedding_traffic,
@@ -23,7 +22,7 @@ from rackcalc.formulas.transformer.memory_traffic import (
 )
 from rackcalc.formulas.transformer.model_size import ModelSize
 from rackcalc.formulas.transformer.parameters import times
-from rackcalc.formulas.transformer.sliding_window import attended_share, attended_tokens
+from rackcalc.formulas.transformer.sliding_window import attended_tokens
 from rackcalc.formulas.transformer.weights import weight_bytes, width
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
@@ -47,6 +46,7 @@ class Job:
 
     phase: encode, prefill or decode. devices [1]: GPUs that share the model, connected by link. data_parallel [1]:
     groups of these GPUs, each with the attention of its own sequences. sampled: tokens are drawn with top-p or top-k.
+    past [token]: of a prefill, the tokens of the context whose keys and values are in the prefix cache.
     """
 
     phase: str
@@ -60,6 +60,7 @@ class Job:
     kv_format: str
     data_parallel: Quantity | None = None
     sampled: bool = False
+    past: Quantity | None = None
 
 
 @record
@@ -67,7 +68,8 @@ class Work:
     """Arithmetic [FLOP] and traffic [B] of the parts of one layer and of the whole pass, summed over all GPUs.
 
     attended [token]: tokens that a new token attends to, mean over the layers. hit [1]: experts used per layer.
-    caches: where layers differ, the traffic [B] of each group's cache in a mean layer, and the heads that divide it.
+    caches: where layers differ, the traffic [B] of each group's cache in a mean layer, and the heads that divide it; of
+    a prefill that finds tokens in the prefix cache, what it reads of these.
     """
 
     rows: Quantity
@@ -92,19 +94,25 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
     passed = rows(batch=job.batch, tokens=job.tokens)
     reach = {"layers": model.layers, "full_attention_layers": size.full_attention_layers, "window": size.window}
     attended = attended_tokens(context=job.context, **reach)
-    pairs = BOTH_WAYS if job.phase == "encode" else causal_pairs(share=attended_share(tokens=job.tokens, **reach))
+    pairs = BOTH_WAYS if job.phase == "encode" else pairs_of_prompt(job.tokens, job.context, job.past, reach)
     active, experts = (model.experts.active, model.experts.experts) if model.experts else (NONE, count(1.0, "one"))
     hit = experts_hit(experts=experts, active=active, rows=passed)
     projection = matrix_flops(parameters=size.attention_parameters, rows=passed)
+    if job.past is not None and model.mla is not None and not size.groups:
+        projection = total(new=projection, past=expanded(model, model.heads, job.batch, job.past))
     caches: tuple[tuple[Quantity, Quantity], ...] = ()
     if size.groups:
-        done = group_work(model, size.groups, job.phase, job.batch, job.tokens, job.context, passed)
+        done = group_work(model, size.groups, job.phase, job.batch, job.tokens, job.context, passed, job.past)
         attended, scores, kv, caches = done.attended, done.score_flops, done.kv_bytes, done.caches
     else:
         scores = _scores(model, job, passed, attended, pairs)
         kv = kv_traffic(
             batch=job.batch, tokens=attended if job.phase == "decode" else job.tokens, per_layer=size.kv_per_layer
         )
+        if job.past is not None:
+            seen = attended_tokens(context=job.past, **reach)
+            read = kv_traffic(batch=job.batch, tokens=seen, per_layer=size.kv_per_layer)
+            kv, caches = total(written=kv, read=read), ((read, ONE if model.mla is not None else model.kv_heads),)
     ffn = matrix_flops(parameters=size.ffn_parameters, rows=passed)
     shared = matrix_flops(parameters=size.shared_parameters, rows=passed)
     routed = matrix_flops(parameters=times(parameters=size.expert_parameters, copies=active), rows=passed)

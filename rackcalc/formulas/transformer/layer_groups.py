@@ -16,11 +16,13 @@ from rackcalc.formulas.transformer.compressed_attention import (
     compressed_flops,
     compressed_traffic,
     mean_entries,
+    mean_of_last,
 )
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.flops import (
     causal_pairs,
     decode_attention_flops,
+    latent_expansion_flops,
     layers_flops,
     prefill_attention_flops,
     sum_of_dims,
@@ -39,7 +41,7 @@ from rackcalc.formulas.transformer.recurrence import (
     state_traffic,
     step_flops,
 )
-from rackcalc.formulas.transformer.sliding_window import attended_share, attended_tokens
+from rackcalc.formulas.transformer.sliding_window import attended_pairs, attended_share, attended_tokens, pairs_after
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
@@ -256,31 +258,68 @@ def group_work(
     tokens: Quantity,
     context: Quantity,
     rows: Quantity,
+    past: Quantity | None = None,
 ) -> GroupWork:
-    """Arithmetic and cache traffic of the groups of layers, for a prefill or a decode step."""
-    flops, moved, attended = {}, {}, {}
+    """Arithmetic and cache traffic of the groups of layers, for a prefill or a decode step.
+
+    past [token]: of a prefill, what is in the prefix cache; then the caches of the result are what is read of it.
+    """
+    flops, moved, attended, read = {}, {}, {}, {}
     for name, size in groups.items():
         reach = {"layers": size.layers, "full_attention_layers": size.full, "window": size.window}
         seen = attended_tokens(context=context, **reach)
         if size.group.compression is not None:
-            seen, one, cache = _compressed(size, size.group.compression, phase, batch, tokens, context, rows)
+            seen, one, cache = _compressed(size, size.group.compression, phase, batch, tokens, context, rows, past)
         elif phase == "decode":
             one = _step(model, size, rows, seen)
             cache = kv_traffic(batch=batch, tokens=seen, per_layer=size.kv_per_layer)
         else:
-            one = _prompt(model, size, batch, tokens, rows, attended_share(tokens=tokens, **reach))
+            one = _prompt(model, size, batch, tokens, rows, pairs_of_prompt(tokens, context, past, reach), past)
             cache = kv_traffic(batch=batch, tokens=tokens, per_layer=size.kv_per_layer)
         if size.state is not None:
             cache = state_traffic(batch=batch, state=size.state)
         attended[name] = attended_in_layers(tokens=seen, layers=size.layers if size.state is None else NO_LAYERS)
         flops[name] = layers_flops(flops=one, layers=size.layers)
         moved[name] = mean_bytes(size=layers_bytes(size=cache, layers=size.layers), layers=model.layers)
+        if past is not None:
+            seen = layers_bytes(size=_past_read(size, batch, past), layers=size.layers)
+            read[name] = mean_bytes(size=seen, layers=model.layers)
+            moved[name] = total(written=moved[name], read=read[name])
     return GroupWork(
         attended=mean_attended(sum_of_tokens=total(**attended), layers=model.layers),
         score_flops=mean_flops(flops=total(**flops), layers=model.layers),
         kv_bytes=total(**moved),
-        caches=tuple((moved[name], size.shards) for name, size in groups.items()),
+        caches=tuple(((read or moved)[name], size.shards) for name, size in groups.items()),
     )
+
+
+def pairs_of_prompt(
+    tokens: Quantity, context: Quantity, past: Quantity | None, reach: Mapping[str, Quantity]
+) -> Quantity:
+    """Query-key pairs of a prefill over the square of its tokens, mean over the layers. reach: how far they attend."""
+    if past is None:
+        return causal_pairs(share=attended_share(tokens=tokens, **reach))
+    whole, before = attended_pairs(tokens=context, **reach), attended_pairs(tokens=past, **reach)
+    return pairs_after(whole=whole, before=before, tokens=tokens)
+
+
+def expanded(model: Model, heads: Quantity, batch: Quantity, past: Quantity) -> Quantity:
+    """Arithmetic that makes keys and values of cached latents, in one layer [FLOP]."""
+    assert model.mla is not None
+    sizes = {"kv_lora_rank": model.mla.kv_lora_rank, "qk_nope_head_dim": model.mla.qk_nope_head_dim}
+    return latent_expansion_flops(batch=batch, past=past, heads=heads, **sizes, v_head_dim=model.mla.v_head_dim)
+
+
+def _past_read(size: GroupSize, batch: Quantity, past: Quantity) -> Quantity:
+    """What a prefill reads of the prefix cache in one layer of a group [B]. A state is read with the others."""
+    compression = size.group.compression
+    if compression is None:
+        reach = {"layers": size.layers, "full_attention_layers": size.full, "window": size.window}
+        return kv_traffic(batch=batch, tokens=attended_tokens(context=past, **reach), per_layer=size.kv_per_layer)
+    entries = compressed_entries(context=past, ratio=compression.ratio)
+    seen = attended_entries(context=past, window=size.window, entries=entries, selected=compression.selected)
+    dims = {"head_dim": size.group.head_dim, "index_dim": compression.index_dim}
+    return compressed_traffic(batch=batch, attended=seen, entries=entries, **dims, width=size.element)
 
 
 def _compressed(
@@ -291,9 +330,10 @@ def _compressed(
     tokens: Quantity,
     context: Quantity,
     rows: Quantity,
+    before: Quantity | None,
 ) -> tuple[Quantity, Quantity, Quantity]:
     """Of one layer with a compressed past: vectors attended to [token], arithmetic [FLOP], cache traffic [B]."""
-    group, length = size.group, context if phase == "decode" else tokens
+    group, length = size.group, tokens if phase != "decode" and before is None else context
     entries = compressed_entries(context=length, ratio=past.ratio)
     reach = {"window": size.window, "entries": entries, "selected": past.selected}
     dims = {"head_dim": group.head_dim, "index_dim": past.index_dim}
@@ -302,7 +342,13 @@ def _compressed(
         seen = attended_entries(context=context, **reach)
         cache = compressed_traffic(batch=batch, attended=seen, entries=entries, **dims, width=size.element)
     else:
-        scored, seen = mean_entries(entries=entries), attended_entries_of_prompt(tokens=tokens, **reach)
+        scored, seen = mean_entries(entries=entries), attended_entries_of_prompt(tokens=length, **reach)
+        if before is not None:
+            some = compressed_entries(context=before, ratio=past.ratio)
+            place = {"context": context, "past": before, "tokens": tokens}
+            earlier = attended_entries_of_prompt(tokens=before, **reach | {"entries": some})
+            seen = mean_of_last(whole=seen, before=earlier, **place)
+            scored = mean_of_last(whole=scored, before=mean_entries(entries=some), **place)
         cache = kv_traffic(batch=batch, tokens=tokens, per_layer=size.kv_per_layer)
     flops = compressed_flops(
         rows=rows, attended=seen, entries=scored, heads=group.heads, index_heads=past.index_heads, **dims
@@ -325,7 +371,13 @@ def _step(model: Model, size: GroupSize, rows: Quantity, seen: Quantity) -> Quan
 
 
 def _prompt(
-    model: Model, size: GroupSize, batch: Quantity, tokens: Quantity, rows: Quantity, share: Quantity
+    model: Model,
+    size: GroupSize,
+    batch: Quantity,
+    tokens: Quantity,
+    rows: Quantity,
+    pairs: Quantity,
+    past: Quantity | None,
 ) -> Quantity:
     """Arithmetic of scores and values, or of a scan, of one layer over whole prompts."""
     group = size.group
@@ -337,6 +389,7 @@ def _prompt(
         assert model.mla is not None
         key = sum_of_dims(first=model.mla.qk_nope_head_dim, second=model.mla.qk_rope_head_dim)
         dims = {"key_dim": key, "value_dim": model.mla.v_head_dim}
-    return prefill_attention_flops(
-        batch=batch, tokens=tokens, heads=group.heads, **dims, pairs=causal_pairs(share=share)
-    )
+    scores = prefill_attention_flops(batch=batch, tokens=tokens, heads=group.heads, **dims, pairs=pairs)
+    if group.kind != "latent-attention" or past is None:
+        return scores
+    return total(scores=scores, past=expanded(model, group.heads, batch, past))

@@ -10,6 +10,7 @@ from typing import Any
 from rackcalc.config.git_files import SUBMODULE, Tree
 from rackcalc.config.racks import Loaded, scenario_names
 from rackcalc.config.text_files import reading_with
+from rackcalc.config.trace_lines import MOST_IN_GIT, reading_traces_with
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem
@@ -73,24 +74,43 @@ class RackChange:
 
 @record
 class Side:
-    """A rack as one side has it. texts: of all files that were read for it, by path."""
+    """A rack as one side has it. texts: of all files that were read for it, by path; traces: digests of those."""
 
     loaded: Loaded
     report: Any
     texts: dict[str, str]
+    traces: dict[str, bytes]
 
 
 def read_side(tree: Tree, path: str, scenario: str, sets: Sequence[str]) -> Side:
     """A rack estimated with the files of its own side. InputError with the problems as that side names them."""
     texts: dict[str, str] = {}
+    traces: dict[str, bytes] = {}
 
     def read(file: str) -> str:
         texts[file] = tree.read(file)
         return texts[file]
 
-    with reading_with(read):
+    def read_trace(file: str) -> bytes:
+        data = trace_in(tree, file)
+        traces[file] = digest(data)
+        return data
+
+    with reading_with(read), reading_traces_with(read_trace):
         loaded = load_text(read(path), path, scenario, sets)
-        return Side(loaded, estimate(loaded), texts)
+        return Side(loaded, estimate(loaded), texts, traces)
+
+
+def trace_in(tree: Tree, file: str) -> bytes:
+    """A trace as it is in a tree."""
+    return tree.read_bytes(file, "a trace that diff reads", MOST_IN_GIT)
+
+
+def digest(data: bytes) -> bytes:
+    """What tells the contents of a file from others."""
+    from hashlib import blake2b  # seldom needed
+
+    return blake2b(data).digest()
 
 
 def judge_pairs(before: Tree, after: Tree, pairs: Sequence[Pair], demands: Demands) -> list[RackChange]:
@@ -171,7 +191,9 @@ def state_of(pair: Pair) -> str:
 def unchanged(before: Tree, pair: Pair, new: Side) -> bool:
     """Whether every file that the rack was read from is the same at BASE, so that it need not be computed again."""
     try:
-        return pair.before == pair.after and all(before.read(file) == text for file, text in new.texts.items())
+        if pair.before != pair.after or any(before.read(file) != text for file, text in new.texts.items()):
+            return False
+        return all(digest(trace_in(before, file)) == known for file, known in new.traces.items())
     except InputError:
         return False
 
