@@ -6,6 +6,7 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.queues.latency_under_load import LEVELS
+from rackcalc.formulas.queues.router_arrivals import evenness_by_load, gap_scv, gap_scv_at_random, gap_scv_in_turn
 from rackcalc.formulas.serving import engine_load
 from rackcalc.formulas.serving.concurrency import host_time, parts_of
 from rackcalc.formulas.serving.engine_load import STEPS, node
@@ -34,7 +35,7 @@ MIXED = {
     for mixed in (True, False)
 }
 POISSON = constant(1.0, "1", "burstiness", "given", note="default: requests arrive independently of each other")
-ALIKE = constant(0.0, "1", "spread of lengths", "given", note="default: all requests have the same length")
+EVENNESS = constant(1.0, "1", "evenness", "given", note="the router does not look at the load of the copies")
 
 
 def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> ServiceModel:
@@ -111,7 +112,7 @@ def work_of(prefill: GpuPass) -> Quantity:
 
 def rate_at_slo(limit: Quantity, about: dict[str, Quantity], before: Quantity, copies: Quantity) -> Quantity:
     """The largest arrival rate at all copies whose p99 meets the limit."""
-    rate = engine_load.rate_within(limit=limit, probability=LEVELS["p99"], before=before, **about)
+    rate = engine_load.rate_by_request_time(limit=limit, probability=LEVELS["p99"], before=before, **about)
     return of_all_copies(rate=rate, copies=copies)
 
 
@@ -136,8 +137,27 @@ def engine_times(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qua
         "chunked": MIXED[engine.mixed],
         "prompt": work.input,
         "output": output_tokens(rack),
-        "prompt_cv": ALIKE if work.input_cv is None else work.input_cv,
-        "output_cv": ALIKE if work.output_cv is None else work.output_cv,
-        "burstiness": POISSON if work.burstiness is None else work.burstiness,
         **{f"step_{place}": step_at(place) for place in range(STEPS)},
+        **arrivals(rack, deployed.replicas),
+        **spread_of_lengths(rack),
     }
+
+
+def arrivals(rack: Rack, copies: Quantity) -> dict[str, Quantity]:
+    """How requests come to one of the copies of the model behind the router."""
+    burstiness = POISSON if rack.workload.burstiness is None else rack.workload.burstiness
+    gaps = gap_scv(burstiness=burstiness)
+    if isinstance(copies.value, float) and copies.value <= 1:  # no router: what a file says of one has no effect
+        return {"gap_scv": gaps, "evenness": EVENNESS}
+    router = rack.serving.router
+    if router == "round-robin":
+        return {"gap_scv": gap_scv_in_turn(gap_scv=gaps, replicas=copies), "evenness": EVENNESS}
+    split = gap_scv_at_random(gap_scv=gaps, replicas=copies)
+    return {"gap_scv": split, "evenness": evenness_by_load(replicas=copies) if router == "least-loaded" else EVENNESS}
+
+
+def spread_of_lengths(rack: Rack) -> dict[str, Quantity]:
+    """Variation of the lengths of prompts and outputs, where the rack states one."""
+    work = rack.workload
+    found = {"prompt_cv": work.input_cv, "output_cv": work.output_cv}
+    return {name: value for name, value in found.items() if value is not None}

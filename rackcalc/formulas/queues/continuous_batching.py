@@ -35,6 +35,7 @@ from rackcalc.formulas.queues.gamma_mixtures import (
     merged,
     mixture_mean,
     mixture_quantile,
+    mixture_tail,
     mixture_variance,
 )
 from rackcalc.formulas.queues.length_distributions import Lengths
@@ -81,6 +82,10 @@ class UnderLoad:
     def quantile(self, time: str, probability: float) -> float:
         """What the given share of requests (of gaps, for "itl") stays within."""
         return mixture_quantile(probability, self.mixtures[time])
+
+    def share_within(self, time: str, limit: float) -> float:
+        """Share of requests (of gaps, for "itl") that stay within a limit in s."""
+        return 1 - mixture_tail(limit, self.mixtures[time])
 
 
 def mean_context(prompts: Lengths, outputs: Lengths) -> float:
