@@ -26,11 +26,11 @@ MOST_BURSTY = 4.0  # the law of engines is tested up to here
 
 @record
 class ColumnOfTrace:
-    """The lengths of a trace. kind: a Quantity whose value is their shape, a formulas.queues.traced_lengths.Trace."""
+    """The lengths of a trace: mean, coefficient of variation, means of strata over the mean of all (see shape())."""
 
     mean: Quantity
     cv: Quantity
-    kind: Quantity
+    strata: tuple[Quantity, ...]
 
 
 @record
@@ -165,12 +165,14 @@ def _leaf(value: Any, unit: str, name: str, path: str, sums: Sums, what: str, ab
 
 
 def _column(lengths: Histogram, name: str, path: str, sums: Sums) -> ColumnOfTrace:
-    mean, shaped = shape(lengths.in_order())
-    cv = math.sqrt(max(shaped.mean_square - 1, 0.0))
+    found = shape(lengths.in_order())
     return ColumnOfTrace(
-        _leaf(mean, "token", name, path, sums, "mean"),
-        _leaf(cv, "1", f"{name}_cv", path, sums, "coefficient of variation"),
-        _leaf(shaped, "1", f"{name}_kind", path, sums, "shape of the lengths"),
+        _leaf(found.mean, "token", name, path, sums, "mean"),
+        _leaf(found.cv, "1", f"{name}_cv", path, sums, "coefficient of variation"),
+        tuple(
+            _leaf(value, "1", f"{name}_stratum_{place}", path, sums, "mean of a stratum over the mean")
+            for place, value in enumerate(found.strata)
+        ),
     )
 
 

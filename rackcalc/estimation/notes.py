@@ -5,6 +5,7 @@ from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_p
 from rackcalc.estimation.result import Estimate
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
+from rackcalc.formulas.serving.length_moments import at_least_poisson
 from rackcalc.formulas.transformer.checkpoint import in_doubt
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
@@ -31,6 +32,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     if _shares_an_engine(rack) and result.latency.tpot_p50 is None:
         where = "which is computed for split gpu with arrival_rate only"
         said.append(f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here")
+    said += _length_notes(rack)
     said += _model_notes(rack)
     said += _serving_notes(rack, result.latency.service)
     if rack.serving.runtime is not None:
@@ -53,6 +55,25 @@ def _shares_an_engine(rack: Rack) -> bool:
     comes = work.arrival_rate is not None or work.concurrency is not None
     engine = runtime is not None and runtime.engine is not None
     return comes and engine and rack.model.family == "decoder" and rack.serving.split != "lpu"
+
+
+def _length_notes(rack: Rack) -> list[str]:
+    """How the lengths, arrivals and prefix-cache hits of a trace or a conversation are taken."""
+    work, said = rack.workload, []
+    if work.trace is not None:
+        read, file, most = work.trace.read, work.trace.file, float(rack.model.max_context.value)
+        if work.arrival_rate is None:
+            said.append(f"{file} has no times of arrival, or only one: state workload.arrival_rate for its load")
+        if work.burstiness is not None and work.burstiness.formula is at_least_poisson and float(read.gap_cv.value) < 1:
+            gaps = f"{file}: the gaps between arrivals have a cv of {float(read.gap_cv.value):.2g}"
+            said.append(f"{gaps}, and arrivals are computed as Poisson (1), which is on the safe side")
+        if read.longest > most:
+            longest, limit = show(read.longest, "token"), show(most, "token")
+            said.append(f"{file}: the longest request has {longest}, and {rack.model.name} takes {limit}")
+    if work.cached is not None and float(work.cached.value) > 0:
+        found = f"{float(work.cached.value):.0%} of the prompts' tokens are found in the prefix cache and not computed"
+        said.append(f"{found}; each sequence is counted with the KV cache of its whole prompt, as if it shared none")
+    return said
 
 
 def _model_notes(rack: Rack) -> list[str]:
@@ -102,10 +123,11 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
         version = beyond_known(runtime.engine, rack.serving.version or "")
     if version:
         said.append(f"serving.version {rack.serving.version} {version}")
-    limit = rack.workload.slo
-    if limit is not None and float(passage.value) > float(limit.value):
-        alone = show_value(passage)
-        said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
+    limits = [] if rack.workload.slo is None else list(rack.workload.slo.stated("").values())
+    for limit in limits:
+        if float(passage.value) > float(limit.value):
+            alone = show_value(passage)
+            said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
     pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
     if pool is not None and "gpu-gpu" not in rack.links:
         said += _domain_notes(rack, pool)

@@ -23,6 +23,7 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _engine_options,
         _distributions,
         _prefix_cache,
+        _limits,
         _layer_groups,
         _formats,
         _version,
@@ -191,7 +192,30 @@ def _prefix_cache(loaded: Loaded, rack: Rack) -> list[Problem]:
     if len(stated) > 1:
         message = "follows from workload.conversation; remove one of the two"
         found.append(loaded.problem("workload.cached", message))
+    if rack.workload.conversation is not None and rack.workload.trace is not None:
+        message = "workload.trace has whole prompts, with all that was said before; remove one of the two"
+        found.append(loaded.problem("workload.conversation", message))
     return found
+
+
+def _limits(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Limits on latency that name none, or that are about times which this rack cannot tell percentiles of."""
+    slo = rack.workload.slo
+    if slo is None:
+        return []
+    stated = {time: slo.stated(time) for time in ("", "ttft", "tpot", "itl")}
+    if not any(stated.values()):
+        message = "names no limit; write a time, or limits such as {ttft_p99: 1 s, tpot_p99: 40 ms/token}"
+        return [loaded.problem("workload.slo", message)]
+    if takes_what_comes(rack):
+        return []
+    message = "is for decoders on GPUs under a serving engine, with workload.arrival_rate and no batch; limit p99"
+    return [
+        loaded.problem(f"workload.slo.{time}_{level}", message)
+        for time, limits in stated.items()
+        for level in limits
+        if time
+    ]
 
 
 def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rackcalc.config.racks import Loaded
 from rackcalc.feasibility.conditions import Chain, Condition, at_most
-from rackcalc.formulas.serving.length_moments import lognormal_cv
+from rackcalc.formulas.serving.length_moments import lognormal_cv, prompt_of_turns
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity
@@ -125,7 +125,18 @@ def _work_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
 
 
 def _lengths(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
-    """The percentiles of lengths are in order, and no lengths differ by more than the law of engines is for."""
+    """The percentiles of lengths are in order, no lengths differ too much for the law, the last turn has room."""
+    talk, prompt, output, model = rack.workload.conversation, rack.workload.input, rack.workload.output, rack.model
+    if talk is not None and output is not None and prompt.formula is prompt_of_turns:
+        yield Condition(
+            "a conversation longer than the model's context",
+            (model.max_context, talk.turns, prompt.inputs["message"], output),
+            lambda most, turns, message, answer: turns * (message + answer) <= most,
+            lambda: loaded.problem(
+                "workload.conversation.turns",
+                f"so many turns are more than {model.name} takes ({show(float(model.max_context.value), 'token')})",
+            ),
+        )
     for name in ("input", "output"):
         cv, path = getattr(rack.workload, f"{name}_cv"), f"workload.{name}"
         if cv is None or cv.formula is not lognormal_cv:

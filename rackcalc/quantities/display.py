@@ -1,7 +1,7 @@
 """Quantities shown to people: their text, and values converted to a unit that was asked for."""
 
 from rackcalc.quantities.problems import failure
-from rackcalc.quantities.quantity import Quantity, is_word
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import convert, show
 from rackcalc.quantities.units import UnitError
 
@@ -10,8 +10,6 @@ def show_value(quantity: Quantity, digits: int = 4) -> str:
     """A quantity as text. An array is shown as its range, an unknown value with the reason."""
     if not quantity.known:
         return f"unknown ({'; '.join(quantity.unknowns)})"
-    if is_word(quantity):
-        return str(quantity.value)
     if not isinstance(quantity.value, int | float):
         low, high = float(quantity.value.min()), float(quantity.value.max())
         return f"{show(low, quantity.unit)} .. {show(high, quantity.unit)}"

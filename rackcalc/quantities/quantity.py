@@ -112,11 +112,6 @@ def unknown(unit: str, name: str, why: str) -> Quantity:
     return Quantity(float("nan"), unit, name, source=Source(UNKNOWN, note=why))
 
 
-def is_word(quantity: Quantity) -> bool:
-    """Whether the value is no number but a word, or the shape of a distribution: a choice that a formula takes."""
-    return isinstance(quantity.value, str | tuple)
-
-
 FORMULAS: dict[str, "Formula"] = {}
 
 
@@ -138,9 +133,10 @@ class Formula:
         self.parameters: tuple[str, ...] = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
         self.variadic = bool(code.co_flags & 0x08)
         self.positional = not self.variadic and code.co_kwonlyargcount == 0
-        self.units = {
-            name: getattr(annotation, "__metadata__", ("",))[0] for name, annotation in function.__annotations__.items()
-        }
+        self.units: dict[str, str] = {}
+        for name, annotation in function.__annotations__.items():
+            unit = getattr(annotation, "__metadata__", ("",))[0]
+            self.units |= unit if isinstance(unit, dict) else {name: unit}
         self.unit: str = self.units.pop("return", "")
         # a rise or margin in K, against a point on the temperature scale
         self.difference = "difference" in getattr(function.__annotations__.get("return"), "__metadata__", ())
@@ -197,7 +193,8 @@ def formula(cite: str, error: float = 0.0) -> Callable[[Callable[..., Any]], For
 
     error: mean absolute relative error of the formula against measurements, where known (see replay/distributions.py).
 
-    Parameters and result get their units from the aliases in quantities/units.py; `**terms` makes a variadic formula.
+    Parameters and result get their units from the aliases in quantities/units.py; `**terms` makes a variadic formula,
+    whose terms have one unit or, where the alias is a dict, each its own.
     """
     if not cite:
         raise ValueError("a formula needs a source")

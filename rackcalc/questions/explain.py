@@ -13,7 +13,7 @@ from typing import Any
 from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figure
-from rackcalc.quantities.quantity import Formula, Quantity, is_word
+from rackcalc.quantities.quantity import Formula, Quantity
 from rackcalc.quantities.record import record
 from rackcalc.quantities.unit_text import show
 
@@ -157,10 +157,10 @@ def as_data(result: Any, path: str) -> dict[str, Any]:
 
 def _step_data(step: Step) -> dict[str, Any]:
     quantity = step.quantity
-    value = str(quantity.value) if is_word(quantity) else float(quantity.value)
+    value = float(quantity.value)
     data: dict[str, Any] = {
         "name": step.name,
-        "value": value if isinstance(value, str) or isfinite(value) else None,
+        "value": value if isfinite(value) else None,
         "unit": quantity.unit,
         "kind": quantity.kind,
     }

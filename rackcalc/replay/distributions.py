@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from math import exp, isfinite, log
 from typing import NamedTuple
 
-from rackcalc.quantities.quantity import Formula, Quantity, is_word
+from rackcalc.quantities.quantity import Formula, Quantity
 
 Column = list[float]  # one value per draw
 
@@ -85,8 +85,6 @@ def error_name(formula: Formula) -> str:
 
 def uncertain(leaf: Quantity) -> bool:
     """Whether there is any doubt about a leaf."""
-    if is_word(leaf):
-        return False
     value, (low, high) = float(leaf.value), leaf_range(leaf)
     return isfinite(value) and not low == value == high
 

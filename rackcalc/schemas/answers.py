@@ -16,7 +16,7 @@ def explain_schema() -> dict[str, Any]:
         "type": "object",
         "properties": {
             "name": TEXT,
-            "value": {"type": ["number", "string", "null"], "description": "a word where the value is a choice"},
+            "value": KNOWN,
             "unit": TEXT,
             "kind": {"enum": list(ALL_KINDS)},
             "formula": TEXT | {"description": "file.function, of a computed value"},

@@ -91,11 +91,14 @@ def _schema(declared: Declared, definitions: dict[str, Any]) -> dict[str, Any]:
             return {"description": declared.doc} | ({"enum": list(names)} if names else {"type": "string"})
         case Flag():
             return {"type": "boolean", "description": declared.doc, "default": declared.default}
-        case Section(short=short) if short:
-            word = {"type": "string", "description": f"the {short}, where nothing else is stated"}
-            return {"description": declared.doc, "anyOf": [word, _reference(declared.type, definitions)]}
         case Section():
-            return _reference(declared.type, definitions) | {"description": declared.doc}
+            whole = _reference(declared.type, definitions)
+            if declared.short:
+                return {
+                    "description": declared.doc,
+                    "anyOf": [_schema(declarations(declared.type)[declared.short], definitions), whole],
+                }
+            return whole | {"description": declared.doc}
         case Part():
             known = {"enum": list(part_names(declared.kind))}
             return {

@@ -8,12 +8,11 @@ from rackcalc.quantities.record import replace
 from rackcalc.spec.lengths import Lengths
 from rackcalc.spec.rack import Rack, Serving, Workload
 
-LOG_NORMAL: Quantity = constant("log-normal", "1", "kind of lengths", "given")  # type: ignore[arg-type]
-EVEN: Quantity = constant("even", "1", "kind of lengths", "given")  # type: ignore[arg-type]
+EVEN = constant(1.0, "1", "lengths are spread evenly", "given", note="1 where they are, 0 where they are log-normal")
 
 
 def with_lengths(rack: Rack) -> Rack:
-    """The rack in which workload.input and .output are means, with the cv and kind of lengths that differ beside them.
+    """The rack in which workload.input and .output are means, with all else that is said of the lengths beside them.
 
     What a trace or a conversation says is in its place too. A rack that says nothing of these stays as it is.
     """
@@ -36,39 +35,48 @@ def _moments(work: Workload, name: str) -> Workload:
         return work
     if lengths.trace is not None:
         assert lengths.read is not None
-        words_read = lengths.column  # reading the word says that it has an effect
-        del words_read
-        mean, cv, kind = lengths.read.mean, lengths.read.cv, lengths.read.kind
-    elif lengths.p50 is not None and lengths.p99 is not None:
+        _used(lengths.column)
+        return replace(work, **_of_column(name, lengths.read))
+    if lengths.p50 is not None and lengths.p99 is not None:
         ends = {"p50": lengths.p50, "p99": lengths.p99}
         mean, cv = length_moments.lognormal_mean(**ends), length_moments.lognormal_cv(**ends)
-        kind = LOG_NORMAL
-    elif lengths.spread is not None:
-        mean, cv, kind = lengths.mean, length_moments.even_cv(spread=lengths.spread), EVEN
-    else:
-        mean, cv, kind = lengths.mean, lengths.cv, LOG_NORMAL
-    return replace(work, **{name: mean, f"{name}_cv": cv, f"{name}_kind": kind})
+        return replace(work, **{name: mean, f"{name}_cv": cv})
+    if lengths.spread is not None:
+        cv = length_moments.even_cv(spread=lengths.spread)
+        return replace(work, **{name: lengths.mean, f"{name}_cv": cv, f"{name}_even": EVEN})
+    return replace(work, **{name: lengths.mean, f"{name}_cv": lengths.cv})
+
+
+def _of_column(name: str, column: Any) -> dict[str, Any]:
+    """The fields of a workload that a column of a trace gives. name: input or output."""
+    return {name: column.mean, f"{name}_cv": column.cv, f"{name}_strata": column.strata}
 
 
 def _from_trace(work: Workload, serving: Serving) -> Workload:
     """The workload with what its trace says, where nothing is stated beside it."""
     trace = work.trace
     assert trace is not None and trace.read is not None
-    words_read = trace.file, trace.time, trace.hashes, trace.time_unit
-    del words_read
+    _used(trace.file)
     said = trace.read
-    found: dict[str, Quantity | None] = {}
+    found: dict[str, Any] = {}
     for name, column in (("input", said.input), ("output", said.output)):
         if getattr(work, name) is None:
-            _ = trace.input if name == "input" else trace.output
-            found |= {name: column.mean, f"{name}_cv": column.cv, f"{name}_kind": column.kind}
-    if work.arrival_rate is None:
+            _used(trace.input if name == "input" else trace.output)
+            found |= _of_column(name, column)
+    if said.arrival_rate is not None and work.arrival_rate is None:
+        _used(trace.time, trace.time_unit)
         found["arrival_rate"] = said.arrival_rate
-    if work.burstiness is None and said.gap_cv is not None:
+    if said.gap_cv is not None and work.burstiness is None:
+        _used(trace.time)
         found["burstiness"] = length_moments.at_least_poisson(gap_cv=said.gap_cv)
-    if said.cached is not None and work.cached is None and work.conversation is None and serving.prefix_caching:
+    if said.cached is not None and work.cached is None and serving.prefix_caching:
+        _used(trace.hashes)
         found["cached"] = said.cached
     return replace(work, **found)
+
+
+def _used(*words: str | None) -> None:
+    """Words of the rack file that have an effect, because what they name is taken. Reading them is what counts."""
 
 
 def computed_prompt(rack: Rack, tokens: Quantity | None = None) -> Quantity:

@@ -3,7 +3,8 @@
 from rackcalc.formulas.gpu.memory_fit import memory_fit
 from rackcalc.formulas.lpu.chip_links import activation_size
 from rackcalc.formulas.lpu.memory_fit import capacity, spill_time
-from rackcalc.formulas.serving.sequence_lengths import longest_context, mean_context
+from rackcalc.formulas.serving.length_moments import relative_square
+from rackcalc.formulas.serving.sequence_lengths import lived_context, longest_context, mean_context
 from rackcalc.formulas.transformer.flops import rows
 from rackcalc.formulas.transformer.kv_cache import cache_of_batch
 from rackcalc.formulas.transformer.model_size import cache_of_sequence, model_size
@@ -52,7 +53,10 @@ def context_lengths(rack: Rack) -> tuple[Quantity, Quantity]:
     work = rack.workload
     assert work.output is not None
     lengths = {"prompt": work.input, "output": work.output}
-    return mean_context(**lengths), longest_context(**lengths)
+    if work.output_cv is None:
+        return mean_context(**lengths), longest_context(**lengths)
+    lived = lived_context(**lengths, spread=relative_square(cv=work.output_cv))
+    return lived, longest_context(**lengths)
 
 
 def hidden_state_bytes(rack: Rack, batch: Quantity, tokens: Quantity, format_: str) -> Quantity:

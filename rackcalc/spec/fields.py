@@ -58,7 +58,7 @@ class Flag:
 class Section:
     """A nested dataclass. optional: None when absent; otherwise absent means all defaults.
 
-    short: the field that is meant where a word stands in place of the mapping.
+    short: the field that is meant where a word or number stands in place of the mapping.
     """
 
     type: type

@@ -8,6 +8,7 @@ from rackcalc.spec.chips import GPU, LPU
 from rackcalc.spec.fields import catalog_part, derived, flag, length, listing, number, section, table, text
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.lengths import TraceFile
+from rackcalc.spec.limits import Limits
 from rackcalc.spec.links import CpuPath, Link
 from rackcalc.spec.models import Model
 from rackcalc.spec.money import Economics, LatencyValue
@@ -90,9 +91,9 @@ class Conversation:
 class Workload:
     """What is asked of the rack.
 
-    Lengths as distributions are Lengths (spec/lengths.py) as written. Before anything is computed, with_lengths()
-    (serving/lengths.py) puts the mean in their place, with input_cv, input_kind, output_cv and output_kind beside it;
-    it does the same with what a trace or a conversation says.
+    As written, a length may be a distribution, a record of Lengths (spec/lengths.py). Before anything is computed,
+    with_lengths() (serving/lengths.py) puts its mean there, and input_cv, input_even or input_strata beside it. It does
+    the same with what a trace or a conversation says.
     """
 
     input: Quantity = length(
@@ -169,7 +170,13 @@ class Workload:
         default="greedy",
         choices=("greedy", "nucleus"),
     )
-    slo: Quantity | None = number("s", "p99 limit that the priced throughput must meet", above=0, default=None)
+    slo: Limits | None = section(
+        Limits,
+        "limits that the priced throughput must meet, such as {ttft_p99: 1 s, tpot_p99: 40 ms/token}; a time alone is "
+        "the p99 of whole requests",
+        optional=True,
+        short="p99",
+    )
     precision: str = text(
         "format of weights and activations (may be left out where the model's file or part says its own)",
         choices=tuple(FORMATS),
@@ -180,8 +187,12 @@ class Workload:
         choices=tuple(FORMATS),
         default=None,
     )
-    input_kind: Quantity | None = derived("the law of the prompts' lengths: log-normal, even, or the shape of a trace")
-    output_kind: Quantity | None = derived("the law of the generated lengths")
+    input_even: Quantity | None = derived("1 where the prompts' lengths are spread evenly (default: log-normal)")
+    output_even: Quantity | None = derived("the same of the generated lengths")
+    input_strata: tuple[Quantity, ...] | None = derived(
+        "means of the strata of the prompts' lengths over the mean of all, where they are as in a trace"
+    )
+    output_strata: tuple[Quantity, ...] | None = derived("the same of the generated lengths")
 
 
 @record
@@ -248,6 +259,11 @@ class Serving:
         "serving engines: prompts whose beginning is known are not computed again; false is no_enable_prefix_caching, "
         "disable_radix_cache",
         default=True,
+    )
+    router: str = text(
+        "serving engines in several copies: how requests are spread over them",
+        default="random",
+        choices=("random", "round-robin", "least-loaded"),
     )
     version: str | None = text("version of a serving engine, such as 0.12 (default: of late 2025)", default=None)
     gpu_layers: Quantity | None = number(

@@ -36,8 +36,9 @@ def example(formula: Formula) -> dict[str, Any]:
         for node in ast.walk(ast.parse(found.source)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == formula.name:
                 assert not node.args, f"{formula}: the example names its arguments"
-                code = {k.arg: ast.unparse(k.value) for k in node.keywords}
-                return {name: eval(text, {}) for name, text in code.items() if name}
+                known = formula.function.__globals__  # for **NAME, a mapping beside the formula
+                values = [(k.arg, eval(ast.unparse(k.value), known)) for k in node.keywords]
+                return {key: item for name, value in values for key, item in ({name: value} if name else value).items()}
     raise AssertionError(f"{formula}: no example in the docstring")
 
 

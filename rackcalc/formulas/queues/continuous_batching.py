@@ -35,12 +35,14 @@ from rackcalc.formulas.queues.gamma_mixtures import (
     merged,
     mixture_mean,
     mixture_quantile,
+    mixture_tail,
     mixture_variance,
 )
 from rackcalc.formulas.queues.length_distributions import Lengths
 from rackcalc.formulas.queues.sharing_station import Present, node_numbers, number_present
 from rackcalc.quantities.record import record
 
+ROUNDING = 1e-12
 TIMES = ("ttft", "tpot", "itl", "time")
 
 
@@ -81,6 +83,11 @@ class UnderLoad:
     def quantile(self, time: str, probability: float) -> float:
         """What the given share of requests (of gaps, for "itl") stays within."""
         return mixture_quantile(probability, self.mixtures[time])
+
+    def share_within(self, time: str, limit: float) -> float:
+        """Share of requests (of gaps, for "itl") that stay within a limit in s."""
+        found = 1 - mixture_tail(limit, self.mixtures[time])
+        return found if found > ROUNDING else 0.0
 
 
 def mean_context(prompts: Lengths, outputs: Lengths) -> float:

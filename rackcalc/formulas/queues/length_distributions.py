@@ -5,8 +5,9 @@ narrow in the upper tail, so that a percentile of a time that grows with the len
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from statistics import NormalDist
 
 from rackcalc.quantities.record import record
@@ -122,4 +123,34 @@ def empirical(ordered: Sequence[float]) -> Lengths:
         mean_square=math.fsum(x * x for x in ordered) / count,
         concentration=math.fsum((2 * (count - i) - 1) * x for i, x in enumerate(ordered)) / (count * count * mean),
         quantile=lambda p: ordered[min(int(p * count), count - 1)],
+    )
+
+
+def of_strata(mean: float, cv: float, means: Sequence[float]) -> Lengths:
+    """Lengths whose strata (between EDGES) have these means over the mean of all, such as those of a trace.
+
+    Within a stratum lengths are spread as far as its neighbors leave room, and all together as the cv says.
+    """
+    shares = [b - a for a, b in pairwise(EDGES)]
+    middles = [value * mean for value in means]
+    ends = [middles[0], *((a + b) / 2 for a, b in pairwise(middles)), middles[-1]]
+    spreads = [(b - a) ** 2 / 12 for a, b in pairwise(ends)]
+    between = sum(share * (middle - mean) ** 2 for share, middle in zip(shares, middles, strict=True))
+    inside = sum(share * spread for share, spread in zip(shares, spreads, strict=True))
+    factor = max((cv * mean) ** 2 - between, 0.0) / inside if inside > 0 else 0.0
+    strata = tuple(
+        Stratum(share=share, mean=middle, variance=spread * factor)
+        for share, middle, spread in zip(shares, middles, spreads, strict=True)
+    )
+    smaller = [0.0, *accumulate(shares)]
+    return Lengths(
+        strata=strata,
+        mean=mean,
+        mean_square=mean * mean * (1 + cv * cv),
+        concentration=sum(
+            share * middle * (2 - below - after)
+            for share, middle, (below, after) in zip(shares, middles, pairwise(smaller), strict=True)
+        )
+        / mean,
+        quantile=lambda p: middles[max(bisect_left(smaller, p) - 1, 0)],
     )

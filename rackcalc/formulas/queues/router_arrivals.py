@@ -5,6 +5,16 @@ from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import Count, Ratio
 
 
+@formula(cite="definition: burstiness is the coefficient of variation of the gaps")
+def gap_scv(burstiness: Ratio) -> Ratio:
+    """Squared variation of the gaps between arrivals.
+
+    >>> gap_scv(burstiness=2.0)
+    4.0
+    """
+    return burstiness * burstiness
+
+
 @formula(cite="W. Whitt, Bell System Technical Journal 62 (1983) 2779-2815, equation 36: splitting at random")
 def gap_scv_at_random(gap_scv: Ratio, replicas: Count) -> Ratio:
     """Squared variation of the gaps at one replica of a router that picks at random. Exact.

@@ -2,12 +2,12 @@
 
 The law is in formulas/queues/continuous_batching.py: how many requests decode at a time follows from the times of the
 steps alone, whatever the lengths; prompts take their share of the steps, chunk by chunk; those that find no seat wait.
-An engine is described by the times of a step with 1, ..., `seats` decoding sequences, at STEPS numbers in between.
+Every formula here takes the same description of the engine and its load, ENGINE: it is written down once.
 """
 
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Annotated, Any
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
@@ -20,7 +20,6 @@ from rackcalc.quantities.units import (
     RequestsPerSecond,
     Seconds,
     SecondsPerToken,
-    Tokens,
 )
 
 LAW = (
@@ -28,10 +27,36 @@ LAW = (
     "arXiv:2403.02310: prompts in the steps; simulations of every step agree (tests/test_continuous_batching.py)"
 )
 STEPS = 6  # numbers of sequences at which the time of a step is known
+STRATA = 12  # of the lengths in a trace (length_distributions.EDGES)
 FORGOTTEN = 1e-12  # s; a shorter mean wait for a seat counts as none
 LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
 TIMES = ("ttft", "tpot", "itl", "time")
 MEANS = {name: place for place, name in enumerate(("capacity", "decoding", "working", "wait", *TIMES))}
+
+# rate: requests that arrive per second. seats: sequences that decode together at most. base: a step without decoding
+# sequences, but for the work of its prompts. work, twice: what a prompt of mean length adds, and one twice as long.
+# budget: tokens in a step at most. chunked: 1 where prompts share the steps, else 0. prompt, output: mean lengths.
+# gap_scv: squared coefficient of variation of the gaps between arrivals. evenness: see router_arrivals.py.
+# step_0, ...: time of a step with so many sequences (see node()) and no prompt.
+_NEEDED = {
+    "rate": "request/s", "seats": "1", "base": "s", "work": "s", "twice": "s", "budget": "token", "chunked": "1",
+    "prompt": "token", "output": "token", "gap_scv": "1", "evenness": "1",
+    **{f"step_{place}": "s/token" for place in range(STEPS)},
+}  # fmt: skip
+# Lengths are log-normal with these coefficients of variation (0: all alike); where even is 1, evenly spread. Of a trace
+# prompt_0, ..., output_0, ... are the mean lengths in its strata over the mean of all.
+_LENGTHS = {f"{what}_{how}": "1" for what in ("prompt", "output") for how in ("cv", "even", *range(STRATA))}
+Loaded = Annotated[Any, _NEEDED | _LENGTHS]
+
+Point = tuple[float, ...]  # the values of _NEEDED, then those of _LENGTHS, nan for what is not stated
+_PLACES = {name: place for place, name in enumerate((*_NEEDED, *_LENGTHS))}
+
+# The engine of the examples: 64 seats, steps of 10 ms, prompts of 30 ms, and a request in a thousand million seconds.
+ALONE = {
+    "rate": 1e-9, "seats": 64.0, "base": 0.01, "work": 0.03, "twice": 0.06, "budget": 2048.0, "chunked": 1.0,
+    "prompt": 1000.0, "output": 101.0, "gap_scv": 1.0, "evenness": 1.0,
+    **dict.fromkeys((f"step_{place}" for place in range(STEPS)), 0.01),
+}  # fmt: skip
 
 
 @formula(cite="definition: in geometric steps from one sequence to a full engine")
@@ -44,7 +69,14 @@ def node(seats: Count, place: Count) -> Count:
     return xp.power(xp.maximum(xp.floor(seats), 1.0), place / (STEPS - 1))
 
 
-def _between(nodes: list[float], steps: tuple[float, ...], number: float) -> float:
+def _point(engine: dict[str, Any]) -> list[Any]:
+    """The engine without units, in the order of a Point."""
+    one = {"s": SECOND, "token": TOKEN, "s/token": SECOND / TOKEN, "request/s": REQUEST / SECOND, "1": 1.0}
+    units = _NEEDED | _LENGTHS
+    return [xp.pure(engine[name] / one[units[name]]) if name in engine else xp.nan for name in _PLACES]
+
+
+def _between(nodes: list[float], steps: Point, number: float) -> float:
     """Time of a step with a number of sequences, linear between two nodes."""
     for (low, below), (high, above) in pairwise(zip(nodes, steps, strict=True)):
         if number <= high and high > low:
@@ -52,30 +84,41 @@ def _between(nodes: list[float], steps: tuple[float, ...], number: float) -> flo
     return steps[-1]
 
 
+def _lengths(what: str, point: Point) -> Any:
+    """The distribution of the prompts or outputs."""
+    from rackcalc.formulas.queues.length_distributions import lognormal, of_strata, spread
+
+    mean, cv, even = (point[_PLACES[name]] for name in (what, f"{what}_cv", f"{what}_even"))
+    first = _PLACES[f"{what}_0"]
+    strata = point[first : first + STRATA]
+    if strata[0] == strata[0]:
+        return of_strata(mean, cv, strata)
+    if not cv > 0:
+        return lognormal(mean, 0.0)
+    return spread(mean, cv * 3**0.5) if even > 0 else lognormal(mean, cv)
+
+
 @lru_cache(maxsize=1 << 13)
-def _law(
-    rate: float, seats: float, base: float, work: float, twice: float, budget: float, chunked: float, prompt: float,
-    output: float, prompt_cv: float, output_cv: float, burstiness: float, *steps: float,
-) -> Any:  # fmt: skip
+def _law(*point: float) -> Any:
     """The engine under this load; None where a number is missing."""
     from rackcalc.formulas.queues.continuous_batching import under_load
     from rackcalc.formulas.queues.engine_steps import Engine
-    from rackcalc.formulas.queues.length_distributions import lognormal
 
+    rate, seats, base, work, twice, budget, chunked, prompt, _, gap_scv, evenness, *steps = point[: len(_NEEDED)]
     if not all(0 <= value < xp.inf for value in (rate, seats, base, work, twice, *steps)):
         return None
     most = max(int(seats), 1)
     nodes = [most ** (place / (STEPS - 1)) for place in range(STEPS)]
     bend = max(twice - 2 * work, 0.0) / 2  # of work = a L + b L^2, at the mean prompt and twice its length
     engine = Engine(
-        step=lambda number: _between(nodes, steps, number),
+        step=lambda number: _between(nodes, tuple(steps), number),
         base=base,
         work=lambda tokens: (work - bend) * tokens / prompt + bend * (tokens / prompt) ** 2,
         seats=most,
         budget=budget,
         chunked=chunked > 0,
     )
-    return under_load(engine, lognormal(prompt, prompt_cv), lognormal(output, output_cv), rate, burstiness**2)
+    return under_load(engine, _lengths("prompt", point), _lengths("output", point), rate, gap_scv, evenness)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -94,278 +137,136 @@ def _means(*point: float) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=1 << 16)
-def _levels(name: str, *point: float) -> tuple[float, ...]:
-    """A time at LEVELS."""
+def _level(name: str, level: float, *point: float) -> float:
+    """The time that this share of requests stays within."""
     found = _law(*point)
-    if found is None:
-        return (xp.nan,) * len(LEVELS)
-    return tuple(_no_second_token(name, point) or found.quantile(name, level) for level in LEVELS)
+    return xp.nan if found is None else _no_second_token(name, point) or float(found.quantile(name, level))
 
 
-def _no_second_token(name: str, point: tuple[float, ...]) -> float:
+def _no_second_token(name: str, point: Point) -> float:
     """Of requests of one token, the time of a step in place of a time between tokens; 0 for all others."""
-    return point[-STEPS] if point[8] <= 1 and name in ("tpot", "itl") else 0.0
+    one = point[_PLACES["output"]] <= 1 and name in ("tpot", "itl")
+    return point[_PLACES[f"step_{STEPS - 1}"]] if one else 0.0
 
 
-def _mean(name: str, *arguments: Any) -> Any:
-    return xp.vectorized(lambda *point: _means(*point)[MEANS[name]])(*arguments)
+def _mean(name: str, engine: dict[str, Any]) -> Any:
+    return xp.vectorized(lambda *point: _means(*point)[MEANS[name]])(*_point(engine))
 
 
-def _within(name: str, probability: Any, *arguments: Any) -> Any:
-    def one(level: float, *point: float) -> float:
-        if level in LEVELS:
-            return _levels(name, *point)[LEVELS.index(level)]
-        found = _law(*point)
-        return xp.nan if found is None else float(found.quantile(name, level))
-
-    return xp.vectorized(one)(probability, *arguments)
-
-
-def _pure(**engine: Any) -> list[Any]:
-    """The arguments without units, in the order that _law takes them."""
-    units = {"rate": REQUEST / SECOND, "base": SECOND, "work": SECOND, "twice": SECOND, "budget": TOKEN}
-    units |= {"prompt": TOKEN, "output": TOKEN}
-    return [
-        xp.pure(value / (SECOND / TOKEN if name.startswith("step_") else units.get(name, 1.0)))
-        for name, value in engine.items()
-    ]
+def _within(name: str, probability: Any, engine: dict[str, Any]) -> Any:
+    return xp.vectorized(lambda level, *point: _level(name, level, *point))(xp.pure(probability), *_point(engine))
 
 
 @formula(cite=LAW)
-def engine_capacity(
-    seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> RequestsPerSecond:  # fmt: skip
-    """Requests per second through the engine when all seats are taken.
+def engine_capacity(**engine: Loaded) -> RequestsPerSecond:
+    """Requests per second through the engine when all seats are taken, whatever the rate.
 
     In the example 64 requests take 101 steps of 10 ms, and 64 x 30 ms for their prompts.
 
-    >>> round(engine_capacity(
-    ...     seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(engine_capacity(**ALONE), 4)
     21.843
     """
-    point = _pure(
-        rate=1e-9 * REQUEST / SECOND, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked,
-        prompt=prompt, output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _mean("capacity", *point) * REQUEST / SECOND
+    return _mean("capacity", {"rate": 1e-9 * REQUEST / SECOND} | engine) * REQUEST / SECOND
 
 
 @formula(cite=LAW)
-def sequences_decoding(
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> Count:  # fmt: skip
-    """Mean number of sequences that decode together: none in the example, with a request in a thousand million s.
+def sequences_decoding(**engine: Loaded) -> Count:
+    """Mean number of sequences that decode together.
 
-    >>> round(sequences_decoding(
-    ...     rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(sequences_decoding(**ALONE), 4)
     0.0
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _mean("decoding", *point)
+    return _mean("decoding", engine)
 
 
 @formula(cite=LAW)
-def working_share(
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> Ratio:  # fmt: skip
+def working_share(**engine: Loaded) -> Ratio:
     """Share of the time in which the engine has a request.
 
-    >>> round(working_share(
-    ...     rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(working_share(**ALONE), 4)
     0.0
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _mean("working", *point)
+    return _mean("working", engine)
 
 
 @formula(cite=LAW)
-def seat_wait(
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> Seconds:  # fmt: skip
+def seat_wait(**engine: Loaded) -> Seconds:
     """Mean wait for a seat, over all requests.
 
-    >>> round(seat_wait(
-    ...     rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(seat_wait(**ALONE), 4)
     0.0
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _mean("wait", *point) * SECOND
+    return _mean("wait", engine) * SECOND
 
 
 @formula(cite=LAW, error=0.18)  # 22 % on a GPU or model left out, as of closed loops
-def first_token_mean(
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> Seconds:  # fmt: skip
+def first_token_mean(**engine: Loaded) -> Seconds:
     """Mean time to first token: the step under way, prompts ahead, the request's own prompt, and any wait for a seat.
 
-    >>> round(first_token_mean(
-    ...     rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(first_token_mean(**ALONE), 4)
     0.04
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _mean("ttft", *point) * SECOND
+    return _mean("ttft", engine) * SECOND
 
 
 @formula(cite=LAW, error=0.18)  # 22 % on a GPU or model left out, as of closed loops
-def first_token_within(
-    probability: Ratio,
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> Seconds:  # fmt: skip
+def first_token_within(probability: Ratio, **engine: Loaded) -> Seconds:
     """Time to first token that the given share of requests stays within.
 
-    >>> round(first_token_within(
-    ...     probability=0.5, rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(first_token_within(probability=0.5, **ALONE), 4)
     0.04
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _within("ttft", xp.pure(probability), *point) * SECOND
+    return _within("ttft", probability, engine) * SECOND
 
 
 @formula(cite=LAW)
-def token_time_mean(
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> SecondsPerToken:  # fmt: skip
+def token_time_mean(**engine: Loaded) -> SecondsPerToken:
     """Mean time per output token after the first.
 
-    >>> round(token_time_mean(
-    ...     rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(token_time_mean(**ALONE), 4)
     0.01
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _mean("tpot", *point) * SECOND / TOKEN
+    return _mean("tpot", engine) * SECOND / TOKEN
 
 
 @formula(cite=LAW)
-def token_time_within(
-    probability: Ratio,
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> SecondsPerToken:  # fmt: skip
+def token_time_within(probability: Ratio, **engine: Loaded) -> SecondsPerToken:
     """Time per output token, mean over a request's tokens, that the given share of requests stays within.
 
-    >>> round(token_time_within(
-    ...     probability=0.5, rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(token_time_within(probability=0.5, **ALONE), 4)
     0.01
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _within("tpot", xp.pure(probability), *point) * SECOND / TOKEN
+    return _within("tpot", probability, engine) * SECOND / TOKEN
 
 
 @formula(cite=LAW)
-def token_gap_within(
-    probability: Ratio,
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> SecondsPerToken:  # fmt: skip
+def token_gap_within(probability: Ratio, **engine: Loaded) -> SecondsPerToken:
     """Time between two tokens that the given share of gaps stays within: steps that hold a prompt are longer.
 
-    >>> round(token_gap_within(
-    ...     probability=0.5, rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(token_gap_within(probability=0.5, **ALONE), 4)
     0.01
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _within("itl", xp.pure(probability), *point) * SECOND / TOKEN
+    return _within("itl", probability, engine) * SECOND / TOKEN
 
 
 @formula(cite=LAW)
-def request_time_mean(
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> Seconds:  # fmt: skip
+def request_time_mean(**engine: Loaded) -> Seconds:
     """Mean time of a whole request. In the example 40 ms to the first token, and 100 steps of 10 ms.
 
-    >>> round(request_time_mean(
-    ...     rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(request_time_mean(**ALONE), 4)
     1.04
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _mean("time", *point) * SECOND
+    return _mean("time", engine) * SECOND
 
 
 @formula(cite=LAW)
-def request_time_within(
-    probability: Ratio,
-    rate: RequestsPerSecond, seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> Seconds:  # fmt: skip
+def request_time_within(probability: Ratio, **engine: Loaded) -> Seconds:
     """Time of a whole request that the given share of requests stays within.
 
-    >>> round(request_time_within(
-    ...     probability=0.5, rate=1e-9, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0, chunked=1.0,
-    ...     prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... ), 4)
+    >>> round(request_time_within(probability=0.5, **ALONE), 4)
     1.04
     """
-    point = _pure(
-        rate=rate, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked, prompt=prompt,
-        output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    return _within("time", xp.pure(probability), *point) * SECOND
+    return _within("time", probability, engine) * SECOND
 
 
 @formula(cite="definition: the mean over the time in which the engine works; a step has one sequence at least")
@@ -388,39 +289,103 @@ def before_engine(request_host: Seconds, looked: Count, step: SecondsPerToken) -
     return request_host + xp.maximum(looked - 0.5, 0.0 * looked) * step * TOKEN
 
 
-def _largest(limit: float, probability: float, before: float, *point: float) -> float:
-    """The largest rate at which the given share of whole requests stays within the limit."""
+def _largest(name: str, limit: float, probability: float, before: float, *point: float) -> float:
+    """The largest rate at which the given share of times stays within the limit."""
     from rackcalc.formulas.queues.continuous_batching import largest_rate
 
-    capacity = _means(1e-9, *point)[MEANS["capacity"]]
+    engine = point[1:]
+    capacity = _means(1e-9, *engine)[MEANS["capacity"]]
 
     def meets(rate: float) -> bool:
-        found = _law(rate, *point)
-        return found is not None and bool(found.quantile("time", probability) + before <= limit)
+        return _level(name, probability, rate, *engine) + before <= limit
 
     return largest_rate(meets, capacity) if capacity == capacity else xp.nan
 
 
+def _rate(name: str, limit: Any, probability: Any, before: Any, engine: dict[str, Any]) -> Any:
+    point = _point({"rate": 1e-9 * REQUEST / SECOND} | engine)
+    largest = xp.vectorized(lambda *values: _largest(name, *values))
+    return largest(xp.pure(limit), xp.pure(probability), xp.pure(before), *point) * REQUEST / SECOND
+
+
 @formula(cite=LAW)
-def rate_within(
-    limit: Seconds, probability: Ratio, before: Seconds,
-    seats: Count, base: Seconds, work: Seconds, twice: Seconds, budget: Tokens, chunked: Ratio,
-    prompt: Tokens, output: Tokens, prompt_cv: Ratio, output_cv: Ratio, burstiness: Ratio, **steps: SecondsPerToken,
-) -> RequestsPerSecond:  # fmt: skip
-    """Largest arrival rate at which the given share of requests stays within a limit; 0 where none does.
+def rate_by_request_time(limit: Seconds, probability: Ratio, before: Seconds, **engine: Loaded) -> RequestsPerSecond:
+    """Largest arrival rate at which the given share of whole requests stays within a limit; 0 where none does.
 
-    In the example a request alone takes longer than the limit.
+    before: time before the engine takes a request up. In the example a request alone takes longer than the limit.
 
-    >>> rate_within(
-    ...     limit=1.0, probability=0.99, before=0.0, seats=64.0, base=0.01, work=0.03, twice=0.06, budget=2048.0,
-    ...     chunked=1.0, prompt=1000.0, output=101.0, prompt_cv=0.0, output_cv=0.0, burstiness=1.0,
-    ...     step_0=0.01, step_1=0.01, step_2=0.01, step_3=0.01, step_4=0.01, step_5=0.01,
-    ... )
+    >>> rate_by_request_time(limit=1.0, probability=0.99, before=0.0, **ALONE)
     0.0
     """
-    _, *point = _pure(
-        rate=1e-9 * REQUEST / SECOND, seats=seats, base=base, work=work, twice=twice, budget=budget, chunked=chunked,
-        prompt=prompt, output=output, prompt_cv=prompt_cv, output_cv=output_cv, burstiness=burstiness, **steps,
-    )  # fmt: skip
-    wanted = xp.pure(limit / SECOND), xp.pure(probability), xp.pure(before / SECOND)
-    return xp.vectorized(_largest)(*wanted, *point) * REQUEST / SECOND
+    return _rate("time", limit / SECOND, probability, before / SECOND, engine)
+
+
+@formula(cite=LAW)
+def rate_by_first_token(limit: Seconds, probability: Ratio, before: Seconds, **engine: Loaded) -> RequestsPerSecond:
+    """Largest arrival rate at which the given share of first tokens comes within a limit; 0 where none does.
+
+    >>> rate_by_first_token(limit=0.03, probability=0.99, before=0.0, **ALONE)
+    0.0
+    """
+    return _rate("ttft", limit / SECOND, probability, before / SECOND, engine)
+
+
+@formula(cite=LAW)
+def rate_by_token_time(limit: SecondsPerToken, probability: Ratio, **engine: Loaded) -> RequestsPerSecond:
+    """Largest arrival rate at which the given share of requests has tokens as fast as a limit; 0 where none has.
+
+    >>> rate_by_token_time(limit=0.005, probability=0.99, **ALONE)
+    0.0
+    """
+    return _rate("tpot", limit * TOKEN / SECOND, probability, 0.0, engine)
+
+
+@formula(cite=LAW)
+def rate_by_token_gap(limit: SecondsPerToken, probability: Ratio, **engine: Loaded) -> RequestsPerSecond:
+    """Largest arrival rate at which the given share of the times between two tokens stays within a limit.
+
+    >>> rate_by_token_gap(limit=0.005, probability=0.99, **ALONE)
+    0.0
+    """
+    return _rate("itl", limit * TOKEN / SECOND, probability, 0.0, engine)
+
+
+def _share(name: str, limit: Any, engine: dict[str, Any]) -> Any:
+    def one(most: float, *point: float) -> float:
+        found = _law(*point)
+        if found is None:
+            return xp.nan
+        alone = _no_second_token(name, point)
+        return float(alone <= most) if alone else float(found.share_within(name, most))
+
+    return xp.vectorized(one)(xp.pure(limit), *_point(engine))
+
+
+@formula(cite=LAW)
+def share_by_request_time(limit: Seconds, before: Seconds, **engine: Loaded) -> Ratio:
+    """Share of whole requests that stay within a limit. before: time before the engine takes a request up.
+
+    >>> share_by_request_time(limit=2.0, before=0.5, **ALONE)
+    1.0
+    """
+    return _share("time", (limit - before) / SECOND, engine)
+
+
+@formula(cite=LAW)
+def share_by_first_token(limit: Seconds, before: Seconds, **engine: Loaded) -> Ratio:
+    """Share of requests whose first token comes within a limit.
+
+    >>> share_by_first_token(limit=1.0, before=0.5, **ALONE)
+    1.0
+    """
+    return _share("ttft", (limit - before) / SECOND, engine)
+
+
+@formula(cite=LAW)
+def share_by_token_time(limit: SecondsPerToken, **engine: Loaded) -> Ratio:
+    """Share of requests whose mean time per token stays within a limit.
+
+    >>> share_by_token_time(limit=0.02, **ALONE)
+    1.0
+    """
+    return _share("tpot", limit * TOKEN / SECOND, engine)

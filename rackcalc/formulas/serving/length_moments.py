@@ -40,6 +40,16 @@ def even_cv(spread: Ratio) -> Ratio:
     return spread / 3**0.5
 
 
+@formula(cite="definition of the coefficient of variation")
+def relative_square(cv: Ratio) -> Ratio:
+    """Mean square of lengths over the square of their mean.
+
+    >>> relative_square(cv=1.0)
+    2.0
+    """
+    return 1 + cv * cv
+
+
 @formula(cite="assumption: arrivals more regular than Poisson are computed as Poisson, which is on the safe side")
 def at_least_poisson(gap_cv: Ratio) -> Ratio:
     """Burstiness that is computed with, from the coefficient of variation of the gaps in a trace.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import permutations
 from math import isfinite
 
-from rackcalc.quantities.quantity import Formula, Quantity, is_word
+from rackcalc.quantities.quantity import Formula, Quantity
 from rackcalc.quantities.record import record
 
 ALL_ORDERS_UP_TO = 5  # inputs that differ; with more, only one order and its reverse are tried
@@ -111,7 +111,7 @@ def _input_changes(pair: _Pair) -> dict[str, float] | None:
     formula = new.formula
     if formula is None or old.formula is not formula or not isfinite(pair.change) or not pair.change:
         return None
-    differing = [n for n in new.inputs if n in old.inputs and _differ(old.inputs[n], new.inputs[n])]
+    differing = [n for n in new.inputs if n in old.inputs and float(old.inputs[n].value) != float(new.inputs[n].value)]
     if formula.name == "total":
         return {name: float(new.inputs[name].value) - float(old.inputs[name].value) for name in differing}
     if old.inputs.keys() != new.inputs.keys() or not differing:
@@ -121,13 +121,6 @@ def _input_changes(pair: _Pair) -> dict[str, float] | None:
     if values is None or not all(abs(value) <= most for value in values.values()):
         return None
     return values
-
-
-def _differ(old: Quantity, new: Quantity) -> bool:
-    """Whether two inputs have different values; words, such as kinds of lengths, are compared as they are."""
-    if is_word(old) or is_word(new):
-        return bool(old.value != new.value)
-    return float(old.value) != float(new.value)
 
 
 def _unmatched_terms(pair: _Pair, names: Mapping[int, str]) -> list[Contribution]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.problems import shortened
-from rackcalc.quantities.quantity import Quantity, is_word
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 
 IGNORED = ("name", "notes", "gates", "claims")  # they change no figure
@@ -47,9 +47,7 @@ def _walk(old: Any, new: Any, path: str) -> Iterator[Difference]:
 
 
 def _value(item: Any) -> Any:
-    if not isinstance(item, Quantity):
-        return None
-    return item.value if is_word(item) else float(item.value)
+    return float(item.value) if isinstance(item, Quantity) else None
 
 
 def text_of(item: Any) -> str:
