@@ -17,10 +17,10 @@ from rackcalc.formulas.gpu.layer_parts import Parts
 from rackcalc.formulas.gpu.megakernel import megakernel_parts
 from rackcalc.formulas.gpu.passes import whole_pass
 from rackcalc.formulas.gpu.roofline import memory_utilization, utilization
-from rackcalc.formulas.serving.sequence_lengths import longest_context
 from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Work, work
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
+from rackcalc.formulas.transformer.sliding_window import context_after
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
@@ -119,7 +119,7 @@ def prefill(
         "prefill",
         batch,
         tokens,
-        tokens if past is None else longest_context(prompt=past, output=tokens),
+        tokens if past is None else context_after(past=past, tokens=tokens),
         *_group(devices, link),
         expert_parallel,
         weight_format,

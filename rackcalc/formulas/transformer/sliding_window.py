@@ -50,3 +50,13 @@ def pairs_after(whole: Count, before: Count, tokens: Tokens) -> Ratio:
     2.0
     """
     return xp.divide(whole - before, (tokens / TOKEN) ** 2)
+
+
+@formula(cite="definition: a sum")
+def context_after(past: Tokens, tokens: Tokens) -> Tokens:
+    """Tokens of a context when so many are added to its past.
+
+    >>> context_after(past=600.0, tokens=400.0)
+    1000.0
+    """
+    return past + tokens
