@@ -30,6 +30,8 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load_text
 from rackcalc.schemas import schema_of
+from rackcalc.serving.generation import prefill_pass
+from rackcalc.serving.gpu_deployment import gpu_deployment
 from rackcalc.serving.lengths import with_lengths
 
 RACK = """\
@@ -214,13 +216,6 @@ def test_an_explanation_leads_from_the_mean_to_the_percentiles(rack: Path) -> No
 # --- the prefix cache ------------------------------------------------------------------------------------
 
 
-def test_nothing_in_the_cache_changes_nothing() -> None:
-    for model in ("llama-3.1-8b", "gpt-oss-120b", "deepseek-v3"):
-        text = RACK.replace("llama-3.1-8b", model).replace("tensor_parallel: 1", "tensor_parallel: 8")
-        text = text.replace("h100-sxm", "h200-sxm")
-        assert values("workload.cached=0", text=text) == pytest.approx(values(text=text), rel=1e-12, nan_ok=True)
-
-
 @settings(deadline=None, max_examples=30)
 @given(
     st.integers(1, 20_000), st.integers(0, 20_000), st.integers(0, 36), st.integers(1, 30_000)
@@ -247,22 +242,58 @@ def test_pairs_are_those_of_a_mask() -> None:
     assert whole - before == pytest.approx((full + 2 * near) / 3, rel=0.01)
 
 
-@pytest.mark.parametrize("model", ["llama-3.1-8b", "gpt-oss-120b", "deepseek-v3", "qwen3-next-80b-a3b"])
+MODEL_FILES = Path(__file__).parent / "model_files"
+MODELS = {  # of every kind of attention
+    "full": "llama-3.1-8b",
+    "windows": "gpt-oss-120b",
+    "latent": "deepseek-v3",
+    "recurrence": "qwen3.5-122b-a10b",
+    "compressed": f"{{hf_config: {MODEL_FILES / 'deepseek-ai__deepseek-v4-flash.json'}}}",
+}
+
+
+def on_eight(model: str) -> str:
+    text = RACK.replace("model: llama-3.1-8b", f"model: {model}").replace("tensor_parallel: 1", "tensor_parallel: 8")
+    return text.replace("h100-sxm", "b200-sxm").replace("20 request/s", "0.1 request/s")
+
+
+def first_pass(text: str, *sets: str) -> Any:
+    """The prefill of one prompt."""
+    rack = with_lengths(load_text(text, "rack.yaml", sets=sets).rack)
+    return prefill_pass(rack, gpu_deployment(rack, rack.accelerators.gpu))
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_nothing_in_the_cache_changes_nothing(model: str) -> None:
+    text = on_eight(model)
+    assert values("workload.cached=0", text=text) == pytest.approx(values(text=text), rel=1e-12, nan_ok=True)
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_a_cached_prompt_is_between_the_rest_alone_and_the_whole(model: str) -> None:
     """Half of a long prompt known: more than a prompt of the other half, because that attends to all; less than all."""
-    text = RACK.replace("llama-3.1-8b", model).replace("tensor_parallel: 1", "tensor_parallel: 8")
-    text = text.replace("h100-sxm", "h200-sxm").replace("20 request/s", "0.1 request/s")
+    text = on_eight(model)
 
     def prefill(*sets: str) -> float:
-        return values(*sets, text=text)["stages.prefill.time"]
+        return float(first_pass(text, *sets).device_time.value)
 
-    try:
-        whole = prefill("workload.input=16384 token")
-    except InputError as error:
-        pytest.skip(str(error))
-    half = prefill("workload.input=8192 token")
-    cached = prefill("workload.input=16384 token", "workload.cached=50 %")
+    whole, half = prefill("workload.input=65536 token"), prefill("workload.input=32768 token")
+    cached = prefill("workload.input=65536 token", "workload.cached=50 %")
     assert half < cached < whole
+
+
+@pytest.mark.parametrize("model", [*MODELS.values()][:4], ids=[*MODELS][:4])
+def test_halves_of_a_prompt_have_the_arithmetic_of_the_whole(model: str) -> None:
+    """What the first half computes and what the second computes after it is what both together compute."""
+    text = on_eight(model)
+
+    def flops(*sets: str) -> float:
+        return float(first_pass(text, *sets).flops.value)
+
+    whole, half = flops("workload.input=65536 token"), flops("workload.input=32768 token")
+    after = flops("workload.input=65536 token", "workload.cached=50 %")
+    more = 0.0 if model != "deepseek-v3" else 61 * 2 * 32768 * 512 * 128 * (128 + 128)  # latents made keys again
+    assert half + after - more == pytest.approx(whole, rel=1e-4)
 
 
 def test_hits_shorten_first_tokens_and_raise_capacity_and_keep_the_room() -> None:
