@@ -267,6 +267,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 def test_old_blocks_are_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of blocks that come around after 40 others none is found by a cache of 10 to 20; of one block at once, all."""
     monkeypatch.setattr("rackcalc.config.traces.MOST_BLOCKS", 10)
     rows = [{"input_length": 512, "output_length": 1, "hash_ids": [i % 40]} for i in range(80)]
     rows += [{"input_length": 512, "output_length": 1, "hash_ids": [39]} for _ in range(20)]

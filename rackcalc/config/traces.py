@@ -1,7 +1,7 @@
 """What a trace says, from one reading of its lines: lengths, arrivals, and blocks of prompts that were seen before.
 
 Memory does not grow with the file: lengths are counted in bars that are at most 1/2048 wide, the gaps between arrivals
-are summed as they come, and of the hashes of blocks only the latest MOST_BLOCKS are kept.
+are summed as they come, and of the hashes of blocks only the latest are kept, MOST_BLOCKS at least.
 """
 
 import math
@@ -20,7 +20,7 @@ from rackcalc.quantities.unit_text import show
 from rackcalc.spec.lengths import Lengths, TraceFile
 
 EXACT = 4096  # tokens up to which every length is a bar of its own
-MOST_BLOCKS = 2_000_000
+MOST_BLOCKS = 500_000  # that are kept at least; up to twice as many are
 MOST_BURSTY = 4.0  # the law of engines is tested up to here
 
 
@@ -77,7 +77,8 @@ class Sums:
         self.begin: float | None = None
         self.last = 0.0
         self.gaps, self.mean_gap, self.square_gap = 0, 0.0, 0.0
-        self.blocks: dict[Any, None] = {}
+        self.blocks: set[int] = set()  # seen lately
+        self.older: set[int] = set()  # seen before these
         self.hashed, self.full = False, False  # full: old blocks were forgotten
         self.hits = self.prompt_tokens = 0.0
         self.last_line, self.longest = 0, 0.0  # longest: prompt and answer together
@@ -97,6 +98,7 @@ class Sums:
             self.output.add(request.output)
         if request.time is not None:
             self.arrive(request.time, path, request.line)
+        self.prompt_tokens += request.input
         if request.hashes is not None:
             self.look_up(request)
 
@@ -118,19 +120,16 @@ class Sums:
     def look_up(self, request: Request) -> None:
         """Blocks at the beginning of the prompt that were seen before; then all of them are known."""
         self.hashed = True
-        hashes, known = request.hashes or (), self.blocks
+        hashes = [hash(block) for block in request.hashes or ()]
         hits = 0
         for block in hashes:
-            if block not in known:
+            if block not in self.blocks and block not in self.older:
                 break
             hits += 1
-        for block in hashes:
-            known.pop(block, None)
-            known[block] = None
-        while len(known) > MOST_BLOCKS:
-            self.full = True
-            del known[next(iter(known))]
-        self.prompt_tokens += request.input
+        self.blocks.update(hashes)
+        if len(self.blocks) > MOST_BLOCKS:
+            self.full = self.full or bool(self.older)
+            self.older, self.blocks = self.blocks, set()
         if hashes:
             self.hits += request.input * hits / len(hashes)
 
@@ -145,7 +144,7 @@ def _read(path: str, columns: Columns) -> Sums:
     sums, prompts, answers = Sums(), INPUT in columns.wanted, OUTPUT in columns.wanted
     for request in requests_of(path, columns):
         sums.add(request, path, prompts, answers)
-    sums.blocks.clear()
+    sums.blocks, sums.older = set(), set()
     if not sums.requests:
         why = "every line has a prompt or an answer of 0 tokens" if sums.left_out else "it has a header, and no line"
         raise failure(f"holds no request: {why}", path)
@@ -205,7 +204,7 @@ def requests_in(node: Node, trace: TraceFile, path: str) -> TraceOfRequests:
         spread = math.sqrt(sums.square_gap / sums.gaps) / sums.mean_gap
         gap_cv = _leaf(spread, "1", "gap_cv", target, sums, "coefficient of variation of the gaps between arrivals")
     if sums.hashed:
-        about = f"; a cache that keeps the latest {MOST_BLOCKS:,} blocks" if sums.full else ""
+        about = f"; of blocks seen before, the latest {MOST_BLOCKS:,} at least" if sums.full else ""
         share = sums.hits / sums.prompt_tokens
         cached = _leaf(share, "1", "workload.cached", target, sums, "tokens in blocks seen before, as a share", about)
     return TraceOfRequests(
