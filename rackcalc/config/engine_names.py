@@ -8,7 +8,8 @@ PIPELINE = "pipeline parallelism is not modelled; use serving.tensor_parallel, o
 EXPERTS = "an engine spreads experts over its GPUs by itself; that they are not cannot be said yet"
 PREFIX = "hits in a prefix cache are not modelled; shorten workload.input by the share that is found there"
 OFFLOAD = "offloading of the KV cache is not modelled"
-DRAFTS = "drafting on GPUs is not modelled; serving.speculation is for split draft-verify"
+DRAFTS = "write serving.speculation: {kind: mtp, tokens: 3, acceptance: 0.7}; kinds are draft-model, eagle, mtp, ngram"
+DRAFTED = "write serving.speculation.tokens"
 ADAPTERS = "LoRA adapters are not modelled"
 LENGTHS = "leave it out: lengths follow from workload.input and workload.output"
 
@@ -23,7 +24,10 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("ep", "ep_size", "expert_parallel", "enable_expert_parallel"), EXPERTS),
     **dict.fromkeys(("prefix_caching", "enable_prefix_caching", "disable_radix_cache", "cached"), PREFIX),
     **dict.fromkeys(("swap_space", "cpu_offload_gb", "kv_offload", "hicache_ratio", "host_cache_size"), OFFLOAD),
-    **dict.fromkeys(("speculative_config", "speculative_algorithm", "num_speculative_tokens"), DRAFTS),
+    **dict.fromkeys(("speculative_config", "speculative_algorithm", "speculative_model"), DRAFTS),
+    **dict.fromkeys(("num_speculative_tokens", "speculative_num_steps", "speculative_num_draft_tokens"), DRAFTED),
+    **dict.fromkeys(("num_nextn_predict_layers", "max_draft_len"), DRAFTED),
+    **dict.fromkeys(("speculative_draft_model_path", "speculative_model_dir"), "write serving.speculation.model"),
     **dict.fromkeys(("lora", "enable_lora", "lora_modules", "lora_paths"), ADAPTERS),
     **dict.fromkeys(("max_model_len", "context_length", "max_seq_len"), LENGTHS),
     **dict.fromkeys(("request_rate", "qps", "rps", "rate"), RATE),

@@ -33,6 +33,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         said.append(f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here")
     said += _model_notes(rack)
     said += _serving_notes(rack, result.latency.service)
+    said += _speculation_notes(rack, result)
     if rack.serving.runtime is not None:
         bound = {name: stage.bound_by for name, stage in result.stages.items()}
         hosts = [name for name, words in bound.items() if words == "host launches"]
@@ -115,6 +116,17 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
     if pool is not None and shared is not None and idle:
         said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared.value:g} share a copy of the model")
     return said
+
+
+def _speculation_notes(rack: Rack, result: Estimate) -> list[str]:
+    """What the times between tokens are where a step yields several."""
+    tokens, plan = result.details.get("tokens_per_step"), rack.serving.speculation
+    if tokens is None or plan is None:
+        return []
+    many = (
+        f"a step yields {show_value(tokens)} tokens on average if {show_value(plan.acceptance)} of drafts is accepted"
+    )
+    return [f"serving.speculation: {many}; itl figures are times between steps, whose tokens arrive together"]
 
 
 def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:

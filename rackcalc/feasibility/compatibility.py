@@ -148,7 +148,7 @@ def _engine_options(loaded: Loaded, rack: Rack) -> list[Problem]:
 def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:
     """Models whose layers differ, where the calculation needs them to be alike, or where groups lack a part."""
     models = {"model": rack.model}
-    if rack.serving.speculation is not None:
+    if rack.serving.speculation is not None and rack.serving.speculation.model is not None:
         models["serving.speculation.model"] = rack.serving.speculation.model
     found = []
     for path, model in models.items():
@@ -204,17 +204,29 @@ def _version(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 
 def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
-    plan, split = rack.serving.speculation, rack.serving.split
+    plan, split, path = rack.serving.speculation, rack.serving.split, "serving.speculation"
     if plan is None:
         return []
-    if split != "draft-verify":
-        message = (
-            f"speculative decoding is computed for split draft-verify, where LPUs draft, not for {split}; remove it"
-        )
-        return [loaded.problem("serving.speculation", message)]
+    if split not in ("draft-verify", "gpu"):
+        message = f"speculative decoding is computed for split gpu, and for draft-verify, where LPUs draft; not {split}"
+        return [loaded.problem(path, f"{message}: remove it")]
+    if split == "gpu" and not _engine_decodes(rack):
+        message = "is for decoders on GPUs under a serving engine: vllm, sglang or tensorrt-llm; remove it"
+        return [loaded.problem(path, message)]
+    if split == "draft-verify" and plan.kind != "draft-model":
+        message = f"{plan.kind} drafts on the GPUs: use split gpu; LPUs draft with a model of their own (draft-model)"
+        return [loaded.problem(f"{path}.kind", message)]
+    if plan.kind != "draft-model" and plan.model is not None:
+        fix = "remove it, or say kind: draft-model"
+        return [loaded.problem(f"{path}.model", f"is for kind draft-model; {plan.kind} needs none: {fix}")]
+    if plan.kind != "draft-model":
+        return []
+    if plan.model is None:
+        others = "" if split == "draft-verify" else ", or say kind: mtp, eagle or ngram, which need none"
+        return [loaded.problem(f"{path}.model", f"is missing; name the model that drafts{others}")]
     if plan.model.family == "decoder":
         return []
-    return [loaded.problem("serving.speculation.model", f"{plan.model.name} is no decoder: it cannot draft")]
+    return [loaded.problem(f"{path}.model", f"{plan.model.name} is no decoder: it cannot draft")]
 
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:

@@ -7,6 +7,7 @@ from rackcalc.formulas.serving.replicas import per_engine, slots
 from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
 from rackcalc.serving.pool_memory import gpu_memory
@@ -37,7 +38,7 @@ def engine_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> M
 
 
 def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Quantity) -> Loop:
-    """The loop of one engine with `requests` in flight. first: the prefill of one prompt."""
+    """The loop of one engine with `requests` in flight, in steps. first: the prefill of one prompt."""
     engine = deployed.runtime.engine
     assert engine is not None
 
@@ -45,7 +46,7 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
         return step_per_token(step=decode_step(rack, deployed, batch).time)
 
     host = deployed.runtime.request_host
-    fits, lengths = sequences_that_fit(rack, deployed), (rack.workload.input, output_tokens(rack))
+    fits, lengths = sequences_that_fit(rack, deployed), (rack.workload.input, answer_steps(rack))
     return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths)
 
 
@@ -54,14 +55,14 @@ def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> 
     requests = rack.workload.concurrency
     assert requests is not None
     now = engine_loop(rack, deployed, first, per_engine(requests=requests, engines=deployed.replicas))
-    step, output = decode_step(rack, deployed, now.decoding), output_tokens(rack)
+    step, output = decode_step(rack, deployed, now.decoding), answer_steps(rack)
     engine = deployed.runtime.engine
     assert engine is not None
     return generation_service(
         rack,
         requests,
         now.ttft,
-        now.tpot,
+        per_token(rack, now.tpot),
         now.time,
         stages={"prefill": gpu_stage(first), "decode": gpu_stage(step)},
         memory={"gpu": engine_memory(rack, deployed, now.held)},
@@ -69,6 +70,7 @@ def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> 
         busy={"gpu": ONE},
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, now.decoding)},
         slots={"gpu": now.held},
-        details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room},
+        details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room}
+        | engine_details(rack),
         token_times=token_times(engine, first, step_per_token(step=step.time), now.decoding, output),
     )

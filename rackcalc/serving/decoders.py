@@ -9,6 +9,7 @@ from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.closed_loop import closed_loop_service
+from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import (
     decode_step,
     generation_service,
@@ -56,12 +57,12 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
     usual = decode_step(rack, deployed, now.under_way)
     between, engine = {}, deployed.runtime.engine
     if engine is not None:
-        between = token_times(engine, first, step_per_token(step=usual.time), now.under_way, output_tokens(rack))
+        between = token_times(engine, first, step_per_token(step=usual.time), now.under_way, answer_steps(rack))
     return generation_service(
         rack,
         slots(replicas=deployed.replicas, batch=batch_of(rack)),
         now.ttft,
-        now.tpot,
+        per_token(rack, now.tpot),
         holding_time(rack, full),
         stages={"prefill": gpu_stage(first), "decode": gpu_stage(usual)},
         memory={"gpu": gpu_memory(rack, deployed, batch_of(rack), context_lengths(rack)[1])},
@@ -69,7 +70,7 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
         busy={"gpu": ONE},
         activity={"gpu": serving_power_utilization(rack, deployed, first, usual, now.under_way)},
         slots={"gpu": batch_of(rack)},
-        details={"requests_under_way": now.under_way},
+        details={"requests_under_way": now.under_way} | engine_details(rack),
         token_times=between,
     )
 

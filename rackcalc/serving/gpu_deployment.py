@@ -9,7 +9,8 @@ from rackcalc.formulas.serving.replicas import gpus_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.serving.engine_options import with_options
+from rackcalc.serving.drafting import tokens_of_step
+from rackcalc.serving.engine_options import sending_steps, with_options
 from rackcalc.serving.engine_versions import at_version
 from rackcalc.serving.pool_links import gpu_link
 from rackcalc.serving.service_model import ONE, Stage
@@ -46,6 +47,7 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
     runtime = rack.serving.runtime
     if runtime.engine is not None:  # only engines read the version
         runtime = with_options(at_version(runtime, rack.serving.version or ""), rack.serving, pool.part)
+        runtime = sending_steps(runtime, tokens_of_step(rack))
     family: Family = load_part("families", pool.part.family)
     copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=devices)
     return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies)

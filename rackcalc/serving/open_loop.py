@@ -18,10 +18,10 @@ from rackcalc.formulas.serving.time_to_first_token import looked_at
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
+from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import (
     decode_step,
     generation_service,
-    output_tokens,
     prefill_pass,
     serving_power_utilization,
 )
@@ -56,7 +56,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     before = before_the_engine(deployed, together, step_per_token(step=step.time))
     before_alone = before_the_engine(deployed, ONE, about["step_0"])
     ttft = total(engine=engine_load.first_token_mean(**loaded), before=before)
-    tpot = engine_load.token_time_mean(**loaded)
+    tpot = per_token(rack, engine_load.token_time_mean(**loaded))
 
     def levels(formula: Any, **more: Quantity) -> dict[str, Quantity]:
         """Percentiles of a time. more: terms that are added to each."""
@@ -70,7 +70,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         ttft=ttft,
         ttft_levels=levels(engine_load.first_token_within, before=before),
         tpot=tpot,
-        tpot_levels=levels(engine_load.token_time_within),
+        tpot_levels={name: per_token(rack, time) for name, time in levels(engine_load.token_time_within).items()},
         itl_levels=levels(engine_load.token_gap_within),
         rate=rate,
         at_slo=None if work.slo is None else rate_at_slo(work.slo, about, before, copies),
@@ -79,14 +79,14 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         rack,
         slots(replicas=copies, batch=seats),
         total(prefill=first.time, before=before_alone),
-        about["step_0"],
+        per_token(rack, about["step_0"]),
         seat_time(seats=seats, capacity=most),
         stages={"prefill": gpu_stage(first), "decode": gpu_stage(step)},
         memory={"gpu": engine_memory(rack, deployed, seats)},
         transfers={},
         busy={"gpu": working},
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, together)},
-        details={"requests_under_way": decoding, "room": seats},
+        details={"requests_under_way": decoding, "room": seats} | engine_details(rack),
         load=load,
     )
 
@@ -135,7 +135,7 @@ def engine_times(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qua
         "budget": engine.chunk,
         "chunked": MIXED[engine.mixed],
         "prompt": work.input,
-        "output": output_tokens(rack),
+        "output": answer_steps(rack),
         "prompt_cv": ALIKE if work.input_cv is None else work.input_cv,
         "output_cv": ALIKE if work.output_cv is None else work.output_cv,
         "burstiness": POISSON if work.burstiness is None else work.burstiness,

@@ -1,16 +1,19 @@
 """What the pools hold: weights, KV cache, activations."""
 
-from rackcalc.formulas.gpu.memory_fit import memory_fit
+from rackcalc.formulas.gpu.memory_fit import NOTHING_BESIDE, Beside, cache_on_gpu, memory_fit
+from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.lpu.chip_links import activation_size
 from rackcalc.formulas.lpu.memory_fit import capacity, spill_time
 from rackcalc.formulas.serving.sequence_lengths import longest_context, mean_context
 from rackcalc.formulas.transformer.flops import rows
 from rackcalc.formulas.transformer.kv_cache import cache_of_batch
+from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import cache_of_sequence, model_size
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.serving.drafting import drafter_weights, drafting_model
 from rackcalc.serving.gpu_deployment import GpuDeployment
-from rackcalc.serving.service_model import Memory
+from rackcalc.serving.service_model import ONE, Memory
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.rack import LpuPool, Rack
 
@@ -31,9 +34,22 @@ def gpu_memory(rack: Rack, deployed: GpuDeployment, batch: Quantity, context: Qu
     """Memory of one GPU with a batch of sequences, each of `context` tokens, in one copy of the model."""
     size = model_size(rack.model, rack.workload.precision, kv_format(rack), checkpoint=True)
     model = deployed.gpu, deployed.runtime, rack.model, size
-    fit = memory_fit(*model, batch, context, deployed.devices, rack.serving.data_parallel)
+    beside = beside_the_model(rack, deployed, context)
+    fit = memory_fit(*model, batch, context, deployed.devices, rack.serving.data_parallel, beside)
     most = fit.max_batch if rack.model.family == "decoder" else None
     return Memory(fit.capacity, fit.weights, fit.kv_cache, fit.free, max_batch=most)
+
+
+def beside_the_model(rack: Rack, deployed: GpuDeployment, context: Quantity) -> Beside:
+    """What a GPU holds beside the model: what drafts, with a KV cache of its own."""
+    plan, drafter = rack.serving.speculation, drafting_model(rack)
+    if plan is None or drafter is None:
+        return NOTHING_BESIDE
+    size = model_size(drafter, rack.workload.precision, kv_format(rack))
+    groups = ONE if rack.serving.data_parallel is None else rack.serving.data_parallel
+    together = in_group(devices=deployed.devices, groups=groups)
+    weights = bytes_per_device(size=drafter_weights(plan, drafter, size), devices=deployed.devices)
+    return Beside({"drafter": weights}, {"drafter": cache_on_gpu(drafter, size, context, together)})
 
 
 def lpu_memory(pool: LpuPool, weights: Quantity, cache: Quantity, activations: Quantity) -> tuple[Memory, Quantity]:

@@ -142,11 +142,20 @@ class Workload:
     )
 
 
+DRAFTERS = ("draft-model", "eagle", "mtp", "ngram")
+
+
 @record
 class Speculation:
-    """Speculative decoding: a small model drafts, the large one verifies."""
+    """Speculative decoding: several tokens are drafted cheaply, and the large model verifies them in one step."""
 
-    model: Model = catalog_part("models", "the model that drafts")
+    kind: str = text(
+        "who drafts: a small model, a head of one dense layer (eagle), a head of one layer like the model's own (mtp: "
+        "multi-token prediction), or a search in what the sequence already holds (ngram); LPUs: draft-model",
+        default="draft-model",
+        choices=DRAFTERS,
+    )
+    model: Model | None = catalog_part("models", "draft-model: the model that drafts", default=None)
     tokens: Quantity = number("1", "tokens drafted per step", above=0, whole=True, default="4")
     acceptance: Quantity = number(
         "1", "chance that one drafted token is accepted", at_least=0, at_most=0.999, default="0.7"
@@ -222,7 +231,9 @@ class Serving:
         default="layer-wise",
         choices=("bulk", "layer-wise"),
     )
-    speculation: Speculation | None = section(Speculation, "draft-verify: the drafting model", optional=True)
+    speculation: Speculation | None = section(
+        Speculation, "tokens drafted ahead: by LPUs (draft-verify), or on the GPUs of a serving engine", optional=True
+    )
 
 
 @record
