@@ -1,5 +1,8 @@
 """What serving engines do beside batching: drafts, pipelines, adapters, KV caches fetched from elsewhere."""
 
+import itertools
+import math
+import random
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,6 +10,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from rackcalc.estimation.estimate import Estimate, estimate
+from rackcalc.formulas.serving.pipeline_stages import nobody_served, overlap_in_full_ring, slower_steps
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.explain import explain
@@ -163,3 +167,136 @@ def test_times_between_tokens_are_said_to_be_of_steps() -> None:
 )
 def test_plans_that_cannot_be_are_refused(sets: tuple[str, ...], words: str) -> None:
     assert words in refused(SMALL, "workload.batch=1", *sets)
+
+
+# Pipelines
+
+DEEP = LARGE | {"count": 16}
+STAGES = "serving.pipeline_parallel=4", "serving.tensor_parallel=4"
+
+
+def ring(stages: int, step: float, prompt: float, rate: float, count: int = 2000) -> tuple[float, float]:
+    """Micro-batches in a ring of stages, played one by one: mean time to a prompt's end, and mean round of a batch.
+
+    step: of a round without prompts. A batch takes one waiting prompt at a time, which takes `prompt` in all stages.
+    """
+    draw = random.Random(1)
+    arrivals = list(itertools.accumulate(draw.expovariate(rate) for _ in range(count)))
+    done = [[0.0] * stages for _ in range(stages)]  # of the last `stages` passes, when each left each stage
+    served, waited, rounds, turns = 0, 0.0, 0.0, 0
+    while served < count:
+        start = max(done[0][-1], done[-1][0])
+        holds = arrivals[served] <= start
+        each = (step + (prompt if holds else 0.0)) / stages
+        left, ready = [], start
+        for stage in range(stages):
+            ready = max(ready, done[-1][stage]) + each
+            left.append(ready)
+        if holds:
+            waited += ready - arrivals[served]
+            served += 1
+        rounds, turns = rounds + ready - done[0][-1], turns + 1
+        done = [*done[1:], left]
+    return waited / count, rounds / turns
+
+
+@pytest.mark.parametrize("load_of", [0.1, 0.3, 0.5, 0.7, 0.85])
+@pytest.mark.parametrize("stages", [2, 4, 8])
+def test_prompts_delay_the_ring_as_when_it_is_played(stages: int, load_of: float) -> None:
+    step, prompt = 0.02, 0.2
+    rate = load_of * stages / (step + prompt)
+    _, turn = ring(stages, step, prompt, rate)
+    shape = {"chunks": 1.0, "stages": float(stages)}
+    factor = slower_steps(rate=rate, step=step, work=prompt, **shape)
+    assert step * factor / (1 - rate * prompt * overlap_in_full_ring(**shape)) == pytest.approx(turn, rel=0.25)
+
+
+@pytest.mark.parametrize("servers", [1, 2, 3, 8])
+def test_rings_are_empty_as_often_as_queues(servers: int) -> None:
+    """Erlang's exact formula for M/M/c."""
+    for used in (0.05, 0.2, 0.4, 0.6, 0.8, 0.95):
+        load_of = used * servers
+        terms = [load_of**k / math.factorial(k) for k in range(servers)]
+        exact = 1 / (sum(terms) + load_of**servers / math.factorial(servers) / (1 - used))
+        assert nobody_served(load_of, float(servers)) == pytest.approx(exact, abs=0.025)
+
+
+@pytest.mark.parametrize("rate", [2.0, 4.0, 6.5])
+def test_first_tokens_come_as_when_the_ring_is_played(rate: float) -> None:
+    """Prompts of one chunk on four stages, and hardly any answer; less than half of a step comes before the engine."""
+    sets = (*STAGES, "workload.input=8000 token", "workload.output=4 token")
+    found = rack(DEEP, *sets, f"workload.arrival_rate={rate} request/s")
+    idle = rack(DEEP, *sets, "workload.arrival_rate=0.001 request/s")
+    prompt, step = found["stages.prefill.time"], idle["latency.tpot"]
+    first, _ = ring(4, step, prompt, rate)
+    assert found["latency.ttft"] == pytest.approx(idle["latency.ttft"] + first - prompt - step, rel=0.2)
+
+
+def test_stages_shorten_long_prompts_as_published() -> None:
+    """LMSYS, 15 January 2026: DeepSeek-V3.1 on H20, chunks of 12K: lone prompts 3.31 times as fast on four stages."""
+    parts = {"gpu": "h200-sxm", "count": 32, "model": "deepseek-v3", "precision": "fp8", "runtime": "sglang"}
+    sets = ("workload.input=120000 token", "workload.batch=1", "serving.max_num_batched_tokens=12288 token")
+    width = "serving.tensor_parallel=8"
+    plain, deep = (rack(parts, *sets, width, *more) for more in ((), ("serving.pipeline_parallel=4",)))
+    assert plain["stages.prefill.time"] / deep["stages.prefill.time"] == pytest.approx(3.31, rel=0.15)
+
+
+def test_a_lone_sequence_passes_all_stages_and_gains_nothing() -> None:
+    plain = rack(DEEP, "workload.batch=1", "serving.tensor_parallel=4")
+    deep = rack(DEEP, "workload.batch=1", *STAGES)
+    hops = deep["stages.decode.terms.hops"]
+    assert hops > 4 * 1e-6
+    assert deep["latency.tpot"] == pytest.approx(plain["latency.tpot"] + hops, rel=1e-6)
+    one = rack(DEEP, "workload.batch=1", "serving.tensor_parallel=4", "serving.pipeline_parallel=1")
+    assert one["latency.tpot"] == pytest.approx(plain["latency.tpot"], rel=0.01)
+
+
+def test_a_step_of_four_batches_takes_as_long_as_one_of_a_quarter() -> None:
+    """While one micro-batch is in a stage the others are in the other stages: four times the sequences in one pass."""
+    quarter = rack(DEEP, "workload.batch=64", "serving.tensor_parallel=4")["stages.decode.time"]
+    deep = rack(DEEP, "workload.batch=256", *STAGES)
+    own = deep["stages.decode.time"] - deep["stages.decode.terms.hops"] - deep["stages.decode.terms.other_batches"]
+    assert own == pytest.approx(quarter, rel=1e-6)
+    assert deep["stages.decode.terms.other_batches"] < 0.2 * quarter
+
+
+def test_layers_are_divided_over_the_stages() -> None:
+    plain = rack(DEEP, "workload.batch=16", "serving.tensor_parallel=4")
+    deep = rack(DEEP, "workload.batch=16", *STAGES)
+    ends = 128256 * 8192 * 2 / 4  # embedding on the first stage, output matrix on the last
+    body = plain["memory.gpu.weights"] - 2 * ends
+    assert deep["memory.gpu.weights"] == pytest.approx(body / 4 + ends, rel=1e-6)
+    assert deep["memory.gpu.kv_cache"] == pytest.approx(plain["memory.gpu.kv_cache"] / 4, rel=1e-6)
+    uneven = rack(DEEP, "workload.batch=16", "serving.pipeline_parallel=3", "serving.tensor_parallel=4")
+    assert uneven["memory.gpu.kv_cache"] == pytest.approx(plain["memory.gpu.kv_cache"] * 27 / 80, rel=1e-6)
+
+
+def test_stages_beyond_one_server_cross_its_network() -> None:
+    near = estimated(DEEP, "workload.batch=1", "serving.pipeline_parallel=2", "serving.tensor_parallel=4")
+    far = estimated(DEEP, "workload.batch=1", *STAGES)
+    hops = [float(each.stages["decode"].terms["hops"].value) / n for each, n in ((near, 2), (far, 4))]
+    assert hops[0] < hops[1]
+    assert not any("stages" in note for note in near.notes)
+    assert any("4 stages" in note and "infiniband" in note for note in far.notes)
+
+
+@pytest.mark.parametrize("number", [1, 64, 512])
+def test_a_pipeline_conserves_its_requests(number: int) -> None:
+    found = rack(DEEP, clients(number), *STAGES)
+    time = found["latency.ttft"] + found["latency.tpot"] * 256
+    assert found["throughput.capacity"] * time == pytest.approx(number, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("sets", "words"),
+    [
+        (("serving.pipeline_parallel=5",), "do not divide the 16 GPUs"),
+        (("serving.pipeline_parallel=5", "serving.tensor_parallel=4"), "5 stages of 4 are 20 GPUs"),
+        (("serving.pipeline_parallel=2", "serving.data_parallel=2"), "together with serving.pipeline_parallel"),
+        (("serving.pipeline_parallel=2", *drafts("ngram", 3, 0.7)), "together with serving.pipeline_parallel"),
+        (("serving.pipeline_parallel=2", "serving.runtime=cuda-graph"), "under a serving engine"),
+        (("serving.pipeline_parallel=128", "accelerators.gpu.count=128"), "more than the 80 layers"),
+    ],
+)
+def test_pipelines_that_cannot_be_are_refused(sets: tuple[str, ...], words: str) -> None:
+    assert words in refused(DEEP, "workload.batch=1", *sets)

@@ -107,14 +107,15 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
     if limit is not None and float(passage.value) > float(limit.value):
         alone = show_value(passage)
         said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
-    pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
+    pool, shared, stages = rack.accelerators.gpu, rack.serving.tensor_parallel, rack.serving.pipeline_parallel
     if pool is not None and "gpu-gpu" not in rack.links:
         said += _domain_notes(rack, pool)
     if pool is not None and shared is not None:
         apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)
-        idle = sum(count % float(shared.value) for count in (apart, float(pool.count.value) - apart))
+        width = float(shared.value) * (1.0 if stages is None else float(stages.value))
+        idle = sum(count % width for count in (apart, float(pool.count.value) - apart))
     if pool is not None and shared is not None and idle:
-        said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared.value:g} share a copy of the model")
+        said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {width:g} share a copy of the model")
     return said
 
 
@@ -134,12 +135,17 @@ def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:
     domain, width, groups = nvlink_domain(pool), rack.serving.tensor_parallel, rack.serving.data_parallel
     if domain is None or (width is None and (rack.model.family == "encoder" or rack.serving.prefill_gpus is not None)):
         return []
+    stages = rack.serving.pipeline_parallel
     together = float(pool.count.value if width is None else width.value)
+    if width is not None and stages is not None:
+        together *= float(stages.value)
     if width is not None and groups is not None:
         together *= float(groups.value)
     if together <= float(domain.value):
         return []
     said = f"NVLink joins {domain.value:g} {pool.part.name}: the {together:g} that share a copy of the model"
+    if stages is not None:
+        said = f"NVLink joins {domain.value:g} {pool.part.name}: the {stages.value:g} stages of a copy of the model"
     return [f"{said} exchange over {link_beyond_domain(pool)}; name links.gpu-gpu if they are joined otherwise"]
 
 

@@ -25,6 +25,7 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _formats,
         _version,
         _speculation,
+        _pipeline,
         _cooling,
         _money,
     )
@@ -227,6 +228,22 @@ def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
     if plan.model.family == "decoder":
         return []
     return [loaded.problem(f"{path}.model", f"{plan.model.name} is no decoder: it cannot draft")]
+
+
+def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """A pipeline where no engine decodes on GPUs alone, or beside what is not computed with it."""
+    serving, path = rack.serving, "serving.pipeline_parallel"
+    if serving.pipeline_parallel is None:
+        return []
+    if serving.split != "gpu" or not _engine_decodes(rack):
+        message = "is for split gpu: decoders under a serving engine, vllm, sglang or tensorrt-llm; remove it"
+        return [loaded.problem(path, message)]
+    beside = {"data_parallel": serving.data_parallel, "speculation": serving.speculation}
+    return [
+        loaded.problem(f"serving.{name}", "is not modelled together with serving.pipeline_parallel; remove one of them")
+        for name, stated in beside.items()
+        if stated is not None
+    ]
 
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:

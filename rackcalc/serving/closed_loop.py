@@ -10,6 +10,7 @@ from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
+from rackcalc.serving.pipeline import engine_in_rounds, overlap
 from rackcalc.serving.pool_memory import gpu_memory
 from rackcalc.serving.service_model import ONE, Memory, ServiceModel
 from rackcalc.serving.token_times import token_times
@@ -39,15 +40,15 @@ def engine_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> M
 
 def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Quantity) -> Loop:
     """The loop of one engine with `requests` in flight, in steps. first: the prefill of one prompt."""
-    engine = deployed.runtime.engine
-    assert engine is not None
+    engine = engine_in_rounds(deployed)
 
     def tpot_at(batch: Quantity) -> Quantity:
         return step_per_token(step=decode_step(rack, deployed, batch).time)
 
     host = deployed.runtime.request_host
     fits, lengths = sequences_that_fit(rack, deployed), (rack.workload.input, answer_steps(rack))
-    return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths)
+    inside = smallest(requests=requests, fits=fits)
+    return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths, overlap=overlap(rack, deployed, inside))
 
 
 def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> ServiceModel:

@@ -10,6 +10,7 @@ from rackcalc.formulas.gpu.joined_passes import with_more, with_time
 from rackcalc.formulas.heat.chip_utilization import serving_utilization
 from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
 from rackcalc.formulas.serving.inter_token_latency import prefill_interference
+from rackcalc.formulas.serving.pipeline_stages import micro_batch, shortened_time
 from rackcalc.formulas.serving.replicas import rate_per_copy
 from rackcalc.formulas.serving.request_time import generation_time, left_over
 from rackcalc.formulas.serving.speculative_decoding import drafting_time, search_time, tokens_checked
@@ -19,6 +20,7 @@ from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record, replace
 from rackcalc.serving.drafting import DRAFT_HOST, LOOKUP, answer_steps, drafting_model, speculation_on_gpus
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
+from rackcalc.serving.pipeline import overlap, prompt_through_stages, step_of_stages
 from rackcalc.serving.pool_memory import context_lengths, kv_format
 from rackcalc.serving.service_model import ONE, ServiceModel, batch_of
 from rackcalc.spec.models import Model
@@ -46,6 +48,8 @@ def prefill_pass(rack: Rack, deployed: GpuDeployment, tokens: Quantity | None = 
     """The prefill of one prompt, of workload.input or of so many tokens."""
     length = rack.workload.input if tokens is None else tokens
     first = _on_gpus(gpu.prefill, rack, deployed)(ONE, length)
+    if deployed.stages is not None:
+        return prompt_through_stages(rack, deployed, first, length)
     drafter = drafting_model(rack)
     if drafter is None:
         return first
@@ -59,6 +63,10 @@ def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.Gpu
     plan = speculation_on_gpus(rack)
     checked = None if plan is None else tokens_checked(drafted=plan.tokens)
     sampled = rack.workload.sampling == "nucleus"
+    if deployed.stages is not None:
+        rows = micro_batch(batch=batch, stages=deployed.stages)
+        passed = _on_gpus(gpu.decode, rack, deployed)(rows, mean, sampled=sampled)
+        return step_of_stages(rack, deployed, passed, batch, rows)
     step = _on_gpus(gpu.decode, rack, deployed)(batch, mean, sampled=sampled, tokens=checked)
     if plan is None:
         return step
@@ -129,7 +137,17 @@ def times_among_prefills(
     """
     engine, host = deployed.runtime.engine, deployed.runtime.request_host
     if engine is not None:
-        loop = closed_loop(engine, host, number, number, first, tpot_at, rack.workload.input, answer_steps(rack))
+        loop = closed_loop(
+            engine,
+            host,
+            number,
+            number,
+            first,
+            tpot_at,
+            rack.workload.input,
+            answer_steps(rack),
+            overlap=overlap(rack, deployed, number),
+        )
         return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)
     load = {"prefill": prefill_work(first), "batch": number, "output": output_tokens(rack)}
     tpot = tpot_at(number)
@@ -169,7 +187,10 @@ def serving_power_utilization(
 ) -> Quantity:
     """Power utilization of a GPU that serves `number` requests with decode steps and prefills."""
     load = {"batch": number, "output": answer_steps(rack)}
-    times = {"step_time": step.time, "prefill_time": first.time, "prefill_work": prefill_work(first)}
+    work, shared = prefill_work(first), overlap(rack, deployed, number)
+    if shared is not None:
+        work = shortened_time(time=work, share=shared)
+    times = {"step_time": step.time, "prefill_time": first.time, "prefill_work": work}
     return gpu_power_utilization(
         deployed,
         serving_utilization(step=step.memory_utilization, prefill=NOTHING, **times, **load),

@@ -10,6 +10,12 @@ from rackcalc.formulas.serving import engine_load
 from rackcalc.formulas.serving.concurrency import host_time, parts_of
 from rackcalc.formulas.serving.engine_load import STEPS, node
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
+from rackcalc.formulas.serving.pipeline_stages import (
+    overlap_in_full_ring,
+    shortened_time,
+    slowed_step,
+    slower_steps,
+)
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
 from rackcalc.formulas.serving.request_rates import of_all_copies, seat_time, sustained_rate
 from rackcalc.formulas.serving.request_time import left_over, step_per_token
@@ -26,6 +32,7 @@ from rackcalc.serving.generation import (
     serving_power_utilization,
 )
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
+from rackcalc.serving.pipeline import chunks_of, engine_in_rounds, overlap
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.spec.rack import Rack
 
@@ -43,18 +50,23 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     assert engine is not None
     seats = sequences_that_fit(rack, deployed)
     about = engine_times(rack, deployed, first, seats)
-    most = engine_load.engine_capacity(**about)
+    most = capacity_of_one(rack, deployed, about)
     copies = deployed.replicas
     rate = rack.workload.arrival_rate
     if rate is None:
         rate = of_all_copies(rate=sustained_rate(capacity=most, utilization=rack.economics.utilization), copies=copies)
-    loaded = about | {"rate": rate_per_copy(arrival_rate=rate, copies=copies)}
+    rate_of_one = rate_per_copy(arrival_rate=rate, copies=copies)
+    own = about["work"]
+    about = in_the_ring(rack, deployed, about, rate_of_one)
+    loaded = about | {"rate": rate_of_one}
     decoding = engine_load.sequences_decoding(**loaded)
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=decoding, working=working)
     step = decode_step(rack, deployed, together)
     before = before_the_engine(deployed, together, step_per_token(step=step.time))
     before_alone = before_the_engine(deployed, ONE, about["step_0"])
+    if deployed.stages is not None:  # the request's own prompt takes all of its time
+        before = total(before=before, prompt=left_over(whole=own, part=about["work"]))
     ttft = total(engine=engine_load.first_token_mean(**loaded), before=before)
     tpot = per_token(rack, engine_load.token_time_mean(**loaded))
 
@@ -89,6 +101,27 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         details={"requests_under_way": decoding, "room": seats} | engine_details(rack),
         load=load,
     )
+
+
+def in_stages(about: dict[str, Quantity], share: Quantity) -> dict[str, Quantity]:
+    """What the law takes, with prompts that delay the others by a share of their time in the stages of a pipeline."""
+    return about | {name: shortened_time(time=about[name], share=share) for name in ("work", "twice")}
+
+
+def in_the_ring(rack: Rack, deployed: GpuDeployment, about: dict[str, Quantity], rate: Quantity) -> dict[str, Quantity]:
+    """What the law takes at a rate of requests: prompts follow each other through the stages, and slow the others."""
+    if deployed.stages is None:
+        return about
+    ring = {"chunks": chunks_of(rack, deployed), "stages": deployed.stages}
+    factor = slower_steps(rate=rate, step=about["step_0"], work=about["work"], **ring)
+    slower = {name: slowed_step(step=about[name], factor=factor) for name in about if name.startswith("step_")}
+    return in_stages(about, overlap_in_full_ring(**ring)) | slower
+
+
+def capacity_of_one(rack: Rack, deployed: GpuDeployment, about: dict[str, Quantity]) -> Quantity:
+    """Requests per second through one engine when all of its seats are taken."""
+    share = overlap(rack, deployed, about["seats"])
+    return engine_load.engine_capacity(**(about if share is None else in_stages(about, share)))
 
 
 def before_the_engine(deployed: GpuDeployment, held: Quantity, step: Quantity) -> Quantity:
@@ -132,7 +165,7 @@ def engine_times(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qua
         "base": left_over(whole=first.time, part=added),
         "work": added,
         "twice": longer,
-        "budget": engine.chunk,
+        "budget": engine_in_rounds(deployed).chunk,
         "chunked": MIXED[engine.mixed],
         "prompt": work.input,
         "output": answer_steps(rack),

@@ -35,7 +35,7 @@ def gpu_memory(rack: Rack, deployed: GpuDeployment, batch: Quantity, context: Qu
     size = model_size(rack.model, rack.workload.precision, kv_format(rack), checkpoint=True)
     model = deployed.gpu, deployed.runtime, rack.model, size
     beside = beside_the_model(rack, deployed, context)
-    fit = memory_fit(*model, batch, context, deployed.devices, rack.serving.data_parallel, beside)
+    fit = memory_fit(*model, batch, context, deployed.devices, rack.serving.data_parallel, beside, deployed.stages)
     most = fit.max_batch if rack.model.family == "decoder" else None
     return Memory(fit.capacity, fit.weights, fit.kv_cache, fit.free, max_batch=most)
 

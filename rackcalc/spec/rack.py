@@ -183,6 +183,14 @@ class Serving:
         whole=True,
         default=None,
     )
+    pipeline_parallel: Quantity | None = number(
+        "1",
+        "decoders under a serving engine on GPUs: stages of tensor_parallel GPUs each, over which a copy's layers are "
+        "divided (default: 1)",
+        above=0,
+        whole=True,
+        default=None,
+    )
     max_num_seqs: Quantity | None = number(
         "1",
         "serving engines: most sequences that decode together in one engine (max_running_requests, max_batch_size; "

@@ -52,6 +52,31 @@ def cache_held(cache: Bytes, devices: Count, kv_heads: Count) -> Bytes:
     return cache / xp.minimum(devices, kv_heads)
 
 
+@formula(cite="definition: whole layers on each stage, embedding on the first, output matrix on the last")
+def weights_of_stage(
+    weights: Bytes, embedding: Bytes, head: Bytes, tied: Ratio, devices: Count, layers: Count, stages: Count
+) -> Bytes:
+    """Weights on a GPU of the stage that holds most. weights: of all stages on one such GPU.
+
+    embedding, head: of the whole model, which the GPUs of a stage divide. tied: 1 where both are one matrix.
+
+    >>> weights_of_stage(weights=20e9, embedding=4e9, head=4e9, tied=0.0, devices=2.0, layers=8.0, stages=4.0)
+    6000000000.0
+    """
+    body = weights - (embedding + (1 - tied) * head) / devices
+    return body * xp.ceil(layers / stages) / layers + xp.maximum(embedding, head) / devices
+
+
+@formula(cite="definition: the layers of the fullest stage")
+def cache_of_stage(cache: Bytes, layers: Count, stages: Count) -> Bytes:
+    """KV cache of a sequence on a GPU of the fullest stage.
+
+    >>> cache_of_stage(cache=8e8, layers=10.0, stages=4.0)
+    240000000.0
+    """
+    return cache * xp.ceil(layers / stages) / layers
+
+
 @formula(cite="definition: a sequence lies in one data-parallel group, whole")
 def sequences_per_group(batch: Count, groups: Count) -> Count:
     """Sequences of the fullest group.
@@ -181,11 +206,12 @@ def memory_fit(
     devices: Quantity = ONE,
     groups: Quantity | None = None,
     beside: Beside = NOTHING_BESIDE,
+    stages: Quantity | None = None,
 ) -> MemoryFit:
     """Memory of each of `devices` GPUs that hold one copy of the model, for batch [1] sequences of `context` [token].
 
     groups: of data-parallel attention, each with sequences of its own; None for one. Weights and formats are in size.
-    beside: what a GPU holds beside the model.
+    beside: what a GPU holds beside the model. stages: of a pipeline, each of so many devices; of the fullest.
     """
     groups = ONE if groups is None else groups
     together = in_group(devices=devices, groups=groups)
@@ -196,10 +222,15 @@ def memory_fit(
         cache = cache_on_gpu(model, size, context, together)
         if beside.cache:
             cache = total(model=cache, **beside.cache)
+        if stages is not None:
+            cache = cache_of_stage(cache=cache, layers=model.layers, stages=stages)
         held = kv_per_device(cache=cache, sequences=sequences_per_group(batch=batch, groups=groups))
         engine = runtime.engine
         tokens = context if engine is None else prompt_in_memory(prompt=context, chunk=engine.chunk)
     weights = weights_held(weights=size.weights, attention=attention, devices=devices, groups=groups)
+    if stages is not None:
+        ends = {"embedding": size.embedding_weights, "head": size.head_weights, "tied": model.tied_embeddings}
+        weights = weights_of_stage(weights=weights, **ends, devices=devices, layers=model.layers, stages=stages)
     parts = {
         "weights": total(model=weights, **beside.weights) if beside.weights else weights,
         "kv_cache": held,

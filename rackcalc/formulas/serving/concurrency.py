@@ -12,6 +12,7 @@ from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, per_token_sent
 from rackcalc.formulas.serving.inter_token_latency import prefill_stall
+from rackcalc.formulas.serving.pipeline_stages import overlapping, shortened_time
 from rackcalc.formulas.serving.request_time import request_time
 from rackcalc.formulas.serving.time_to_first_token import (
     LITTLE,
@@ -150,11 +151,13 @@ def closed_loop(
     output: Quantity,
     equal_lengths: bool = False,
     arrivals: Quantity | None = None,
+    overlap: Quantity | None = None,
 ) -> Loop:
     """An engine with `concurrency` requests in flight, of which `fits` find room.
 
     step_at: time per output token [s/token] as a function of the sequences that share a step. arrivals: request rate
-    if requests arrive at random, so that prefills queue by chance and not in bursts.
+    if requests arrive at random, so that prefills queue by chance and not in bursts. overlap: delay of the others by a
+    prefill over its time, in a pipeline of stages.
     """
     inside = held(concurrency=concurrency, room=fits)
     lockstep = engine.lockstep if equal_lengths else NONE
@@ -165,6 +168,9 @@ def closed_loop(
         lengths = {"chunk": engine.chunk, "prompt": prompt, "output": output}
         ahead = largest(queued=ahead, crowded_out=prefills_crowded_out(held=inside, **lengths))
     work, fixed = parts_of(prefill)
+    before = ahead
+    if overlap is not None:
+        work, before = shortened_time(time=work, share=overlap), overlapping(ahead=ahead, share=overlap)
     stall = prefill_stall(work=work, fixed=fixed, held=inside, ahead=ahead, output=output)
     host = at_age(time=host_time(engine, request_host, inside), improvement=engine.improvement, age=engine.age)
     looked = looked_at(wait=engine.wait_steps, interval=engine.poll_steps)
@@ -177,7 +183,7 @@ def closed_loop(
             front_end=per_token_sent(time=engine.token_time, interval=engine.stream_interval),
             sharpness=SHARPNESS,
         )
-        first = first_token(request_host=host, looked=looked, back=back, step=step, prefill=prefill.time, ahead=ahead)
+        first = first_token(request_host=host, looked=looked, back=back, step=step, prefill=prefill.time, ahead=before)
         decoding = decoding_now(held=inside, first=first, tpot=step, output=output)
     wait = room_wait(concurrency=concurrency, held=inside, first=first, tpot=step, output=output)
     ttft = total(first=first, room=wait)
