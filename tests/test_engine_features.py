@@ -300,3 +300,120 @@ def test_a_pipeline_conserves_its_requests(number: int) -> None:
 )
 def test_pipelines_that_cannot_be_are_refused(sets: tuple[str, ...], words: str) -> None:
     assert words in refused(DEEP, "workload.batch=1", *sets)
+
+
+# Adapters
+
+
+ADAPTERS = "serving.lora.rank=16"
+
+
+def test_adapters_hold_what_trainers_print() -> None:
+    """Llama 3 8B with rank 16 on all linear layers: 41,943,040 trainable parameters, as PEFT counts them."""
+    plain = rack(SMALL, "workload.batch=1")["memory.gpu.weights"]
+    for number in (1, 8):
+        held = rack(SMALL, "workload.batch=1", ADAPTERS, f"serving.lora.adapters={number}")["memory.gpu.weights"]
+        assert held - plain == pytest.approx(number * 41_943_040 * 2, rel=1e-6)
+    twice = rack(SMALL, "workload.batch=1", "serving.lora.rank=32")["memory.gpu.weights"]
+    assert twice - plain == pytest.approx(2 * 41_943_040 * 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("load_of", [clients(16), "workload.arrival_rate=2 request/s", "workload.batch=16"])
+def test_adapters_slow_steps_and_prompts_by_their_factor(load_of: str) -> None:
+    plain = rack(SMALL, load_of)
+    found = rack(SMALL, load_of, ADAPTERS, "serving.lora.slowdown=1.5")
+    assert found["stages.prefill.time"] == pytest.approx(1.5 * plain["stages.prefill.time"], rel=1e-6)
+    assert 1.3 < found["latency.tpot"] / plain["latency.tpot"] < 1.7
+    assert found["throughput.capacity"] < 0.8 * plain["throughput.capacity"]
+    free = rack(SMALL, load_of, ADAPTERS, "serving.lora.slowdown=1")
+    assert free["latency.tpot"] == pytest.approx(plain["latency.tpot"], rel=1e-3)
+
+
+def test_the_factor_has_a_range_that_figures_show() -> None:
+    result = estimated(SMALL, clients(8), ADAPTERS)
+    assert "from 1.05 to 1.6" in explain(result, "latency.tpot") or "1.05" in explain(result, "latency.tpot")
+
+
+# KV caches from elsewhere
+
+
+def path(rate: str, hits: float) -> tuple[str, ...]:
+    return f"serving.kv_offload.bandwidth={rate}", f"serving.kv_offload.hits={hits}"
+
+
+LONG = "workload.input=8192 token"
+
+
+def test_what_is_found_is_not_computed_but_attended_to() -> None:
+    """Half of a prompt found: half of the products remain, and three quarters of the causal attention."""
+    plain, half = (rack(SMALL, "workload.batch=1", LONG, *more) for more in ((), path("1e6 GB/s", 0.5)))
+    terms = "stages.prefill.terms"
+    assert half[f"{terms}.ffn_weights"] == pytest.approx(plain[f"{terms}.ffn_weights"] / 2, rel=1e-6)
+    assert half[f"{terms}.attention"] == pytest.approx(plain[f"{terms}.attention"] * 3 / 4, rel=1e-3)
+    nothing = rack(SMALL, "workload.batch=1", LONG, *path("1e6 GB/s", 1e-9))
+    assert nothing["latency.ttft"] == pytest.approx(plain["latency.ttft"], rel=1e-4)
+
+
+@pytest.mark.parametrize("load_of", [clients(1), "workload.arrival_rate=0.01 request/s", "workload.batch=1"])
+def test_the_first_token_waits_for_the_path(load_of: str) -> None:
+    """Llama 3.1 8B caches 128 KiB per token in 16 bit; a share of 8,192 token over 1 GB/s."""
+    slow, fast = (rack(SMALL, load_of, LONG, *path(rate, 0.25))["latency.ttft"] for rate in ("1 GB/s", "1e6 GB/s"))
+    assert slow - fast == pytest.approx(0.25 * 8192 * 131072 / 1e9, rel=0.02)
+
+
+@pytest.mark.parametrize("load_of", [clients(200), "workload.arrival_rate=0.05 request/s", "workload.batch=32"])
+def test_the_path_limits_the_rate(load_of: str) -> None:
+    found = rack(SMALL, load_of, LONG, *path("0.5 GB/s", 0.5))
+    assert found["throughput.capacity"] == pytest.approx(1 / (0.5 * 8192 * 131072 / 0.5e9), rel=1e-6)
+    free = rack(SMALL, load_of, LONG, *path("100 GB/s", 0.5))
+    assert free["throughput.capacity"] > rack(SMALL, load_of, LONG)["throughput.capacity"]
+
+
+def test_more_requests_than_the_path_takes_are_an_overload() -> None:
+    words = refused(SMALL, "workload.arrival_rate=2 request/s", LONG, *path("0.5 GB/s", 0.5))
+    assert "overload" in words
+
+
+# Weights in formats that a GPU lacks
+
+OLD = SMALL | {"gpu": "a100-sxm-80gb"}
+
+
+@pytest.mark.parametrize("precision", ["fp8", "int4", "mxfp4"])
+def test_narrow_weights_are_read_narrow_and_computed_wide(precision: str) -> None:
+    """Half or a quarter of the bytes at the same rate; arithmetic as of 16 bit."""
+    wide = rack(OLD, "workload.batch=1")
+    result = estimated(OLD | {"precision": precision}, "workload.batch=1")
+    assert any("weight-only" in note and "bf16" in note for note in result.notes)
+    narrow = rack(OLD | {"precision": precision}, "workload.batch=1")
+    bytes_of = {"fp8": 1.0, "int4": 0.5625, "mxfp4": 0.53125}[precision]
+    share = narrow["stages.decode.terms.ffn_weights"] / wide["stages.decode.terms.ffn_weights"]
+    assert bytes_of / 2 * 0.95 < share < bytes_of / 2 * 1.25
+    assert narrow["stages.prefill.terms.ffn_weights"] == pytest.approx(
+        wide["stages.prefill.terms.ffn_weights"], rel=1e-6
+    )
+    assert narrow["memory.gpu.kv_cache"] == pytest.approx(wide["memory.gpu.kv_cache"])
+
+
+def test_formats_that_a_gpu_has_are_no_weight_only_formats() -> None:
+    for parts in (SMALL | {"precision": "fp8"}, OLD | {"precision": "int8"}):
+        assert not any("weight-only" in note for note in estimated(parts, "workload.batch=1").notes)
+    assert any("weight-only" in note for note in estimated(SMALL | {"precision": "int4"}, "workload.batch=1").notes)
+
+
+@pytest.mark.parametrize(
+    ("parts", "sets", "words"),
+    [
+        (SMALL, ("serving.lora.rank=16", "serving.runtime=cuda-graph"), "serving engine"),
+        (SMALL, (*path("1 GB/s", 0.5), "serving.runtime=cuda-graph"), "serving engine"),
+        (SMALL, ("serving.kv_offload.hits=0.5",), "serving.kv_offload.bandwidth: is missing"),
+        (SPARSE, ("serving.lora.rank=16",), "latent attention"),
+        (DEEP, (*STAGES, *path("1 GB/s", 0.5)), "together with serving.pipeline_parallel"),
+        (SMALL, ("serving.context_parallel_size=2",), "serving.pipeline_parallel, in whose stages"),
+        (SMALL, ("serving.enable_expert_parallel=true",), "spreads experts"),
+        (SMALL, ("serving.cpu_offload_gb=10",), "weights in host memory are not modelled"),
+        (SMALL, ("serving.hicache_ratio=2",), "write serving.kv_offload"),
+    ],
+)
+def test_what_is_not_modelled_is_refused_by_name(parts: dict, sets: tuple[str, ...], words: str) -> None:
+    assert words in refused(parts, "workload.batch=1", *sets)

@@ -374,7 +374,7 @@ def test_suggestions_are_listed_as_people_do() -> None:
         ("serving.enforce-eager=true", "write serving.cuda_graphs: false"),
         ("serving.mem_fraction_static=0.9", "write serving.gpu_memory_utilization"),
         ("serving.pipeline_parallel_size=2", "write serving.pipeline_parallel"),
-        ("serving.enable_lora=true", "LoRA adapters are not modelled"),
+        ("serving.enable_lora=true", "write serving.lora"),
         ("workload.request_rate=3", "write workload.arrival_rate"),
         ("workload.max_num_seqs=64", "write serving.max_num_seqs"),
     ],

@@ -7,10 +7,15 @@ RATE, CLIENTS = "write workload.arrival_rate", "write workload.concurrency"
 PIPELINE = "write serving.pipeline_parallel"
 EXPERTS = "an engine spreads experts over its GPUs by itself; that they are not cannot be said yet"
 PREFIX = "hits in a prefix cache are not modelled; shorten workload.input by the share that is found there"
-OFFLOAD = "offloading of the KV cache is not modelled"
+OFFLOAD = "write serving.kv_offload: {bandwidth: 50 GB/s, hits: 30 %}"
+WEIGHTS_AWAY = "weights in host memory are not modelled; use more GPUs per copy, or a smaller format"
 DRAFTS = "write serving.speculation: {kind: mtp, tokens: 3, acceptance: 0.7}; kinds are draft-model, eagle, mtp, ngram"
 DRAFTED = "write serving.speculation.tokens"
-ADAPTERS = "LoRA adapters are not modelled"
+ADAPTERS = "write serving.lora: {rank: 16, adapters: 8}"
+CONTEXT = (
+    "sequence and context parallelism are not modelled; long prompts are shared by serving.tensor_parallel, and by "
+    "serving.pipeline_parallel, in whose stages their chunks overlap"
+)
 LENGTHS = "leave it out: lengths follow from workload.input and workload.output"
 
 _NAMES: dict[str, str] = {
@@ -23,12 +28,19 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("pp", "pp_size", "pipeline_parallel", "pipeline_parallel_size"), PIPELINE),
     **dict.fromkeys(("ep", "ep_size", "expert_parallel", "enable_expert_parallel"), EXPERTS),
     **dict.fromkeys(("prefix_caching", "enable_prefix_caching", "disable_radix_cache", "cached"), PREFIX),
-    **dict.fromkeys(("swap_space", "cpu_offload_gb", "kv_offload", "hicache_ratio", "host_cache_size"), OFFLOAD),
+    **dict.fromkeys(("swap_space", "kv_offloading_size", "kv_transfer_config", "host_cache_size"), OFFLOAD),
+    **dict.fromkeys(("enable_hierarchical_cache", "hicache_ratio", "hicache_size", "kv_connector"), OFFLOAD),
+    **dict.fromkeys(("cpu_offload_gb", "offload_group_size"), WEIGHTS_AWAY),
+    **dict.fromkeys(("cp", "cp_size", "context_parallel", "context_parallel_size", "sequence_parallel"), CONTEXT),
+    **dict.fromkeys(("prefill_context_parallel_size", "decode_context_parallel_size", "dcp_size"), CONTEXT),
+    **dict.fromkeys(("enable_sequence_parallel", "enable_prefill_cp", "attn_cp_size"), CONTEXT),
     **dict.fromkeys(("speculative_config", "speculative_algorithm", "speculative_model"), DRAFTS),
     **dict.fromkeys(("num_speculative_tokens", "speculative_num_steps", "speculative_num_draft_tokens"), DRAFTED),
     **dict.fromkeys(("num_nextn_predict_layers", "max_draft_len"), DRAFTED),
     **dict.fromkeys(("speculative_draft_model_path", "speculative_model_dir"), "write serving.speculation.model"),
-    **dict.fromkeys(("lora", "enable_lora", "lora_modules", "lora_paths"), ADAPTERS),
+    **dict.fromkeys(("enable_lora", "lora_modules", "lora_paths", "lora_config"), ADAPTERS),
+    **dict.fromkeys(("max_loras", "max_loras_per_batch"), "write serving.lora.adapters"),
+    **dict.fromkeys(("max_lora_rank", "lora_rank"), "write serving.lora.rank"),
     **dict.fromkeys(("max_model_len", "context_length", "max_seq_len"), LENGTHS),
     **dict.fromkeys(("request_rate", "qps", "rps", "rate"), RATE),
     **dict.fromkeys(("max_concurrency", "num_clients", "users", "clients"), CLIENTS),

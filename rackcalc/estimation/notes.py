@@ -3,6 +3,7 @@
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_power
 from rackcalc.estimation.result import Estimate
+from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.formulas.transformer.checkpoint import in_doubt
@@ -32,6 +33,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         where = "which is computed for split gpu with arrival_rate only"
         said.append(f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here")
     said += _model_notes(rack)
+    said += _format_notes(rack)
     said += _serving_notes(rack, result.latency.service)
     said += _speculation_notes(rack, result)
     if rack.serving.runtime is not None:
@@ -77,6 +79,18 @@ def _model_notes(rack: Rack) -> list[str]:
         stay = f"how much of a {precision} checkpoint of {model.name} stays in 16 bit is not known"
         said.append(f"{stay}: ranges span it until model.weights, formats or kept_16_bit states it")
     return said
+
+
+def _format_notes(rack: Rack) -> list[str]:
+    """In what a GPU computes that lacks the format of the weights."""
+    pool, precision = rack.accelerators.gpu, rack.workload.precision
+    if pool is None or rack.serving.split == "lpu" or precision in pool.part.peak:
+        return []
+    wide = next((name for name in COMPUTE[precision] if name in pool.part.peak), None)
+    if wide is None:
+        return []
+    stored = f"weights are stored and read in it, and computed in {wide} (weight-only)"
+    return [f"workload.precision {precision}: {pool.part.name} does not compute in it; {stored}"]
 
 
 def _unknown_notes(rack: Rack, result: Estimate) -> list[str]:

@@ -26,6 +26,7 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _version,
         _speculation,
         _pipeline,
+        _beside_the_model,
         _cooling,
         _money,
     )
@@ -238,12 +239,30 @@ def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:
     if serving.split != "gpu" or not _engine_decodes(rack):
         message = "is for split gpu: decoders under a serving engine, vllm, sglang or tensorrt-llm; remove it"
         return [loaded.problem(path, message)]
-    beside = {"data_parallel": serving.data_parallel, "speculation": serving.speculation}
+    beside = {
+        "data_parallel": serving.data_parallel,
+        "speculation": serving.speculation,
+        "kv_offload": serving.kv_offload,
+    }
     return [
         loaded.problem(f"serving.{name}", "is not modelled together with serving.pipeline_parallel; remove one of them")
         for name, stated in beside.items()
         if stated is not None
     ]
+
+
+def _beside_the_model(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Adapters and fetched KV caches where they are not computed."""
+    serving, found = rack.serving, []
+    for name, stated in (("lora", serving.lora), ("kv_offload", serving.kv_offload)):
+        if stated is not None and (serving.split != "gpu" or not _engine_decodes(rack)):
+            message = "is for split gpu: decoders under a serving engine, vllm, sglang or tensorrt-llm; remove it"
+            found.append(loaded.problem(f"serving.{name}", message))
+    if serving.lora is not None and (rack.model.mla is not None or rack.model.groups):
+        kind = "latent attention" if rack.model.mla is not None else "layers of several kinds"
+        message = f"adapters of models with {kind} are not modelled; remove it"
+        found.append(loaded.problem("serving.lora", message))
+    return found
 
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
@@ -253,7 +272,8 @@ def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
     needs_gpu, needs_lpu = _needed_pools(rack)
     gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
     if needs_gpu and gpus is not None:
-        weight_only = precision in ("int4", "mxfp4", "fp4")  # computed in a wider format where the chip lacks them
+        # weights that are read in one format and computed in a wider one where the chip lacks theirs
+        weight_only = rack.model.family == "decoder" or precision in ("int4", "mxfp4", "fp4")
         if not set(COMPUTE[precision] if weight_only else (precision,)) & set(gpus.part.peak):
             found.append(_no_format(loaded, "workload.precision", gpus.part.name, precision, gpus.part.peak))
     if needs_lpu and lpus is not None:

@@ -18,9 +18,11 @@ from rackcalc.formulas.serving.time_to_first_token import prompt_wait
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record, replace
+from rackcalc.serving.adapters import with_adapters
 from rackcalc.serving.drafting import DRAFT_HOST, LOOKUP, answer_steps, drafting_model, speculation_on_gpus
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
-from rackcalc.serving.pipeline import overlap, prompt_through_stages, step_of_stages
+from rackcalc.serving.kv_offload import fetching, rest_of_prompt, tokens_found
+from rackcalc.serving.pipeline import engine_in_rounds, overlap, prompt_through_stages, step_of_stages
 from rackcalc.serving.pool_memory import context_lengths, kv_format
 from rackcalc.serving.service_model import ONE, ServiceModel, batch_of
 from rackcalc.spec.models import Model
@@ -47,7 +49,11 @@ def output_tokens(rack: Rack) -> Quantity:
 def prefill_pass(rack: Rack, deployed: GpuDeployment, tokens: Quantity | None = None) -> gpu.GpuPass:
     """The prefill of one prompt, of workload.input or of so many tokens."""
     length = rack.workload.input if tokens is None else tokens
-    first = _on_gpus(gpu.prefill, rack, deployed)(ONE, length)
+    computed = _on_gpus(gpu.prefill, rack, deployed)
+    first, found = computed(ONE, length), tokens_found(rack, length)
+    if found is not None:
+        first = rest_of_prompt(first, computed(ONE, found))
+    first = with_adapters(rack, first)
     if deployed.stages is not None:
         return prompt_through_stages(rack, deployed, first, length)
     drafter = drafting_model(rack)
@@ -65,9 +71,9 @@ def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.Gpu
     sampled = rack.workload.sampling == "nucleus"
     if deployed.stages is not None:
         rows = micro_batch(batch=batch, stages=deployed.stages)
-        passed = _on_gpus(gpu.decode, rack, deployed)(rows, mean, sampled=sampled)
+        passed = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(rows, mean, sampled=sampled))
         return step_of_stages(rack, deployed, passed, batch, rows)
-    step = _on_gpus(gpu.decode, rack, deployed)(batch, mean, sampled=sampled, tokens=checked)
+    step = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(batch, mean, sampled=sampled, tokens=checked))
     if plan is None:
         return step
     drafter = drafting_model(rack)
@@ -82,7 +88,7 @@ def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.Gpu
 
 def _drafting(rack: Rack, drafter: Model) -> Rack:
     """The rack as it runs what drafts."""
-    return replace(rack, model=drafter, serving=replace(rack.serving, speculation=None))
+    return replace(rack, model=drafter, serving=replace(rack.serving, speculation=None, lora=None))
 
 
 def _as_draft(name: str) -> str:
@@ -137,17 +143,9 @@ def times_among_prefills(
     """
     engine, host = deployed.runtime.engine, deployed.runtime.request_host
     if engine is not None:
-        loop = closed_loop(
-            engine,
-            host,
-            number,
-            number,
-            first,
-            tpot_at,
-            rack.workload.input,
-            answer_steps(rack),
-            overlap=overlap(rack, deployed, number),
-        )
+        lengths = rack.workload.input, answer_steps(rack)
+        more: dict[str, Any] = {"overlap": overlap(rack, deployed, number), "fetch": fetching(rack)}
+        loop = closed_loop(engine_in_rounds(deployed), host, number, number, first, tpot_at, *lengths, **more)
         return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)
     load = {"prefill": prefill_work(first), "batch": number, "output": output_tokens(rack)}
     tpot = tpot_at(number)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rackcalc.formulas.combine import total
+from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.queues.latency_under_load import LEVELS
@@ -10,6 +10,7 @@ from rackcalc.formulas.serving import engine_load
 from rackcalc.formulas.serving.concurrency import host_time, parts_of
 from rackcalc.formulas.serving.engine_load import STEPS, node
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
+from rackcalc.formulas.serving.kv_offload import path_wait, rate_of_path
 from rackcalc.formulas.serving.pipeline_stages import (
     overlap_in_full_ring,
     shortened_time,
@@ -32,6 +33,7 @@ from rackcalc.serving.generation import (
     serving_power_utilization,
 )
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
+from rackcalc.serving.kv_offload import fetch_stage, fetching
 from rackcalc.serving.pipeline import chunks_of, engine_in_rounds, overlap
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.spec.rack import Rack
@@ -50,7 +52,9 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     assert engine is not None
     seats = sequences_that_fit(rack, deployed)
     about = engine_times(rack, deployed, first, seats)
-    most = capacity_of_one(rack, deployed, about)
+    most, fetch = capacity_of_one(rack, deployed, about), fetching(rack)
+    if fetch is not None:
+        most = smallest(engine=most, path=rate_of_path(fetch=fetch))
     copies = deployed.replicas
     rate = rack.workload.arrival_rate
     if rate is None:
@@ -67,6 +71,9 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     before_alone = before_the_engine(deployed, ONE, about["step_0"])
     if deployed.stages is not None:  # the request's own prompt takes all of its time
         before = total(before=before, prompt=left_over(whole=own, part=about["work"]))
+    if fetch is not None:
+        before = total(before=before, fetch=fetch, wait=path_wait(rate=rate_of_one, fetch=fetch))
+        before_alone = total(before=before_alone, fetch=fetch)
     ttft = total(engine=engine_load.first_token_mean(**loaded), before=before)
     tpot = per_token(rack, engine_load.token_time_mean(**loaded))
 
@@ -93,7 +100,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         total(prefill=first.time, before=before_alone),
         per_token(rack, about["step_0"]),
         seat_time(seats=seats, capacity=most),
-        stages={"prefill": gpu_stage(first), "decode": gpu_stage(step)},
+        stages=fetch_stage(rack) | {"prefill": gpu_stage(first), "decode": gpu_stage(step)},
         memory={"gpu": engine_memory(rack, deployed, seats)},
         transfers={},
         busy={"gpu": working},

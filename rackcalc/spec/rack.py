@@ -136,7 +136,7 @@ class Workload:
         elsewhere=True,
     )
     kv_precision: str | None = text(
-        "format of the KV cache (default: fp8 with 8-bit and smaller weights, else bf16)",
+        "format of the KV cache (default: fp8 with 8-bit and smaller weights where the GPU computes in it, else bf16)",
         choices=tuple(FORMATS),
         default=None,
     )
@@ -159,6 +159,34 @@ class Speculation:
     tokens: Quantity = number("1", "tokens drafted per step", above=0, whole=True, default="4")
     acceptance: Quantity = number(
         "1", "chance that one drafted token is accepted", at_least=0, at_most=0.999, default="0.7"
+    )
+
+
+@record
+class Lora:
+    """Low-rank adapters: one model in memory serves several fine-tunings, each request with one of them."""
+
+    rank: Quantity = number("1", "rank of an adapter, of all matrices but experts", above=0, whole=True, default="16")
+    adapters: Quantity = number(
+        "1", "adapters in GPU memory at once (max_loras, max_loras_per_batch)", above=0, whole=True, default="1"
+    )
+    slowdown: Quantity | None = number(
+        "1",
+        "time of steps and prompts over that without adapters (default: 1.2, from 1.05 to 1.6)",
+        at_least=1,
+        default=None,
+    )
+
+
+@record
+class KvOffload:
+    """KV cache of earlier prompts in host memory or on SSDs, from where it is fetched in place of being computed."""
+
+    bandwidth: Quantity = number(
+        "B/s", "rate of the path to the GPUs of one copy of the model, all together", above=0, example="50 GB/s"
+    )
+    hits: Quantity = number(
+        "1", "share of a prompt whose KV cache is found there", at_least=0, at_most=0.99, example="30 %"
     )
 
 
@@ -238,6 +266,10 @@ class Serving:
         "prefill-decode: send the KV cache at once or layer by layer",
         default="layer-wise",
         choices=("bulk", "layer-wise"),
+    )
+    lora: Lora | None = section(Lora, "serving engines on GPUs: adapters beside the model", optional=True)
+    kv_offload: KvOffload | None = section(
+        KvOffload, "serving engines on GPUs: KV cache fetched from host memory or SSDs", optional=True
     )
     speculation: Speculation | None = section(
         Speculation, "tokens drafted ahead: by LPUs (draft-verify), or on the GPUs of a serving engine", optional=True

@@ -71,14 +71,20 @@ def with_more(main: GpuPass, more: GpuPass, passes: Quantity, added: dict[str, Q
 
 def with_time(main: GpuPass, name: str, more: Quantity) -> GpuPass:
     """A pass, and a time in which the GPU waits [s]."""
-    time = total(main=main.time, **{name: more})
-    times = {"first_time": main.time, "second_time": more, "whole": time}
-    idle = {"second": NO_WORK}
+    longer = stretched(main, name, more)
+    times = {"first_time": main.time, "second": NO_WORK, "second_time": more, "whole": longer.time}
+    return replace(
+        longer,
+        utilization=mean_over(first=main.utilization, **times),
+        memory_utilization=mean_over(first=main.memory_utilization, **times),
+    )
+
+
+def stretched(main: GpuPass, name: str, more: Quantity) -> GpuPass:
+    """A pass that takes more time [s], in which the GPU works as it does in the rest."""
     return replace(
         main,
-        time=time,
+        time=total(main=main.time, **{name: more}),
         device_time=total(main=main.device_time, **{name: more}),
         terms=main.terms | {name: more},
-        utilization=mean_over(first=main.utilization, **idle, **times),
-        memory_utilization=mean_over(first=main.memory_utilization, **idle, **times),
     )
