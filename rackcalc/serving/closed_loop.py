@@ -13,7 +13,7 @@ from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
-from rackcalc.serving.kv_offload import fetch_stage, fetching
+from rackcalc.serving.kv_offload import computed_prompt, fetch_stage, fetching
 from rackcalc.serving.pipeline import engine_in_rounds, overlap
 from rackcalc.serving.pool_memory import gpu_memory
 from rackcalc.serving.service_model import ONE, Memory, ServiceModel
@@ -50,7 +50,7 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
         return step_per_token(step=decode_step(rack, deployed, batch).time)
 
     host = deployed.runtime.request_host
-    fits, lengths = sequences_that_fit(rack, deployed), (rack.workload.input, answer_steps(rack))
+    fits, lengths = sequences_that_fit(rack, deployed), (computed_prompt(rack), answer_steps(rack))
     inside = smallest(requests=requests, fits=fits)
     more: dict[str, Any] = {"overlap": overlap(rack, deployed, inside), "fetch": fetching(rack)}
     return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths, **more)

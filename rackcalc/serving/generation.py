@@ -21,7 +21,7 @@ from rackcalc.quantities.record import record, replace
 from rackcalc.serving.adapters import with_adapters
 from rackcalc.serving.drafting import DRAFT_HOST, LOOKUP, answer_steps, drafting_model, speculation_on_gpus
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
-from rackcalc.serving.kv_offload import fetching, rest_of_prompt, tokens_found
+from rackcalc.serving.kv_offload import computed_prompt, fetching, rest_of_prompt, tokens_found
 from rackcalc.serving.pipeline import engine_in_rounds, overlap, prompt_through_stages, step_of_stages
 from rackcalc.serving.pool_memory import context_lengths, kv_format
 from rackcalc.serving.service_model import ONE, ServiceModel, batch_of
@@ -143,7 +143,7 @@ def times_among_prefills(
     """
     engine, host = deployed.runtime.engine, deployed.runtime.request_host
     if engine is not None:
-        lengths = rack.workload.input, answer_steps(rack)
+        lengths = computed_prompt(rack), answer_steps(rack)
         more: dict[str, Any] = {"overlap": overlap(rack, deployed, number), "fetch": fetching(rack)}
         loop = closed_loop(engine_in_rounds(deployed), host, number, number, first, tpot_at, *lengths, **more)
         return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)

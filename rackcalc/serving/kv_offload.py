@@ -3,7 +3,7 @@
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.serving.concurrency import SHARED
-from rackcalc.formulas.serving.kv_offload import beyond_found, fetch_time, found_tokens, rest_of_time
+from rackcalc.formulas.serving.kv_offload import beyond_found, fetch_time, found_tokens, rest_of_time, tokens_left
 from rackcalc.formulas.serving.request_time import left_over
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import replace
@@ -16,6 +16,13 @@ def tokens_found(rack: Rack, prompt: Quantity) -> Quantity | None:
     """Tokens of a prompt that are fetched; None where the rack fetches none."""
     plan = rack.serving.kv_offload
     return None if plan is None else found_tokens(prompt=prompt, hits=plan.hits)
+
+
+def computed_prompt(rack: Rack) -> Quantity:
+    """Tokens of a prompt that its prefill computes."""
+    prompt = rack.workload.input
+    found = tokens_found(rack, prompt)
+    return prompt if found is None else tokens_left(prompt=prompt, found=found)
 
 
 def fetching(rack: Rack) -> Quantity | None:

@@ -33,7 +33,7 @@ from rackcalc.serving.generation import (
     serving_power_utilization,
 )
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
-from rackcalc.serving.kv_offload import fetch_stage, fetching
+from rackcalc.serving.kv_offload import computed_prompt, fetch_stage, fetching
 from rackcalc.serving.pipeline import chunks_of, engine_in_rounds, overlap
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.spec.rack import Rack
@@ -174,7 +174,7 @@ def engine_times(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qua
         "twice": longer,
         "budget": engine_in_rounds(deployed).chunk,
         "chunked": MIXED[engine.mixed],
-        "prompt": work.input,
+        "prompt": computed_prompt(rack),
         "output": answer_steps(rack),
         "prompt_cv": ALIKE if work.input_cv is None else work.input_cv,
         "output_cv": ALIKE if work.output_cv is None else work.output_cv,

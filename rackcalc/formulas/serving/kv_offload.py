@@ -26,6 +26,16 @@ def found_tokens(prompt: Tokens, hits: Ratio) -> Tokens:
     return prompt * hits
 
 
+@formula(cite="definition: what is not found")
+def tokens_left(prompt: Tokens, found: Tokens) -> Tokens:
+    """Tokens of a prompt that are computed.
+
+    >>> tokens_left(prompt=1000.0, found=250.0)
+    750.0
+    """
+    return prompt - found
+
+
 @formula(cite=FETCHED)
 def fetch_time(size: Bytes, bandwidth: BytesPerSecond) -> Seconds:
     """Time to fetch a KV cache.
