@@ -273,7 +273,9 @@ def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
     gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
     if needs_gpu and gpus is not None:
         # weights that are read in one format and computed in a wider one where the chip lacks theirs
-        weight_only = rack.model.family == "decoder" or precision in ("int4", "mxfp4", "fp4")
+        # (Marlin kernels of vLLM and SGLang: 8-bit floats from Ampere on, which computes in bf16)
+        eight = rack.model.family == "decoder" and "bf16" in gpus.part.peak
+        weight_only = eight or precision in ("int4", "mxfp4", "fp4")
         if not set(COMPUTE[precision] if weight_only else (precision,)) & set(gpus.part.peak):
             found.append(_no_format(loaded, "workload.precision", gpus.part.name, precision, gpus.part.peak))
     if needs_lpu and lpus is not None:

@@ -4,6 +4,7 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import (
     REQUEST,
+    SECOND,
     Bytes,
     BytesPerSecond,
     Count,
@@ -74,7 +75,7 @@ def rate_of_path(fetch: Seconds) -> RequestsPerSecond:
     >>> rate_of_path(fetch=0.02)
     50.0
     """
-    return REQUEST / xp.maximum(fetch, 1e-12)
+    return REQUEST / xp.maximum(fetch, 1e-12 * SECOND)
 
 
 @formula(cite="L. Kleinrock, Queueing Systems I (1975), section 5.6: M/D/1, mean wait")
