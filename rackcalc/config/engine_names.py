@@ -4,15 +4,21 @@ SEATS, BUDGET = "write serving.max_num_seqs", "write serving.max_num_batched_tok
 MEMORY, EAGER = "write serving.gpu_memory_utilization", "write serving.cuda_graphs: false"
 TENSOR, DATA = "write serving.tensor_parallel", "write serving.data_parallel"
 RATE, CLIENTS = "write workload.arrival_rate", "write workload.concurrency"
-PIPELINE = "pipeline parallelism is not modelled; use serving.tensor_parallel, or more copies of the model"
+PIPELINE = "write serving.pipeline_parallel"
 EXPERTS = "an engine spreads experts over its GPUs by itself; that they are not cannot be said yet"
 PREFIX = (
     "write serving.prefix_caching: true or false, and workload.cached: the share of the prompts that is found there"
 )
 THINKING = "an open load is the same however long users think: write workload.arrival_rate, all turns of all users"
-OFFLOAD = "offloading of the KV cache is not modelled"
-DRAFTS = "drafting on GPUs is not modelled; serving.speculation is for split draft-verify"
-ADAPTERS = "LoRA adapters are not modelled"
+OFFLOAD = "write serving.kv_offload: {bandwidth: 50 GB/s, hits: 30 %}"
+WEIGHTS_AWAY = "weights in host memory are not modelled; use more GPUs per copy, or a smaller format"
+DRAFTS = "write serving.speculation: {kind: mtp, tokens: 3, acceptance: 0.7}; kinds are draft-model, eagle, mtp, ngram"
+DRAFTED = "write serving.speculation.tokens"
+ADAPTERS = "write serving.lora: {rank: 16, adapters: 8}"
+CONTEXT = (
+    "sequence and context parallelism are not modelled; long prompts are shared by serving.tensor_parallel, and by "
+    "serving.pipeline_parallel, in whose stages their chunks overlap"
+)
 LENGTHS = "leave it out: lengths follow from workload.input and workload.output"
 
 _NAMES: dict[str, str] = {
@@ -27,9 +33,19 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("enable_prefix_caching", "no_enable_prefix_caching", "disable_radix_cache"), PREFIX),
     **dict.fromkeys(("prefix_caching", "cached", "enable_block_reuse", "cache_hit_rate", "hit_rate"), PREFIX),
     **dict.fromkeys(("think_time", "thinking_time", "delay"), THINKING),
-    **dict.fromkeys(("swap_space", "cpu_offload_gb", "kv_offload", "hicache_ratio", "host_cache_size"), OFFLOAD),
-    **dict.fromkeys(("speculative_config", "speculative_algorithm", "num_speculative_tokens"), DRAFTS),
-    **dict.fromkeys(("lora", "enable_lora", "lora_modules", "lora_paths"), ADAPTERS),
+    **dict.fromkeys(("swap_space", "kv_offloading_size", "kv_transfer_config", "host_cache_size"), OFFLOAD),
+    **dict.fromkeys(("enable_hierarchical_cache", "hicache_ratio", "hicache_size", "kv_connector"), OFFLOAD),
+    **dict.fromkeys(("cpu_offload_gb", "offload_group_size"), WEIGHTS_AWAY),
+    **dict.fromkeys(("cp", "cp_size", "context_parallel", "context_parallel_size", "sequence_parallel"), CONTEXT),
+    **dict.fromkeys(("prefill_context_parallel_size", "decode_context_parallel_size", "dcp_size"), CONTEXT),
+    **dict.fromkeys(("enable_sequence_parallel", "enable_prefill_cp", "attn_cp_size"), CONTEXT),
+    **dict.fromkeys(("speculative_config", "speculative_algorithm", "speculative_model"), DRAFTS),
+    **dict.fromkeys(("num_speculative_tokens", "speculative_num_steps", "speculative_num_draft_tokens"), DRAFTED),
+    **dict.fromkeys(("num_nextn_predict_layers", "max_draft_len"), DRAFTED),
+    **dict.fromkeys(("speculative_draft_model_path", "speculative_model_dir"), "write serving.speculation.model"),
+    **dict.fromkeys(("enable_lora", "lora_modules", "lora_paths", "lora_config"), ADAPTERS),
+    **dict.fromkeys(("max_loras", "max_loras_per_batch"), "write serving.lora.adapters"),
+    **dict.fromkeys(("max_lora_rank", "lora_rank"), "write serving.lora.rank"),
     **dict.fromkeys(("max_model_len", "context_length", "max_seq_len"), LENGTHS),
     **dict.fromkeys(("request_rate", "qps", "rps", "rate"), RATE),
     **dict.fromkeys(("max_concurrency", "num_clients", "users", "clients"), CLIENTS),

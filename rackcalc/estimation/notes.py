@@ -3,6 +3,7 @@
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_power
 from rackcalc.estimation.result import Estimate
+from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.formulas.serving.length_moments import at_least_poisson
@@ -34,7 +35,9 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         said.append(f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here")
     said += _length_notes(rack)
     said += _model_notes(rack)
+    said += _format_notes(rack)
     said += _serving_notes(rack, result.latency.service)
+    said += _speculation_notes(rack, result)
     if rack.serving.runtime is not None:
         bound = {name: stage.bound_by for name, stage in result.stages.items()}
         hosts = [name for name, words in bound.items() if words == "host launches"]
@@ -99,6 +102,18 @@ def _model_notes(rack: Rack) -> list[str]:
     return said
 
 
+def _format_notes(rack: Rack) -> list[str]:
+    """In what a GPU computes that lacks the format of the weights."""
+    pool, precision = rack.accelerators.gpu, rack.workload.precision
+    if pool is None or rack.serving.split == "lpu" or precision in pool.part.peak:
+        return []
+    wide = next((name for name in COMPUTE[precision] if name in pool.part.peak), None)
+    if wide is None:
+        return []
+    stored = f"weights are stored and read in it, and computed in {wide} (weight-only)"
+    return [f"workload.precision {precision}: {pool.part.name} does not compute in it; {stored}"]
+
+
 def _unknown_notes(rack: Rack, result: Estimate) -> list[str]:
     """What is unknown, why, and how to make it known."""
     said = []
@@ -128,15 +143,27 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
         if float(passage.value) > float(limit.value):
             alone = show_value(passage)
             said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
-    pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
+    pool, shared, stages = rack.accelerators.gpu, rack.serving.tensor_parallel, rack.serving.pipeline_parallel
     if pool is not None and "gpu-gpu" not in rack.links:
         said += _domain_notes(rack, pool)
     if pool is not None and shared is not None:
         apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)
-        idle = sum(count % float(shared.value) for count in (apart, float(pool.count.value) - apart))
+        width = float(shared.value) * (1.0 if stages is None else float(stages.value))
+        idle = sum(count % width for count in (apart, float(pool.count.value) - apart))
     if pool is not None and shared is not None and idle:
-        said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared.value:g} share a copy of the model")
+        said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {width:g} share a copy of the model")
     return said
+
+
+def _speculation_notes(rack: Rack, result: Estimate) -> list[str]:
+    """What the times between tokens are where a step yields several."""
+    tokens, plan = result.details.get("tokens_per_step"), rack.serving.speculation
+    if tokens is None or plan is None:
+        return []
+    many = (
+        f"a step yields {show_value(tokens)} tokens on average if {show_value(plan.acceptance)} of drafts is accepted"
+    )
+    return [f"serving.speculation: {many}; itl figures are times between steps, whose tokens arrive together"]
 
 
 def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:
@@ -144,12 +171,17 @@ def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:
     domain, width, groups = nvlink_domain(pool), rack.serving.tensor_parallel, rack.serving.data_parallel
     if domain is None or (width is None and (rack.model.family == "encoder" or rack.serving.prefill_gpus is not None)):
         return []
+    stages = rack.serving.pipeline_parallel
     together = float(pool.count.value if width is None else width.value)
+    if width is not None and stages is not None:
+        together *= float(stages.value)
     if width is not None and groups is not None:
         together *= float(groups.value)
     if together <= float(domain.value):
         return []
     said = f"NVLink joins {domain.value:g} {pool.part.name}: the {together:g} that share a copy of the model"
+    if stages is not None:
+        said = f"NVLink joins {domain.value:g} {pool.part.name}: the {stages.value:g} stages of a copy of the model"
     return [f"{said} exchange over {link_beyond_domain(pool)}; name links.gpu-gpu if they are joined otherwise"]
 
 

@@ -13,6 +13,8 @@ from rackcalc.serving.pool_memory import kv_format
 from rackcalc.serving.splits import FUNCTIONS, takes_what_comes
 from rackcalc.spec.rack import SPLITS, Rack
 
+MOST_KNOWN = 0.999  # share of a prompt that the prefix cache and what is fetched hold together
+
 
 def incompatible_parts(loaded: Loaded) -> list[Problem]:
     """All problems with the choices in the file; those of ports only when there are no others."""
@@ -28,6 +30,8 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _formats,
         _version,
         _speculation,
+        _pipeline,
+        _beside_the_model,
         _cooling,
         _money,
     )
@@ -186,6 +190,12 @@ def _prefix_cache(loaded: Loaded, rack: Rack) -> list[Problem]:
     if not (on_gpus and _engine_decodes(rack)):
         message = "is for decoders on GPUs under a serving engine, whose prefix cache it is about; remove it"
         return [loaded.problem(path, message) for path in stated]
+    plan, cached = rack.serving.kv_offload, rack.workload.cached
+    if plan is not None and cached is not None and float(cached.value) + float(plan.hits.value) > MOST_KNOWN:
+        message = (
+            f"and workload.cached leave less than {1 - MOST_KNOWN:.1%} of a prompt to be computed; lower one of them"
+        )
+        found.append(loaded.problem("serving.kv_offload.hits", message))
     if stated and not rack.serving.prefix_caching:
         message = "needs the prefix cache, which serving.prefix_caching turns off; remove one of the two"
         found += [loaded.problem(path, message) for path in stated]
@@ -221,7 +231,7 @@ def _limits(loaded: Loaded, rack: Rack) -> list[Problem]:
 def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:
     """Models whose layers differ, where the calculation needs them to be alike, or where groups lack a part."""
     models = {"model": rack.model}
-    if rack.serving.speculation is not None:
+    if rack.serving.speculation is not None and rack.serving.speculation.model is not None:
         models["serving.speculation.model"] = rack.serving.speculation.model
     found = []
     for path, model in models.items():
@@ -277,17 +287,63 @@ def _version(loaded: Loaded, rack: Rack) -> list[Problem]:
 
 
 def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
-    plan, split = rack.serving.speculation, rack.serving.split
+    plan, split, path = rack.serving.speculation, rack.serving.split, "serving.speculation"
     if plan is None:
         return []
-    if split != "draft-verify":
-        message = (
-            f"speculative decoding is computed for split draft-verify, where LPUs draft, not for {split}; remove it"
-        )
-        return [loaded.problem("serving.speculation", message)]
+    if split not in ("draft-verify", "gpu"):
+        message = f"speculative decoding is computed for split gpu, and for draft-verify, where LPUs draft; not {split}"
+        return [loaded.problem(path, f"{message}: remove it")]
+    if split == "gpu" and not _engine_decodes(rack):
+        message = "is for decoders on GPUs under a serving engine: vllm, sglang or tensorrt-llm; remove it"
+        return [loaded.problem(path, message)]
+    if split == "draft-verify" and plan.kind != "draft-model":
+        message = f"{plan.kind} drafts on the GPUs: use split gpu; LPUs draft with a model of their own (draft-model)"
+        return [loaded.problem(f"{path}.kind", message)]
+    if plan.kind != "draft-model" and plan.model is not None:
+        fix = "remove it, or say kind: draft-model"
+        return [loaded.problem(f"{path}.model", f"is for kind draft-model; {plan.kind} needs none: {fix}")]
+    if plan.kind != "draft-model":
+        return []
+    if plan.model is None:
+        others = "" if split == "draft-verify" else ", or say kind: mtp, eagle or ngram, which need none"
+        return [loaded.problem(f"{path}.model", f"is missing; name the model that drafts{others}")]
     if plan.model.family == "decoder":
         return []
-    return [loaded.problem("serving.speculation.model", f"{plan.model.name} is no decoder: it cannot draft")]
+    return [loaded.problem(f"{path}.model", f"{plan.model.name} is no decoder: it cannot draft")]
+
+
+def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """A pipeline where no engine decodes on GPUs alone, or beside what is not computed with it."""
+    serving, path = rack.serving, "serving.pipeline_parallel"
+    if serving.pipeline_parallel is None:
+        return []
+    if serving.split != "gpu" or not _engine_decodes(rack):
+        message = "is for split gpu: decoders under a serving engine, vllm, sglang or tensorrt-llm; remove it"
+        return [loaded.problem(path, message)]
+    beside = {
+        "data_parallel": serving.data_parallel,
+        "speculation": serving.speculation,
+        "kv_offload": serving.kv_offload,
+    }
+    return [
+        loaded.problem(f"serving.{name}", "is not modelled together with serving.pipeline_parallel; remove one of them")
+        for name, stated in beside.items()
+        if stated is not None
+    ]
+
+
+def _beside_the_model(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Adapters and fetched KV caches where they are not computed."""
+    serving, found = rack.serving, []
+    for name, stated in (("lora", serving.lora), ("kv_offload", serving.kv_offload)):
+        if stated is not None and (serving.split != "gpu" or not _engine_decodes(rack)):
+            message = "is for split gpu: decoders under a serving engine, vllm, sglang or tensorrt-llm; remove it"
+            found.append(loaded.problem(f"serving.{name}", message))
+    if serving.lora is not None and (rack.model.mla is not None or rack.model.groups):
+        kind = "latent attention" if rack.model.mla is not None else "layers of several kinds"
+        message = f"adapters of models with {kind} are not modelled; remove it"
+        found.append(loaded.problem("serving.lora", message))
+    return found
 
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
@@ -297,7 +353,10 @@ def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:
     needs_gpu, needs_lpu = _needed_pools(rack)
     gpus, lpus = rack.accelerators.gpu, rack.accelerators.lpu
     if needs_gpu and gpus is not None:
-        weight_only = precision in ("int4", "mxfp4", "fp4")  # computed in a wider format where the chip lacks them
+        # weights that are read in one format and computed in a wider one where the chip lacks theirs
+        # (Marlin kernels of vLLM and SGLang: 8-bit floats from Ampere on, which computes in bf16)
+        eight = rack.model.family == "decoder" and "bf16" in gpus.part.peak
+        weight_only = eight or precision in ("int4", "mxfp4", "fp4")
         if not set(COMPUTE[precision] if weight_only else (precision,)) & set(gpus.part.peak):
             found.append(_no_format(loaded, "workload.precision", gpus.part.name, precision, gpus.part.peak))
     if needs_lpu and lpus is not None:

@@ -191,6 +191,9 @@ def _engine_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
             lambda all_, groups, *each: groups * prod(each) <= all_,
             too_many,
         )
+    stages = serving.pipeline_parallel
+    if stages is not None:
+        yield from _stages(loaded, rack, stages, gpus)
     if groups is not None and width is None and serving.prefill_gpus is None:
 
         def uneven() -> Problem:
@@ -205,6 +208,33 @@ def _engine_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
         )
 
 
+def _stages(loaded: Loaded, rack: Rack, stages: Quantity, gpus: Quantity) -> Iterable[Condition]:
+    """A pipeline has its GPUs, and a layer at least on each of its stages."""
+    width, path = rack.serving.tensor_parallel, "serving.pipeline_parallel"
+    yield at_most(
+        "more stages than layers",
+        stages,
+        rack.model.layers,
+        lambda: loaded.problem(path, f"is more than the {rack.model.layers.value:g} layers of {rack.model.name}"),
+    )
+    if width is None:
+
+        def uneven() -> Problem:
+            message = f"{stages.value:g} stages do not divide the {gpus.value:g} GPUs; say serving.tensor_parallel too"
+            return loaded.problem(path, message)
+
+        yield Condition("stages that do not divide the GPUs", (gpus, stages), lambda all_, n: all_ % n == 0, uneven)
+        return
+
+    def too_many() -> Problem:
+        needed = f"{stages.value:g} stages of {width.value:g} are {stages.value * width.value:g} GPUs"
+        return loaded.problem(path, f"{needed}, and there are {gpus.value:g}; lower it")
+
+    yield Condition(
+        "more stages than there are GPUs for", (gpus, stages, width), lambda all_, n, each: n * each <= all_, too_many
+    )
+
+
 def _heads(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     """The GPUs of a tensor-parallel group can share the heads of the model; by default all GPUs are one group."""
     serving, pool, model = rack.serving, rack.accelerators.gpu, rack.model
@@ -213,7 +243,7 @@ def _heads(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     if serving.tensor_parallel is not None:
         yield from _divided_heads(loaded, model, (serving.tensor_parallel,))
     elif model.family == "decoder" and serving.prefill_gpus is None:
-        groups = serving.data_parallel
+        groups = serving.data_parallel if serving.pipeline_parallel is None else serving.pipeline_parallel
         yield from _divided_heads(loaded, model, (pool.count,) if groups is None else (pool.count, groups))
 
 
@@ -225,6 +255,8 @@ def _in_one_domain(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     """
     serving, pool, use = rack.serving, rack.accelerators.gpu, rack.links.get("gpu-gpu")
     width, groups = serving.tensor_parallel, serving.data_parallel
+    if serving.pipeline_parallel is not None:
+        groups = serving.pipeline_parallel  # stages too may be in other servers
     if pool is None or serving.split == "lpu" or (width is None and rack.model.family == "encoder"):
         return
     domain = nvlink_domain(pool)

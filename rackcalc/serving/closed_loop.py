@@ -1,15 +1,21 @@
 """Decoders under a serving engine whose clients keep a given number of requests in flight: a closed loop."""
 
-from rackcalc.formulas.combine import smallest
+from typing import Any
+
+from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.serving.concurrency import Loop, closed_loop
+from rackcalc.formulas.serving.kv_offload import path_cycle
 from rackcalc.formulas.serving.replicas import per_engine, slots
-from rackcalc.formulas.serving.request_time import step_per_token
+from rackcalc.formulas.serving.request_time import left_over, step_per_token
 from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
+from rackcalc.serving.kv_offload import fetch_stage, fetching
 from rackcalc.serving.lengths import computed_prompt
+from rackcalc.serving.pipeline import engine_in_rounds, overlap
 from rackcalc.serving.pool_memory import gpu_memory
 from rackcalc.serving.service_model import ONE, Memory, ServiceModel
 from rackcalc.serving.token_times import token_times
@@ -38,38 +44,45 @@ def engine_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> M
 
 
 def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Quantity) -> Loop:
-    """The loop of one engine with `requests` in flight. first: the prefill of one prompt."""
-    engine = deployed.runtime.engine
-    assert engine is not None
+    """The loop of one engine with `requests` in flight, in steps. first: the prefill of one prompt."""
+    engine = engine_in_rounds(deployed)
 
     def tpot_at(batch: Quantity) -> Quantity:
         return step_per_token(step=decode_step(rack, deployed, batch).time)
 
     host = deployed.runtime.request_host
-    fits, lengths = sequences_that_fit(rack, deployed), (computed_prompt(rack), output_tokens(rack))
-    return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths)
+    fits, lengths = sequences_that_fit(rack, deployed), (computed_prompt(rack), answer_steps(rack))
+    inside = smallest(requests=requests, fits=fits)
+    more: dict[str, Any] = {"overlap": overlap(rack, deployed, inside), "fetch": fetching(rack)}
+    return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths, **more)
 
 
 def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> ServiceModel:
     """A decoder with workload.concurrency requests in flight, spread evenly over the engines."""
     requests = rack.workload.concurrency
     assert requests is not None
-    now = engine_loop(rack, deployed, first, per_engine(requests=requests, engines=deployed.replicas))
-    step, output = decode_step(rack, deployed, now.decoding), output_tokens(rack)
+    of_one = per_engine(requests=requests, engines=deployed.replicas)
+    now = engine_loop(rack, deployed, first, of_one)
+    ttft, time, fetch = now.ttft, now.time, fetching(rack)
+    if fetch is not None:  # the path may be slower than the engine: then requests wait for it
+        time = largest(engine=time, path=path_cycle(requests=of_one, fetch=fetch))
+        ttft = total(engine=ttft, path=left_over(whole=time, part=now.time))
+    step, output = decode_step(rack, deployed, now.decoding), answer_steps(rack)
     engine = deployed.runtime.engine
     assert engine is not None
     return generation_service(
         rack,
         requests,
-        now.ttft,
-        now.tpot,
-        now.time,
-        stages={"prefill": gpu_stage(first), "decode": gpu_stage(step)},
+        ttft,
+        per_token(rack, now.tpot),
+        time,
+        stages=fetch_stage(rack) | {"prefill": gpu_stage(first), "decode": gpu_stage(step)},
         memory={"gpu": engine_memory(rack, deployed, now.held)},
         transfers={},
         busy={"gpu": ONE},
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, now.decoding)},
         slots={"gpu": now.held},
-        details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room},
+        details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room}
+        | engine_details(rack),
         token_times=token_times(engine, first, step_per_token(step=step.time), now.decoding, output),
     )

@@ -1,14 +1,16 @@
 """Decoders on one kind of chip: continuous batching on GPUs, pipelines of LPUs."""
 
-from rackcalc.formulas.combine import total
+from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu.memory_fit import NO_CACHE
 from rackcalc.formulas.lpu import decode as lpu_decode
+from rackcalc.formulas.serving.kv_offload import path_cycle
 from rackcalc.formulas.serving.replicas import slots
 from rackcalc.formulas.serving.request_time import generation_time, repeated, step_per_token
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.closed_loop import closed_loop_service
+from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import (
     decode_step,
     generation_service,
@@ -20,6 +22,7 @@ from rackcalc.serving.generation import (
     times_at_load,
 )
 from rackcalc.serving.gpu_deployment import gpu_deployment, gpu_stage
+from rackcalc.serving.kv_offload import fetch_stage, fetching
 from rackcalc.serving.open_loop import open_loop_service
 from rackcalc.serving.pool_links import lpu_link
 from rackcalc.serving.pool_memory import (
@@ -53,23 +56,25 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
     full, now = times_at_load(
         rack, deployed, lambda number: times_among_prefills(rack, deployed, first, tpot_at, number)
     )
-    usual = decode_step(rack, deployed, now.under_way)
+    usual, held_for, fetch = decode_step(rack, deployed, now.under_way), holding_time(rack, full), fetching(rack)
+    if fetch is not None:
+        held_for = largest(engine=held_for, path=path_cycle(requests=batch_of(rack), fetch=fetch))
     between, engine = {}, deployed.runtime.engine
     if engine is not None:
-        between = token_times(engine, first, step_per_token(step=usual.time), now.under_way, output_tokens(rack))
+        between = token_times(engine, first, step_per_token(step=usual.time), now.under_way, answer_steps(rack))
     return generation_service(
         rack,
         slots(replicas=deployed.replicas, batch=batch_of(rack)),
         now.ttft,
-        now.tpot,
-        holding_time(rack, full),
-        stages={"prefill": gpu_stage(first), "decode": gpu_stage(usual)},
+        per_token(rack, now.tpot),
+        held_for,
+        stages=fetch_stage(rack) | {"prefill": gpu_stage(first), "decode": gpu_stage(usual)},
         memory={"gpu": gpu_memory(rack, deployed, batch_of(rack), context_lengths(rack)[1])},
         transfers={},
         busy={"gpu": ONE},
         activity={"gpu": serving_power_utilization(rack, deployed, first, usual, now.under_way)},
         slots={"gpu": batch_of(rack)},
-        details={"requests_under_way": now.under_way},
+        details={"requests_under_way": now.under_way} | engine_details(rack),
         token_times=between,
     )
 

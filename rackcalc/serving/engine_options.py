@@ -3,7 +3,9 @@
 from typing import Any
 
 from rackcalc.formulas.serving.engine_limits import budget_by_memory, seats_by_memory
+from rackcalc.formulas.serving.speculative_decoding import steps_between_messages
 from rackcalc.formulas.transformer.counts import ONE
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import replace
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.rack import Serving
@@ -40,3 +42,12 @@ def with_options(runtime: Runtime, serving: Serving, gpu: GPU) -> Runtime:
     if serving.gpu_memory_utilization is not None:
         runtime = replace(runtime, memory_share=serving.gpu_memory_utilization)
     return runtime
+
+
+def sending_steps(runtime: Runtime, tokens: Quantity | None) -> Runtime:
+    """The runtime with its stream interval in steps, each of which yields so many tokens; None: one."""
+    engine = runtime.engine
+    if engine is None or tokens is None:
+        return runtime
+    interval = steps_between_messages(interval=engine.stream_interval, tokens=tokens)
+    return replace(runtime, engine=replace(engine, stream_interval=interval))

@@ -6,20 +6,28 @@ from typing import Any
 
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.gpu.joined_passes import with_more, with_time
 from rackcalc.formulas.heat.chip_utilization import serving_utilization
 from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
 from rackcalc.formulas.serving.inter_token_latency import prefill_interference
 from rackcalc.formulas.serving.length_moments import tokens_before
+from rackcalc.formulas.serving.pipeline_stages import micro_batch, shortened_time
 from rackcalc.formulas.serving.replicas import rate_per_copy
 from rackcalc.formulas.serving.request_time import generation_time, left_over
+from rackcalc.formulas.serving.speculative_decoding import drafting_time, search_time, tokens_checked
 from rackcalc.formulas.serving.time_to_first_token import prompt_wait
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
+from rackcalc.serving.adapters import with_adapters
+from rackcalc.serving.drafting import DRAFT_HOST, LOOKUP, answer_steps, drafting_model, speculation_on_gpus
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
+from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.lengths import computed_prompt
+from rackcalc.serving.pipeline import engine_in_rounds, overlap, prompt_through_stages, step_of_stages
 from rackcalc.serving.pool_memory import context_lengths, kv_format
 from rackcalc.serving.service_model import ONE, ServiceModel, batch_of
+from rackcalc.spec.models import Model
 from rackcalc.spec.rack import Rack
 
 BURST = Quantity(
@@ -31,6 +39,7 @@ BURST = Quantity(
     high=1.2,
 )
 NOTHING = count(0.0, "nothing")
+ONCE_A_STEP = ("sequences", "sampling")  # terms of a step that its drafts do not need
 
 
 def output_tokens(rack: Rack) -> Quantity:
@@ -40,18 +49,51 @@ def output_tokens(rack: Rack) -> Quantity:
 
 
 def prefill_pass(rack: Rack, deployed: GpuDeployment, tokens: Quantity | None = None) -> gpu.GpuPass:
-    """The prefill of one prompt, of workload.input or of so many tokens, but for what the prefix cache holds of it."""
-    whole, run = rack.workload.input if tokens is None else tokens, _on_gpus(gpu.prefill, rack, deployed)
-    if rack.workload.cached is None:
-        return run(ONE, whole)
-    computed = computed_prompt(rack, whole)
-    return run(ONE, computed, past=tokens_before(prompt=whole, computed=computed))
+    """The prefill of one prompt, of workload.input or of so many tokens, but for what is known of it already."""
+    length = rack.workload.input if tokens is None else tokens
+    run, computed = _on_gpus(gpu.prefill, rack, deployed), computed_prompt(rack, length)
+    more = {} if computed is length else {"past": tokens_before(prompt=length, computed=computed)}
+    first = with_adapters(rack, run(ONE, computed, **more))
+    if deployed.stages is not None:
+        return prompt_through_stages(rack, deployed, first, length)
+    drafter = drafting_model(rack)
+    if drafter is None:
+        return first
+    drafted = prefill_pass(_drafting(rack, drafter), deployed, length)
+    return with_more(first, drafted, ONE, {_as_draft(name): time for name, time in drafted.terms.items()})
 
 
 def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.GpuPass:
-    """A decode step of `batch` sequences."""
+    """A decode step of `batch` sequences; with speculation the drafts, and the step that verifies them."""
     mean, _ = context_lengths(rack)
-    return _on_gpus(gpu.decode, rack, deployed)(batch, mean, sampled=rack.workload.sampling == "nucleus")
+    plan = speculation_on_gpus(rack)
+    checked = None if plan is None else tokens_checked(drafted=plan.tokens)
+    sampled = rack.workload.sampling == "nucleus"
+    if deployed.stages is not None:
+        rows = micro_batch(batch=batch, stages=deployed.stages)
+        passed = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(rows, mean, sampled=sampled))
+        return step_of_stages(rack, deployed, passed, batch, rows)
+    step = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(batch, mean, sampled=sampled, tokens=checked))
+    if plan is None:
+        return step
+    drafter = drafting_model(rack)
+    if drafter is None:
+        return with_time(step, "draft", search_time(each=LOOKUP, batch=batch))
+    one = decode_step(_drafting(rack, drafter), deployed, batch)
+    passes = total(**{name: time for name, time in one.terms.items() if name not in ONCE_A_STEP})
+    return with_more(
+        step, one, plan.tokens, {"draft": drafting_time(passes=passes, host=DRAFT_HOST, drafted=plan.tokens)}
+    )
+
+
+def _drafting(rack: Rack, drafter: Model) -> Rack:
+    """The rack as it runs what drafts."""
+    return replace(rack, model=drafter, serving=replace(rack.serving, speculation=None, lora=None))
+
+
+def _as_draft(name: str) -> str:
+    """The name of a term of the drafter's prefill. Launches outside graphs add to the model's own."""
+    return name if name == "launches" else f"draft_{name}"
 
 
 def _on_gpus(compute: Callable[..., gpu.GpuPass], rack: Rack, deployed: GpuDeployment) -> Callable[..., gpu.GpuPass]:
@@ -95,13 +137,15 @@ def prefill_work(first: gpu.GpuPass) -> Quantity:
 def times_among_prefills(
     rack: Rack, deployed: GpuDeployment, first: gpu.GpuPass, tpot_at: Callable[[Quantity], Quantity], number: Quantity
 ) -> GenerationTimes:
-    """Times with `number` requests under way, whose prefills come between the decode steps.
+    """Times with `number` requests under way, whose prefills come between the decode steps. tpot: of a step.
 
     tpot_at: from the number of sequences in a step to its time per token [s/token], without prefills.
     """
     engine, host = deployed.runtime.engine, deployed.runtime.request_host
     if engine is not None:
-        loop = closed_loop(engine, host, number, number, first, tpot_at, computed_prompt(rack), output_tokens(rack))
+        lengths = computed_prompt(rack), answer_steps(rack)
+        more: dict[str, Any] = {"overlap": overlap(rack, deployed, number), "fetch": fetching(rack)}
+        loop = closed_loop(engine_in_rounds(deployed), host, number, number, first, tpot_at, *lengths, **more)
         return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)
     load = {"prefill": prefill_work(first), "batch": number, "output": output_tokens(rack)}
     tpot = tpot_at(number)
@@ -116,7 +160,7 @@ def times_among_prefills(
 
 def holding_time(rack: Rack, times: GenerationTimes) -> Quantity:
     """How long a request holds its place [s]."""
-    return generation_time(ttft=times.entry, tpot=times.tpot, output=output_tokens(rack))
+    return generation_time(ttft=times.entry, tpot=times.tpot, output=answer_steps(rack))
 
 
 def times_at_load(
@@ -140,8 +184,11 @@ def serving_power_utilization(
     rack: Rack, deployed: GpuDeployment, first: gpu.GpuPass, step: gpu.GpuPass, number: Quantity
 ) -> Quantity:
     """Power utilization of a GPU that serves `number` requests with decode steps and prefills."""
-    load = {"batch": number, "output": output_tokens(rack)}
-    times = {"step_time": step.time, "prefill_time": first.time, "prefill_work": prefill_work(first)}
+    load = {"batch": number, "output": answer_steps(rack)}
+    work, shared = prefill_work(first), overlap(rack, deployed, number)
+    if shared is not None:
+        work = shortened_time(time=work, share=shared)
+    times = {"step_time": step.time, "prefill_time": first.time, "prefill_work": work}
     return gpu_power_utilization(
         deployed,
         serving_utilization(step=step.memory_utilization, prefill=NOTHING, **times, **load),

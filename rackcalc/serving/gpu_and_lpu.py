@@ -135,7 +135,7 @@ def draft_verify(rack: Rack) -> ServiceModel:
     """A small model on the LPUs drafts tokens; the large model on the GPUs verifies several of them in one pass."""
     gpus, lpus = both_pools(rack)
     deployed, work, plan = gpu_deployment(rack, gpus), rack.workload, rack.serving.speculation
-    assert plan is not None
+    assert plan is not None and plan.model is not None
     first = prefill_pass(rack, deployed)
     checked = verified_rows(batch=batch_of(rack), drafted=plan.tokens)
     verify = decode_step(rack, deployed, checked)

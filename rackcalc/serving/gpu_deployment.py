@@ -3,13 +3,15 @@
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.gpu.launches import device_time_seen, launches_seen
+from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.heat.chip_power import busy_gpu_utilization
 from rackcalc.formulas.serving import replicas as replicas_formulas
 from rackcalc.formulas.serving.replicas import gpus_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.serving.engine_options import with_options
+from rackcalc.serving.drafting import tokens_of_step
+from rackcalc.serving.engine_options import sending_steps, with_options
 from rackcalc.serving.engine_versions import at_version
 from rackcalc.serving.pool_links import gpu_link
 from rackcalc.serving.service_model import ONE, Stage
@@ -24,7 +26,8 @@ from rackcalc.spec.runtimes import Runtime
 class GpuDeployment:
     """The GPUs of one pool as they run a model: chip, software, the link among them.
 
-    devices: GPUs that share one copy of the model. replicas: copies.
+    devices: GPUs that share one copy of the model, or one stage of it. replicas: copies. stages: of a pipeline, joined
+    by stage_link; None without one.
     """
 
     gpu: GPU
@@ -33,22 +36,29 @@ class GpuDeployment:
     devices: Quantity
     link: Link | None
     replicas: Quantity
+    stages: Quantity | None = None
+    stage_link: Link | None = None
 
 
 def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
     """The deployment of a pool: as the file says, else one copy of an encoder per GPU, of a decoder on all GPUs."""
     assert rack.serving.runtime is not None
-    devices = rack.serving.tensor_parallel
+    devices, stages = rack.serving.tensor_parallel, rack.serving.pipeline_parallel
     if devices is None:
         devices = ONE if rack.model.family == "encoder" else pool.count
+        if stages is not None:
+            devices = in_group(devices=devices, groups=stages)
     elif rack.serving.data_parallel is not None:
         devices = gpus_of(groups=rack.serving.data_parallel, width=devices)
     runtime = rack.serving.runtime
     if runtime.engine is not None:  # only engines read the version
         runtime = with_options(at_version(runtime, rack.serving.version or ""), rack.serving, pool.part)
+        runtime = sending_steps(runtime, tokens_of_step(rack))
     family: Family = load_part("families", pool.part.family)
-    copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=devices)
-    return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies)
+    of_copy = devices if stages is None else gpus_of(groups=stages, width=devices)
+    copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=of_copy)
+    between = None if stages is None else gpu_link(rack, pool, of_copy)
+    return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies, stages, between)
 
 
 def limiting_resource(passed: gpu.GpuPass) -> str:

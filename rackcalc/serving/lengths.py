@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from rackcalc.formulas.combine import total
 from rackcalc.formulas.serving import length_moments
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import replace
@@ -80,8 +81,14 @@ def _used(*words: str | None) -> None:
 
 
 def computed_prompt(rack: Rack, tokens: Quantity | None = None) -> Quantity:
-    """Tokens of a prompt that the prefill computes: all that the prefix cache lacks. tokens: of the prompt."""
-    whole = rack.workload.input if tokens is None else tokens
-    if rack.workload.cached is None:
+    """Tokens of a prompt that the prefill computes: all that is neither in the prefix cache nor fetched.
+
+    tokens: of the prompt.
+    """
+    whole, plan = rack.workload.input if tokens is None else tokens, rack.serving.kv_offload
+    known = {"cached": rack.workload.cached, "fetched": None if plan is None else plan.hits}
+    shares = {name: share for name, share in known.items() if share is not None}
+    if not shares:
         return whole
-    return length_moments.computed_tokens(prompt=whole, cached=rack.workload.cached)
+    share = next(iter(shares.values())) if len(shares) == 1 else total(**shares)
+    return length_moments.computed_tokens(prompt=whole, cached=share)

@@ -11,6 +11,13 @@ from rackcalc.formulas.serving import engine_load
 from rackcalc.formulas.serving.concurrency import host_time, parts_of
 from rackcalc.formulas.serving.engine_load import STEPS, node
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
+from rackcalc.formulas.serving.kv_offload import path_wait, rate_of_path
+from rackcalc.formulas.serving.pipeline_stages import (
+    overlap_in_full_ring,
+    shortened_time,
+    slowed_step,
+    slower_steps,
+)
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
 from rackcalc.formulas.serving.request_rates import goodput, of_all_copies, seat_time, sustained_rate
 from rackcalc.formulas.serving.request_time import left_over, step_per_token
@@ -19,15 +26,17 @@ from rackcalc.formulas.serving.time_to_first_token import looked_at
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
+from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import (
     decode_step,
     generation_service,
-    output_tokens,
     prefill_pass,
     serving_power_utilization,
 )
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
+from rackcalc.serving.kv_offload import fetch_stage, fetching
 from rackcalc.serving.lengths import computed_prompt
+from rackcalc.serving.pipeline import chunks_of, engine_in_rounds, overlap
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.spec.limits import Limits
 from rackcalc.spec.rack import Rack
@@ -53,20 +62,30 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     assert engine is not None
     seats = sequences_that_fit(rack, deployed)
     about = engine_times(rack, deployed, first, seats)
-    most = engine_load.engine_capacity(**about)
+    most, fetch = capacity_of_one(rack, deployed, about), fetching(rack)
+    if fetch is not None:
+        most = smallest(engine=most, path=rate_of_path(fetch=fetch))
     copies = deployed.replicas
     rate = rack.workload.arrival_rate
     if rate is None:
         rate = of_all_copies(rate=sustained_rate(capacity=most, utilization=rack.economics.utilization), copies=copies)
-    loaded = about | {"rate": rate_per_copy(arrival_rate=rate, copies=copies)}
+    rate_of_one = rate_per_copy(arrival_rate=rate, copies=copies)
+    own = about["work"]
+    about = in_the_ring(rack, deployed, about, rate_of_one)
+    loaded = about | {"rate": rate_of_one}
     decoding = engine_load.sequences_decoding(**loaded)
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=decoding, working=working)
     step = decode_step(rack, deployed, together)
     before = before_the_engine(deployed, together, step_per_token(step=step.time))
     before_alone = before_the_engine(deployed, ONE, about["step_0"])
+    if deployed.stages is not None:  # the request's own prompt takes all of its time
+        before = total(before=before, prompt=left_over(whole=own, part=about["work"]))
+    if fetch is not None:
+        before = total(before=before, fetch=fetch, wait=path_wait(rate=rate_of_one, fetch=fetch))
+        before_alone = total(before=before_alone, fetch=fetch)
     ttft = total(engine=engine_load.first_token_mean(**loaded), before=before)
-    tpot = engine_load.token_time_mean(**loaded)
+    tpot = per_token(rack, engine_load.token_time_mean(**loaded))
 
     def levels(formula: Any, **more: Quantity) -> dict[str, Quantity]:
         """Percentiles of a time. more: terms that are added to each."""
@@ -80,7 +99,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         ttft=ttft,
         ttft_levels=levels(engine_load.first_token_within, before=before),
         tpot=tpot,
-        tpot_levels=levels(engine_load.token_time_within),
+        tpot_levels={name: per_token(rack, time) for name, time in levels(engine_load.token_time_within).items()},
         itl_levels=levels(engine_load.token_gap_within),
         rate=rate,
         at_slo=None if work.slo is None else rate_at_slo(work.slo, about, before, copies),
@@ -90,16 +109,37 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         rack,
         slots(replicas=copies, batch=seats),
         total(prefill=first.time, before=before_alone),
-        about["step_0"],
+        per_token(rack, about["step_0"]),
         seat_time(seats=seats, capacity=most),
-        stages={"prefill": gpu_stage(first), "decode": gpu_stage(step)},
+        stages=fetch_stage(rack) | {"prefill": gpu_stage(first), "decode": gpu_stage(step)},
         memory={"gpu": engine_memory(rack, deployed, seats)},
         transfers={},
         busy={"gpu": working},
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, together)},
-        details={"requests_under_way": decoding, "room": seats},
+        details={"requests_under_way": decoding, "room": seats} | engine_details(rack),
         load=load,
     )
+
+
+def in_stages(about: dict[str, Quantity], share: Quantity) -> dict[str, Quantity]:
+    """What the law takes, with prompts that delay the others by a share of their time in the stages of a pipeline."""
+    return about | {name: shortened_time(time=about[name], share=share) for name in ("work", "twice")}
+
+
+def in_the_ring(rack: Rack, deployed: GpuDeployment, about: dict[str, Quantity], rate: Quantity) -> dict[str, Quantity]:
+    """What the law takes at a rate of requests: prompts follow each other through the stages, and slow the others."""
+    if deployed.stages is None:
+        return about
+    ring = {"chunks": chunks_of(rack, deployed), "stages": deployed.stages}
+    factor = slower_steps(rate=rate, step=about["step_0"], work=about["work"], **ring)
+    slower = {name: slowed_step(step=about[name], factor=factor) for name in about if name.startswith("step_")}
+    return in_stages(about, overlap_in_full_ring(**ring)) | slower
+
+
+def capacity_of_one(rack: Rack, deployed: GpuDeployment, about: dict[str, Quantity]) -> Quantity:
+    """Requests per second through one engine when all of its seats are taken."""
+    share = overlap(rack, deployed, about["seats"])
+    return engine_load.engine_capacity(**(about if share is None else in_stages(about, share)))
 
 
 def before_the_engine(deployed: GpuDeployment, held: Quantity, step: Quantity) -> Quantity:
@@ -158,10 +198,10 @@ def engine_times(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qua
         "base": left_over(whole=first.time, part=added),
         "work": added,
         "twice": longer,
-        "budget": engine.chunk,
+        "budget": engine_in_rounds(deployed).chunk,
         "chunked": MIXED[engine.mixed],
         "prompt": computed_prompt(rack),
-        "output": output_tokens(rack),
+        "output": answer_steps(rack),
         **{f"step_{place}": step_at(place) for place in range(STEPS)},
         **arrivals(rack, deployed.replicas),
         **spread_of_lengths(rack),

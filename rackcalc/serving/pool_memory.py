@@ -1,23 +1,27 @@
 """What the pools hold: weights, KV cache, activations."""
 
-from rackcalc.formulas.gpu.memory_fit import memory_fit
+from rackcalc.formulas.gpu.memory_fit import Beside, cache_on_gpu, memory_fit
+from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.lpu.chip_links import activation_size
 from rackcalc.formulas.lpu.memory_fit import capacity, spill_time
 from rackcalc.formulas.serving.length_moments import relative_square
 from rackcalc.formulas.serving.sequence_lengths import lived_context, longest_context, mean_context
 from rackcalc.formulas.transformer.flops import rows
 from rackcalc.formulas.transformer.kv_cache import cache_of_batch
+from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import cache_of_sequence, model_size
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.serving.adapters import adapters_in_memory
+from rackcalc.serving.drafting import drafter_weights, drafting_model
 from rackcalc.serving.gpu_deployment import GpuDeployment
-from rackcalc.serving.service_model import Memory
+from rackcalc.serving.service_model import ONE, Memory
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.rack import LpuPool, Rack
 
 
 def kv_format(rack: Rack) -> str:
-    """Format of the KV cache: as stated, else 8 bits with weights of 8 bits or less, else bf16. Encoders keep none."""
+    """Format of the KV cache: as stated, else 8 bits with such weights on a GPU that has fp8, else bf16."""
     weights = rack.workload.precision
     if rack.model.family != "decoder":
         return weights
@@ -25,16 +29,33 @@ def kv_format(rack: Rack) -> str:
         return rack.workload.kv_precision
     if weights in ("int8", "fp16"):
         return weights
-    return "fp8" if FORMATS[weights] <= 1 else "bf16"
+    gpus = rack.accelerators.gpu
+    able = gpus is None or "fp8" in gpus.part.peak
+    return "fp8" if FORMATS[weights] <= 1 and able else "bf16"
 
 
 def gpu_memory(rack: Rack, deployed: GpuDeployment, batch: Quantity, context: Quantity) -> Memory:
     """Memory of one GPU with a batch of sequences, each of `context` tokens, in one copy of the model."""
     size = model_size(rack.model, rack.workload.precision, kv_format(rack), checkpoint=True)
     model = deployed.gpu, deployed.runtime, rack.model, size
-    fit = memory_fit(*model, batch, context, deployed.devices, rack.serving.data_parallel)
+    beside = beside_the_model(rack, deployed, context)
+    fit = memory_fit(*model, batch, context, deployed.devices, rack.serving.data_parallel, beside, deployed.stages)
     most = fit.max_batch if rack.model.family == "decoder" else None
     return Memory(fit.capacity, fit.weights, fit.kv_cache, fit.free, max_batch=most)
+
+
+def beside_the_model(rack: Rack, deployed: GpuDeployment, context: Quantity) -> Beside:
+    """What a GPU holds beside the model: adapters, and what drafts, with a KV cache of its own."""
+    plan, drafter = rack.serving.speculation, drafting_model(rack)
+    adapters = adapters_in_memory(rack, deployed, model_size(rack.model, rack.workload.precision, kv_format(rack)))
+    held = {} if adapters is None else {"adapters": adapters}
+    if plan is None or drafter is None:
+        return Beside(held)
+    size = model_size(drafter, rack.workload.precision, kv_format(rack))
+    groups = ONE if rack.serving.data_parallel is None else rack.serving.data_parallel
+    together = in_group(devices=deployed.devices, groups=groups)
+    weights = bytes_per_device(size=drafter_weights(plan, drafter, size), devices=deployed.devices)
+    return Beside(held | {"drafter": weights}, {"drafter": cache_on_gpu(drafter, size, context, together)})
 
 
 def lpu_memory(pool: LpuPool, weights: Quantity, cache: Quantity, activations: Quantity) -> tuple[Memory, Quantity]:

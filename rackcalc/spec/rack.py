@@ -183,7 +183,7 @@ class Workload:
         elsewhere=True,
     )
     kv_precision: str | None = text(
-        "format of the KV cache (default: fp8 with 8-bit and smaller weights, else bf16)",
+        "format of the KV cache (default: fp8 with 8-bit and smaller weights where the GPU computes in it, else bf16)",
         choices=tuple(FORMATS),
         default=None,
     )
@@ -195,14 +195,51 @@ class Workload:
     output_strata: tuple[Quantity, ...] | None = derived("the same of the generated lengths")
 
 
+DRAFTERS = ("draft-model", "eagle", "mtp", "ngram")
+
+
 @record
 class Speculation:
-    """Speculative decoding: a small model drafts, the large one verifies."""
+    """Speculative decoding: several tokens are drafted cheaply, and the large model verifies them in one step."""
 
-    model: Model = catalog_part("models", "the model that drafts")
+    kind: str = text(
+        "who drafts: a small model, a head of one dense layer (eagle), a head of one layer like the model's own (mtp: "
+        "multi-token prediction), or a search in what the sequence already holds (ngram); LPUs: draft-model",
+        default="draft-model",
+        choices=DRAFTERS,
+    )
+    model: Model | None = catalog_part("models", "draft-model: the model that drafts", default=None)
     tokens: Quantity = number("1", "tokens drafted per step", above=0, whole=True, default="4")
     acceptance: Quantity = number(
         "1", "chance that one drafted token is accepted", at_least=0, at_most=0.999, default="0.7"
+    )
+
+
+@record
+class Lora:
+    """Low-rank adapters: one model in memory serves several fine-tunings, each request with one of them."""
+
+    rank: Quantity = number("1", "rank of an adapter, of all matrices but experts", above=0, whole=True, default="16")
+    adapters: Quantity = number(
+        "1", "adapters in GPU memory at once (max_loras, max_loras_per_batch)", above=0, whole=True, default="1"
+    )
+    slowdown: Quantity | None = number(
+        "1",
+        "time of steps and prompts over that without adapters (default: 1.2, from 1.05 to 1.6)",
+        at_least=1,
+        default=None,
+    )
+
+
+@record
+class KvOffload:
+    """KV cache of earlier prompts in host memory or on SSDs, from where it is fetched in place of being computed."""
+
+    bandwidth: Quantity = number(
+        "B/s", "rate of the path to the GPUs of one copy of the model, all together", above=0, example="50 GB/s"
+    )
+    hits: Quantity = number(
+        "1", "share of a prompt whose KV cache is found there", at_least=0, at_most=0.99, example="30 %"
     )
 
 
@@ -223,6 +260,14 @@ class Serving:
         "1",
         "decoders under a serving engine: tensor-parallel groups that share one copy of the experts, each with the "
         "attention of its own sequences",
+        above=0,
+        whole=True,
+        default=None,
+    )
+    pipeline_parallel: Quantity | None = number(
+        "1",
+        "decoders under a serving engine on GPUs: stages of tensor_parallel GPUs each, over which a copy's layers are "
+        "divided (default: 1)",
         above=0,
         whole=True,
         default=None,
@@ -285,7 +330,13 @@ class Serving:
         default="layer-wise",
         choices=("bulk", "layer-wise"),
     )
-    speculation: Speculation | None = section(Speculation, "draft-verify: the drafting model", optional=True)
+    lora: Lora | None = section(Lora, "serving engines on GPUs: adapters beside the model", optional=True)
+    kv_offload: KvOffload | None = section(
+        KvOffload, "serving engines on GPUs: KV cache fetched from host memory or SSDs", optional=True
+    )
+    speculation: Speculation | None = section(
+        Speculation, "tokens drafted ahead: by LPUs (draft-verify), or on the GPUs of a serving engine", optional=True
+    )
 
 
 @record

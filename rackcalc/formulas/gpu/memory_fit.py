@@ -3,6 +3,8 @@
 The one account of memory: what one GPU holds, and the number of sequences that an engine can run at once.
 """
 
+from dataclasses import field
+
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.transformer.counts import ONE
@@ -48,6 +50,31 @@ def cache_held(cache: Bytes, devices: Count, kv_heads: Count) -> Bytes:
     100000000.0
     """
     return cache / xp.minimum(devices, kv_heads)
+
+
+@formula(cite="definition: whole layers on each stage, embedding on the first, output matrix on the last")
+def weights_of_stage(
+    weights: Bytes, embedding: Bytes, head: Bytes, tied: Ratio, devices: Count, layers: Count, stages: Count
+) -> Bytes:
+    """Weights on a GPU of the stage that holds most. weights: of all stages on one such GPU.
+
+    embedding, head: of the whole model, which the GPUs of a stage divide. tied: 1 where both are one matrix.
+
+    >>> weights_of_stage(weights=20e9, embedding=4e9, head=4e9, tied=0.0, devices=2.0, layers=8.0, stages=4.0)
+    6000000000.0
+    """
+    body = weights - (embedding + (1 - tied) * head) / devices
+    return body * xp.ceil(layers / stages) / layers + xp.maximum(embedding, head) / devices
+
+
+@formula(cite="definition: the layers of the fullest stage")
+def cache_of_stage(cache: Bytes, layers: Count, stages: Count) -> Bytes:
+    """KV cache of a sequence on a GPU of the fullest stage.
+
+    >>> cache_of_stage(cache=8e8, layers=10.0, stages=4.0)
+    240000000.0
+    """
+    return cache * xp.ceil(layers / stages) / layers
 
 
 @formula(cite="definition: a sequence lies in one data-parallel group, whole")
@@ -145,7 +172,28 @@ class MemoryFit:
     max_batch: Quantity
 
 
+@record
+class Beside:
+    """What a GPU holds beside the model [B], by name: weights, and KV cache of one sequence."""
+
+    weights: dict[str, Quantity] = field(default_factory=dict)
+    cache: dict[str, Quantity] = field(default_factory=dict)
+
+
+NOTHING_BESIDE = Beside()
 NO_CACHE = constant(0.0, "B", "KV cache of an encoder", "published", note="encoders keep nothing between requests")
+
+
+def cache_on_gpu(model: Model, size: ModelSize, context: Quantity, together: Quantity) -> Quantity:
+    """KV cache of one sequence of `context` [token] on each of the GPUs that share its attention [B]."""
+    if size.groups:
+        each = {
+            name: cache_held(cache=cache_of_group(group, context), devices=together, kv_heads=group.shards)
+            for name, group in size.groups.items()
+        }
+        return total(**each)
+    one = cache_of_sequence(model, size, context)
+    return cache_held(cache=one, devices=together, kv_heads=model.kv_heads if model.mla is None else ONE)
 
 
 def memory_fit(
@@ -157,10 +205,13 @@ def memory_fit(
     context: Quantity,
     devices: Quantity = ONE,
     groups: Quantity | None = None,
+    beside: Beside = NOTHING_BESIDE,
+    stages: Quantity | None = None,
 ) -> MemoryFit:
     """Memory of each of `devices` GPUs that hold one copy of the model, for batch [1] sequences of `context` [token].
 
     groups: of data-parallel attention, each with sequences of its own; None for one. Weights and formats are in size.
+    beside: what a GPU holds beside the model. stages: of a pipeline, each of so many devices; of the fullest.
     """
     groups = ONE if groups is None else groups
     together = in_group(devices=devices, groups=groups)
@@ -168,20 +219,20 @@ def memory_fit(
     cache = held = NO_CACHE
     tokens = tokens_of_batch(batch=batch, tokens=context)
     if model.family == "decoder":
-        if size.groups:
-            each = {
-                name: cache_held(cache=cache_of_group(group, context), devices=together, kv_heads=group.shards)
-                for name, group in size.groups.items()
-            }
-            cache = total(**each)
-        else:
-            one = cache_of_sequence(model, size, context)
-            cache = cache_held(cache=one, devices=together, kv_heads=model.kv_heads if model.mla is None else ONE)
+        cache = cache_on_gpu(model, size, context, together)
+        if beside.cache:
+            cache = total(model=cache, **beside.cache)
+        if stages is not None:
+            cache = cache_of_stage(cache=cache, layers=model.layers, stages=stages)
         held = kv_per_device(cache=cache, sequences=sequences_per_group(batch=batch, groups=groups))
         engine = runtime.engine
         tokens = context if engine is None else prompt_in_memory(prompt=context, chunk=engine.chunk)
+    weights = weights_held(weights=size.weights, attention=attention, devices=devices, groups=groups)
+    if stages is not None:
+        ends = {"embedding": size.embedding_weights, "head": size.head_weights, "tied": model.tied_embeddings}
+        weights = weights_of_stage(weights=weights, **ends, devices=devices, layers=model.layers, stages=stages)
     parts = {
-        "weights": weights_held(weights=size.weights, attention=attention, devices=devices, groups=groups),
+        "weights": total(model=weights, **beside.weights) if beside.weights else weights,
         "kv_cache": held,
         "activations": activation_memory(
             tokens=tokens, hidden=model.hidden, ffn=model.ffn, element=width("bf16"), devices=together

@@ -12,6 +12,7 @@ from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, per_token_sent
 from rackcalc.formulas.serving.inter_token_latency import prefill_stall
+from rackcalc.formulas.serving.pipeline_stages import overlapping, shortened_time
 from rackcalc.formulas.serving.request_time import request_time
 from rackcalc.formulas.serving.time_to_first_token import (
     LITTLE,
@@ -118,6 +119,7 @@ class Loop:
 
 
 ROUNDS = 3
+SHARED = ("overhead", "_reading", "launches")  # how terms of a prefill end that a step needs anyway
 NO_TIME = constant(0.0, "s", "no fixed time", "published", note="an engine without any")
 Step = Callable[[Quantity], Quantity]
 
@@ -127,8 +129,7 @@ def parts_of(prefill: GpuPass) -> tuple[Quantity, Quantity]:
 
     The fixed times of the layers and the reading of weights are not added, because the step needs them anyway.
     """
-    shared = ("overhead", "_reading", "launches")
-    work = {name: time for name, time in prefill.terms.items() if not name.endswith(shared)}
+    work = {name: time for name, time in prefill.terms.items() if not name.endswith(SHARED)}
     return total(**work), prefill.terms.get("launches", NO_TIME)
 
 
@@ -150,11 +151,14 @@ def closed_loop(
     output: Quantity,
     equal_lengths: bool = False,
     arrivals: Quantity | None = None,
+    overlap: Quantity | None = None,
+    fetch: Quantity | None = None,
 ) -> Loop:
     """An engine with `concurrency` requests in flight, of which `fits` find room.
 
     step_at: time per output token [s/token] as a function of the sequences that share a step. arrivals: request rate
-    if requests arrive at random, so that prefills queue by chance and not in bursts.
+    if requests arrive at random, so that prefills queue by chance and not in bursts. overlap: delay of the others by a
+    prefill over its time, in a pipeline of stages. fetch: time before a prefill in which a part of it is fetched [s].
     """
     inside = held(concurrency=concurrency, room=fits)
     lockstep = engine.lockstep if equal_lengths else NONE
@@ -165,8 +169,12 @@ def closed_loop(
         lengths = {"chunk": engine.chunk, "prompt": prompt, "output": output}
         ahead = largest(queued=ahead, crowded_out=prefills_crowded_out(held=inside, **lengths))
     work, fixed = parts_of(prefill)
+    before = ahead
+    if overlap is not None:
+        work, before = shortened_time(time=work, share=overlap), overlapping(ahead=ahead, share=overlap)
     stall = prefill_stall(work=work, fixed=fixed, held=inside, ahead=ahead, output=output)
     host = at_age(time=host_time(engine, request_host, inside), improvement=engine.improvement, age=engine.age)
+    before_it = host if fetch is None else total(host=host, fetch=fetch)
     looked = looked_at(wait=engine.wait_steps, interval=engine.poll_steps)
     back = held_back(hold=engine.hold_steps, held=inside, output=output)
     decoding = inside
@@ -177,7 +185,8 @@ def closed_loop(
             front_end=per_token_sent(time=engine.token_time, interval=engine.stream_interval),
             sharpness=SHARPNESS,
         )
-        first = first_token(request_host=host, looked=looked, back=back, step=step, prefill=prefill.time, ahead=ahead)
+        ways = {"looked": looked, "back": back, "ahead": before}
+        first = first_token(request_host=before_it, step=step, prefill=prefill.time, **ways)
         decoding = decoding_now(held=inside, first=first, tpot=step, output=output)
     wait = room_wait(concurrency=concurrency, held=inside, first=first, tpot=step, output=output)
     ttft = total(first=first, room=wait)

@@ -33,3 +33,53 @@ def speculative_tpot(step: Seconds, tokens: Count) -> SecondsPerToken:
     0.02
     """
     return step / (tokens * TOKEN)
+
+
+@formula(cite="definition: a request's first token comes with its prompt, and each step yields several of the others")
+def steps_of_answer(output: Tokens, tokens: Count) -> Tokens:
+    """Steps that generate an answer, the prompt's own included, where a step yields so many tokens per sequence.
+
+    >>> steps_of_answer(output=301.0, tokens=2.5)
+    121.0
+    """
+    return TOKEN + (output - TOKEN) / tokens
+
+
+@formula(cite="definition: a step yields several tokens per sequence")
+def of_one_token(step: SecondsPerToken, tokens: Count) -> SecondsPerToken:
+    """Time per output token from the time of a step.
+
+    >>> of_one_token(step=0.03, tokens=1.5)
+    0.02
+    """
+    return xp.divide(step, tokens)
+
+
+@formula(cite="definition: what a step yields is sent at once")
+def steps_between_messages(interval: Count, tokens: Count) -> Count:
+    """Steps from one message to a client to the next, of an engine that sends `interval` tokens at a time.
+
+    >>> steps_between_messages(interval=10.0, tokens=2.5), steps_between_messages(interval=1.0, tokens=2.5)
+    (4.0, 1.0)
+    """
+    return xp.maximum(interval / tokens, 1.0)
+
+
+@formula(cite="definition: one pass of the drafter for each token")
+def drafting_time(passes: Seconds, host: Seconds, drafted: Count) -> Seconds:
+    """Time to draft so many tokens one after another. passes: of one pass; host: beside it.
+
+    >>> round(drafting_time(passes=0.8e-3, host=0.2e-3, drafted=3.0), 9)
+    0.003
+    """
+    return (passes + host) * drafted
+
+
+@formula(cite="A. Saxena, Prompt Lookup Decoding (2023): a search for the last tokens in the sequence, by the host")
+def search_time(each: Seconds, batch: Count) -> Seconds:
+    """Time of the host to look up drafts in the sequences of a step.
+
+    >>> round(search_time(each=10e-6, batch=64.0), 9)
+    0.00064
+    """
+    return each * batch

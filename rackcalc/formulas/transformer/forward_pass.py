@@ -117,7 +117,8 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
     shared = matrix_flops(parameters=size.shared_parameters, rows=passed)
     routed = matrix_flops(parameters=times(parameters=size.expert_parameters, copies=active), rows=passed)
     read = expert_traffic(weights=size.expert_weights, hit=hit)
-    head = matrix_flops(parameters=size.head_parameters, rows=job.batch)
+    drawn = passed if job.phase == "decode" else job.batch  # of a prompt, only the last token is followed by a new one
+    head = matrix_flops(parameters=size.head_parameters, rows=drawn)
     dense = depth if model.experts is None and model.ffn_layers is None else size.dense_layers
     sparse = size.expert_layers
     stream = activation_bytes(rows=passed, columns=model.hidden, passes=PASSES, element=width("bf16"))
