@@ -3,15 +3,17 @@
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.gpu.launches import device_time_seen, launches_seen
+from rackcalc.formulas.gpu.serving_engine import in_group, per_scheduler
 from rackcalc.formulas.heat.chip_power import busy_gpu_utilization
 from rackcalc.formulas.serving import replicas as replicas_formulas
 from rackcalc.formulas.serving.replicas import gpus_of
+from rackcalc.formulas.transformer.counts import NONE
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.serving.engine_options import with_options
 from rackcalc.serving.engine_versions import at_version
-from rackcalc.serving.pool_links import gpu_link
+from rackcalc.serving.pool_links import gpu_link, network_between
 from rackcalc.serving.service_model import ONE, Stage
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.gpu_families import Family
@@ -24,7 +26,8 @@ from rackcalc.spec.runtimes import Runtime
 class GpuDeployment:
     """The GPUs of one pool as they run a model: chip, software, the link among them.
 
-    devices: GPUs that share one copy of the model. replicas: copies.
+    devices: GPUs that share one copy of the model. replicas: copies. placement: of the experts, where data-parallel
+    groups share them.
     """
 
     gpu: GPU
@@ -33,22 +36,37 @@ class GpuDeployment:
     devices: Quantity
     link: Link | None
     replicas: Quantity
+    placement: gpu.ExpertPlacement = gpu.EVEN
 
 
 def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
     """The deployment of a pool: as the file says, else one copy of an encoder per GPU, of a decoder on all GPUs."""
     assert rack.serving.runtime is not None
-    devices = rack.serving.tensor_parallel
+    devices, groups = rack.serving.tensor_parallel, rack.serving.data_parallel
     if devices is None:
         devices = ONE if rack.model.family == "encoder" else pool.count
-    elif rack.serving.data_parallel is not None:
-        devices = gpus_of(groups=rack.serving.data_parallel, width=devices)
+    elif groups is not None:
+        devices = gpus_of(groups=groups, width=devices)
     runtime = rack.serving.runtime
     if runtime.engine is not None:  # only engines read the version
         runtime = with_options(at_version(runtime, rack.serving.version or ""), rack.serving, pool.part)
+        if groups is not None:
+            runtime = of_groups(runtime, groups)
     family: Family = load_part("families", pool.part.family)
     copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=devices)
-    return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies)
+    if groups is None:
+        return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies)
+    link = gpu_link(rack, pool, in_group(devices=devices, groups=groups))
+    copies_of_experts = NONE if rack.serving.redundant_experts is None else rack.serving.redundant_experts
+    placed = gpu.ExpertPlacement(network_between(rack, pool, link), copies_of_experts, rack.serving.expert_imbalance)
+    return GpuDeployment(pool.part, family, runtime, devices, link, copies, placed)
+
+
+def of_groups(runtime: Runtime, groups: Quantity) -> Runtime:
+    """The runtime of an engine whose data-parallel groups each have a scheduler and a front end of their own."""
+    engine = runtime.engine
+    assert engine is not None
+    return replace(runtime, engine=replace(engine, token_time=per_scheduler(time=engine.token_time, groups=groups)))
 
 
 def limiting_resource(passed: gpu.GpuPass) -> str:

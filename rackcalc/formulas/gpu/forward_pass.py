@@ -17,6 +17,7 @@ from rackcalc.formulas.gpu.layer_parts import Parts
 from rackcalc.formulas.gpu.megakernel import megakernel_parts
 from rackcalc.formulas.gpu.passes import whole_pass
 from rackcalc.formulas.gpu.roofline import memory_utilization, utilization
+from rackcalc.formulas.links.domains import Network
 from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Work, work
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
@@ -39,6 +40,18 @@ def mean_layer(dense: Seconds, experts: Seconds, dense_layers: Count, expert_lay
     70.0
     """
     return xp.divide(dense * dense_layers + experts * expert_layers, dense_layers + expert_layers)
+
+
+@record
+class ExpertPlacement:
+    """How experts lie over the GPUs that share them; as in Job."""
+
+    network: Network | None = None
+    redundant: Quantity = NONE
+    imbalance: Quantity | None = None
+
+
+EVEN = ExpertPlacement()
 
 
 @record
@@ -103,11 +116,14 @@ def prefill(
     link: Link | None = None,
     expert_parallel: bool = False,
     data_parallel: Quantity | None = None,
+    placement: ExpertPlacement = EVEN,
+    apart: bool = False,
 ) -> GpuPass:
     """Prompts of a decoder: batch [1] prompts of `tokens` [token] on `devices` tensor-parallel GPUs joined by `link`.
 
     expert_parallel: experts stay whole and are spread over the same GPUs; otherwise each is split over all of them.
     data_parallel [1]: groups of these GPUs, each with the attention of its own sequences (serving engines only).
+    placement: of the experts over the GPUs of data-parallel groups. apart: each prompt is computed by one group, whole.
     """
     chip = Chip(gpu, family, runtime)
     job = Job(
@@ -120,6 +136,8 @@ def prefill(
         weight_format,
         kv_format,
         data_parallel,
+        **vars(placement),
+        apart=apart,
     )
     return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 
@@ -139,6 +157,7 @@ def decode(
     data_parallel: Quantity | None = None,
     sampled: bool = False,
     tokens: Quantity | None = None,
+    placement: ExpertPlacement = EVEN,
 ) -> GpuPass:
     """One decode step: a new token for each of batch [1] sequences that hold `context` [token]; else as prefill.
 
@@ -156,6 +175,7 @@ def decode(
         kv_format,
         data_parallel,
         sampled,
+        **vars(placement),
     )
     return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 

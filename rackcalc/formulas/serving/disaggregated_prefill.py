@@ -16,6 +16,46 @@ def decoding_gpus(count: Count, prefill: Count) -> Count:
     return count - prefill
 
 
+PASSES = (
+    "prompts that wait are computed in one pass, as engines batch them (max_num_batched_tokens, chunked_prefill_size)"
+)
+
+
+@formula(cite="definition: whole prompts within the tokens of a step, in each data-parallel group; one at least")
+def prompts_per_pass(chunk: Tokens, prompt: Tokens, groups: Count) -> Count:
+    """Most prompts that one engine computes in a pass. chunk: most tokens of a pass, in one group.
+
+    >>> prompts_per_pass(chunk=8192.0, prompt=2000.0, groups=32.0)
+    128.0
+    """
+    return groups * xp.maximum(xp.floor(xp.pure(chunk / prompt)), 1.0)
+
+
+@formula(cite="definition: prompts of a pass leave together")
+def time_per_prompt(time: Seconds, prompts: Count) -> Seconds:
+    """Time of an engine for one of several prompts that share a pass.
+
+    >>> time_per_prompt(time=2.0, prompts=128.0)
+    0.015625
+    """
+    return xp.divide(time, prompts)
+
+
+@formula(cite=PASSES + "; a pass under way has half of its time left on average, and more fit into the next")
+def until_next_pass(time: Seconds, rate: RequestsPerSecond, engines: Count, prompts: Count, most: Count) -> Seconds:
+    """Mean wait for the pass under way to end, where the next one has room; 0 where a pass holds one prompt.
+
+    prompts: in a pass, mean; most: that fit into one. With one, the whole wait is that of a queue.
+
+    >>> until_next_pass(time=2.0, rate=16.0, engines=1.0, prompts=32.0, most=128.0)
+    0.9921875
+    >>> until_next_pass(time=2.0, rate=0.4, engines=1.0, prompts=1.0, most=1.0)
+    0.0
+    """
+    busy = xp.minimum(xp.pure(xp.divide(rate * time, engines * prompts) / REQUEST), 1.0)
+    return busy * time / 2 * (1 - 1 / most)
+
+
 @formula(cite=LITTLE)
 def generation_rate(engines: Count, number: Count, tpot: SecondsPerToken, output: Tokens) -> RequestsPerSecond:
     """Requests per second that `engines` finish, each with `number` under way.

@@ -1,6 +1,7 @@
 """Work of one forward pass on any hardware: its arithmetic and its memory traffic."""
 
 from rackcalc.formulas.combine import total
+from rackcalc.formulas.links.domains import Network
 from rackcalc.formulas.transformer.counts import NONE, count
 from rackcalc.formulas.transformer.expert_routing import experts_hit
 from rackcalc.formulas.transformer.flops import (
@@ -47,6 +48,9 @@ class Job:
 
     phase: encode, prefill or decode. devices [1]: GPUs that share the model, connected by link. data_parallel [1]:
     groups of these GPUs, each with the attention of its own sequences. sampled: tokens are drawn with top-p or top-k.
+    network: between GPUs that link does not join, None where it joins all. redundant [1]: copies of experts beside all
+    experts. imbalance [1]: the busiest GPU's work with experts over the mean, None where it is not stated. apart: each
+    prompt is computed by one group, whole; else evenly by all, as the mean over prompts that come at different times.
     """
 
     phase: str
@@ -60,6 +64,10 @@ class Job:
     kv_format: str
     data_parallel: Quantity | None = None
     sampled: bool = False
+    network: Network | None = None
+    redundant: Quantity = NONE
+    imbalance: Quantity | None = None
+    apart: bool = False
 
 
 @record
