@@ -9,6 +9,9 @@ EXPERTS = "an engine spreads experts over its GPUs by itself; that they are not 
 PREFIX = "hits in a prefix cache are not modelled; shorten workload.input by the share that is found there"
 OFFLOAD = "offloading of the KV cache is not modelled"
 DRAFTS = "drafting on GPUs is not modelled; serving.speculation is for split draft-verify"
+APART = "write serving.split: prefill-decode, and serving.prefill_gpus: how many GPUs prefill"
+COPIES = "write serving.redundant_experts"
+OVERLAP = "overlap of two batches is not modelled: an exchange between experts counts in full"
 ADAPTERS = "LoRA adapters are not modelled"
 LENGTHS = "leave it out: lengths follow from workload.input and workload.output"
 
@@ -24,6 +27,9 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("prefix_caching", "enable_prefix_caching", "disable_radix_cache", "cached"), PREFIX),
     **dict.fromkeys(("swap_space", "cpu_offload_gb", "kv_offload", "hicache_ratio", "host_cache_size"), OFFLOAD),
     **dict.fromkeys(("speculative_config", "speculative_algorithm", "num_speculative_tokens"), DRAFTS),
+    **dict.fromkeys(("disaggregation_mode", "kv_transfer_config", "disagg", "disaggregation"), APART),
+    **dict.fromkeys(("ep_num_redundant_experts", "num_redundant_experts", "enable_eplb", "eplb"), COPIES),
+    **dict.fromkeys(("enable_two_batch_overlap", "two_batch_overlap", "enable_dbo"), OVERLAP),
     **dict.fromkeys(("lora", "enable_lora", "lora_modules", "lora_paths"), ADAPTERS),
     **dict.fromkeys(("max_model_len", "context_length", "max_seq_len"), LENGTHS),
     **dict.fromkeys(("request_rate", "qps", "rps", "rate"), RATE),

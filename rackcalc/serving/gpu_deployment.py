@@ -2,6 +2,7 @@
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.gpu.forward_pass import EVEN, ExpertPlacement
 from rackcalc.formulas.gpu.launches import device_time_seen, launches_seen
 from rackcalc.formulas.gpu.serving_engine import in_group, per_scheduler
 from rackcalc.formulas.heat.chip_power import busy_gpu_utilization
@@ -36,7 +37,7 @@ class GpuDeployment:
     devices: Quantity
     link: Link | None
     replicas: Quantity
-    placement: gpu.ExpertPlacement = gpu.EVEN
+    placement: ExpertPlacement = EVEN
 
 
 def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
@@ -58,7 +59,7 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
         return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies)
     link = gpu_link(rack, pool, in_group(devices=devices, groups=groups))
     copies_of_experts = NONE if rack.serving.redundant_experts is None else rack.serving.redundant_experts
-    placed = gpu.ExpertPlacement(network_between(rack, pool, link), copies_of_experts, rack.serving.expert_imbalance)
+    placed = ExpertPlacement(network_between(rack, pool, link), copies_of_experts, rack.serving.expert_imbalance)
     return GpuDeployment(pool.part, family, runtime, devices, link, copies, placed)
 
 

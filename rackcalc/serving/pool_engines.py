@@ -1,5 +1,7 @@
 """The engines of a pool that prefills and of a pool that decodes, which may differ in width."""
 
+from math import prod
+
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import replace
 from rackcalc.spec.rack import EngineSize, Rack
@@ -21,6 +23,18 @@ def that_prefill(rack: Rack) -> Rack:
 def that_decode(rack: Rack) -> Rack:
     """The rack with the engines that decode."""
     return of_pool(rack, rack.serving.decode)
+
+
+def engines_of(rack: Rack) -> list[Rack]:
+    """The rack with each kind of engine that it has: two where those that prefill and those that decode differ."""
+    if rack.serving.prefill is None and rack.serving.decode is None:
+        return [rack]
+    return [that_prefill(rack), that_decode(rack)]
+
+
+def gpus_of_engine(rack: Rack) -> float | None:
+    """GPUs that share a copy of the model; None where the file does not say."""
+    return None if rack.serving.tensor_parallel is None else prod(float(size.value) for size in widths(rack))
 
 
 def widths(rack: Rack) -> list[Quantity]:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, smallest, total
-from rackcalc.formulas.links.domains import Network, by_domain
+from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.links.transfer import Transfer, transfer
+from rackcalc.formulas.transformer.forward_pass import Network
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import replace
 from rackcalc.spec.links import Link

@@ -15,6 +15,7 @@ from rackcalc.formulas.serving.disaggregated_prefill import (
     generation_rate,
     number_generating,
     prompts_at_engine,
+    prompts_with_it,
     rate_elsewhere,
     until_next_pass,
 )
@@ -40,20 +41,21 @@ class Prefills:
     most: Quantity
     turn: Quantity
 
-    def together(self, rate: Quantity) -> Quantity:
-        """Prompts in a pass at a request rate of all engines, mean."""
+    def pace(self, rate: Quantity) -> dict[str, Quantity]:
+        """The passes at a request rate of all engines: their time and prompts, mean over passes."""
         each = rate_per_copy(arrival_rate=rate, copies=self.engines)
-        return balanced(rate=each, alone=self.alone.time, loaded=self.full.time, at=self.most, most=self.most)
+        number = balanced(rate=each, alone=self.alone.time, loaded=self.full.time, at=self.most, most=self.most)
+        time = self.pass_of(number).time
+        return {"time": time, "rate": rate, "engines": self.engines, "prompts": number, "most": self.most}
 
     def at(self, rate: Quantity) -> tuple[GpuPass, Quantity]:
-        """The pass at a request rate of all engines, and the time of a prompt beyond its turn [s].
+        """The pass of a request at a request rate of all engines, and the time of a prompt beyond its turn [s].
 
         That is the wait for the pass under way, and the other prompts of its own pass.
         """
-        number = self.together(rate)
-        passed = self.pass_of(number)
-        wait = until_next_pass(time=passed.time, rate=rate, engines=self.engines, prompts=number, most=self.most)
-        return passed, total(wait=wait, others=left_over(whole=passed.time, part=self.turn))
+        pace = self.pace(rate)
+        passed = self.pass_of(prompts_with_it(**pace))
+        return passed, total(wait=until_next_pass(**pace), others=left_over(whole=passed.time, part=self.turn))
 
 
 @record

@@ -165,6 +165,10 @@ class EngineSize:
         "1", "groups of them that share one copy of the experts (default: serving.data_parallel)", above=0, whole=True,
         default=None,
     )  # fmt: skip
+    redundant_experts: Quantity | None = number(
+        "1", "copies of experts beside all experts (default: serving.redundant_experts)", at_least=0, whole=True,
+        default=None,
+    )  # fmt: skip
 
 
 @record

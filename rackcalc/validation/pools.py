@@ -14,6 +14,7 @@ from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import per_scheduler
 from rackcalc.formulas.serving.disaggregated_prefill import prompts_per_pass, time_per_prompt
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
+from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.serving.pools_loop import Decoders, PoolsLoop, Prefills, pools_loop
 from rackcalc.validation.read import Row, Unanswerable
@@ -60,8 +61,8 @@ def workers_of(row: Row) -> tuple[Workers, Workers]:
 
 def engine_of(row: Row, workers: Workers) -> tuple[Run, Numbers]:
     """The engines of one pool as those of a row of their own."""
-    sizes = {"tensor_parallel": workers.width, "data_parallel": workers.groups, "parts": workers.gpus}
-    row = row._replace(**{name: f"{size:g}" for name, size in sizes.items()})
+    width, groups, parts = (f"{size:g}" for size in (workers.width, workers.groups, workers.gpus))
+    row = row._replace(tensor_parallel=width, data_parallel=groups, parts=parts)
     return run_of(row), numbers_of(row)
 
 
@@ -88,16 +89,22 @@ def prefills_of(row: Row, workers: Workers) -> Prefills:
 
     def pass_of(prompts: Quantity) -> GpuPass:
         chips = on.gpu, load_part("families", on.gpu.family), on.runtime
-        lengths = prompts, numbers.prompt, numbers.devices, on.link
-        groups = numbers.groups if run.grouped else None
-        experts = on.model.experts is not None
-        return passes.prefill(*chips, on.model, run.precision, on.kv, *lengths, experts, groups, apart=True)
+        return passes.prefill(
+            *chips,
+            on.model,
+            run.precision,
+            on.kv,
+            prompts,
+            numbers.prompt,
+            numbers.devices,
+            on.link,
+            on.model.experts is not None,
+            numbers.groups if run.grouped else None,
+            apart=True,
+        )
 
-    full = pass_of(most)
-    turn = time_per_prompt(time=full.time, prompts=most)
-    return Prefills(
-        given(row, workers.copies, "engines that prefill"), pass_of, pass_of(given(row, 1.0, "one")), full, most, turn
-    )
+    engines, alone, full = given(row, workers.copies, "engines that prefill"), pass_of(ONE), pass_of(most)
+    return Prefills(engines, pass_of, alone, full, most, turn=time_per_prompt(time=full.time, prompts=most))
 
 
 def decoders_of(row: Row, workers: Workers) -> Decoders:
@@ -117,4 +124,4 @@ def decoders_of(row: Row, workers: Workers) -> Decoders:
 def before(row: Row, workers: Workers) -> Quantity:
     """Time to first token but for the prefill: host, and a step; KV caches are sent layer by layer over NVLink."""
     run, numbers = engine_of(row, workers)
-    return total(host=stand(run).runtime.request_host, step=step(run, numbers, given(row, 1.0, "one")).time)
+    return total(host=stand(run).runtime.request_host, step=step(run, numbers, ONE).time)

@@ -1,6 +1,6 @@
 """One transformer layer on the GPUs of a serving engine."""
 
-from rackcalc.formulas.combine import total
+from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.chip import Chip
 from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
 from rackcalc.formulas.gpu.kernels import repeated
@@ -35,12 +35,22 @@ from rackcalc.formulas.transformer.forward_pass import Job, Work
 from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import ModelSize
 from rackcalc.formulas.transformer.weights import width
-from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Engine
 
 BOTH_WAYS_BYTES = constant(3.0, "B", "bytes per element both ways", "published", note="8 bit out, 16 bit back")
+LATENT_SHARE = Quantity(
+    0.54,
+    "1",
+    "share of dense 16-bit peak of latent attention while decoding",
+    source=Source(
+        "published", "flash-mla", note="660 of 989 TFLOP/s on H800 with a 16-bit cache, 410 with an 8-bit one"
+    ),
+    low=0.41,
+    high=0.67,
+)
 FORMATS_8_BIT = ("fp8", "int8")
 Times = dict[str, Quantity]  # s, by kind of kernel
 
@@ -57,9 +67,8 @@ def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job:
         "attention": on.context(),
     } | exchanged
     rest = {"overhead": rest_of(time=fixed, share=engine.attention_share)}
-    ffn = on.part("ffn_weights", done.ffn_flops, size.ffn_weights, stored.ffn, on.dense_holders) | on.after_ffn(
-        exchanged
-    )
+    ffn = on.part("ffn_weights", done.ffn_flops, size.ffn_weights, stored.ffn, on.dense_holders)
+    ffn |= on.after_ffn(exchanged)
     experts = {}
     if model.experts is not None:
         small = compute_format(chip, stored.experts) == "fp4"
@@ -193,7 +202,7 @@ class Setting:
         arithmetic = arithmetic_time(
             flops=flops_per_device(flops=self.done.score_flops, devices=self.job.devices),
             peak=gpu.peak[compute_format(self.chip, "bf16")],
-            share=self.engine.decode_share if decoding else self.engine.attention_prefill_share,
+            share=self.attention_share if decoding else self.engine.attention_prefill_share,
             factor=ONE,
         )
         arithmetic = self.of_fullest(arithmetic)
@@ -204,6 +213,13 @@ class Setting:
             return blended_time(memory=total(**each), arithmetic=arithmetic)
         heads = ONE if self.model.mla is not None else self.model.kv_heads
         return blended_time(memory=self.cache_time(self.done.kv_bytes, heads), arithmetic=arithmetic)
+
+    @property
+    def attention_share(self) -> Quantity:
+        """Share of peak of the arithmetic of scores and values in a decode step."""
+        if self.model.mla is None:
+            return self.engine.decode_share
+        return smallest(products=self.engine.decode_share, latent=LATENT_SHARE)
 
     def cache_time(self, moved: Quantity, kv_heads: Quantity) -> Quantity:
         """Time of reading a cache that GPUs divide by its heads [s]. moved [B]: of all sequences, in one layer."""

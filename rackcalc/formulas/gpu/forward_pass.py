@@ -17,9 +17,8 @@ from rackcalc.formulas.gpu.layer_parts import Parts
 from rackcalc.formulas.gpu.megakernel import megakernel_parts
 from rackcalc.formulas.gpu.passes import whole_pass
 from rackcalc.formulas.gpu.roofline import memory_utilization, utilization
-from rackcalc.formulas.links.domains import Network
 from rackcalc.formulas.transformer.counts import NONE, ONE
-from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Work, work
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Network, Work, work
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula

@@ -1,18 +1,8 @@
 """Domains: the chips that a switched or bridged link joins."""
 
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import Quantity, formula
-from rackcalc.quantities.record import record
+from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import Count, Same
-from rackcalc.spec.links import Link
-
-
-@record
-class Network:
-    """The link between chips of different domains. domain [1]: chips that the faster link joins."""
-
-    link: Link
-    domain: Quantity
 
 
 @formula(cite="definition: a link joins the chips of its domain; others are reached over a slower one")

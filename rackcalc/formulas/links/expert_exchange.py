@@ -6,8 +6,9 @@ on. Both ways are busy at the same time, so the slower of the two counts.
 """
 
 from rackcalc.formulas.combine import largest
-from rackcalc.formulas.links.domains import Network, by_domain
+from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.transformer.expert_routing import node_coverage
+from rackcalc.formulas.transformer.forward_pass import Network
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, Source, formula
 from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Ratio, Seconds
@@ -22,12 +23,12 @@ NVLINK_SHARE = Quantity(
 )  # fmt: skip
 NETWORK_SHARE = Quantity(
     0.9, "1", "share of the adapter's rate of an exchange",
-    source=Source("measured", "deepep", note="39 to 48 of 50 GB/s, from the times to dispatch and to combine, 16 to 256 GPUs"),
+    source=Source("measured", "deepep", note="39 to 48 of 50 GB/s: the slope from dispatch to combine, 16 to 256 GPUs"),
     low=0.78, high=0.95,
 )  # fmt: skip
 NETWORK_START = Quantity(
     31e-6, "s", "fixed time of one exchange over a network",
-    source=Source("measured", "deepep", note="what the times to dispatch and to combine leave at no bytes, 16 to 256 GPUs"),
+    source=Source("measured", "deepep", note="dispatch and combine, drawn back to no bytes; 16 to 256 GPUs"),
     low=15e-6, high=41e-6,
 )  # fmt: skip
 
@@ -121,7 +122,10 @@ def expert_exchange(
     fixed: Quantity,
     decoding: bool,
 ) -> Quantity:
-    """Time [s] of dispatch and combine in one layer. rows [1]: tokens of the fullest GPU. fixed [s]: within a domain."""
+    """Time [s] of dispatch and combine in one layer.
+
+    rows [1]: tokens of the fullest GPU. fixed [s]: of each of the two, within a domain.
+    """
     sent = {"rows": rows, "hidden": hidden, "element": element, "imbalance": imbalance}
     spread = {"devices": devices, "domain": devices if network is None else network.domain}
     near = copies_inside if decoding or network is None else copies_passed_on

@@ -10,8 +10,8 @@ SPREAD = Quantity(
     0.2, "1", "coefficient of variation of the experts' load",
     source=Source(
         "estimate", "sglang-large-ep",
-        note="such that 32 GPUs with 9 experts each are 59,337 / 50,302 = 1.18 slower than with even routing, which is what "
-        "balanced placement left; high: without it, another 1.49",
+        note="32 GPUs with 9 experts each were 59,337 / 50,302 = 1.18 slower than with even routing, which balanced "
+        "placement had left; high: without it, another 1.49",
     ),
     low=0.0, high=0.8,
 )  # fmt: skip
@@ -92,9 +92,7 @@ def with_copies(size: Bytes, experts: Count, redundant: Count) -> Bytes:
     return size * (1 + redundant / experts)
 
 
-@formula(
-    cite="H. Cramer, Mathematical Methods of Statistics (1946), section 28.6: largest of N normal values, for large N"
-)
+@formula(cite="H. Cramer, Mathematical Methods of Statistics (1946), 28.6: largest of N normal values, for large N")
 def expert_imbalance(spread: Ratio, held: Count, devices: Count) -> Ratio:
     """Work of the busiest of `devices` GPUs over the mean, where each holds several experts of unequal load.
 

@@ -1,7 +1,6 @@
 """Work of one forward pass on any hardware: its arithmetic and its memory traffic."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.links.domains import Network
 from rackcalc.formulas.transformer.counts import NONE, count
 from rackcalc.formulas.transformer.expert_routing import experts_hit
 from rackcalc.formulas.transformer.flops import (
@@ -40,6 +39,14 @@ PASSES = constant(
     "assumed",
     note="reads and writes of an unfused layer, in units of rows x hidden",
 )
+
+
+@record
+class Network:
+    """The link between GPUs of different domains. domain [1]: GPUs that the faster link joins."""
+
+    link: Link
+    domain: Quantity
 
 
 @record
