@@ -160,6 +160,11 @@ def test_percentiles_rise_and_the_default_load_is_the_planned_one() -> None:
     ("sets", "place", "words"),
     [
         (("serving.prefill.data_parallel=40",), "serving.prefill_gpus", "lower serving.prefill.tensor_parallel or"),
+        (
+            ("serving.prefill=", "serving.decode=", "serving.data_parallel=72"),
+            "serving.prefill_gpus",
+            "lower serving.tensor_parallel or serving.data_parallel, or state serving.prefill",
+        ),
         (("serving.decode.data_parallel=80",), "serving.prefill_gpus", "72 GPUs that decode are no engine of 80"),
         (("serving.split=gpu", "serving.prefill_gpus="), "serving.prefill", "say serving.prefill_gpus"),
         (("serving.decode.tensor_parallel=3",), "serving.tensor_parallel", "cannot share the 128 attention heads"),

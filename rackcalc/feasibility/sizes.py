@@ -53,6 +53,8 @@ def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
         where = "serving" if stated is None else f"serving.{what}"
         message = f"{count:g} GPUs that {what} are no engine of {width:g}; lower {where}.tensor_parallel"
         fix = f" or {where}.data_parallel" if len(sizes) > 1 else ""
+        if stated is None and len(sizes) > 1:
+            fix += f", or state serving.{what}: {{data_parallel: ...}} for engines of another size"
         return loaded.problem(path, message + fix)
 
     yield Condition(

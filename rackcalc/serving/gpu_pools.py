@@ -98,8 +98,10 @@ def prefill_decode_pools(rack: Rack) -> PrefillDecodePools:
     prefill = gpu_deployment(first, replace(pool, count=asked))
     others = decoding_gpus(count=pool.count, prefill=asked)
     decode = gpu_deployment(then, replace(pool, count=others))
-    shard = largest(sent=shard_of(first, prefill), received=shard_of(then, decode))
-    moved, sent = pool_transfer(rack, LINK, shard, pool, pool)
+    part = shard_of(first, prefill)
+    shard = largest(sent=part, received=shard_of(then, decode))
+    moved, _ = pool_transfer(rack, LINK, shard, pool, pool)
+    _, sent = pool_transfer(rack, LINK, part, pool, pool)  # several engines can receive from one
     engine, host = prefill.runtime.engine, prefill.runtime.request_host
     groups = ONE if first.serving.data_parallel is None else first.serving.data_parallel
     most = ONE
