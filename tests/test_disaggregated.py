@@ -4,9 +4,12 @@ import math
 from functools import cache
 
 import pytest
+from simulators.prefill_passes import times_to_end_of_pass
 
 from rackcalc.estimation.estimate import Estimate, estimate
+from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean, mdc_wait_quantile
 from rackcalc.formulas.serving import disaggregated_prefill as formulas
+from rackcalc.formulas.serving.concurrency import balanced
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.explain import explain
@@ -15,6 +18,7 @@ from rackcalc.questions.rack_file import load
 RACK = "llama70b-16xh100-disaggregated"
 IDLE = "workload.arrival_rate="
 COLD = "site.inlet=5 degC"
+TOGETHER_IN_A_PASS = 2  # prompts of 4,096 tokens in a step of 8,192
 TOGETHER = ("serving.split=gpu", "serving.prefill_gpus=")
 
 
@@ -53,15 +57,19 @@ def test_without_others_the_split_changes_nothing_but_the_crossing() -> None:
 def test_the_slower_pool_sets_the_capacity() -> None:
     for prefill in (4, 8, 12):
         found = rack(IDLE, f"serving.prefill_gpus={prefill}")
-        prompts = prefill / 4 / found["stages.prefill.time"]
+        prompts = found["details.prefill_capacity"]
+        full = rack(*clients(9000), f"serving.prefill_gpus={prefill}")
+        if full["details.prefill_load"] > 0.99:
+            assert prompts == pytest.approx(prefill / 4 * TOGETHER_IN_A_PASS / full["stages.prefill.time"], rel=0.01)
         step = found["stages.decode.time"]
         held = found["stages.kv_transfer.time"] + step + 511 * found["latency.tpot"]
         places = (16 - prefill) / 4 * 64
         assert found["throughput.capacity"] == pytest.approx(min(prompts, places / held), rel=1e-6)
 
 
-def test_first_tokens_wait_for_the_prefill_pool_as_in_a_queue_of_fixed_service() -> None:
-    quiet, busy = rack("workload.arrival_rate=0.001 request/s"), rack("workload.arrival_rate=7 request/s")
+def test_prompts_longer_than_a_pass_wait_as_in_a_queue_of_fixed_service() -> None:
+    one = ("serving.max_num_batched_tokens=4096 token",)  # a prompt fills the pass
+    quiet, busy = rack("workload.arrival_rate=0.001 request/s", *one), rack("workload.arrival_rate=7 request/s", *one)
     prefill = busy["stages.prefill.time"]
     load_of = 7 / 2 * prefill
     wait = prefill * load_of / 2 / (1 - load_of)
@@ -71,19 +79,50 @@ def test_first_tokens_wait_for_the_prefill_pool_as_in_a_queue_of_fixed_service()
     assert busy["details.prefill_load"] == pytest.approx(load_of)
 
 
+@pytest.mark.parametrize(
+    ("fixed", "each", "most"), [(0.05, 0.01, 1), (0.05, 0.02, 4), (0.05, 0.02, 16), (0.3, 0.01, 128)]
+)
+@pytest.mark.parametrize("load", [0.1, 0.5, 0.85])
+def test_waits_for_passes_agree_with_a_simulation(fixed: float, each: float, most: int, load: float) -> None:
+    def time_of(prompts: float) -> float:
+        return fixed + each * prompts
+
+    turn = time_of(most) / most
+    rate = load / turn
+    times = times_to_end_of_pass(rate, time_of, most, requests=150_000)
+    number = balanced(rate=rate, alone=time_of(1), loaded=time_of(most), at=float(most), most=float(most))
+    pace = {"time": time_of(number), "rate": rate, "engines": 1.0, "prompts": number, "most": float(most)}
+    own, gathered = formulas.prompts_with_it(**pace), formulas.until_next_pass(**pace)
+    law = formulas.separate_first_token(
+        request_host=gathered + time_of(own) - turn, prefill=turn, rate=rate, engines=1.0, transfer=0.0, step=0.0
+    )
+    assert law == pytest.approx(sum(times) / len(times), rel=0.15)
+    queue = {"service_time": turn, "servers": 1.0, "arrival_rate": rate}
+    waited = float(mdc_wait_mean(**queue))
+    for level, z in ((0.5, 0.0), (0.9, 1.2816), (0.99, 2.3263)):
+        within = formulas.within_all(
+            mean=law, mean_0=gathered, level_0=formulas.at_random_point(probability=level, **pace),
+            mean_1=waited, level_1=float(mdc_wait_quantile(probability=level, **queue)),
+            mean_2=0.0, level_2=formulas.longer_pass(
+                z=z, alone=time_of(1), full=time_of(most), most=float(most), prompts=own
+            ),
+        )  # fmt: skip
+        assert within == pytest.approx(times[int(level * len(times))], rel=0.2)
+
+
 @pytest.mark.parametrize("number", [1, 32, 96, 500])
 def test_requests_in_flight_are_conserved(number: int) -> None:
     found = rack(*clients(number))
     rate = found["throughput.capacity"]
     assert rate * (found["latency.ttft"] + found["latency.tpot"] * 512) == pytest.approx(number, rel=1e-6)
-    assert rate <= 2 / found["stages.prefill.time"] * (1 + 1e-9)
+    assert rate <= found["details.prefill_capacity"] * (1 + 1e-9)
 
 
 def test_more_clients_do_more_and_wait_longer_until_a_pool_is_full() -> None:
     found = [rack(*clients(number)) for number in (1, 8, 64, 512, 4000)]
     rates, firsts = [f["throughput.capacity"] for f in found], [f["latency.ttft"] for f in found]
     assert rates == sorted(rates) and firsts == sorted(firsts)
-    assert rates[-1] == pytest.approx(2 / found[-1]["stages.prefill.time"], rel=0.01)
+    assert rates[-1] == pytest.approx(2 * TOGETHER_IN_A_PASS / found[-1]["stages.prefill.time"], rel=0.01)
     one = found[0]
     assert one["latency.ttft"] < 1.1 * rack(IDLE, "workload.batch=1")["latency.ttft"]
 

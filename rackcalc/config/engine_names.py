@@ -19,6 +19,9 @@ CONTEXT = (
     "sequence and context parallelism are not modelled; long prompts are shared by serving.tensor_parallel, and by "
     "serving.pipeline_parallel, in whose stages their chunks overlap"
 )
+APART = "write serving.split: prefill-decode, and serving.prefill_gpus: how many GPUs prefill"
+COPIES = "write serving.redundant_experts"
+OVERLAP = "overlap of two batches is not modelled: an exchange between experts counts in full"
 LENGTHS = "leave it out: lengths follow from workload.input and workload.output"
 
 _NAMES: dict[str, str] = {
@@ -33,7 +36,7 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("enable_prefix_caching", "no_enable_prefix_caching", "disable_radix_cache"), PREFIX),
     **dict.fromkeys(("prefix_caching", "cached", "enable_block_reuse", "cache_hit_rate", "hit_rate"), PREFIX),
     **dict.fromkeys(("think_time", "thinking_time", "delay"), THINKING),
-    **dict.fromkeys(("swap_space", "kv_offloading_size", "kv_transfer_config", "host_cache_size"), OFFLOAD),
+    **dict.fromkeys(("swap_space", "kv_offloading_size", "host_cache_size"), OFFLOAD),
     **dict.fromkeys(("enable_hierarchical_cache", "hicache_ratio", "hicache_size", "kv_connector"), OFFLOAD),
     **dict.fromkeys(("cpu_offload_gb", "offload_group_size"), WEIGHTS_AWAY),
     **dict.fromkeys(("cp", "cp_size", "context_parallel", "context_parallel_size", "sequence_parallel"), CONTEXT),
@@ -46,6 +49,9 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("enable_lora", "lora_modules", "lora_paths", "lora_config"), ADAPTERS),
     **dict.fromkeys(("max_loras", "max_loras_per_batch"), "write serving.lora.adapters"),
     **dict.fromkeys(("max_lora_rank", "lora_rank"), "write serving.lora.rank"),
+    **dict.fromkeys(("disaggregation_mode", "kv_transfer_config", "disagg", "disaggregation"), APART),
+    **dict.fromkeys(("ep_num_redundant_experts", "num_redundant_experts", "enable_eplb", "eplb"), COPIES),
+    **dict.fromkeys(("enable_two_batch_overlap", "two_batch_overlap", "enable_dbo"), OVERLAP),
     **dict.fromkeys(("max_model_len", "context_length", "max_seq_len"), LENGTHS),
     **dict.fromkeys(("request_rate", "qps", "rps", "rate"), RATE),
     **dict.fromkeys(("max_concurrency", "num_clients", "users", "clients"), CLIENTS),

@@ -12,6 +12,7 @@ from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
 from rackcalc.serving.engine_versions import beyond_known
+from rackcalc.serving.pool_engines import engines_of, gpus_of_engine, that_decode, that_prefill
 from rackcalc.serving.pool_links import link_beyond_domain, nvlink_domain
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
@@ -31,7 +32,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         whose = "an idle rack" if result.latency.tpot is None else "a full batch"
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
     if _shares_an_engine(rack) and result.latency.tpot_p50 is None:
-        where = "which is computed for split gpu with arrival_rate only"
+        where = "which is computed with arrival_rate and no batch only"
         said.append(f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here")
     said += _length_notes(rack)
     said += _model_notes(rack)
@@ -143,16 +144,24 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
         if float(passage.value) > float(limit.value):
             alone = show_value(passage)
             said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
-    pool, shared, stages = rack.accelerators.gpu, rack.serving.tensor_parallel, rack.serving.pipeline_parallel
+    pool = rack.accelerators.gpu
     if pool is not None and "gpu-gpu" not in rack.links:
-        said += _domain_notes(rack, pool)
-    if pool is not None and shared is not None:
-        apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)
-        width = float(shared.value) * (1.0 if stages is None else float(stages.value))
-        idle = sum(count % width for count in (apart, float(pool.count.value) - apart))
-    if pool is not None and shared is not None and idle:
-        said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {width:g} share a copy of the model")
+        said += dict.fromkeys(note for kind in engines_of(rack) for note in _domain_notes(kind, pool))
+    if pool is not None:
+        said += _idle_notes(rack, pool)
     return said
+
+
+def _idle_notes(rack: Rack, pool: GpuPool) -> list[str]:
+    """GPUs that are left over from whole engines."""
+    apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)
+    pools = {apart: that_prefill(rack), float(pool.count.value) - apart: that_decode(rack)}
+    sizes = {count: gpus_of_engine(kind) for count, kind in pools.items()}
+    idle = sum(count % size for count, size in sizes.items() if size is not None)
+    if not idle:
+        return []
+    shared = " or ".join(dict.fromkeys(f"{size:g}" for size in sizes.values() if size is not None))
+    return [f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared} share a copy of the model"]
 
 
 def _speculation_notes(rack: Rack, result: Estimate) -> list[str]:
@@ -182,7 +191,8 @@ def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:
     said = f"NVLink joins {domain.value:g} {pool.part.name}: the {together:g} that share a copy of the model"
     if stages is not None:
         said = f"NVLink joins {domain.value:g} {pool.part.name}: the {stages.value:g} stages of a copy of the model"
-    return [f"{said} exchange over {link_beyond_domain(pool)}; name links.gpu-gpu if they are joined otherwise"]
+    said += " reach the experts of others" if groups is not None else " exchange"
+    return [f"{said} over {link_beyond_domain(pool)}; name links.gpu-gpu if they are joined otherwise"]
 
 
 def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:

@@ -75,7 +75,9 @@ def _prefill_gpus(loaded: Loaded, rack: Rack) -> list[Problem]:
     """serving.prefill_gpus where the rack has no such GPUs, or where their link is missing."""
     path = "serving.prefill_gpus"
     if rack.serving.prefill_gpus is None or rack.accelerators.gpu is None:
-        return []
+        stated = [name for name in ("prefill", "decode") if getattr(rack.serving, name) is not None]
+        message = "is about GPUs that prefill apart from others: say serving.prefill_gpus, how many, or remove it"
+        return [loaded.problem(f"serving.{name}", message) for name in stated]
     if not _prefills_on_own_gpus(rack):
         return [loaded.problem(path, f"is for split prefill-decode, not {rack.serving.split}; remove it")]
     if rack.accelerators.lpu is not None:
@@ -119,9 +121,10 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
         found.append(loaded.problem("serving.speculation", "is missing; name the model that drafts"))
     if work.concurrency is not None:
         found += _closed_loop(loaded, rack)
-    if rack.serving.data_parallel is not None and not _engine_decodes(rack):
+    if not _engine_decodes(rack):
         message = "is for decoders on GPUs under a serving engine: vllm, sglang or tensorrt-llm; remove it"
-        found.append(loaded.problem("serving.data_parallel", message))
+        stated = [f"serving.{pool}data_parallel" for pool in ("", "prefill.", "decode.")]
+        found += [loaded.problem(path, message) for path in stated if path in loaded.nodes]
     if rack.sharing is not None and work.arrival_rate is None:
         found.append(loaded.problem("sharing", "needs workload.arrival_rate: an idle rack has nothing to share with"))
     if rack.sharing is not None and rack.accelerators.gpu is None:
@@ -158,6 +161,14 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
         paths = [f"workload.{name}" for name in named if f"workload.{name}" in written]
         found += [loaded.problem(path, f"is {only}; remove it") for path in paths]
         found += [loaded.problem(path, f"lengths that differ are {only}; write one number") for path in spread]
+        return found
+    if _prefills_on_own_gpus(rack):
+        where = "not computed where GPUs that prefill are apart from those that decode"
+        named = ("burstiness", "input_cv", "trace", "slo")
+        paths = [f"workload.{name}" for name in named if f"workload.{name}" in written]
+        found += [loaded.problem(path, f"is {where}; remove it") for path in paths]
+        if "workload.input" in spread:
+            found.append(loaded.problem("workload.input", f"prompts that differ are {where}; write one number"))
         return found
     for path in spread:
         if f"{path}_cv" in written:

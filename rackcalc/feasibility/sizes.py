@@ -12,6 +12,7 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
+from rackcalc.serving.pool_engines import engines_of, that_decode, that_prefill, widths
 from rackcalc.serving.pool_links import (
     GPUS_PER_SERVER,
     is_bridged,
@@ -21,7 +22,7 @@ from rackcalc.serving.pool_links import (
 )
 from rackcalc.serving.service_model import batch_of
 from rackcalc.spec.models import Model
-from rackcalc.spec.rack import Rack
+from rackcalc.spec.rack import EngineSize, Rack
 
 MOST_CV = 10.0  # as workload.input_cv
 
@@ -30,8 +31,10 @@ def size_requirements(loaded: Loaded) -> list[Chain]:
     """All conditions on the sizes given in the file."""
     rack = loaded.rack
     conditions = [*_work_sizes(loaded, rack), *_pool_sizes(loaded, rack), *_model_sizes(loaded, rack)]
-    engine = [*_engine_sizes(loaded, rack), *_in_one_domain(loaded, rack)]  # a chain: the GPUs first have to be there
-    heads = [*_heads(loaded, rack)]
+    kinds = engines_of(rack)
+    engine = [*_engine_sizes(loaded, rack)]  # a chain: the GPUs first have to be there
+    engine += [condition for kind in kinds for condition in _in_one_domain(loaded, kind)]
+    heads = [condition for kind in kinds for condition in _heads(loaded, kind)]
     return [engine, heads, *([condition] for condition in (*conditions, *_rack_sizes(loaded, rack)))]
 
 
@@ -46,25 +49,28 @@ def _pool_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
         lambda here, all_: here < all_,
         lambda: loaded.problem(path, f"leaves none of the {pool.count.value:g} GPUs to decode; lower it"),
     )
-    serving = rack.serving
-    widths = [width for width in (serving.tensor_parallel, serving.data_parallel) if width is not None]
+    first, then = widths(that_prefill(rack)), widths(that_decode(rack))
 
-    def too_few(count: float, what: str) -> Problem:
-        width = prod(float(each.value) for each in widths)
-        message = f"{count:g} GPUs that {what} are no engine of {width:g}; lower serving.tensor_parallel"
-        return loaded.problem(path, message)
+    def too_few(count: float, what: str, stated: EngineSize | None, sizes: list[Quantity]) -> Problem:
+        width = prod(float(each.value) for each in sizes)
+        where = "serving" if stated is None else f"serving.{what}"
+        message = f"{count:g} GPUs that {what} are no engine of {width:g}; lower {where}.tensor_parallel"
+        fix = f" or {where}.data_parallel" if len(sizes) > 1 else ""
+        if stated is None and len(sizes) > 1:
+            fix += f", or state serving.{what}: {{data_parallel: ...}} for engines of another size"
+        return loaded.problem(path, message + fix)
 
     yield Condition(
         "fewer GPUs that prefill than an engine has",
-        (asked, *widths),
+        (asked, *first),
         lambda here, *each: here >= prod(each),
-        lambda: too_few(asked.value, "prefill"),
+        lambda: too_few(asked.value, "prefill", rack.serving.prefill, first),
     )
     yield Condition(
         "fewer GPUs that decode than an engine has",
-        (pool.count, asked, *widths),
+        (pool.count, asked, *then),
         lambda all_, here, *each: (all_ - here >= prod(each)) | (all_ <= here),  # none at all: the condition above
-        lambda: too_few(pool.count.value - asked.value, "decode"),
+        lambda: too_few(pool.count.value - asked.value, "decode", rack.serving.decode, then),
     )
 
 

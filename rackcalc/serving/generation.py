@@ -63,6 +63,11 @@ def prefill_pass(rack: Rack, deployed: GpuDeployment, tokens: Quantity | None = 
     return with_more(first, drafted, ONE, {_as_draft(name): time for name, time in drafted.terms.items()})
 
 
+def prefill_together(rack: Rack, deployed: GpuDeployment, prompts: Quantity) -> gpu.GpuPass:
+    """The prefill of several prompts in one pass, each computed by one data-parallel group."""
+    return _on_gpus(gpu.prefill, rack, deployed)(prompts, rack.workload.input, apart=True)
+
+
 def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.GpuPass:
     """A decode step of `batch` sequences; with speculation the drafts, and the step that verifies them."""
     mean, _ = context_lengths(rack)
@@ -101,6 +106,7 @@ def _on_gpus(compute: Callable[..., gpu.GpuPass], rack: Rack, deployed: GpuDeplo
     chips = deployed.gpu, deployed.family, deployed.runtime
     group: dict[str, Any] = {"devices": deployed.devices, "link": deployed.link}
     group |= {"expert_parallel": rack.model.experts is not None, "data_parallel": rack.serving.data_parallel}
+    group["placement"] = deployed.placement
     return partial(compute, *chips, rack.model, rack.workload.precision, kv_format(rack), **group)
 
 

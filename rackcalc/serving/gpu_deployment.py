@@ -2,18 +2,20 @@
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import forward_pass as gpu
+from rackcalc.formulas.gpu.forward_pass import EVEN, ExpertPlacement
 from rackcalc.formulas.gpu.launches import device_time_seen, launches_seen
-from rackcalc.formulas.gpu.serving_engine import in_group
+from rackcalc.formulas.gpu.serving_engine import in_group, per_scheduler
 from rackcalc.formulas.heat.chip_power import busy_gpu_utilization
 from rackcalc.formulas.serving import replicas as replicas_formulas
 from rackcalc.formulas.serving.replicas import gpus_of
+from rackcalc.formulas.transformer.counts import NONE
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.serving.drafting import tokens_of_step
 from rackcalc.serving.engine_options import sending_steps, with_options
 from rackcalc.serving.engine_versions import at_version
-from rackcalc.serving.pool_links import gpu_link
+from rackcalc.serving.pool_links import gpu_link, network_between
 from rackcalc.serving.service_model import ONE, Stage
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.gpu_families import Family
@@ -27,7 +29,8 @@ class GpuDeployment:
     """The GPUs of one pool as they run a model: chip, software, the link among them.
 
     devices: GPUs that share one copy of the model, or one stage of it. replicas: copies. stages: of a pipeline, joined
-    by stage_link; None without one.
+    by stage_link; None without one. placement: of the experts, where data-parallel groups share
+    them.
     """
 
     gpu: GPU
@@ -38,27 +41,43 @@ class GpuDeployment:
     replicas: Quantity
     stages: Quantity | None = None
     stage_link: Link | None = None
+    placement: ExpertPlacement = EVEN
 
 
 def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
     """The deployment of a pool: as the file says, else one copy of an encoder per GPU, of a decoder on all GPUs."""
     assert rack.serving.runtime is not None
-    devices, stages = rack.serving.tensor_parallel, rack.serving.pipeline_parallel
+    devices, stages, groups = rack.serving.tensor_parallel, rack.serving.pipeline_parallel, rack.serving.data_parallel
     if devices is None:
         devices = ONE if rack.model.family == "encoder" else pool.count
         if stages is not None:
             devices = in_group(devices=devices, groups=stages)
-    elif rack.serving.data_parallel is not None:
-        devices = gpus_of(groups=rack.serving.data_parallel, width=devices)
+    elif groups is not None:
+        devices = gpus_of(groups=groups, width=devices)
     runtime = rack.serving.runtime
     if runtime.engine is not None:  # only engines read the version
         runtime = with_options(at_version(runtime, rack.serving.version or ""), rack.serving, pool.part)
         runtime = sending_steps(runtime, tokens_of_step(rack))
+        if groups is not None:
+            runtime = of_groups(runtime, groups)
     family: Family = load_part("families", pool.part.family)
     of_copy = devices if stages is None else gpus_of(groups=stages, width=devices)
     copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=of_copy)
     between = None if stages is None else gpu_link(rack, pool, of_copy)
-    return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies, stages, between)
+    if groups is None:
+        link = gpu_link(rack, pool, devices)
+        return GpuDeployment(pool.part, family, runtime, devices, link, copies, stages, between)
+    link = gpu_link(rack, pool, in_group(devices=devices, groups=groups))
+    copies_of_experts = NONE if rack.serving.redundant_experts is None else rack.serving.redundant_experts
+    placed = ExpertPlacement(network_between(rack, pool, link), copies_of_experts, rack.serving.expert_imbalance)
+    return GpuDeployment(pool.part, family, runtime, devices, link, copies, stages, between, placed)
+
+
+def of_groups(runtime: Runtime, groups: Quantity) -> Runtime:
+    """The runtime of an engine whose data-parallel groups each have a scheduler and a front end of their own."""
+    engine = runtime.engine
+    assert engine is not None
+    return replace(runtime, engine=replace(engine, token_time=per_scheduler(time=engine.token_time, groups=groups)))
 
 
 def limiting_resource(passed: gpu.GpuPass) -> str:

@@ -7,6 +7,7 @@ from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.links.transfer import Transfer, transfer
+from rackcalc.formulas.transformer.forward_pass import Network
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import replace
 from rackcalc.spec.links import Link
@@ -106,6 +107,17 @@ def gpu_link(rack: Rack, pool: GpuPool, devices: Quantity) -> Link:
         if isinstance(value, Quantity) and isinstance(getattr(beyond, name), Quantity)
     }
     return replace(link, **values)
+
+
+def network_between(rack: Rack, pool: GpuPool, link: Link) -> Network | None:
+    """What joins GPUs that `link` does not, over which data-parallel groups exchange; None where it joins all.
+
+    A link that the file names joins all of them.
+    """
+    domain, slower = nvlink_domain(pool), link_beyond_domain(pool)
+    if "gpu-gpu" in rack.links or domain is None or slower is None or not is_nvlink(link):
+        return None
+    return Network(at_port(load_part("links", slower), pool.part.ports), domain)
 
 
 def port_bandwidth(ports: Mapping[str, Quantity], use: LinkUse) -> Quantity:

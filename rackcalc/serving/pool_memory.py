@@ -38,8 +38,11 @@ def gpu_memory(rack: Rack, deployed: GpuDeployment, batch: Quantity, context: Qu
     """Memory of one GPU with a batch of sequences, each of `context` tokens, in one copy of the model."""
     size = model_size(rack.model, rack.workload.precision, kv_format(rack), checkpoint=True)
     model = deployed.gpu, deployed.runtime, rack.model, size
+    network, copies = deployed.placement.network, deployed.placement.redundant
     beside = beside_the_model(rack, deployed, context)
-    fit = memory_fit(*model, batch, context, deployed.devices, rack.serving.data_parallel, beside, deployed.stages)
+    apart = None if network is None else network.domain
+    groups, stages = rack.serving.data_parallel, deployed.stages
+    fit = memory_fit(*model, batch, context, deployed.devices, groups, beside, stages, apart, copies)
     most = fit.max_batch if rack.model.family == "decoder" else None
     return Memory(fit.capacity, fit.weights, fit.kv_cache, fit.free, max_batch=most)
 

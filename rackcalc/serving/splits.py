@@ -23,7 +23,8 @@ def takes_what_comes(rack: Rack) -> bool:
     if work.batch is not None or work.concurrency is not None or rack.sharing is not None:
         return False
     engine = runtime is not None and runtime.engine is not None
-    return engine and rack.serving.split == "gpu" and rack.model.family == "decoder"
+    apart = rack.serving.split == "prefill-decode" and rack.serving.prefill_gpus is not None
+    return engine and (apart or rack.serving.split == "gpu") and rack.model.family == "decoder"
 
 
 def serve(rack: Rack) -> ServiceModel:

@@ -244,6 +244,24 @@ class KvOffload:
 
 
 @record
+class EngineSize:
+    """The engines of one pool, where those that prefill and those that decode differ."""
+
+    tensor_parallel: Quantity | None = number(
+        "1", "GPUs that share the attention of a sequence (default: serving.tensor_parallel)", above=0, whole=True,
+        default=None,
+    )  # fmt: skip
+    data_parallel: Quantity | None = number(
+        "1", "groups of them that share one copy of the experts (default: serving.data_parallel)", above=0, whole=True,
+        default=None,
+    )  # fmt: skip
+    redundant_experts: Quantity | None = number(
+        "1", "copies of experts beside all experts (default: serving.redundant_experts)", at_least=0, whole=True,
+        default=None,
+    )  # fmt: skip
+
+
+@record
 class Serving:
     """Who does which part of the work, and with what software."""
 
@@ -319,11 +337,32 @@ class Serving:
     )
     prefill_gpus: Quantity | None = number(
         "1",
-        "prefill-decode on GPUs alone: how many of them prefill, while the others decode; engines of both are "
-        "tensor_parallel wide",
+        "prefill-decode on GPUs alone: how many of them prefill, while the others decode",
         above=0,
         whole=True,
         default=None,
+    )
+    prefill: EngineSize | None = section(
+        EngineSize, "prefill-decode on GPUs alone: the engines that prefill, where they differ", optional=True
+    )
+    decode: EngineSize | None = section(
+        EngineSize, "prefill-decode on GPUs alone: the engines that decode, where they differ", optional=True
+    )
+    redundant_experts: Quantity | None = number(
+        "1",
+        "data-parallel groups: copies of the busiest experts beside all experts (ep_num_redundant_experts, "
+        "num_redundant_experts; default: none)",
+        at_least=0,
+        whole=True,
+        default=None,
+    )
+    expert_imbalance: Quantity | None = number(
+        "1",
+        "data-parallel groups: work of the GPU with the busiest experts over the mean (default: from the number of "
+        "GPUs, for balanced placement)",
+        at_least=1,
+        default=None,
+        example="1.2",
     )
     kv_transfer: str = text(
         "prefill-decode: send the KV cache at once or layer by layer",

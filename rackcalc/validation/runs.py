@@ -13,6 +13,7 @@ from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu import forward_pass as passes
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.memory_fit import memory_fit
+from rackcalc.formulas.gpu.serving_engine import per_scheduler
 from rackcalc.formulas.serving.concurrency import Loop, closed_loop
 from rackcalc.formulas.serving.replicas import gpus_of, per_engine
 from rackcalc.formulas.serving.request_time import step_per_token
@@ -116,7 +117,7 @@ def run_of(row: Row) -> Run:
         raise Unanswerable("the format of the weights is not stated")
     if row.pipeline_parallel not in ("", "1"):
         raise Unanswerable("a pipeline over GPUs: engines here share layers, not depth")
-    version = next((word for word in words if word[0].isdigit()), "")
+    version = next((word for word in words if word[0].isdigit() and "xtp" not in word), "")
     nightly = any(word.startswith("nightly") for word in words)
     version = "nightly" if nightly else COMPILED if program == "nim" else version
     return Run(
@@ -217,8 +218,11 @@ def fits(run: Run, numbers: Numbers) -> Quantity:
 def loop(run: Run, numbers: Numbers, concurrency: Quantity, arrivals: Quantity | None = None) -> Loop:
     """One engine with so many requests in flight. arrivals: they come at random at this rate."""
     on = stand(run)
+    engine = on.engine
+    if run.grouped:  # each data-parallel group has a front end of its own
+        engine = replace(engine, token_time=per_scheduler(time=engine.token_time, groups=numbers.groups))
     return closed_loop(
-        on.engine,
+        engine,
         on.runtime.request_host,
         concurrency,
         fits(run, numbers),

@@ -15,7 +15,9 @@ from rackcalc.formulas.serving.replicas import all_engines, one_engine
 from rackcalc.formulas.serving.request_rates import rate_of_run
 from rackcalc.formulas.serving.token_rates import batch_rate, per_part, static_rate, token_rate, user_rate
 from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.serving.pools_loop import PoolsLoop
 from rackcalc.serving.token_times import added_by, token_times
+from rackcalc.validation.pools import WAITS, disaggregated
 from rackcalc.validation.read import Row, Unanswerable
 from rackcalc.validation.runs import Numbers, Run, fits, loop, numbers_of, per_token, prompts, run_of, stand, step
 
@@ -59,6 +61,8 @@ def _key(row: Row) -> Row:
 
 def serving(row: Row) -> Quantity:
     """Server under load: times and rates, means."""
+    if row.mode == "disagg":
+        return apart(row)
     run, numbers = run_of(row), numbers_of(row)
     if row.mode == "static":
         return static(row, run, numbers)
@@ -74,6 +78,24 @@ def serving(row: Row) -> Quantity:
     if not row.concurrency:
         rate = rate_of_run(rate=row.number("request_rate", "request/s"), time=found.time, requests=RUN)
     return rate_of(row.metric, rate, numbers)
+
+
+@lru_cache(maxsize=512)
+def pools_under_load(key: Row) -> PoolsLoop:
+    """Separate pools of a row under its load."""
+    return disaggregated(key)
+
+
+def apart(row: Row) -> Quantity:
+    """Some GPUs prefill and the others decode."""
+    if row.metric == "ttft_mean":
+        raise Unanswerable(WAITS)
+    found = pools_under_load(_key(row))
+    if row.metric == "tpot_mean":
+        return found.tpot
+    if row.metric == "token_rate_per_user":
+        return user_rate(tpot=found.tpot)
+    return rate_of(row.metric, found.rate, numbers_of(row))
 
 
 def rate_of(metric: str, rate: Quantity, numbers: Numbers) -> Quantity:

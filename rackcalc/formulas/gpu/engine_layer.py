@@ -1,6 +1,6 @@
 """One transformer layer on the GPUs of a serving engine."""
 
-from rackcalc.formulas.combine import total
+from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.chip import Chip
 from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
 from rackcalc.formulas.gpu.kernels import repeated
@@ -11,29 +11,46 @@ from rackcalc.formulas.gpu.serving_engine import (
     at_age,
     beyond,
     blended_time,
-    exchange,
+    crowded,
+    crowding,
+    even_rows,
     in_group,
     kv_time,
     message,
     padded_flops,
     rest_of,
+    rows_of_group,
     sampling,
     sequences_time,
+    unbalanced,
     weights_time,
 )
 from rackcalc.formulas.links.all_reduce import all_reduce
+from rackcalc.formulas.links.domains import by_domain
+from rackcalc.formulas.links.expert_exchange import expert_exchange
 from rackcalc.formulas.transformer.counts import ONE
+from rackcalc.formulas.transformer.expert_routing import SPREAD, expert_imbalance, experts_held, with_copies
 from rackcalc.formulas.transformer.flops import flops_per_device
 from rackcalc.formulas.transformer.forward_pass import Job, Work
 from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import ModelSize
 from rackcalc.formulas.transformer.weights import width
-from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Engine
 
 BOTH_WAYS_BYTES = constant(3.0, "B", "bytes per element both ways", "published", note="8 bit out, 16 bit back")
+LATENT_SHARE = Quantity(
+    0.54,
+    "1",
+    "share of dense 16-bit peak of latent attention while decoding",
+    source=Source(
+        "published", "flash-mla", note="660 of 989 TFLOP/s on H800 with a 16-bit cache, 410 with an 8-bit one"
+    ),
+    low=0.41,
+    high=0.67,
+)
 FORMATS_8_BIT = ("fp8", "int8")
 Times = dict[str, Quantity]  # s, by kind of kernel
 
@@ -50,7 +67,8 @@ def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job:
         "attention": on.context(),
     } | exchanged
     rest = {"overhead": rest_of(time=fixed, share=engine.attention_share)}
-    ffn = on.part("ffn_weights", done.ffn_flops, size.ffn_weights, stored.ffn, job.devices) | exchanged
+    ffn = on.part("ffn_weights", done.ffn_flops, size.ffn_weights, stored.ffn, on.dense_holders)
+    ffn |= on.after_ffn(exchanged)
     experts = {}
     if model.experts is not None:
         small = compute_format(chip, stored.experts) == "fp4"
@@ -84,6 +102,46 @@ class Setting:
         groups = self.job.data_parallel
         return self.job.devices if groups is None else in_group(devices=self.job.devices, groups=groups)
 
+    @property
+    def dense_holders(self) -> Quantity:
+        """GPUs that share what is neither attention nor a routed expert: all, or those of a group over a network."""
+        network = self.job.network
+        if network is None or self.job.data_parallel is None:
+            return self.job.devices
+        return by_domain(inside=self.job.devices, beyond=self.group, devices=self.job.devices, domain=network.domain)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether sequences lie whole in data-parallel groups, of which the fullest counts."""
+        return self.job.data_parallel is not None and (self.decoding or self.job.apart)
+
+    @property
+    def rows_of_group(self) -> Quantity:
+        """Rows of the fullest data-parallel group; of prompts that are spread evenly, the mean."""
+        groups, rows = self.job.data_parallel, self.done.rows
+        if groups is None:
+            return rows
+        if not self.crowded:
+            return even_rows(rows=rows, groups=groups)
+        return rows_of_group(rows=rows, batch=self.job.batch, groups=groups)
+
+    def of_fullest(self, time: Quantity) -> Quantity:
+        """The time of the fullest data-parallel group, from the mean over all."""
+        groups = self.job.data_parallel
+        if groups is None or not self.crowded:
+            return time
+        return crowded(time=time, crowding=crowding(batch=self.job.batch, groups=groups))
+
+    def imbalance(self) -> Quantity:
+        """The work of the GPU with the busiest experts over the mean, where groups send tokens to one another."""
+        experts, job = self.model.experts, self.job
+        if experts is None or job.data_parallel is None:
+            return ONE
+        if job.imbalance is not None:
+            return job.imbalance
+        held = experts_held(experts=experts.experts, redundant=job.redundant, devices=job.devices)
+        return expert_imbalance(spread=SPREAD, held=held, devices=job.devices)
+
     def fixed(self, time: Quantity) -> Quantity:
         """A fixed time in this version of the engine, inside a captured step."""
         return at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
@@ -106,27 +164,35 @@ class Setting:
         return kernels | fixed | {"launches": added}
 
     def exchanged(self) -> dict[str, Quantity]:
-        """The all-reduce after half a layer. The groups of data-parallel attention need none between them."""
-        if self.job.link is None or self.job.data_parallel is not None:
+        """The all-reduce after half a layer, among the GPUs that share the attention of a sequence."""
+        if self.job.link is None:
             return {}
-        size = message(rows=self.done.rows, hidden=self.model.hidden, element=width("bf16"))
+        size = message(rows=self.rows_of_group, hidden=self.model.hidden, element=width("bf16"))
         chip = self.chip
-        summed = all_reduce(size, self.job.devices, self.job.link, chip.gpu, chip.family, chip.runtime, "graph")
+        summed = all_reduce(size, self.group, self.job.link, chip.gpu, chip.family, chip.runtime, "graph")
         return {"all_reduce": summed.time}
+
+    def after_ffn(self, exchanged: dict[str, Quantity]) -> dict[str, Quantity]:
+        """The all-reduce after a dense feed-forward part; between data-parallel groups it is not computed."""
+        return {} if self.job.data_parallel is not None else exchanged
 
     def dispatched(self, exchanged: dict[str, Quantity]) -> dict[str, Quantity]:
         """Exchange of an expert layer. With data-parallel attention, tokens are sent to the GPUs of their experts."""
         experts, groups, link = self.model.experts, self.job.data_parallel, self.job.link
         if experts is None or groups is None or link is None:
             return exchanged
-        sent = exchange(
-            rows=self.done.rows,
-            groups=groups,
+        sent = expert_exchange(
+            rows=self.rows_of_group,
+            experts=experts.experts,
             active=experts.active,
             hidden=self.model.hidden,
             element=BOTH_WAYS_BYTES,
-            bandwidth=link.bandwidth,
+            imbalance=self.imbalance(),
+            devices=self.job.devices,
+            link=link,
+            network=self.job.network,
             fixed=self.engine.dispatch_time,
+            decoding=self.decoding,
         )
         return {"dispatch": sent}
 
@@ -139,9 +205,10 @@ class Setting:
         arithmetic = arithmetic_time(
             flops=flops_per_device(flops=self.done.score_flops, devices=self.job.devices),
             peak=gpu.peak[compute_format(self.chip, "bf16")],
-            share=self.engine.decode_share if decoding else self.engine.attention_prefill_share,
+            share=self.attention_share if decoding else self.engine.attention_prefill_share,
             factor=ONE,
         )
+        arithmetic = self.of_fullest(arithmetic)
         if not decoding and self.job.past is None:
             return arithmetic
         if self.done.caches:
@@ -150,16 +217,24 @@ class Setting:
         heads = ONE if self.model.mla is not None else self.model.kv_heads
         return blended_time(memory=self.cache_time(self.done.kv_bytes, heads), arithmetic=arithmetic)
 
+    @property
+    def attention_share(self) -> Quantity:
+        """Share of peak of the arithmetic of scores and values in a decode step."""
+        if self.model.mla is None:
+            return self.engine.decode_share
+        return smallest(products=self.engine.decode_share, latent=LATENT_SHARE)
+
     def cache_time(self, moved: Quantity, kv_heads: Quantity) -> Quantity:
         """Time of reading a cache that GPUs divide by its heads [s]. moved [B]: of all sequences, in one layer."""
         groups = self.job.data_parallel
-        return kv_time(
+        read = kv_time(
             size=moved if groups is None else bytes_per_device(size=moved, devices=groups),
             devices=self.group,
             kv_heads=kv_heads,
             bandwidth=self.chip.gpu.memory_bandwidth,
             share=self.engine.kv_share,
         )
+        return self.of_fullest(read)
 
     def arithmetic(self, flops: Quantity, stored: str) -> Quantity:
         """Time of matrix products that are spread over all GPUs."""
@@ -183,7 +258,7 @@ class Setting:
 
     def part(self, name: str, flops: Quantity, weights: Quantity, stored: str, holders: Quantity) -> Times:
         """Terms of dense products. holders: GPUs over which the weights are split."""
-        arithmetic = self.arithmetic(flops, stored)
+        arithmetic = self.of_fullest(self.arithmetic(flops, stored))
         memory = weights_time(
             size=bytes_per_device(size=weights, devices=holders),
             bandwidth=self.chip.gpu.memory_bandwidth,
@@ -196,8 +271,9 @@ class Setting:
         """Terms of the routed experts that the batch uses, and of the shared experts."""
         done, model = self.done, self.model
         assert model.experts is not None
+        read = with_copies(size=done.expert_bytes, experts=model.experts.experts, redundant=self.job.redundant)
         routed = weights_time(
-            size=bytes_per_device(size=done.expert_bytes, devices=self.job.devices),
+            size=bytes_per_device(size=read, devices=self.job.devices),
             bandwidth=self.chip.gpu.memory_bandwidth,
             share=self.engine.expert_share,
             factor=ONE,
@@ -206,16 +282,18 @@ class Setting:
         if not self.decoding:
             load = {"rows": done.rows, "active": model.experts.active, "hit": done.hit}
             flops = padded_flops(flops=flops, **load, tile=self.engine.expert_tile)
-        arithmetic = self.arithmetic(flops, size.formats.experts)
-        shared = self.part("shared_experts", done.shared_flops, size.shared_weights, size.formats.ffn, self.job.devices)
+        arithmetic = unbalanced(time=self.arithmetic(flops, size.formats.experts), imbalance=self.imbalance())
+        holders = self.dense_holders
+        shared = self.part("shared_experts", done.shared_flops, size.shared_weights, size.formats.ffn, holders)
         return self.both("experts", routed, arithmetic) | shared
 
     def sequences(self) -> dict[str, Quantity]:
-        """Work outside the layers that grows with the number of sequences of a decode step."""
+        """Work outside the layers that grows with the number of sequences that one scheduler has in a decode step."""
         if not self.decoding:
             return {}
-        terms = {"sequences": sequences_time(rows=self.done.rows, each=self.engine.sequence_time)}
+        rows = self.rows_of_group
+        terms = {"sequences": sequences_time(rows=rows, each=self.engine.sequence_time)}
         if self.job.sampled:
             each = self.engine.sampling_time
-            terms["sampling"] = sampling(rows=self.done.rows, vocabulary=self.model.vocabulary, each=each)
+            terms["sampling"] = sampling(rows=rows, vocabulary=self.model.vocabulary, each=each)
         return terms

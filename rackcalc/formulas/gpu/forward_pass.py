@@ -18,7 +18,7 @@ from rackcalc.formulas.gpu.megakernel import megakernel_parts
 from rackcalc.formulas.gpu.passes import whole_pass
 from rackcalc.formulas.gpu.roofline import memory_utilization, utilization
 from rackcalc.formulas.transformer.counts import NONE, ONE
-from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Work, work
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Network, Work, work
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.formulas.transformer.sliding_window import context_after
 from rackcalc.quantities import elementwise as xp
@@ -40,6 +40,18 @@ def mean_layer(dense: Seconds, experts: Seconds, dense_layers: Count, expert_lay
     70.0
     """
     return xp.divide(dense * dense_layers + experts * expert_layers, dense_layers + expert_layers)
+
+
+@record
+class ExpertPlacement:
+    """How experts lie over the GPUs that share them; as in Job."""
+
+    network: Network | None = None
+    redundant: Quantity = NONE
+    imbalance: Quantity | None = None
+
+
+EVEN = ExpertPlacement()
 
 
 @record
@@ -105,12 +117,15 @@ def prefill(
     expert_parallel: bool = False,
     data_parallel: Quantity | None = None,
     past: Quantity | None = None,
+    placement: ExpertPlacement = EVEN,
+    apart: bool = False,
 ) -> GpuPass:
     """Prompts of a decoder: batch [1] prompts of `tokens` [token] on `devices` tensor-parallel GPUs joined by `link`.
 
     expert_parallel: experts stay whole and are spread over the same GPUs; otherwise each is split over all of them.
     data_parallel [1]: groups of these GPUs, each with the attention of its own sequences (serving engines only).
     past [token]: tokens before these, whose keys and values are in the prefix cache (serving engines only).
+    placement: of the experts over the GPUs of data-parallel groups. apart: each prompt is computed by one group, whole.
     """
     if past is not None and runtime.engine is None:
         raise ValueError("only serving engines have a prefix cache")
@@ -126,6 +141,8 @@ def prefill(
         kv_format,
         data_parallel,
         past=past,
+        **vars(placement),
+        apart=apart,
     )
     return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 
@@ -145,6 +162,7 @@ def decode(
     data_parallel: Quantity | None = None,
     sampled: bool = False,
     tokens: Quantity | None = None,
+    placement: ExpertPlacement = EVEN,
 ) -> GpuPass:
     """One decode step: a new token for each of batch [1] sequences that hold `context` [token]; else as prefill.
 
@@ -162,6 +180,7 @@ def decode(
         kv_format,
         data_parallel,
         sampled,
+        **vars(placement),
     )
     return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 

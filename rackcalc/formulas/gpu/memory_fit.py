@@ -7,7 +7,8 @@ from dataclasses import field
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.serving_engine import in_group
-from rackcalc.formulas.transformer.counts import ONE
+from rackcalc.formulas.links.domains import by_domain
+from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.formulas.transformer.layer_groups import cache_of_group
 from rackcalc.formulas.transformer.model_size import ModelSize, cache_of_sequence
 from rackcalc.formulas.transformer.weights import width
@@ -31,15 +32,35 @@ def times_layers(weights: Bytes, layers: Count) -> Bytes:
 
 
 @formula(cite="definition: each group keeps the weights of the attention; experts and feed-forward are spread over all")
-def weights_held(weights: Bytes, attention: Bytes, devices: Count, groups: Count) -> Bytes:
+def weights_held(weights: Bytes, kept: Bytes, devices: Count, groups: Count) -> Bytes:
     """Weights on one of `devices` GPUs in `groups` of data-parallel attention. Small replicated vectors are neglected.
 
-    attention: the part that each group keeps a copy of.
+    kept: the part that each group keeps a copy of, in one domain that of attention.
 
-    >>> weights_held(weights=100e9, attention=20e9, devices=8.0, groups=8.0)
+    >>> weights_held(weights=100e9, kept=20e9, devices=8.0, groups=8.0)
     30000000000.0
     """
-    return (weights - attention + groups * attention) / devices
+    return (weights - kept + groups * kept) / devices
+
+
+@formula(cite="definition: all but the experts that a router chooses")
+def not_routed(weights: Bytes, expert: Bytes, experts: Count, layers: Count) -> Bytes:
+    """Weights of a mixture of experts that every token needs. expert: weights of one; layers: that have experts.
+
+    >>> not_routed(weights=671e9, expert=44e6, experts=256.0, layers=58.0) / 1e9
+    17.688
+    """
+    return weights - expert * experts * layers
+
+
+@formula(cite="definition: copies lie beside the experts, spread evenly over the GPUs")
+def copies_held(expert: Bytes, redundant: Count, layers: Count, devices: Count) -> Bytes:
+    """Weights of redundant experts on one of `devices` GPUs. expert: weights of one, in one layer.
+
+    >>> copies_held(expert=44e6, redundant=32.0, layers=58.0, devices=64.0)
+    1276000000.0
+    """
+    return expert * redundant * layers / devices
 
 
 @formula(cite="definition: KV heads of a group's GPUs; a head is never split")
@@ -207,11 +228,15 @@ def memory_fit(
     groups: Quantity | None = None,
     beside: Beside = NOTHING_BESIDE,
     stages: Quantity | None = None,
+    domain: Quantity | None = None,
+    redundant: Quantity = NONE,
 ) -> MemoryFit:
     """Memory of each of `devices` GPUs that hold one copy of the model, for batch [1] sequences of `context` [token].
 
     groups: of data-parallel attention, each with sequences of its own; None for one. Weights and formats are in size.
     beside: what a GPU holds beside the model. stages: of a pipeline, each of so many devices; of the fullest.
+    domain [1]: GPUs that the fast link joins, None where it joins all; groups beyond it share routed experts only.
+    redundant [1]: copies of experts, in each layer that has some.
     """
     groups = ONE if groups is None else groups
     together = in_group(devices=devices, groups=groups)
@@ -227,7 +252,17 @@ def memory_fit(
         held = kv_per_device(cache=cache, sequences=sequences_per_group(batch=batch, groups=groups))
         engine = runtime.engine
         tokens = context if engine is None else prompt_in_memory(prompt=context, chunk=engine.chunk)
-    weights = weights_held(weights=size.weights, attention=attention, devices=devices, groups=groups)
+    kept, experts = attention, model.experts
+    if domain is not None and experts is not None:
+        each = {"expert": size.expert_weights, "experts": experts.experts, "layers": size.expert_layers}
+        beyond = not_routed(weights=size.weights, **each)
+        kept = by_domain(inside=attention, beyond=beyond, devices=devices, domain=domain)
+    weights = weights_held(weights=size.weights, kept=kept, devices=devices, groups=groups)
+    if experts is not None and redundant is not NONE:
+        copies = copies_held(
+            expert=size.expert_weights, redundant=redundant, layers=size.expert_layers, devices=devices
+        )
+        weights = total(weights=weights, copies=copies)
     if stages is not None:
         ends = {"embedding": size.embedding_weights, "head": size.head_weights, "tied": model.tied_embeddings}
         weights = weights_of_stage(weights=weights, **ends, devices=devices, layers=model.layers, stages=stages)

@@ -105,17 +105,64 @@ def sampling(rows: Count, vocabulary: Count, each: Seconds) -> Seconds:
     return rows * vocabulary * each
 
 
-@formula(cite="NVIDIA TensorRT-LLM and DeepSeek DeepEP: dispatch in 8 bit, combine in 16 bit; " + FITTED)
-def exchange(
-    rows: Count, groups: Count, active: Count, hidden: Count, element: Bytes, bandwidth: BytesPerSecond, fixed: Seconds
-) -> Seconds:
-    """Dispatch to the experts' GPUs and back, one layer, at the full link rate. element: bytes sent both ways.
+@formula(cite="definition: data-parallel groups schedule their own sequences, and all wait for the fullest")
+def rows_of_group(rows: Count, batch: Count, groups: Count) -> Count:
+    """Rows of the fullest group: an even share of a large batch, one sequence at least. batch: sequences of all groups.
 
-    >>> round(1e6 * exchange(rows=256.0, groups=8.0, active=8.0, hidden=7168.0, element=3.0, bandwidth=900e9,
-    ...                      fixed=16e-6), 1)
-    38.1
+    >>> rows_of_group(rows=4000.0, batch=2.0, groups=32.0), rows_of_group(rows=256.0, batch=256.0, groups=32.0)
+    (2000.0, 8.0)
     """
-    return 2 * fixed + rows / groups * active * hidden * element / bandwidth
+    return xp.divide(rows, batch) * xp.maximum(batch / groups, 1.0)
+
+
+@formula(cite="definition: an even spread over data-parallel groups")
+def even_rows(rows: Count, groups: Count) -> Count:
+    """Rows of a data-parallel group, mean.
+
+    >>> even_rows(rows=4000.0, groups=32.0)
+    125.0
+    """
+    return rows / groups
+
+
+@formula(cite="definition: data-parallel groups compute their own sequences, and all wait for the fullest")
+def crowding(batch: Count, groups: Count) -> Ratio:
+    """Work of the fullest data-parallel group over the mean: more than 1 where there are fewer sequences than groups.
+
+    >>> crowding(batch=2.0, groups=32.0), crowding(batch=256.0, groups=32.0)
+    (16.0, 1.0)
+    """
+    return xp.maximum(xp.divide(groups, batch), 1.0)
+
+
+@formula(cite="definition: the fullest group over the mean")
+def crowded(time: Seconds, crowding: Ratio) -> Seconds:
+    """Time of the fullest data-parallel group from the mean.
+
+    >>> crowded(time=1e-3, crowding=4.0)
+    0.004
+    """
+    return time * crowding
+
+
+@formula(cite="definition: the busiest GPU over the mean")
+def unbalanced(time: Seconds, imbalance: Ratio) -> Seconds:
+    """Time of the GPU with the busiest experts from the mean.
+
+    >>> round(unbalanced(time=1e-3, imbalance=1.3), 6)
+    0.0013
+    """
+    return time * imbalance
+
+
+@formula(cite="definition: each data-parallel group has a scheduler, and a front end, of its own")
+def per_scheduler(time: Seconds, groups: Count) -> Seconds:
+    """Time of a front end for one token of the engine, where each group has one.
+
+    >>> per_scheduler(time=60e-6, groups=8.0)
+    7.5e-06
+    """
+    return time / groups
 
 
 @formula(cite="definition: a hidden state per row")

@@ -69,13 +69,15 @@ def filled(share: Ratio, requests: Count) -> Ratio:
 
 
 @formula(cite="definition: mean over the GPUs of both pools")
-def mean_of_pools(prefill: Ratio, share: Ratio, prefill_gpus: Count, decode: Ratio, decode_gpus: Count) -> Ratio:
-    """Power utilization of a GPU. share: of the time in which those that prefill have a prompt.
+def mean_of_pools(
+    prefill: Ratio, share: Ratio, prefill_gpus: Count, decode: Ratio, working: Ratio, decode_gpus: Count
+) -> Ratio:
+    """Power utilization of a GPU. share, working: of the time in which those that prefill, or decode, have a request.
 
-    >>> round(mean_of_pools(prefill=0.8, share=0.5, prefill_gpus=4.0, decode=0.6, decode_gpus=12.0), 9)
+    >>> round(mean_of_pools(prefill=0.8, share=0.5, prefill_gpus=4.0, decode=0.6, working=1.0, decode_gpus=12.0), 9)
     0.55
     """
-    return (prefill * share * prefill_gpus + decode * decode_gpus) / (prefill_gpus + decode_gpus)
+    return (prefill * share * prefill_gpus + decode * working * decode_gpus) / (prefill_gpus + decode_gpus)
 
 
 @formula(cite="definition: what a step does, over the mean time from step to step")

@@ -3,7 +3,7 @@
 from rackcalc.formulas.serving.time_to_first_token import LITTLE
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import REQUEST, SECOND, Count, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
+from rackcalc.quantities.units import REQUEST, SECOND, Count, Ratio, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
 
 
 @formula(cite="definition: those that do not prefill")
@@ -14,6 +14,106 @@ def decoding_gpus(count: Count, prefill: Count) -> Count:
     12.0
     """
     return count - prefill
+
+
+PASSES = (
+    "prompts that wait are computed in one pass, as engines batch them (max_num_batched_tokens, chunked_prefill_size)"
+)
+
+
+@formula(cite="definition: whole prompts within the tokens of a step, in each data-parallel group; one at least")
+def prompts_per_pass(chunk: Tokens, prompt: Tokens, groups: Count) -> Count:
+    """Most prompts that one engine computes in a pass. chunk: most tokens of a pass, in one group.
+
+    >>> prompts_per_pass(chunk=8192.0, prompt=2000.0, groups=32.0)
+    128.0
+    """
+    return groups * xp.maximum(xp.floor(xp.pure(chunk / prompt)), 1.0)
+
+
+@formula(cite="definition: prompts of a pass leave together")
+def time_per_prompt(time: Seconds, prompts: Count) -> Seconds:
+    """Time of an engine for one of several prompts that share a pass.
+
+    >>> time_per_prompt(time=2.0, prompts=128.0)
+    0.015625
+    """
+    return xp.divide(time, prompts)
+
+
+@formula(cite=PASSES + "; a pass under way has half of its time left on average, and more fit into the next")
+def until_next_pass(time: Seconds, rate: RequestsPerSecond, engines: Count, prompts: Count, most: Count) -> Seconds:
+    """Mean wait for the pass under way to end, where the next one has room; 0 where a pass holds one prompt.
+
+    prompts: in a pass, mean; most: that fit into one. With one, the whole wait is that of a queue.
+
+    >>> until_next_pass(time=2.0, rate=16.0, engines=1.0, prompts=32.0, most=128.0)
+    0.9921875
+    >>> until_next_pass(time=2.0, rate=0.4, engines=1.0, prompts=1.0, most=1.0)
+    0.0
+    """
+    busy = xp.minimum(xp.pure(xp.divide(rate * time, engines * prompts) / REQUEST), 1.0)
+    return busy * time / 2 * (1 - 1 / most)
+
+
+@formula(cite=PASSES + "; D. R. Cox, Renewal Theory (1962), section 5.4: those that came while a request waits")
+def prompts_with_it(time: Seconds, rate: RequestsPerSecond, engines: Count, prompts: Count, most: Count) -> Count:
+    """Prompts in the pass of a request, its own included: those that arrive during the pass under way join it.
+
+    time: of a pass with `prompts`, the mean over all passes.
+
+    >>> prompts_with_it(time=2.0, rate=16.0, engines=1.0, prompts=32.0, most=128.0)
+    33.0
+    """
+    each = xp.pure(xp.divide(rate * time, engines) / REQUEST)
+    return xp.minimum(1 + xp.minimum(xp.divide(each, prompts), 1.0) * each, most)
+
+
+@formula(cite="definition: the number that arrives in a given time varies as its square root (Poisson)")
+def longer_pass(z: Ratio, alone: Seconds, full: Seconds, most: Count, prompts: Count) -> Seconds:
+    """What chance adds to a pass with `prompts` on average. z: normal quantile; alone, full: a pass of 1, of `most`.
+
+    >>> round(longer_pass(z=2.0, alone=0.31, full=1.58, most=128.0, prompts=26.0), 9)
+    0.1
+    """
+    others = xp.maximum(prompts - 1, 0 * prompts)
+    return z * xp.divide(full - alone, xp.maximum(most - 1, 1.0)) * xp.sqrt(xp.pure(others))
+
+
+@formula(cite=PASSES + "; whoever comes at random finds a pass at a random point")
+def at_random_point(
+    probability: Ratio, time: Seconds, rate: RequestsPerSecond, engines: Count, prompts: Count, most: Count
+) -> Seconds:
+    """Wait for the pass under way to end that the given share of requests stays within; as until_next_pass.
+
+    >>> at_random_point(probability=0.75, time=2.0, rate=8.0, engines=1.0, prompts=32.0, most=1e9)
+    1.0
+    """
+    busy = xp.minimum(xp.pure(xp.divide(rate * time, engines * prompts) / REQUEST), 1.0)
+    share = xp.maximum(1 - xp.divide(1 - probability, busy), 0.0)
+    return xp.where(busy > 0, share, 0.0) * time * (1 - 1 / most)
+
+
+@formula(cite="independent parts: squares of their deviations from the mean add up (exact for normal ones)")
+def within_all(mean: Seconds, **terms: Seconds) -> Seconds:
+    """Time that a share of requests stays within, from that of each part; never less than what does not vary.
+
+    mean: of the whole. terms: mean_0, mean_1, ... and level_0, level_1, ... of the parts that vary.
+
+    >>> round(within_all(mean=5.0, mean_0=1.0, level_0=4.0, mean_1=2.0, level_1=6.0), 9)
+    10.0
+    """
+    number = len(terms) // 2
+    away = [terms[f"level_{i}"] - terms[f"mean_{i}"] for i in range(number)]
+    squares = [xp.pure(x / SECOND) * xp.maximum(xp.pure(x / SECOND), -xp.pure(x / SECOND)) for x in away]
+    whole = squares[0]
+    for square in squares[1:]:
+        whole = whole + square
+    root = xp.sqrt(xp.maximum(whole, -whole))
+    least = mean
+    for i in range(number):
+        least = least - terms[f"mean_{i}"]
+    return xp.maximum(mean + xp.where(whole < 0, -root, root) * SECOND, least)
 
 
 @formula(cite=LITTLE)

@@ -41,12 +41,23 @@ PASSES = constant(
 
 
 @record
+class Network:
+    """The link between GPUs of different domains. domain [1]: GPUs that the faster link joins."""
+
+    link: Link
+    domain: Quantity
+
+
+@record
 class Job:
     """The input of a pass: batch [1] sequences with `tokens` [token] new tokens each, and `context` [token] in all.
 
     phase: encode, prefill or decode. devices [1]: GPUs that share the model, connected by link. data_parallel [1]:
     groups of these GPUs, each with the attention of its own sequences. sampled: tokens are drawn with top-p or top-k.
     past [token]: of a prefill, the tokens of the context whose keys and values are in the prefix cache.
+    network: between GPUs that link does not join, None where it joins all. redundant [1]: copies of experts beside all
+    experts. imbalance [1]: the busiest GPU's work with experts over the mean, None where it is not stated. apart: each
+    prompt is computed by one group, whole; else evenly by all, as the mean over prompts that come at different times.
     """
 
     phase: str
@@ -61,6 +72,10 @@ class Job:
     data_parallel: Quantity | None = None
     sampled: bool = False
     past: Quantity | None = None
+    network: Network | None = None
+    redundant: Quantity = NONE
+    imbalance: Quantity | None = None
+    apart: bool = False
 
 
 @record
