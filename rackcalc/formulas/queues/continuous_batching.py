@@ -134,6 +134,7 @@ def under_load(
     gap_scv: squared coefficient of variation of the gaps between arrivals (1: Poisson; burstiness squared).
     evenness: factor on the spread of the number present by a router that looks at it (see router_arrivals.py).
     """
+    near, gap_scv = gap_scv, gap_scv - (1 - evenness)  # near: over short times, in which a router evens out little
     tokens = outputs.mean - 1
     if tokens <= 0:
         return _without_decoding(engine, prompts, rate, gap_scv)
@@ -167,7 +168,7 @@ def under_load(
         if not engine.chunked
         else sum(share * step for share, step in zip(station.shares, [engine.base, *steps], strict=True)),
     )
-    first = first_token(engine, work, met, room, rate, gap_scv)
+    first = first_token(engine, work, met, room, rate, near, evenness, seen.step)
     if first is None:
         return saturated(rate, most)
     behind = left_behind(
