@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable
 
 from rackcalc.formulas.queues.engine_decoding import (
+    BOUND,
     Decoding,
     LeftBehind,
     Seen,
@@ -40,7 +41,7 @@ from rackcalc.formulas.queues.gamma_mixtures import (
 )
 from rackcalc.formulas.queues.length_distributions import Lengths
 from rackcalc.formulas.queues.sharing_station import Present, node_numbers, number_present
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 
 TIMES = ("ttft", "tpot", "itl", "time")
 
@@ -368,8 +369,14 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
         full = full_engine(engine, work, inside, step, tokens)
         number = inside - full.rate * full.filling
         step = engine.step(max(number, 1.0))
-    rate = full.rate
-    between = number / (rate * tokens)
+    rate = min(full.rate, _rate_by_budget(engine, prompts, work, tokens))
+    saturated_by_prompts = rate < full.rate  # they fill every step, so only so many requests decode beside them
+    if saturated_by_prompts:
+        number = engine.budget * tokens / (tokens + prompts.mean)
+        step = engine.step(max(number, 1.0))
+        between = step + work.work * (engine.budget - number) / prompts.mean
+    else:
+        between = number / (rate * tokens)
     room = prompt_room(engine, number)
     work = prompts_of(engine, prompts, room)
     own = own_times(engine, work, Steps(0.0, 0.0, step if engine.chunked else engine.base))
@@ -383,6 +390,10 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
         queue = min(work.tokens / room, 1.0) ** 2 * load * chunks / 2 / (1 - load) * whole
     beside = others * work.work + queue
     varies = others * work.square + queue**2
+    if saturated_by_prompts:
+        # The queue of prompts is what decoding leaves of the requests, and varies with the number that decodes.
+        beside = inside / rate - between * tokens - sum(item.share * item.time for item in own)
+        varies = number / rate**2
     parts = [(item.share, item.time, item.time + beside, varies + item.variance) for item in own]
     before = mixture_mean(parts)
     between = (inside / rate - before) / tokens  # Little's law
@@ -395,14 +406,51 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
     classes = decoding_times(
         engine, work, outputs, seen, behind, full.stall, full.stall, rate, 1.0, context, closed=True
     )  # fmt: skip
+    if engine.chunked:  # no step takes longer than a full one
+        longest = max(step + work.work * (engine.budget - number) / prompts.mean, between)
+        most = ((longest - between) / BOUND) ** 2 + engine.per_cached**2 * context * number
+        classes = [replace(one, parts=_not_wider(one.parts, most)) for one in classes]
+        full_step = (0.0, seen.least, longest, engine.per_cached**2 * context * number)
     outside = concurrency - inside
     station = Present(numbers=[0, inside], shares=[0.0, 1.0], crowded=float(outside > 0), waiting=float(outside))
     first = FirstToken(mean=before, parts=parts, own=own, beside=others)
-    gaps = _gaps(engine, work, seen, full.stall, rate, room, others, 1.0)
+    if engine.chunked:
+        gaps = _up_to(full_step, _gaps(engine, work, seen, full.stall, rate, room, others, 1.0), between)
+    else:
+        gaps = _closed_gaps(work, seen, rate)
     return _answer(
         engine, work, first, classes, gaps, station, outputs, rate, station.crowded, 0.0, rate, full.stall,
         1 / max(outside, 1),
     )  # fmt: skip
+
+
+def _not_wider(parts: list[Part], most: float) -> list[Part]:
+    """A time that has one part, with at most so large a variance."""
+    if len(parts) > 1:
+        return parts
+    share, least, mean, variance = parts[0]
+    return [(share, least, mean, min(variance, most))]
+
+
+def _up_to(longest: Part, parts: list[Part], mean: float) -> list[Part]:
+    """Times of which none is longer than the longest, with this mean."""
+    _, least, most, varies = longest
+    stretch = mean / mixture_mean([(share, least, min(one, most), 0.0) for share, _, one, _ in parts])
+    result = []
+    for share, _, one, variance in parts:
+        time = min(min(one, most) * stretch, most)
+        result.append((share, least, time, min(variance, ((most - time) / BOUND) ** 2 + varies)))
+    return result
+
+
+def _closed_gaps(work: Prompts, seen: Seen, rate: float) -> list[Part]:
+    """Time between two tokens where prompts have passes of their own, and come as answers end, at so many per step."""
+    arrivals = rate * seen.step
+    some = -math.expm1(-arrivals)
+    together = arrivals / some
+    varies = together * work.variance + together * (together - 1) * work.work**2
+    mean = (seen.step - seen.alone) / some
+    return [(1 - some, seen.least, seen.alone, 0.0), (some, seen.least, seen.alone + mean, varies)]
 
 
 def largest_rate(meets: Callable[[float], bool], capacity: float) -> float:
