@@ -128,11 +128,12 @@ def test_a_new_figure_is_a_field_and_a_formula(copy: Path) -> None:
     (copy / formula).write_text(block(formula), encoding="utf-8")
     insert(
         copy / "rackcalc/estimation/result.py",
-        "    at_slo: Quantity | None = None\n",
+        "    tokens_per_user: Quantity | None = None\n",
         block("rackcalc/estimation/result.py"),
     )
     file = copy / "rackcalc/estimation/estimate.py"
-    before, line = file.read_text(encoding="utf-8"), "    return Throughput(requests, tokens, used, most, at_slo)\n"
+    before = file.read_text(encoding="utf-8")
+    line = "    return Throughput(requests, tokens, used, most, at_slo, goodput, per_gpu, per_user)\n"
     assert before.count(line) == 1
     file.write_text(before.replace(line, block("rackcalc/estimation/estimate.py")), encoding="utf-8")
     insert(

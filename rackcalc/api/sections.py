@@ -43,6 +43,9 @@ class Throughput(Group):
     utilization: Figure
     capacity: Figure
     at_slo: Figure
+    goodput: Figure
+    tokens_per_gpu: Figure
+    tokens_per_user: Figure
 
 
 class Stage(Group):

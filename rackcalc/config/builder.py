@@ -145,6 +145,8 @@ class Builder:
             case Section():
                 if node.value is None and declared.optional:
                     return None
+                if declared.short and _stands_for_one(node):
+                    return self.shortened(declared, node, path)
                 return self.build(declared.type, node, path)
             case Part():
                 return self.part(declared, node, path)
@@ -156,6 +158,10 @@ class Builder:
                     return None
                 return tuple(self.item(declared.of, child, f"{path}[{i}]") for i, child in enumerate(node.value))
         return None
+
+    def shortened(self, declared: Section, node: Node, path: str) -> Any:
+        """A section of which the file says one field alone, without its name."""
+        return self.build(declared.type, node._replace(value={declared.short: node}), path)
 
     def item(self, of: Any, node: Node, path: str) -> Any:
         """One entry of a table or list. of: its declaration, or its dataclass."""
@@ -331,6 +337,11 @@ def broken_bound(declared: Number, value: float) -> str:
     if declared.absolute and value > HOTTEST:
         return f"at most {HOTTEST:g}{unit}"
     return "a whole number" if declared.whole and value != int(value) else ""
+
+
+def _stands_for_one(node: Node) -> bool:
+    """Whether a node in place of a section says one field of it: a word, or a number with its range."""
+    return not isinstance(node.value, dict) or "value" in node.value
 
 
 def _override(base: Node, key: str, child: Node) -> Node:

@@ -45,7 +45,8 @@ def _known(word: str, words: Iterable[str]) -> str:
 def _assign_or_report(root: Node, path: str, node: Node, builder: Builder) -> Node:
     """The tree with the node put at the path; where that is not possible, the tree itself and a problem."""
     try:
-        return assign(without_other_base(with_default_parts(root, path, node), path), path, node)
+        root = with_default_parts(with_short_fields(root, path), path, node)
+        return assign(without_other_base(root, path), path, node)
     except InputError as error:
         builder.problems += error.problems
         return root
@@ -61,6 +62,19 @@ def with_default_parts(root: Node, path: str, place: Node) -> Node:
             node = node.value.get(step, Node(None)) if isinstance(node.value, dict) else Node(None)
         if isinstance(declared, Part) and node.value is None and declared.default not in (None, REQUIRED):
             root = assign(root, before, place._replace(value=declared.default))
+    return root
+
+
+def with_short_fields(root: Node, path: str) -> Node:
+    """The tree in which the sections on the path name the one field that a word or number stands for."""
+    steps = path.split(".")
+    for length in range(1, len(steps)):
+        before = ".".join(steps[:length])
+        declared, node = _declared_at(before), root
+        for step in steps[:length]:
+            node = node.value.get(step, Node(None)) if isinstance(node.value, dict) else Node(None)
+        if isinstance(declared, Section) and declared.short and isinstance(node.value, str):
+            root = assign(root, before, node._replace(value={declared.short: node}))
     return root
 
 
@@ -112,7 +126,23 @@ def unknown_step(path: str) -> str:
 
 
 def declared_at(path: str) -> Any:
-    """The declaration (Number, Text, Part, ...) at a dotted path of a rack file; a str says why there is none."""
+    """The declaration (Number, Text, Part, ...) at a dotted path of a rack file; a str says why there is none.
+
+    Of a section that one of its fields can stand for, it is that field's.
+    """
+    found = _declared_at(path)
+    if isinstance(found, Section) and found.short:
+        return declarations(found.type)[found.short]
+    return found
+
+
+def whole_path(path: str) -> str:
+    """The path itself; of a section that one of its fields can stand for, the path of that field."""
+    found = _declared_at(path)
+    return f"{path}.{found.short}" if isinstance(found, Section) and found.short else path
+
+
+def _declared_at(path: str) -> Any:
     current: Any = Section(Rack, "a rack")
     before = ""
     inside = f" in {path!r}" if "." in path else " in a rack"

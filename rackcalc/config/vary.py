@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from rackcalc.config.builder import Builder, broken_bound
 from rackcalc.config.document import Node, parse
-from rackcalc.config.overrides import declared_at
+from rackcalc.config.overrides import declared_at, whole_path
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import InputError, Problem, shortened, suggest
 from rackcalc.spec.fields import Flag, Number, Part, Text
@@ -109,7 +109,7 @@ def _axis(path: str, written: str, scenarios: Sequence[str], builder: Builder) -
         builder.fail(node, path, str(error))
         return None
     _check_values(values, declared, builder, node, path)
-    return Axis(path, values, declared.unit, declared.absolute)
+    return Axis(whole_path(path), values, declared.unit, declared.absolute)
 
 
 def _split(written: str) -> list[str]:

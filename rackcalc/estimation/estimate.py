@@ -30,7 +30,7 @@ from rackcalc.formulas.queues.gpu_sharing import Shared, limit_beside, shared_lo
 from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, load, sojourn_time
 from rackcalc.formulas.queues.mdc_waits import rate_within_limit
 from rackcalc.formulas.serving.request_rates import batch_rate, capacity, sequence_rate, share_of_capacity
-from rackcalc.formulas.serving.token_rates import tokens_per_second
+from rackcalc.formulas.serving.token_rates import per_part, tokens_per_second, user_rate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
@@ -38,13 +38,13 @@ from rackcalc.quantities.record import replace
 from rackcalc.serving.pool_links import time_on_path
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.serving.splits import serve, takes_what_comes
+from rackcalc.spec.limits import Limits
 from rackcalc.spec.links import Link
 from rackcalc.spec.rack import Rack
 
 REFERENCE = Quantity(
     298.15, "K", "reference temperature", absolute=True, source=Source("assumed", note="links are specified at 25 degC")
 )
-P99 = LEVELS["p99"]
 ONE_SEQUENCE = Quantity(
     1.0, "1", "workload.batch", exact=True, source=Source("assumed", note="default: sequences processed together")
 )
@@ -158,22 +158,40 @@ def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throu
     most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
     used = utilization_of(rack, served, queue)
     requests = most if work.arrival_rate is None else work.arrival_rate
-    at_slo = None
+    at_slo = goodput = None
     if served.load is not None:
-        at_slo = served.load.at_slo
+        at_slo, goodput = served.load.at_slo, served.load.goodput
     elif work.slo is not None:
-        batches = rate_within_limit(
-            limit=work.slo if rack.sharing is None else limit_beside(limit=work.slo, slice=rack.sharing.slice),
-            service_time=served.occupancy,
-            servers=served.servers,
-            passage_time=served.passage,
-            probability=P99,
-        )
-        at_slo = sequence_rate(batches=batches, batch=served.batch)
+        at_slo = rate_at_slo(rack, work.slo, served)
     if at_slo is not None:
         requests = at_slo if work.arrival_rate is None else smallest(offered=work.arrival_rate, at_slo=at_slo)
     tokens = None if work.output is None else tokens_per_second(requests=requests, tokens=work.output)
-    return Throughput(requests, tokens, used, most, at_slo)
+    pool = rack.accelerators.gpu if rack.accelerators.lpu is None else None
+    per_gpu = None if tokens is None or pool is None else per_part(rate=tokens, parts=pool.count)
+    per_user = None if served.tpot is None else user_rate(tpot=tpot_of(served))
+    return Throughput(requests, tokens, used, most, at_slo, goodput, per_gpu, per_user)
+
+
+def tpot_of(served: ServiceModel) -> Quantity:
+    """Mean time per output token under the load."""
+    tpot = served.tpot if served.load is None else served.load.tpot
+    assert tpot is not None
+    return tpot
+
+
+def rate_at_slo(rack: Rack, slo: Limits, served: ServiceModel) -> Quantity:
+    """The largest arrival rate at which all limits on whole requests are met, of a rack whose requests wait in line."""
+    rates = {}
+    for level, limit in slo.stated("").items():
+        batches = rate_within_limit(
+            limit=limit if rack.sharing is None else limit_beside(limit=limit, slice=rack.sharing.slice),
+            service_time=served.occupancy,
+            servers=served.servers,
+            passage_time=served.passage,
+            probability=LEVELS[level],
+        )
+        rates[level] = sequence_rate(batches=batches, batch=served.batch)
+    return next(iter(rates.values())) if len(rates) == 1 else smallest(**rates)
 
 
 def link_reports(rack: Rack, served: ServiceModel, heat: Thermal) -> dict[str, LinkReport]:

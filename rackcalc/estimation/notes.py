@@ -102,10 +102,11 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
         version = beyond_known(runtime.engine, rack.serving.version or "")
     if version:
         said.append(f"serving.version {rack.serving.version} {version}")
-    limit = rack.workload.slo
-    if limit is not None and float(passage.value) > float(limit.value):
-        alone = show_value(passage)
-        said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
+    limits = [] if rack.workload.slo is None else list(rack.workload.slo.stated("").values())
+    for limit in limits:
+        if float(passage.value) > float(limit.value):
+            alone = show_value(passage)
+            said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
     pool, shared = rack.accelerators.gpu, rack.serving.tensor_parallel
     if pool is not None and "gpu-gpu" not in rack.links:
         said += _domain_notes(rack, pool)

@@ -51,13 +51,20 @@ class Latency:
 
 @record
 class Throughput:
-    """capacity: of the saturated rack. at_slo: largest rate whose p99 meets workload.slo. requests, tokens: priced."""
+    """capacity: of the saturated rack. at_slo: largest rate that meets workload.slo. requests, tokens: priced.
+
+    goodput: requests that meet workload.slo at the load, where it limits what engines do. tokens_per_gpu: of the priced
+    tokens, on racks without LPUs; tokens_per_user: what one user sees, after the first token.
+    """
 
     requests: Quantity
     tokens: Quantity | None
     utilization: Quantity
     capacity: Quantity
     at_slo: Quantity | None = None
+    goodput: Quantity | None = None
+    tokens_per_gpu: Quantity | None = None
+    tokens_per_user: Quantity | None = None
 
 
 @record

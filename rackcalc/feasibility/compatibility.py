@@ -21,6 +21,7 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _systems,
         _workload,
         _engine_options,
+        _limits,
         _layer_groups,
         _formats,
         _version,
@@ -143,6 +144,26 @@ def _engine_options(loaded: Loaded, rack: Rack) -> list[Problem]:
         paths = [f"workload.{name}" for name in ("burstiness", "input_cv", "output_cv")]
         found += [loaded.problem(path, message) for path in paths if path in loaded.nodes]
     return found
+
+
+def _limits(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Limits on latency that name none, or that are about times which this rack cannot tell percentiles of."""
+    slo = rack.workload.slo
+    if slo is None:
+        return []
+    stated = {time: slo.stated(time) for time in ("", "ttft", "tpot", "itl")}
+    if not any(stated.values()):
+        message = "names no limit; write a time, or limits such as {ttft_p99: 1 s, tpot_p99: 40 ms/token}"
+        return [loaded.problem("workload.slo", message)]
+    if takes_what_comes(rack):
+        return []
+    message = "is for decoders on GPUs under a serving engine, with workload.arrival_rate and no batch; limit p99"
+    return [
+        loaded.problem(f"workload.slo.{time}_{level}", message)
+        for time, limits in stated.items()
+        for level in limits
+        if time
+    ]
 
 
 def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:

@@ -74,7 +74,13 @@ def _schema(declared: Declared, definitions: dict[str, Any]) -> dict[str, Any]:
         case Flag():
             return {"type": "boolean", "description": declared.doc, "default": declared.default}
         case Section():
-            return _reference(declared.type, definitions) | {"description": declared.doc}
+            whole = _reference(declared.type, definitions)
+            if declared.short:
+                return {
+                    "description": declared.doc,
+                    "anyOf": [_schema(declarations(declared.type)[declared.short], definitions), whole],
+                }
+            return whole | {"description": declared.doc}
         case Part():
             known = {"enum": list(part_names(declared.kind))}
             return {

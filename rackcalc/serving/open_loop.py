@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rackcalc.formulas.combine import total
+from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.queues.latency_under_load import LEVELS
@@ -12,7 +12,7 @@ from rackcalc.formulas.serving.concurrency import host_time, parts_of
 from rackcalc.formulas.serving.engine_load import STEPS, node
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
-from rackcalc.formulas.serving.request_rates import of_all_copies, seat_time, sustained_rate
+from rackcalc.formulas.serving.request_rates import goodput, of_all_copies, seat_time, sustained_rate
 from rackcalc.formulas.serving.request_time import left_over, step_per_token
 from rackcalc.formulas.serving.sequence_lengths import twice_as_long
 from rackcalc.formulas.serving.time_to_first_token import looked_at
@@ -28,8 +28,16 @@ from rackcalc.serving.generation import (
 )
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
+from rackcalc.spec.limits import Limits
 from rackcalc.spec.rack import Rack
 
+# A limited time -> its formulas of the largest rate, and of the share of requests that meet a limit.
+LIMITED: dict[str, tuple[Any, Any]] = {
+    "": (engine_load.rate_by_request_time, engine_load.share_by_request_time),
+    "ttft": (engine_load.rate_by_first_token, engine_load.share_by_first_token),
+    "tpot": (engine_load.rate_by_token_time, engine_load.share_by_token_time),
+    "itl": (engine_load.rate_by_token_gap, None),
+}
 MIXED = {
     mixed: constant(float(mixed), "1", "prompts share steps", "published", note="1 where they do, 0 where not")
     for mixed in (True, False)
@@ -75,6 +83,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         itl_levels=levels(engine_load.token_gap_within),
         rate=rate,
         at_slo=None if work.slo is None else rate_at_slo(work.slo, about, before, copies),
+        goodput=None if work.slo is None else goodput_of(work.slo, loaded, before, rate),
     )
     return generation_service(
         rack,
@@ -110,10 +119,25 @@ def work_of(prefill: GpuPass) -> Quantity:
     return total(work=work, launches=launches)
 
 
-def rate_at_slo(limit: Quantity, about: dict[str, Quantity], before: Quantity, copies: Quantity) -> Quantity:
-    """The largest arrival rate at all copies whose p99 meets the limit."""
-    rate = engine_load.rate_by_request_time(limit=limit, probability=LEVELS["p99"], before=before, **about)
-    return of_all_copies(rate=rate, copies=copies)
+def rate_at_slo(slo: Limits, about: dict[str, Quantity], before: Quantity, copies: Quantity) -> Quantity:
+    """The largest arrival rate at all copies at which all limits are met."""
+    rates = {}
+    for time, (rate_by, _) in LIMITED.items():
+        more = {} if time in ("tpot", "itl") else {"before": before}
+        for level, limit in slo.stated(time).items():
+            rates[f"{time}_{level}".strip("_")] = rate_by(limit=limit, probability=LEVELS[level], **more, **about)
+    return of_all_copies(rate=smallest(**rates), copies=copies)
+
+
+def goodput_of(slo: Limits, loaded: dict[str, Quantity], before: Quantity, rate: Quantity) -> Quantity | None:
+    """Requests per second that meet the limits, each taken at its highest percentile; None for gaps of tokens alone."""
+    shares = {}
+    for time, (_, share_by) in LIMITED.items():
+        limits = slo.stated(time)
+        if limits and share_by is not None:
+            more = {} if time == "tpot" else {"before": before}
+            shares[time or "request"] = share_by(limit=list(limits.values())[-1], **more, **loaded)
+    return goodput(rate=rate, **shares) if shares else None
 
 
 def engine_times(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Quantity) -> dict[str, Quantity]:

@@ -43,7 +43,7 @@ class EngineLoad:
 
     wait: mean wait for a seat. mean, levels: of whole requests; ttft: of the time to first token; tpot: of the time per
     token, mean over a request; itl: of the time between two tokens. levels: by name, p50, p90, ... at_slo: the largest
-    rate whose p99 meets workload.slo.
+    rate that meets workload.slo; goodput: requests/s that meet it now.
     """
 
     rate: Quantity
@@ -56,6 +56,7 @@ class EngineLoad:
     tpot_levels: dict[str, Quantity]
     itl_levels: dict[str, Quantity]
     at_slo: Quantity | None = None
+    goodput: Quantity | None = None
 
 
 @record

@@ -49,12 +49,16 @@ class Flag:
 
 @record
 class Section:
-    """A nested dataclass. optional: None when absent; otherwise absent means all defaults."""
+    """A nested dataclass. optional: None when absent; otherwise absent means all defaults.
+
+    short: the field that is meant where a word or number stands in place of the mapping.
+    """
 
     type: type
     doc: str
     optional: bool = False
     required: bool = False
+    short: str = ""
 
 
 @record

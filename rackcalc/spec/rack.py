@@ -7,6 +7,7 @@ from rackcalc.quantities.record import record
 from rackcalc.spec.chips import GPU, LPU
 from rackcalc.spec.fields import catalog_part, flag, listing, number, section, table, text
 from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.limits import Limits
 from rackcalc.spec.links import CpuPath, Link
 from rackcalc.spec.models import Model
 from rackcalc.spec.money import Economics, LatencyValue
@@ -129,7 +130,13 @@ class Workload:
         default="greedy",
         choices=("greedy", "nucleus"),
     )
-    slo: Quantity | None = number("s", "p99 limit that the priced throughput must meet", above=0, default=None)
+    slo: Limits | None = section(
+        Limits,
+        "limits that the priced throughput must meet, such as {ttft_p99: 1 s, tpot_p99: 40 ms/token}; a time alone is "
+        "the p99 of whole requests",
+        optional=True,
+        short="p99",
+    )
     precision: str = text(
         "format of weights and activations (may be left out where the model's file or part says its own)",
         choices=tuple(FORMATS),

@@ -43,6 +43,7 @@ from rackcalc.formulas.queues.length_distributions import Lengths
 from rackcalc.formulas.queues.sharing_station import Present, node_numbers, number_present
 from rackcalc.quantities.record import record, replace
 
+ROUNDING = 1e-12
 TIMES = ("ttft", "tpot", "itl", "time")
 
 
@@ -86,7 +87,8 @@ class UnderLoad:
 
     def share_within(self, time: str, limit: float) -> float:
         """Share of requests (of gaps, for "itl") that stay within a limit in s."""
-        return 1 - mixture_tail(limit, self.mixtures[time])
+        found = 1 - mixture_tail(limit, self.mixtures[time])
+        return found if found > ROUNDING else 0.0
 
 
 def mean_context(prompts: Lengths, outputs: Lengths) -> float:

@@ -93,3 +93,16 @@ def kept_rate(rate: RequestsPerSecond, spare: Ratio) -> RequestsPerSecond:
     75.0
     """
     return rate * (1 - spare)
+
+
+@formula(cite="assumption: the times that are limited are independent, which counts a little too few requests")
+def goodput(rate: RequestsPerSecond, **shares: Ratio) -> RequestsPerSecond:
+    """Requests per second that meet every limit. shares: of the requests that meet each.
+
+    >>> goodput(rate=10.0, ttft=0.9, tpot=0.5)
+    4.5
+    """
+    result = rate
+    for share in shares.values():
+        result = result * share
+    return result
