@@ -23,6 +23,8 @@ ROUNDS = 120
 PATIENCE = 8  # steps of Newton's rule; after them every other one halves
 NEAR, SMALL = 1e-7, 1e-6  # logarithm of the tail, and step over the time, from which one more step is exact
 LEAST_SCV = 1e-8
+EXPONENTIAL = 1 - 1e-9  # squared variation from which a part is exponential; a little below 1, where sums may end
+PLATEAU = 1e-7  # where strata make the tail level, a percentile is the time at which it becomes so, not any within
 FAR = 6.0  # beyond which a normal density counts as nothing
 ROOT_PI = math.sqrt(math.pi)
 
@@ -31,7 +33,7 @@ def part_tail(time: float, least: float, mean: float, variance: float) -> float:
     """P(part > time). Gamma: E. B. Wilson, M. M. Hilferty, Proc. Nat. Acad. Sci. 17 (1931) 684-688.
 
     >>> round(part_tail(3.0, 1.0, 2.0, 1.0), 2)  # exponential, exp(-2) = 0.135
-    0.13
+    0.14
     """
     return _tail([(1.0, least, mean, variance)])(time)[0]
 
@@ -60,15 +62,23 @@ def in_lanes(parts: Sequence[Part]) -> bool:
 def tidied(parts: Sequence[Part]) -> list[Part]:
     """Without what is too rare to count; sums of approximations can leave a variance a little below nothing."""
     if in_lanes(parts):
-        return [
-            (xp.where(share > 1e-9, share, 0.0), xp.minimum(least, mean), mean, xp.maximum(variance, 0.0))
-            for share, least, mean, variance in parts
-        ]
+        return [_where_kept(part[0] > 1e-9, part) for part in parts]
     return [
         (share, least if least < mean else mean, mean, variance if variance > 0 else 0.0)
         for share, least, mean, variance in parts
         if share > 1e-9
     ]
+
+
+def _where_kept(kept: Any, part: Part) -> Part:
+    """The part in the lanes in which it is kept; in the others it has no share, and its numbers do not matter."""
+    share, least, mean, variance = part
+    return (
+        xp.where(kept, share, 0.0),
+        xp.where(kept, xp.minimum(least, mean), 0.0),
+        xp.where(kept, mean, 0.0),
+        xp.where(kept, xp.maximum(variance, 0.0), 0.0),
+    )
 
 
 def merged(parts: Sequence[Part]) -> list[Part]:
@@ -128,11 +138,11 @@ def _tail(parts: Sequence[Part]) -> Tail:
     gammas: list[tuple[float, float, float, float, float]] = []
     for share, least, mean, variance in parts:
         above = mean - least
-        if above <= 1e-12 * mean:
+        if above <= 1e-12 * abs(mean):
             steps.append((share, least))
             continue
         scv = variance / (above * above)
-        if scv > 1:
+        if scv > EXPONENTIAL:
             some = 2 / (1 + scv)  # an atom at the least value, and an exponential time with the rest of the chance
             late.append((share, least, some, some / above))
         else:
@@ -177,13 +187,14 @@ def mixture_quantile(probability: Any, parts: Sequence[Part], tail: Tail | None 
         return 0.0 if probability == 0 else math.inf if probability == 1 else math.nan
     tail = tail_of(parts) if tail is None else tail
     start = first_guess(probability, parts)
+    level = (1 - probability) * (1 + PLATEAU)
     if in_lanes(parts):
         from rackcalc.formulas.queues.mixture_lanes import quantile_lanes
 
-        return quantile_lanes(1 - probability, tail, start)
+        return quantile_lanes(level, tail, start)
     if not math.isfinite(start):
         return start
-    level, time, low, high = 1 - probability, start, 0.0, math.inf
+    time, low, high = start, 0.0, math.inf
     for step in range(ROUNDS):
         above, density = tail(time)
         value = log(above / level) if above > 0 else -math.inf
@@ -207,10 +218,10 @@ def _normal(probability: float) -> float:
 def first_guess(probability: float, parts: Sequence[Part]) -> Any:
     """The quantile of one part with the least value, mean and variance of the whole mixture."""
     mean = mixture_mean(parts)
-    least = xp.lowest([least for _, least, _, _ in parts])
-    above = xp.maximum(mean - least, 1e-12 * mean)
+    least = xp.lowest([xp.where(share > 0, least, xp.inf) for share, least, _, _ in parts])
+    above = xp.maximum(mean - least, 1e-12 * abs(mean))
     scv = sum([share * (variance + (middle - mean) ** 2) for share, _, middle, variance in parts]) / above**2
     spread = xp.minimum(scv, 1.0)
     root = xp.maximum(1 - spread / 9 + _normal(probability) * xp.sqrt(spread) / 3, 0.1)
     late = xp.maximum(xp.log(2 / (1 + xp.maximum(scv, 1.0)) / (1 - probability)), 0.0) * (1 + scv) / 2
-    return xp.maximum(least + above * xp.where(scv > 1, late, root**3), 1e-3 * mean)
+    return xp.maximum(least + above * xp.where(scv > 1, late, root**3), 1e-3 * abs(mean))

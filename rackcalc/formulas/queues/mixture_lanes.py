@@ -70,11 +70,11 @@ class _Tail:
     def of(cls, parts: Sequence[Part]) -> "_Tail":
         share, least, mean, variance = stacked(parts)
         above = mean - least
-        step = above <= 1e-12 * mean
+        step = above <= 1e-12 * abs(mean)
         above = np.where(step, 1.0, above)
         scv = variance / (above * above)
-        late = (scv > 1) & ~step
-        some = 2 / (1 + np.maximum(scv, 1.0))
+        late = (scv > floats.EXPONENTIAL) & ~step
+        some = 2 / (1 + scv)
         scv = np.clip(scv, floats.LEAST_SCV, 1.0)
         gamma = (1 / above, scv / 9 - 1, 3 / np.sqrt(2 * scv))
         return cls([share, least, step, late, some, *gamma])

@@ -19,6 +19,7 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
 SHIFTS = 80
+PATIENCE = 8  # steps of Newton's rule; after them every other one halves
 NEAR = 1e-6  # an error so small is gone after one more step of Newton's rule, which squares it
 
 
@@ -88,7 +89,7 @@ def number_present(
     target = xp.log(rate)
     shift, low, high = target, target - 40.0, target + 40.0
     finished = settled = shift != shift
-    for _ in range(SHIFTS):
+    for step in range(SHIFTS):
         shares, seated, out, slope = at(shift)
         error = out - target
         finished, settled = settled, settled | (abs(error) < NEAR) | (high - low < 1e-11) | (error != error)
@@ -96,8 +97,8 @@ def number_present(
             break
         low, high = xp.where(error < 0, shift, low), xp.where(error < 0, high, shift)
         newton = shift - error / xp.clip(slope, 1e-3, 1e3)
-        inside = (low <= newton) & (newton <= high)
-        shift = xp.where(finished, shift, xp.where(inside, newton, (low + high) / 2))
+        trusted = settled | ((low < newton) & (newton < high) & (step < PATIENCE or step % 2 == 0))
+        shift = xp.where(finished, shift, xp.where(trusted, newton, (low + high) / 2))
     crowded = seated * (1 + beyond)
     return Present(numbers=numbers, shares=shares, crowded=crowded, waiting=crowded * beyond)
 
