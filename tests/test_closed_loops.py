@@ -8,7 +8,11 @@ import pytest
 from simulators import engine_events as events
 from test_continuous_batching import Case, drawn
 
+from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.queues import continuous_batching as law
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.problems import InputError
+from rackcalc.questions.rack_file import load_text
 
 CONCURRENCIES = (2, 8, 24, 64, 160, 300)
 KINDS = ("uniform", "log-normal", "traced")
@@ -102,3 +106,79 @@ def test_requests_that_are_all_alike_take_one_time_and_first_tokens_depend_on_th
     )
     off = abs(run.ttft.mean() / answer.mean("ttft") - 1) + abs(told / found - 1)
     assert off > 0.10  # they do not come at random, as the law takes it
+
+
+# ---- What an estimate of a rack says ----
+
+RACK = """
+name: clients
+accelerators: {gpu: {part: h100-sxm, count: 8}}
+model: llama-3.1-8b
+workload: {input: 1024 token, output: 256 token, concurrency: 96, precision: fp8}
+serving: {split: gpu, runtime: vllm, tensor_parallel: 4}
+"""
+VARIED = ("workload.input_cv=0.8", "workload.output_cv=0.6")
+LEVELS = ("p50", "p90", "p95", "p99")
+
+
+def answer_of(*sets: str) -> dict[str, float]:
+    return {name: float(figure.value) for name, figure in figures(estimate(load_text(RACK, "rack.yaml", "", sets)))}
+
+
+@pytest.mark.parametrize(
+    "sets", [(), VARIED, (*VARIED, "workload.concurrency=2"), (*VARIED, "workload.output=20 token")]
+)
+@pytest.mark.parametrize("runtime", ["vllm", "sglang"])
+def test_little_s_law_holds_in_every_closed_loop(sets: tuple[str, ...], runtime: str) -> None:
+    found = answer_of(f"serving.runtime={runtime}", *sets)
+    number = 2 if "workload.concurrency=2" in sets else 96
+    assert found["throughput.capacity"] * found["latency.mean"] == pytest.approx(number, rel=0.01)
+
+
+def test_percentiles_of_a_closed_loop_lie_around_its_measured_means() -> None:
+    alike, varied = answer_of(), answer_of(*VARIED)
+    for name in ("ttft", "tpot", "mean"):
+        assert varied[f"latency.{name}"] == pytest.approx(alike[f"latency.{name}"], rel=0.10)
+    for time in ("ttft", "tpot", "itl"):
+        levels = [varied[f"latency.{time}_{level}"] for level in LEVELS]
+        assert levels == sorted(levels) and levels[-1] > levels[0]
+    assert varied["latency.ttft_p50"] < varied["latency.ttft"] < varied["latency.ttft_p99"]
+    assert varied["latency.p50"] < varied["latency.mean"] < varied["latency.p99"] < varied["latency.p999"]
+
+
+def test_lengths_that_vary_more_spread_the_times_more() -> None:
+    some, more = answer_of("workload.output_cv=0.3"), answer_of("workload.output_cv=1.2")
+    assert more["latency.p99"] > 1.5 * some["latency.p99"]
+    some, more = answer_of("workload.input_cv=0.3"), answer_of("workload.input_cv=1.2")
+    assert more["latency.ttft_p99"] > 1.1 * some["latency.ttft_p99"]
+    assert more["latency.itl_p99"] > 1.1 * some["latency.itl_p99"]
+
+
+def test_percentiles_that_depend_on_the_start_are_absent_and_said_so() -> None:
+    found = answer_of()
+    assert not [name for name in found if name.startswith(("latency.ttft_", "latency.tpot_", "latency.itl_"))]
+    assert found["latency.p99"] == found["latency.mean"]
+    notes = " ".join(estimate(load_text(RACK, "rack.yaml")).notes)
+    assert "alike" in notes and "output_cv" in notes
+    lone = answer_of("workload.concurrency=1")
+    assert lone["latency.ttft_p99"] == pytest.approx(lone["latency.ttft"], rel=1e-3)
+
+
+def test_a_limit_on_what_cannot_be_told_is_refused_by_name() -> None:
+    with pytest.raises(InputError, match=r"slo\.tpot_p99.*alike"):
+        answer_of("workload.slo.tpot_p99=20 ms/token")
+    with pytest.raises(InputError, match=r"burstiness"):
+        answer_of("workload.burstiness=2")
+
+
+@pytest.mark.parametrize("limited", ["p90", "ttft_p95", "tpot_p99"])
+def test_the_largest_rate_of_a_closed_loop_just_meets_the_limit(limited: str) -> None:
+    unit = "ms/token" if limited.startswith("tpot") else "ms"
+    limit = 1e3 * answer_of(*VARIED)[f"latency.{limited}"]
+    found = answer_of(*VARIED, f"workload.slo.{limited}={limit} {unit}")
+    assert found["throughput.at_slo"] == pytest.approx(found["throughput.capacity"], rel=0.03)
+    assert found["throughput.goodput"] / found["throughput.capacity"] == pytest.approx(
+        {"p90": 0.9, "ttft_p95": 0.95, "tpot_p99": 0.99}[limited], abs=0.01
+    )
+    tight = answer_of(*VARIED, f"workload.slo.{limited}={limit / 100} {unit}")
+    assert tight["throughput.at_slo"] == tight["throughput.requests"] == 0

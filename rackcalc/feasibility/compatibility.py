@@ -10,7 +10,7 @@ from rackcalc.quantities.problems import Problem
 from rackcalc.serving.engine_versions import known_version, version_number
 from rackcalc.serving.pool_links import default_link
 from rackcalc.serving.pool_memory import kv_format
-from rackcalc.serving.splits import FUNCTIONS, takes_what_comes
+from rackcalc.serving.splits import FUNCTIONS, clients_differ, takes_what_comes
 from rackcalc.spec.rack import SPLITS, Rack
 
 
@@ -140,9 +140,13 @@ def _engine_options(loaded: Loaded, rack: Rack) -> list[Problem]:
         message = "is missing; of an engine beside other work, say how many sequences decode together"
         found.append(loaded.problem("workload.batch", message))
     if not takes_what_comes(rack):
-        message = "is for decoders on GPUs under a serving engine, with workload.arrival_rate and no batch; remove it"
-        paths = [f"workload.{name}" for name in ("burstiness", "input_cv", "output_cv")]
-        found += [loaded.problem(path, message) for path in paths if path in loaded.nodes]
+        only = "is for decoders on GPUs under a serving engine, with workload.arrival_rate"
+        refused = {"workload.burstiness": f"{only} and no batch; remove it"}
+        clients = work.concurrency is not None and _engine_decodes(rack) and rack.serving.split == "gpu"
+        if not clients:
+            more = f"{only} or concurrency, split gpu and no batch; remove it"
+            refused |= {f"workload.{name}": more for name in ("input_cv", "output_cv")}
+        found += [loaded.problem(path, message) for path, message in refused.items() if path in loaded.nodes]
     return found
 
 
@@ -155,9 +159,13 @@ def _limits(loaded: Loaded, rack: Rack) -> list[Problem]:
     if not any(stated.values()):
         message = "names no limit; write a time, or limits such as {ttft_p99: 1 s, tpot_p99: 40 ms/token}"
         return [loaded.problem("workload.slo", message)]
-    if takes_what_comes(rack):
+    if takes_what_comes(rack) or clients_differ(rack):
         return []
     message = "is for decoders on GPUs under a serving engine, with workload.arrival_rate and no batch; limit p99"
+    if rack.workload.concurrency is not None and _engine_decodes(rack) and rack.serving.split == "gpu":
+        message = (
+            "is not known where the requests of a closed loop are all alike; state workload.output_cv, or limit p99"
+        )
     return [
         loaded.problem(f"workload.slo.{time}_{level}", message)
         for time, limits in stated.items()

@@ -41,7 +41,7 @@ from rackcalc.serving.gpu_and_lpu import prefill_on_gpus_decode_on_lpus
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_deployment, gpu_power_utilization, gpu_stage
 from rackcalc.serving.pool_links import pool_transfer
 from rackcalc.serving.pool_memory import context_lengths, gpu_memory, kv_cache_of_batch
-from rackcalc.serving.service_model import ONE, Memory, ServiceModel, Stage, batch_of
+from rackcalc.serving.service_model import ONE, ClosedLoad, Memory, ServiceModel, Stage, batch_of
 from rackcalc.spec.rack import Rack
 
 LINK = "prefill-decode"
@@ -209,4 +209,5 @@ def service_of_pools(
         crossing_size=both.shard,
         slots={"gpu": most},
         details={"requests_under_way": now.under_way, "prefill_load": load},
+        closed=None if rack.workload.concurrency is None else ClosedLoad(),
     )
