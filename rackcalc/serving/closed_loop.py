@@ -4,13 +4,13 @@ from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.serving.concurrency import Loop, closed_loop
 from rackcalc.formulas.serving.replicas import per_engine, slots
-from rackcalc.formulas.serving.request_time import generation_time, step_per_token
+from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
-from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
+from rackcalc.serving.generation import decode_step, output_tokens
+from rackcalc.serving.gpu_deployment import GpuDeployment
 from rackcalc.serving.pool_memory import gpu_memory
-from rackcalc.serving.service_model import ONE, Memory, ServiceModel
+from rackcalc.serving.service_model import ONE, Memory
 from rackcalc.spec.rack import Rack
 
 
@@ -46,29 +46,3 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
     host = deployed.runtime.request_host
     fits, lengths = sequences_that_fit(rack, deployed), (rack.workload.input, output_tokens(rack))
     return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths)
-
-
-def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> ServiceModel:
-    """A decoder with workload.concurrency requests in flight, spread evenly over the engines."""
-    from rackcalc.serving.closed_loop_spread import closed_load
-
-    requests = rack.workload.concurrency
-    assert requests is not None
-    clients = per_engine(requests=requests, engines=deployed.replicas)
-    now = engine_loop(rack, deployed, first, clients)
-    step = decode_step(rack, deployed, now.decoding)
-    return generation_service(
-        rack,
-        requests,
-        now.ttft,
-        now.tpot,
-        generation_time(ttft=now.ttft, tpot=now.tpot, output=output_tokens(rack)),
-        stages={"prefill": gpu_stage(first), "decode": gpu_stage(step)},
-        memory={"gpu": engine_memory(rack, deployed, now.held)},
-        transfers={},
-        busy={"gpu": ONE},
-        activity={"gpu": serving_power_utilization(rack, deployed, first, step, now.decoding)},
-        slots={"gpu": now.held},
-        details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room},
-        closed=closed_load(rack, deployed, first, clients, now),
-    )

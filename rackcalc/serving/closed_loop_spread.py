@@ -26,9 +26,9 @@ Levels = dict[str, Quantity]
 
 def closed_load(rack: Rack, deployed: GpuDeployment, first: GpuPass, clients: Quantity, now: Loop) -> ClosedLoad:
     """What is told of requests beyond their means. clients: requests in flight of one engine."""
-    told = clients_differ(rack) or _is_one(clients)
-    engine = engine_itself(rack, deployed, first, now.room) if told else {}
-    found = levels(rack, engine, now, clients, ALL) if told else {}
+    differ = clients_differ(rack)
+    engine = engine_itself(rack, deployed, first, now.room) if differ else {}
+    found = levels(rack, engine, now, clients, ALL) if differ or _is_one(clients) else {}
     slo = rack.workload.slo
     if slo is None:
         return ClosedLoad(found)
@@ -44,7 +44,7 @@ def closed_load(rack: Rack, deployed: GpuDeployment, first: GpuPass, clients: Qu
         number = at_limit(alone=alone, loaded=used(number), at=number, most=now.room)
     rate = closed_rate(concurrency=number, time=whole_time(rack, engine_loop(rack, deployed, first, number)))
     at_slo = of_all_copies(rate=rate_if_met(rate=rate, used=alone), copies=deployed.replicas)
-    shares = shares_within(rack, slo, engine, now, clients) if told else {}
+    shares = shares_within(rack, slo, engine, now, clients) if differ else {}
     rate = closed_rate(concurrency=clients, time=whole_time(rack, now))
     good = goodput(rate=of_all_copies(rate=rate, copies=deployed.replicas), **shares) if shares else None
     return ClosedLoad(found, at_slo, good)
@@ -65,21 +65,21 @@ ALL = {"": list(LEVELS)} | {time: [level for level in LEVELS if level != "p999"]
 def levels(
     rack: Rack, engine: dict[str, Quantity], loop: Loop, clients: Quantity, wanted: dict[str, list[str]]
 ) -> Levels:
-    """Percentiles by name. engine: what its law takes; {} where only the mean of whole requests is told."""
+    """Percentiles by name. engine: what its law takes; {} where requests are all alike, for what is sure then."""
     found = {}
+    usual = {"": whole_time(rack, loop), "ttft": loop.ttft, "tpot": loop.tpot, "itl": loop.tpot}
     for time, names in wanted.items():
         for level in names:
             name = f"{time}_{level}".strip("_")
-            if not engine:  # requests all alike take one time each
-                found[name] = whole_time(rack, loop)
+            if not engine:  # each takes the mean time, and one alone has nobody to wait for
+                found[name] = spread.if_alone(time=usual[time], clients=clients) if time else usual[time]
                 continue
             law: Any = SPREADS[time]
             over = law(probability=LEVELS[level], clients=clients, **engine)
             if time in ("tpot", "itl"):
                 found[name] = spread.spread_per_token(mean=loop.tpot, spread=over)
             else:
-                mean = loop.ttft if time == "ttft" else whole_time(rack, loop)
-                found[name] = spread.spread_time(mean=mean, host=loop.host, spread=over)
+                found[name] = spread.spread_time(mean=usual[time], host=loop.host, spread=over)
     return found
 
 

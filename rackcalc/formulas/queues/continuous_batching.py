@@ -485,6 +485,10 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
     parts = [(item.share, item.time, item.time + beside, varies + item.variance) for item in own]
     before = mixture_mean(parts)
     between = (inside / rate - before) / tokens  # Little's law
+    if between < step:  # long prompts: what they take is told too long by some of a step
+        between, told = step, before
+        before = inside / rate - between * tokens
+        parts = [(share, least * before / told, mean * before / told, v) for share, least, mean, v in parts]
     seen = Seen(
         step=between, alone=step, least=engine.step(1.0), slope=0.0, spread=0.0, number=number, free=0.0,
         turnover=tokens, full=between, crowded=1.0,

@@ -12,7 +12,7 @@ from rackcalc.formulas.serving import engine_load
 from rackcalc.formulas.serving.engine_load import LAW, engine_of, lengths_of, point_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import Count, Ratio, Seconds, SecondsPerToken
+from rackcalc.quantities.units import Count, Ratio, Same, Seconds, SecondsPerToken
 
 _OPEN = ("rate", *engine_load.ARRIVALS)
 Closed = Annotated[Any, {name: unit for name, unit in engine_load.UNITS.items() if name not in _OPEN}]
@@ -106,6 +106,16 @@ def spread_per_token(mean: SecondsPerToken, spread: Ratio) -> SecondsPerToken:
     1.0
     """
     return mean * spread
+
+
+@formula(cite="definition: requests that follow one another alone, all alike, take the same time")
+def if_alone(time: Same, clients: Count) -> Same:
+    """The time of every request where there is one at a time, else nothing.
+
+    >>> if_alone(time=2.0, clients=1.0)
+    2.0
+    """
+    return xp.where(clients <= 1, time, xp.nan * time)
 
 
 def _share(time: str, limit: Any, clients: Any, engine: dict[str, Any]) -> Any:

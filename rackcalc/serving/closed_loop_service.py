@@ -1,0 +1,35 @@
+"""The service of a decoder under an engine whose clients keep a given number of requests in flight."""
+
+from rackcalc.formulas.gpu.forward_pass import GpuPass
+from rackcalc.formulas.serving.replicas import per_engine
+from rackcalc.formulas.serving.request_time import generation_time
+from rackcalc.serving.closed_loop import engine_loop, engine_memory
+from rackcalc.serving.closed_loop_spread import closed_load
+from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
+from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
+from rackcalc.serving.service_model import ONE, ServiceModel
+from rackcalc.spec.rack import Rack
+
+
+def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> ServiceModel:
+    """A decoder with workload.concurrency requests in flight, spread evenly over the engines."""
+    requests = rack.workload.concurrency
+    assert requests is not None
+    clients = per_engine(requests=requests, engines=deployed.replicas)
+    now = engine_loop(rack, deployed, first, clients)
+    step = decode_step(rack, deployed, now.decoding)
+    return generation_service(
+        rack,
+        requests,
+        now.ttft,
+        now.tpot,
+        generation_time(ttft=now.ttft, tpot=now.tpot, output=output_tokens(rack)),
+        stages={"prefill": gpu_stage(first), "decode": gpu_stage(step)},
+        memory={"gpu": engine_memory(rack, deployed, now.held)},
+        transfers={},
+        busy={"gpu": ONE},
+        activity={"gpu": serving_power_utilization(rack, deployed, first, step, now.decoding)},
+        slots={"gpu": now.held},
+        details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room},
+        closed=closed_load(rack, deployed, first, clients, now),
+    )
