@@ -117,7 +117,6 @@ def test_wider_lengths_make_later_first_tokens() -> None:
         (["workload.input={p50: 1 token, p99: 1000000 token}"], "at most 10 is computed"),
         (["workload.input={mean: 300 token, spread: 1.5}"], "must be at most 1"),
         (["workload.input={mean: 300 token, cv: 1}", "workload.input_cv=1"], "remove one of the two"),
-        (["workload.input={mean: 300 token, cv: 1}", "workload.concurrency=8"], "write one number"),
         (
             ["workload.output={mean: 300 token, cv: 1}", "workload.batch=8", "workload.arrival_rate="],
             "write one number",

@@ -89,7 +89,8 @@ def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, Lin
         return latency_of_engine(served, served.load)
     replays = {name: report.reliability for name, report in links.items()}
     if queue is None:
-        base = dict.fromkeys(LEVELS, served.passage)
+        told = {} if served.closed is None else served.closed.levels
+        base = {name: told.get(name, served.passage) for name in LEVELS}
         mean, wait = served.passage, None
     else:
         base = {name: getattr(queue, name) for name in LEVELS}
@@ -100,11 +101,15 @@ def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, Lin
     late = {f"replay_{name}": report.expected_delay for name, report in replays.items()}
     late99 = {f"replay_{name}": report.p99_delay for name, report in replays.items()}
     late999 = {f"replay_{name}": report.p999_delay for name, report in replays.items()}
-    ttft, ttft_p99 = served.ttft, served.ttft
+    ttft, ttft_p99 = served.ttft, served.ttft if served.closed is None else None
     if ttft is not None and queue is not None:
         late_first = sojourn_time(passage_time=ttft, wait=queue.wait_p99)
         ttft = sojourn_time(passage_time=ttft, wait=queue.wait)
         ttft_p99 = largest(quantile=late_first, mean=ttft)
+    times: dict[str, Quantity | None] = {f"itl_{level}": time for level, time in served.token_times.items()}
+    times["ttft_p99"] = ttft_p99
+    if served.closed is not None:
+        times |= {name: time for name, time in served.closed.levels.items() if name not in LEVELS}
     mean = total(sojourn=mean, **late)
     # where fewer than one in a hundred waits at all, the mean wait is longer than that of the quantile, which is none
     p99 = largest(quantile=total(sojourn=base["p99"], **late99), mean=mean)
@@ -119,10 +124,9 @@ def latency_of(served: ServiceModel, queue: Load | None, links: Mapping[str, Lin
         p99=p99,
         p999=p999,
         ttft=ttft,
-        ttft_p99=ttft_p99,
         tpot=served.tpot,
         end_to_end=None if served.ttft is None else mean,
-        **{f"itl_{level}": time for level, time in served.token_times.items()},
+        **times,
     )
 
 
@@ -159,13 +163,15 @@ def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throu
     most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
     used = utilization_of(rack, served, queue)
     requests = most if work.arrival_rate is None else work.arrival_rate
-    at_slo = goodput = None
+    at_slo, goodput, offered = None, None, work.arrival_rate
     if served.load is not None:
         at_slo, goodput = served.load.at_slo, served.load.goodput
+    elif served.closed is not None and served.closed.at_slo is not None:
+        at_slo, goodput, offered = served.closed.at_slo, served.closed.goodput, most
     elif work.slo is not None:
         at_slo = rate_at_slo(rack, work.slo, served)
     if at_slo is not None:
-        requests = at_slo if work.arrival_rate is None else smallest(offered=work.arrival_rate, at_slo=at_slo)
+        requests = at_slo if offered is None else smallest(offered=offered, at_slo=at_slo)
     tokens = None if work.output is None else tokens_per_second(requests=requests, tokens=work.output)
     pool = rack.accelerators.gpu if rack.accelerators.lpu is None else None
     per_gpu = None if tokens is None or pool is None else per_part(rate=tokens, parts=pool.count)

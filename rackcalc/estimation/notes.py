@@ -32,8 +32,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         whose = "an idle rack" if result.latency.tpot is None else "a full batch"
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
     if _shares_an_engine(rack) and result.latency.tpot_p50 is None:
-        where = "which is computed with arrival_rate and no batch only"
-        said.append(f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here")
+        said.append(_usual_request(rack))
     said += _length_notes(rack)
     said += _model_notes(rack)
     said += _format_notes(rack)
@@ -51,6 +50,18 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     if rack.software is not None and rack.accelerators.lpu is not None:
         said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
     return tuple(said)
+
+
+def _usual_request(rack: Rack) -> str:
+    """Why p50 to p999 are the mean of whole requests."""
+    if rack.workload.concurrency is not None and rack.serving.split == "gpu":
+        groups = "they can stay in groups that depend on how they started, so percentiles of first tokens and of tokens"
+        return (
+            f"all requests of the closed loop are alike: each takes the mean time, and {groups} are not told; "
+            "state workload.output_cv or input_cv"
+        )
+    where = "which is computed for split gpu only"
+    return f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here"
 
 
 def _shares_an_engine(rack: Rack) -> bool:

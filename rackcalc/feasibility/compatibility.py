@@ -10,7 +10,7 @@ from rackcalc.quantities.problems import Problem
 from rackcalc.serving.engine_versions import known_version, version_number
 from rackcalc.serving.pool_links import default_link
 from rackcalc.serving.pool_memory import kv_format
-from rackcalc.serving.splits import FUNCTIONS, takes_what_comes
+from rackcalc.serving.splits import FUNCTIONS, clients_differ, takes_what_comes
 from rackcalc.spec.rack import SPLITS, Rack
 
 MOST_KNOWN = 0.999  # share of a prompt that the prefix cache and what is fetched hold together
@@ -156,12 +156,16 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
     work, written, found = rack.workload, loaded.nodes, []
     spread = [f"workload.{name}" for name in ("input", "output") if _is_distribution(loaded, f"workload.{name}")]
     if not takes_what_comes(rack):
-        only = "for decoders on GPUs under a serving engine, split gpu, with neither batch nor concurrency nor sharing"
-        named = ("burstiness", "input_cv", "output_cv", "trace")
-        paths = [f"workload.{name}" for name in named if f"workload.{name}" in written]
-        found += [loaded.problem(path, f"is {only}; remove it") for path in paths]
-        found += [loaded.problem(path, f"lengths that differ are {only}; write one number") for path in spread]
-        return found
+        only = "for decoders on GPUs under a serving engine, with workload.arrival_rate"
+        refused = dict.fromkeys(("burstiness", "trace"), f"is {only} and no batch; remove it")
+        clients = work.concurrency is not None and _engine_decodes(rack) and rack.serving.split == "gpu"
+        if not clients:
+            only = f"{only} or concurrency, split gpu and no batch"
+            refused |= dict.fromkeys(("input_cv", "output_cv"), f"is {only}; remove it")
+            found += [loaded.problem(path, f"lengths that differ are {only}; write one number") for path in spread]
+        refused = {f"workload.{name}": message for name, message in refused.items()}
+        found += [loaded.problem(path, message) for path, message in refused.items() if path in written]
+        return found if not clients else found + _said_twice(loaded, spread)
     if _prefills_on_own_gpus(rack):
         where = "not computed where GPUs that prefill are apart from those that decode"
         named = ("burstiness", "input_cv", "trace", "slo")
@@ -170,9 +174,7 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
         if "workload.input" in spread:
             found.append(loaded.problem("workload.input", f"prompts that differ are {where}; write one number"))
         return found
-    for path in spread:
-        if f"{path}_cv" in written:
-            found.append(loaded.problem(f"{path}_cv", f"{path} says how its lengths differ; remove one of the two"))
+    found += _said_twice(loaded, spread)
     if work.trace is None:
         return found
     for name in ("input", "output"):
@@ -185,6 +187,15 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
         fix = "state workload.burstiness, or a trace of a time in which the load is steady"
         found.append(loaded.problem("workload.trace", f"{message} {limit:g}; {fix}"))
     return found
+
+
+def _said_twice(loaded: Loaded, spread: Iterable[str]) -> list[Problem]:
+    """Coefficients of variation beside lengths that say themselves how they differ."""
+    return [
+        loaded.problem(f"{path}_cv", f"{path} says how its lengths differ; remove one of the two")
+        for path in spread
+        if f"{path}_cv" in loaded.nodes
+    ]
 
 
 def _is_distribution(loaded: Loaded, path: str) -> bool:
@@ -228,9 +239,13 @@ def _limits(loaded: Loaded, rack: Rack) -> list[Problem]:
     if not any(stated.values()):
         message = "names no limit; write a time, or limits such as {ttft_p99: 1 s, tpot_p99: 40 ms/token}"
         return [loaded.problem("workload.slo", message)]
-    if takes_what_comes(rack):
+    if takes_what_comes(rack) or clients_differ(rack):
         return []
     message = "is for decoders on GPUs under a serving engine, with workload.arrival_rate and no batch; limit p99"
+    if rack.workload.concurrency is not None and _engine_decodes(rack) and rack.serving.split == "gpu":
+        message = (
+            "is not known where the requests of a closed loop are all alike; state workload.output_cv, or limit p99"
+        )
     return [
         loaded.problem(f"workload.slo.{time}_{level}", message)
         for time, limits in stated.items()

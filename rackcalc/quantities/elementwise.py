@@ -5,7 +5,10 @@ Every function broadcasts like its numpy namesake and returns a float when all a
 """
 
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
+from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 inf = math.inf
@@ -141,7 +144,70 @@ def erfc(x: Any) -> Any:
     """Complementary error function."""
     if isinstance(x, _SCALARS):
         return math.erfc(x)
-    return vectorized(math.erfc)(x)
+    numpy = _numpy()
+    x = numpy.asarray(x, dtype=float)
+    return numpy.fromiter(map(math.erfc, x.ravel().tolist()), float, x.size).reshape(x.shape)
+
+
+def each(function: Callable[..., Any], *columns: Any) -> Any:
+    """The function of every entry of columns, which are lists of floats, or arrays with the entries on the first axis.
+
+    >>> each(lambda a, b: a + b, [1.0, 2.0], [3.0, 4.0])
+    [4.0, 6.0]
+    """
+    return list(map(function, *columns)) if isinstance(columns[0], list) else function(*columns)
+
+
+def total(column: Any) -> Any:
+    """Sum of a column."""
+    return sum(column) if isinstance(column, list) else column.sum(axis=0)
+
+
+def dot(a: Any, b: Any) -> Any:
+    """Sum of the products of the entries of two columns."""
+    return sum(map(operator.mul, a, b)) if isinstance(a, list) else (a * b).sum(axis=0)
+
+
+def running(column: Any) -> Any:
+    """Sums of a column up to each entry."""
+    return list(accumulate(column)) if isinstance(column, list) else column.cumsum(axis=0)
+
+
+def column(values: Sequence[float]) -> Any:
+    """These numbers as a column of lanes that are all alike."""
+    return _numpy().array(values, dtype=float)[:, None]
+
+
+def highest(column: Any) -> Any:
+    """The largest entry of a column."""
+    return max(column) if isinstance(column, list) else column.max(axis=0)
+
+
+def lowest(values: Sequence[Any]) -> Any:
+    """The smallest of several numbers or arrays."""
+    return min(values) if all(isinstance(x, _SCALARS) for x in values) else reduce(minimum, values)
+
+
+def joined(first: Any, then: Any) -> Any:
+    """A column with one more number before or behind it.
+
+    >>> joined(0.0, [1.0, 2.0]), joined([1.0, 2.0], 3.0)
+    ([0.0, 1.0, 2.0], [1.0, 2.0, 3.0])
+    """
+    if isinstance(first, list):
+        return [*first, then]
+    if isinstance(then, list):
+        return [first, *then]
+    numpy = _numpy()
+    row, column = (then, first) if getattr(first, "ndim", 0) > 1 else (first, then)
+    shape = numpy.broadcast_shapes(numpy.shape(row), column.shape[1:])
+    row, column = numpy.broadcast_to(row, (1, *shape)), numpy.broadcast_to(column, (len(column), *shape))
+    return numpy.concatenate([column, row] if getattr(first, "ndim", 0) > 1 else [row, column])
+
+
+def every(condition: Any) -> bool:
+    """Whether a condition holds, of arrays everywhere."""
+    return condition if isinstance(condition, bool) else bool(condition.all())
 
 
 def isfinite(x: Any) -> Any:

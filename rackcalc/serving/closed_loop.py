@@ -2,23 +2,21 @@
 
 from typing import Any
 
-from rackcalc.formulas.combine import largest, smallest, total
+from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.serving.concurrency import Loop, closed_loop
-from rackcalc.formulas.serving.kv_offload import path_cycle
 from rackcalc.formulas.serving.replicas import per_engine, slots
-from rackcalc.formulas.serving.request_time import left_over, step_per_token
+from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.serving.drafting import answer_steps, engine_details, per_token
-from rackcalc.serving.generation import decode_step, generation_service, output_tokens, serving_power_utilization
-from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
-from rackcalc.serving.kv_offload import fetch_stage, fetching
+from rackcalc.serving.drafting import answer_steps
+from rackcalc.serving.generation import decode_step, output_tokens
+from rackcalc.serving.gpu_deployment import GpuDeployment
+from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.pipeline import engine_in_rounds, overlap
 from rackcalc.serving.pool_memory import gpu_memory
-from rackcalc.serving.service_model import ONE, Memory, ServiceModel
-from rackcalc.serving.token_times import token_times
+from rackcalc.serving.service_model import ONE, Memory
 from rackcalc.spec.rack import Rack
 
 
@@ -55,34 +53,3 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
     inside = smallest(requests=requests, fits=fits)
     more: dict[str, Any] = {"overlap": overlap(rack, deployed, inside), "fetch": fetching(rack)}
     return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths, **more)
-
-
-def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> ServiceModel:
-    """A decoder with workload.concurrency requests in flight, spread evenly over the engines."""
-    requests = rack.workload.concurrency
-    assert requests is not None
-    of_one = per_engine(requests=requests, engines=deployed.replicas)
-    now = engine_loop(rack, deployed, first, of_one)
-    ttft, time, fetch = now.ttft, now.time, fetching(rack)
-    if fetch is not None:  # the path may be slower than the engine: then requests wait for it
-        time = largest(engine=time, path=path_cycle(requests=of_one, fetch=fetch))
-        ttft = total(engine=ttft, path=left_over(whole=time, part=now.time))
-    step, output = decode_step(rack, deployed, now.decoding), answer_steps(rack)
-    engine = deployed.runtime.engine
-    assert engine is not None
-    return generation_service(
-        rack,
-        requests,
-        ttft,
-        per_token(rack, now.tpot),
-        time,
-        stages=fetch_stage(rack) | {"prefill": gpu_stage(first), "decode": gpu_stage(step)},
-        memory={"gpu": engine_memory(rack, deployed, now.held)},
-        transfers={},
-        busy={"gpu": ONE},
-        activity={"gpu": serving_power_utilization(rack, deployed, first, step, now.decoding)},
-        slots={"gpu": now.held},
-        details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room}
-        | engine_details(rack),
-        token_times=token_times(engine, first, step_per_token(step=step.time), now.decoding, output),
-    )

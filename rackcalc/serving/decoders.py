@@ -9,7 +9,7 @@ from rackcalc.formulas.serving.request_time import generation_time, repeated, st
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.serving.closed_loop import closed_loop_service
+from rackcalc.serving.closed_loop_service import closed_loop_service
 from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import (
     decode_step,

@@ -182,7 +182,12 @@ def goodput_of(slo: Limits, loaded: dict[str, Quantity], before: Quantity, rate:
 
 
 def engine_times(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Quantity) -> dict[str, Quantity]:
-    """What the law of the engine takes, but for the rate: times of steps and prompts, and limits."""
+    """What the law of the engine takes, but for the rate."""
+    return engine_itself(rack, deployed, first, seats) | arrivals(rack, deployed.replicas)
+
+
+def engine_itself(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Quantity) -> dict[str, Quantity]:
+    """What the law of the engine takes, but for arrivals: times of steps and prompts, limits, and lengths."""
     engine, work = deployed.runtime.engine, rack.workload
     assert engine is not None
     front_end = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
@@ -203,7 +208,6 @@ def engine_times(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qua
         "prompt": computed_prompt(rack),
         "output": answer_steps(rack),
         **{f"step_{place}": step_at(place) for place in range(STEPS)},
-        **arrivals(rack, deployed.replicas),
         **spread_of_lengths(rack),
     }
 

@@ -60,6 +60,20 @@ class EngineLoad:
 
 
 @record
+class ClosedLoad:
+    """Requests of a closed loop, beyond their means.
+
+    levels: percentiles by the name of their figure (ttft_p99, p50, ...), but for those that cannot be told.
+    at_slo: the largest rate that meets workload.slo, with as many clients as that allows. goodput: requests/s that meet
+    it with those there are.
+    """
+
+    levels: dict[str, Quantity] = field(default_factory=dict)
+    at_slo: Quantity | None = None
+    goodput: Quantity | None = None
+
+
+@record
 class ServiceModel:
     """How an idle rack serves one batch. Times in s; per token in s/token.
 
@@ -88,3 +102,4 @@ class ServiceModel:
     tails: dict[str, Quantity] = field(default_factory=dict)
     token_times: dict[str, Quantity] = field(default_factory=dict)
     load: EngineLoad | None = None
+    closed: ClosedLoad | None = None

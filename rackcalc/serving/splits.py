@@ -27,6 +27,19 @@ def takes_what_comes(rack: Rack) -> bool:
     return engine and (apart or rack.serving.split == "gpu") and rack.model.family == "decoder"
 
 
+def clients_differ(rack: Rack) -> bool:
+    """Whether the requests of an engine's closed loop differ in length, so that their percentiles can be told."""
+    work, runtime = rack.workload, rack.serving.runtime
+    engine = runtime is not None and runtime.engine is not None
+    if work.concurrency is None or not engine or rack.serving.split != "gpu" or rack.model.family != "decoder":
+        return False
+    return any(cv is not None and not _is_zero(cv.value) for cv in (work.input_cv, work.output_cv))
+
+
+def _is_zero(value: object) -> bool:
+    return isinstance(value, float) and value == 0
+
+
 def serve(rack: Rack) -> ServiceModel:
     """The service of a rack whose parts, split and sizes have been checked (feasibility/)."""
     module, _, name = FUNCTIONS[rack.serving.split][rack.model.family].partition(".")

@@ -7,6 +7,8 @@ from typing import Any
 
 from rackcalc.formulas.serving.concurrency import Loop, at_rate
 from rackcalc.formulas.serving.replicas import one_engine
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.serving.token_times import token_times
 from rackcalc.validation import runs, serving
 from rackcalc.validation.engine_parameters import OWN, SHARED, SINGLE, leaves, names
 from rackcalc.validation.read import Row, Unanswerable, bundled, read
@@ -58,7 +60,7 @@ def recorded() -> list[RecordedPrediction]:
             numbers = arrays([runs.numbers_of(row._replace(input_tokens="1")) for row in rows])
             prompt = stack([serving.PROMPTS[row.scenario] for row in rows])
             numbers = runs.Numbers(**{**vars(numbers), "prompt": prompt})
-            quantity = serving.token_time(run, numbers, stack([row.number("batch", "1") for row in rows]), "p50")
+            quantity = usual_token_time(run, numbers, stack([row.number("batch", "1") for row in rows]))
         else:
             numbers = arrays([runs.numbers_of(row) for row in rows])
             loop = run_loop(run, numbers, rows)
@@ -67,6 +69,12 @@ def recorded() -> list[RecordedPrediction]:
         measured = np.array([row.value for row in rows])
         parts.append(RecordedPrediction(run.part, run.model, group, metric, quantity, measured, known))
     return parts
+
+
+def usual_token_time(run: runs.Run, numbers: runs.Numbers, batch: Quantity) -> Quantity:
+    """The median time between two tokens of a sequence among `batch`, in closed form for all rows at once."""
+    alone = runs.per_token(run, numbers, batch)
+    return token_times(runs.stand(run).engine, runs.prompts(run, numbers), alone, batch, numbers.output)["p50"]
 
 
 def run_loop(run: runs.Run, numbers: runs.Numbers, rows: Sequence[Row]) -> Loop:

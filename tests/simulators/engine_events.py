@@ -112,10 +112,12 @@ def simulate(
     else:
         shape = burstiness**-2
         arrival = np.cumsum(rng.gamma(shape, 1 / (rate * shape), total)).tolist()
-    return _Events(engine, prompt, output, arrival, bool(concurrency)).run(warm, warm + count)
+    return Events(engine, prompt, output, arrival, bool(concurrency)).run(warm, warm + count)
 
 
-class _Events:
+class Events:
+    """The state of one engine, from step to step."""
+
     def __init__(self, engine: Engine, prompt: list, output: list, arrival: list, closed: bool) -> None:
         self.engine, self.prompt, self.output, self.arrival, self.closed = engine, prompt, output, arrival, closed
         total = len(prompt)
@@ -140,20 +142,25 @@ class _Events:
         if self.closed:
             self.spawned = sum(1 for moment in self.arrival if moment == 0.0)
         while self.done < end - begin:
-            self._absorb()
+            self.absorb()
             if not self.running and not self.waiting:
                 self.now = self.arrival[self.next]
                 continue
-            preempted = self._make_room()
-            chunks = self._chunks(admit=not preempted)
-            if chunks:
-                self._prompt_step(chunks)
-            else:
-                self._decode_steps()
-            self._finish()
+            self.step()
         return self._result()
 
-    def _absorb(self) -> None:
+    def step(self) -> None:
+        """The next step, or all steps until something changes."""
+        preempted = self._make_room()
+        chunks = self._chunks(admit=not preempted)
+        if chunks:
+            self._prompt_step(chunks)
+        else:
+            self._decode_steps()
+        self._finish()
+
+    def absorb(self) -> None:
+        """Requests that arrived up to now wait."""
         while self.arrival[self.next] <= self.now:
             if self.next == self.begin:
                 self.measuring = True

@@ -7,9 +7,13 @@ arXiv:2403.02310, and W. Kwon et al., arXiv:2309.06180, for what engines do.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import field
+from functools import partial
+from typing import Any
 
 from rackcalc.formulas.queues.engine_decoding import (
+    BOUND,
     Decoding,
     LeftBehind,
     Seen,
@@ -17,11 +21,10 @@ from rackcalc.formulas.queues.engine_decoding import (
     left_behind,
     seen_by_tokens,
 )
-from rackcalc.formulas.queues.engine_first_token import FirstToken, Steps, first_token, own_times
+from rackcalc.formulas.queues.engine_first_token import FirstToken, Steps, at_least_one, first_token, own_times
 from rackcalc.formulas.queues.engine_steps import (
     Engine,
     Full,
-    Pace,
     Prompts,
     full_engine,
     no_arrival,
@@ -32,15 +35,18 @@ from rackcalc.formulas.queues.engine_steps import (
 )
 from rackcalc.formulas.queues.gamma_mixtures import (
     Part,
+    Tail,
     merged,
     mixture_mean,
     mixture_quantile,
-    mixture_tail,
     mixture_variance,
+    tail_of,
+    tidied,
 )
 from rackcalc.formulas.queues.length_distributions import Lengths
-from rackcalc.formulas.queues.sharing_station import Present, node_numbers, number_present
-from rackcalc.quantities.record import record
+from rackcalc.formulas.queues.sharing_station import Present, nodes_of, number_present
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.record import record, replace
 
 ROUNDING = 1e-12
 TIMES = ("ttft", "tpot", "itl", "time")
@@ -48,7 +54,7 @@ TIMES = ("ttft", "tpot", "itl", "time")
 
 @record
 class UnderLoad:
-    """Latencies of an engine under load, in s.
+    """Latencies of an engine under load, in s; floats, or arrays with a value for each of many engines.
 
     ttft, tpot, itl, time: to the first token (with every wait), mean time between tokens of a request, time between any
     two tokens, whole request: each a mixture of which `mean` and `quantile` tell percentiles. rate: requests/s.
@@ -56,38 +62,55 @@ class UnderLoad:
     waits: chance that a request must wait for a seat. wait: its mean wait for one, over all requests.
     prompt_share: share of time by which prompts lengthen decoding. capacity: requests/s with all seats taken.
     numbers, shares: share of time with so many seats taken, at some numbers between none and all (the others lie
-    between, and count to the nearest).
+    between, and count to the nearest). over: whether more requests arrive than can leave.
+    parts: of each mixture, made when they are asked for.
     """
 
-    mixtures: dict[str, list[Part]]
-    rate: float
-    decoding: float
-    filling: float
-    waiting: float
-    waits: float
-    wait: float
-    prompt_share: float
-    capacity: float
-    numbers: list[int]
-    shares: list[float]
+    parts: dict[str, Callable[[], list[Part]]]
+    rate: Any
+    decoding: Any
+    filling: Any
+    waiting: Any
+    waits: Any
+    wait: Any
+    prompt_share: Any
+    capacity: Any
+    numbers: Any
+    shares: Any
+    over: Any = False
+    _kept: dict[Any, Any] = field(default_factory=dict)
 
     @property
-    def present(self) -> float:
+    def present(self) -> Any:
         """Mean number of requests between arrival and last token."""
         return self.decoding + self.filling + self.waiting
 
-    def mean(self, time: str) -> float:
+    def mixture(self, time: str) -> list[Part]:
+        """The parts of "ttft", "tpot", "itl" or "time"."""
+        if time not in self._kept:
+            self._kept[time] = merged(self.parts[time]())
+        return self._kept[time]
+
+    def _tail(self, time: str) -> Tail:
+        if (time, "tail") not in self._kept:
+            self._kept[time, "tail"] = tail_of(self.mixture(time))
+        return self._kept[time, "tail"]
+
+    def mean(self, time: str) -> Any:
         """Mean of "ttft", "tpot", "itl" or "time"."""
-        return mixture_mean(self.mixtures[time])
+        parts = self._kept.get(time) or tidied(self.parts[time]())
+        return xp.where(self.over, xp.inf, mixture_mean(parts))
 
-    def quantile(self, time: str, probability: float) -> float:
+    def quantile(self, time: str, probability: float) -> Any:
         """What the given share of requests (of gaps, for "itl") stays within."""
-        return mixture_quantile(probability, self.mixtures[time])
+        if self.over is True:
+            return xp.inf
+        return xp.where(self.over, xp.inf, mixture_quantile(probability, self.mixture(time), self._tail(time)))
 
-    def share_within(self, time: str, limit: float) -> float:
+    def share_within(self, time: str, limit: Any) -> Any:
         """Share of requests (of gaps, for "itl") that stay within a limit in s."""
-        found = 1 - mixture_tail(limit, self.mixtures[time])
-        return found if found > ROUNDING else 0.0
+        found = 1 - self._tail(time)(limit)[0]
+        return xp.where(self.over, 0.0, xp.where(found > ROUNDING, found, 0.0))
 
 
 def mean_context(prompts: Lengths, outputs: Lengths) -> float:
@@ -112,9 +135,8 @@ def seats_of(max_num_seqs: int, cached_tokens: float, prompts: Lengths, outputs:
 
 def saturated(rate: float, capacity: float) -> UnderLoad:
     """The answer where more requests arrive than can leave: everything grows without limit."""
-    endless = [(1.0, 0.0, math.inf, 0.0)]
     return UnderLoad(
-        mixtures=dict.fromkeys(TIMES, endless),
+        parts=dict.fromkeys(TIMES, lambda: [(1.0, 0.0, math.inf, 0.0)]),
         rate=rate,
         decoding=math.nan,
         filling=math.nan,
@@ -125,159 +147,190 @@ def saturated(rate: float, capacity: float) -> UnderLoad:
         capacity=capacity,
         numbers=[],
         shares=[],
+        over=True,
     )
 
 
+def full_load(engine: Engine, prompts: Lengths, outputs: Lengths) -> tuple[Prompts, Full, Any]:
+    """The work of prompts, the engine with all seats taken, and the most requests per second that it can do."""
+    tokens = outputs.mean - 1
+    work = prompts_of(engine, prompts, xp.maximum(engine.budget - engine.seats / 2, engine.budget / 4))
+    full = full_engine(engine, work, engine.seats, engine.step(float_of(engine.seats)), tokens)
+    return work, full, xp.minimum(full.rate, _rate_by_budget(engine, prompts, work, tokens))
+
+
+def float_of(number: Any) -> Any:
+    """A number as a float of Python; arrays as they are."""
+    return float(number) if isinstance(number, (int, float)) else number
+
+
+def capacity_of(engine: Engine, prompts: Lengths, outputs: Lengths) -> Any:
+    """Requests per second with all seats taken."""
+    alone = outputs.mean <= 1
+    if alone is True:
+        return _rate_of_prompts(engine, prompts)
+    most = full_load(engine, prompts, outputs)[2]
+    return most if alone is False else xp.where(alone, _rate_of_prompts(engine, prompts), most)
+
+
 def under_load(
-    engine: Engine, prompts: Lengths, outputs: Lengths, rate: float, gap_scv: float = 1.0, evenness: float = 1.0
+    engine: Engine, prompts: Lengths, outputs: Lengths, rate: Any, gap_scv: Any = 1.0, evenness: Any = 1.0
 ) -> UnderLoad:
     """The engine with requests arriving at `rate` [1/s].
 
     gap_scv: squared coefficient of variation of the gaps between arrivals (1: Poisson; burstiness squared).
     evenness: factor on the spread of the number present by a router that looks at it (see router_arrivals.py).
+    Any number may be an array of lanes; the outputs of all lanes are then of several tokens, or of one.
     """
+    rate, near, evenness = map(float_of, (rate, gap_scv, evenness))  # near: over times too short for a router
+    gap_scv = near - (1 - evenness)
     tokens = outputs.mean - 1
-    if tokens <= 0:
+    if (tokens <= 0) is True or (hasattr(tokens, "shape") and bool((tokens <= 0).all())):
         return _without_decoding(engine, prompts, rate, gap_scv)
-    square = max(outputs.mean_square - 2 * outputs.mean + 1, tokens**2)
-    numbers = node_numbers(engine.seats)
-    steps = [engine.step(float(n)) for n in numbers[1:]]
-    work = prompts_of(engine, prompts, max(engine.budget - engine.seats / 2, engine.budget / 4))
-    full = full_engine(engine, work, engine.seats, steps[-1], tokens)
-    most = min(full.rate, _rate_by_budget(engine, prompts, work, tokens))
-    if rate >= most or rate * work.work >= 1:
+    work, full, most = full_load(engine, prompts, outputs)
+    lanes = any(hasattr(value, "shape") for value in (rate, gap_scv, evenness, most))
+    over = (rate >= most) | (rate * work.work >= 1)
+    if over is True:
         return saturated(rate, most)
-    paces = [pace(engine, work, rate, step, gap_scv) for step in steps]
-    leaving = [n / (one.step * tokens) for n, one in zip(numbers[1:-1], paces, strict=False)]
-    leaving.append(full.rate)
-    settled = _settled(engine, work, outputs, numbers, leaving, paces, full, rate, gap_scv, evenness)
+    square = xp.maximum(outputs.mean_square - 2 * outputs.mean + 1, tokens**2)
+    numbers = nodes_of(engine.seats, lanes)
+    steps = xp.each(engine.step, numbers[1:])
+    settled = _settled(engine, work, outputs, numbers, steps, full, rate, gap_scv, evenness)
     if settled is None:
         return saturated(rate, most)
     station, stall, echo = settled.station, settled.stall, settled.echo
-    decoding = [*map(float, numbers[1:-1]), engine.seats - rate * full.filling]
-    between = [n / (gone * tokens) for n, gone in zip(decoding, leaving, strict=True)]
+    decoding = xp.each(lambda n: xp.where(n >= engine.seats, engine.seats - rate * full.filling, n), numbers[1:])
+    between = xp.each(lambda n, gone: n / (gone * tokens), decoding, settled.leaving)
+    mean = station.mean
     seen = seen_by_tokens(
         station.shares[1:], decoding, between, steps, settled.peakedness, square / (2 * tokens),
-        station.variance, station.mean, station.crowded,
+        station.variance, mean, station.crowded,
     )  # fmt: skip
     room = prompt_room(engine, seen.number)
     work = prompts_of(engine, prompts, room)
     met = Steps(
-        mean=sum(share * step for share, step in zip(station.shares[1:], steps, strict=True)),
-        square=sum(share * step**2 for share, step in zip(station.shares[1:], steps, strict=True)),
-        own=engine.base
-        if not engine.chunked
-        else sum(share * step for share, step in zip(station.shares, [engine.base, *steps], strict=True)),
+        mean=xp.dot(station.shares[1:], steps),
+        square=xp.dot(station.shares[1:], xp.each(lambda step: step * step, steps)),
+        own=xp.dot(station.shares, xp.joined(engine.base, steps)) if engine.chunked else engine.base,
     )
-    first = first_token(engine, work, met, room, rate, gap_scv)
-    if first is None:
+    first = first_token(engine, work, met, room, rate, near, evenness, seen.step)
+    if first.over is True:
         return saturated(rate, most)
     behind = left_behind(
-        engine, work, seen, stall, echo, rate, gap_scv, room, max(engine.seats - station.mean, 1e-9),
+        engine, work, seen, stall, echo, rate, gap_scv, room, xp.maximum(engine.seats - mean, 1e-9),
         first.beside,
     )  # fmt: skip
-    context = max(prompts.mean_square - prompts.mean**2, 0.0)
+    context = xp.maximum(prompts.mean_square - prompts.mean**2, 0.0)
     classes = decoding_times(engine, work, outputs, seen, behind, stall, echo, rate, gap_scv, context)
-    gaps = _gaps(engine, work, seen, stall, rate, room, first.beside, gap_scv)
+    gaps = partial(_gaps, engine, work, seen, stall, rate, room, first.beside, gap_scv)
     waits = _arrivals_that_wait(station, outputs, rate, full.rate, gap_scv)
     return _answer(
-        engine, work, first, classes, gaps, station, outputs, rate, waits, steps[-1] - met.own, most, stall
+        engine, work, first, classes, gaps, station, outputs, rate, waits, steps[-1] - met.own, most, stall,
+        over=over | first.over,
     )  # fmt: skip
 
 
-def _rate_by_budget(engine: Engine, prompts: Lengths, work: Prompts, tokens: float) -> float:
+def _rate_by_budget(engine: Engine, prompts: Lengths, work: Prompts, tokens: Any) -> Any:
     """Requests per second where the tokens of a step bind before the seats do: every step is filled to its budget.
 
     Of `budget` tokens in a step, decoding and prompts have the shares in which a request needs them.
     """
-    number = engine.budget * tokens / (tokens + prompts.mean)
-    if not engine.chunked or number >= engine.seats:
+    if not engine.chunked:
         return math.inf
-    whole = engine.step(max(number, 1.0)) + work.work * (engine.budget - number) / prompts.mean
-    return number / (tokens * whole)
+    number = engine.budget * tokens / (tokens + prompts.mean)
+    whole = engine.step(xp.maximum(number, 1.0)) + work.work * (engine.budget - number) / prompts.mean
+    return xp.where(number >= engine.seats, math.inf, number / (tokens * whole))
 
 
 @record
 class Settled:
-    """The number present, its peakedness, and the mean stall by a prompt, and by one more prompt."""
+    """The number present, its peakedness, the mean stall by a prompt, and by one more prompt.
+
+    leaving: requests that leave per second at each number but none.
+    """
 
     station: Present
-    peakedness: float
-    stall: float
-    echo: float
+    peakedness: Any
+    stall: Any
+    echo: Any
+    leaving: Any
 
 
 def _settled(
-    engine: Engine, work: Prompts, outputs: Lengths, numbers: list[int], leaving: list[float], paces: list[Pace],
-    full: Full, rate: float, gap_scv: float, evenness: float,
+    engine: Engine, work: Prompts, outputs: Lengths, numbers: Any, steps: Any, full: Full, rate: Any, gap_scv: Any,
+    evenness: Any,
 ) -> Settled | None:  # fmt: skip
     """The number present, with the clusters that prompts make of arrivals on the clock of steps (A. G. Hawkes)."""
-    output_scv = max((outputs.mean_square - 2 * outputs.mean + 1) / (outputs.mean - 1) ** 2 - 1, 0.0)
-    seat = engine.seats / full.rate
+    tokens, seats = outputs.mean - 1, engine.seats
+    output_scv = xp.maximum((outputs.mean_square - 2 * outputs.mean + 1) / tokens**2 - 1, 0.0)
+    seat = seats / full.rate
     service = (output_scv * (seat - full.filling) ** 2 + work.variance) / seat**2
     # The second moment counts in heavy traffic only (D. Y. Burman, D. R. Smith, Math. Oper. Res. 8 (1983) 612-630).
-    varied = min(service, 1.0) * rate / full.rate + 1 - rate / full.rate
-    stalls = [*(one.stall for one in paces[:-1]), full.stall]
-    echoes = [one.echo for one in paces]
+    varied = xp.minimum(service, 1.0) * rate / full.rate + 1 - rate / full.rate
+    paces = pace(engine, work, rate, steps, gap_scv)
+    leaving = xp.each(lambda n, step: xp.where(n >= seats, full.rate, n / (step * tokens)), numbers[1:], paces.step)
+    stalls = xp.each(lambda n, stall: xp.where(n >= seats, full.stall, stall), numbers[1:], paces.stall)
     settled: Settled | None = None
-    stall, echo = stalls[0], echoes[0]
+    stall, echo = stalls[0], paces.echo[0]
     for _ in range(1 if engine.chunked else 2):
         slack = 1 - rate * echo
         clusters = (gap_scv + rate**2 * work.variance) / slack**2
-        peakedness = max((1 + (clusters - 1) * outputs.concentration) * evenness, 0.05)
-        variability = (1 + (gap_scv - 1) / slack + varied) / 2
-        station = number_present(numbers, leaving, rate, peakedness, max(variability, 0.1))
+        peakedness = xp.maximum((1 + (clusters - 1) * outputs.concentration) * evenness, 0.05)
+        variability = xp.maximum((1 + (gap_scv - 1) / slack + varied) / 2, 0.1)
+        station = number_present(numbers, leaving, rate, peakedness, variability)
         if station is None:
             return None
-        stall, echo = weighted(station.shares[1:], stalls), weighted(station.shares[1:], echoes)
-        settled = Settled(station=station, peakedness=peakedness, stall=stall, echo=echo)
+        stall, echo = weighted(station.shares[1:], stalls), weighted(station.shares[1:], paces.echo)
+        settled = Settled(station=station, peakedness=peakedness, stall=stall, echo=echo, leaving=leaving)
     return settled
 
 
-def _arrivals_that_wait(station: Present, outputs: Lengths, rate: float, capacity: float, gap_scv: float) -> float:
+def _arrivals_that_wait(station: Present, outputs: Lengths, rate: Any, capacity: Any, gap_scv: Any) -> Any:
     """Chance that an arrival finds all seats taken. Bursts find them taken more often than others do."""
-    burst = max(1 + (gap_scv - 1) * outputs.concentration, 1.0)
-    return min(station.crowded * (1 / burst + (1 - 1 / burst) * capacity / rate), 1.0)
+    burst = xp.maximum(1 + (gap_scv - 1) * outputs.concentration, 1.0)
+    return xp.minimum(station.crowded * (1 / burst + (1 - 1 / burst) * capacity / rate), 1.0)
 
 
 def _answer(
-    engine: Engine, work: Prompts, first: FirstToken, classes: list[Decoding], gaps: list[Part], station: Present,
-    outputs: Lengths, rate: float, waits: float, slower: float, capacity: float, stall: float,
-    wait_scv: float = 1.0,
+    engine: Engine, work: Prompts, first: FirstToken, classes: list[Decoding], gaps: Callable[[], list[Part]],
+    station: Present, outputs: Lengths, rate: Any, waits: Any, slower: Any, capacity: Any, stall: Any,
+    wait_scv: Any = 1.0, over: Any = False,
 ) -> UnderLoad:  # fmt: skip
     wait = station.waiting / rate
-    ttft = [((1 - waits) * share, least, mean, varies) for share, least, mean, varies in first.parts]
-    later = wait / waits if waits > 0 else 0.0
-    for own, part in zip(first.own, work.strata, strict=True):
-        prompt = own.time + (math.ceil(part.chunks - 1e-9) * slower if engine.chunked else 0.0)
-        ttft.append((own.share * waits, prompt, prompt + later, wait_scv * later**2 + own.variance))
+    later = xp.where(waits > 0, xp.divide(wait, waits), 0.0)
+    before = mixture_mean(first.parts)
+
+    def ttft() -> list[Part]:
+        parts = [((1 - waits) * share, least, mean, varies) for share, least, mean, varies in first.parts]
+        for own, part in zip(first.own, work.strata, strict=True):
+            prompt = own.time + (xp.ceil(part.chunks - 1e-9) * slower if engine.chunked else 0.0)
+            parts.append((own.share * waits, prompt, prompt + later, wait_scv * later**2 + own.variance))
+        return parts
+
+    def tpot() -> list[Part]:
+        return [(item.share * share, *rest) for item in classes for share, *rest in item.parts]
+
+    def time() -> list[Part]:
+        varies = mixture_variance(first.parts)
+        delayed = [(1 - waits, before, varies), (waits, before + later, varies + wait_scv * later**2)]
+        parts: list[Part] = []
+        for item in classes:
+            for share, least, mean, variance in item.parts:
+                shortest, decoding = least * item.tokens * 0.5, mean * item.tokens
+                spread = variance * item.tokens**2 + item.variance * mean**2
+                for weight, delay, other in delayed:
+                    parts.append((item.share * share * weight, shortest, delay + decoding, spread + other))
+        return parts
+
     decoded = outputs.mean - 1
-    served = [(1.0, 0.0, mixture_mean(first.parts), mixture_variance(first.parts))]
-    delayed = [((1 - waits), *served[0][1:]), (waits, 0.0, served[0][2] + later, served[0][3] + wait_scv * later**2)]
-    time: list[Part] = []
-    tpot: list[Part] = []
-    for item in classes:
-        for share, least, mean, variance in item.parts:
-            tpot.append((item.share * share, least, mean, variance))
-            spread = variance * item.tokens**2 + item.variance * mean**2
-            for weight, _, before, varies in delayed:
-                time.append(
-                    (
-                        item.share * share * weight,
-                        least * item.tokens * 0.5,
-                        before + mean * item.tokens,
-                        spread + varies,
-                    )
-                )
-    in_decoding = sum(item.share * item.tokens * item.mean for item in classes) / sum(
-        item.share * item.tokens for item in classes
+    in_decoding = sum([item.share * item.tokens * item.mean for item in classes]) / sum(
+        [item.share * item.tokens for item in classes]
     )
-    filling = rate * mixture_mean(first.parts)
     return UnderLoad(
-        mixtures={"ttft": merged(ttft), "tpot": merged(tpot), "itl": merged(gaps), "time": merged(time)},
+        parts={"ttft": ttft, "tpot": tpot, "itl": gaps, "time": time},
         rate=rate,
         decoding=rate * decoded * in_decoding,
-        filling=filling,
+        filling=rate * before,
         waiting=station.waiting,
         waits=waits,
         wait=wait,
@@ -285,75 +338,122 @@ def _answer(
         capacity=capacity,
         numbers=station.numbers,
         shares=station.shares,
+        over=over,
     )
 
 
 def _gaps(
-    engine: Engine, work: Prompts, seen: Seen, stall: float, rate: float, room: float, beside: float, gap_scv: float
+    engine: Engine, work: Prompts, seen: Seen, stall: Any, rate: Any, room: Any, beside: Any, gap_scv: Any
 ) -> list[Part]:
     """Time between two tokens: steps without and with prompt tokens. beside: other prompts in a step with one."""
     arrivals = rate * seen.step  # per step
     spread = seen.spread * (seen.alone / seen.step) ** 2
     if not engine.chunked:
         some = 1 - no_arrival(rate * seen.alone, gap_scv)
-        together = max(arrivals / some, 1.0)
-        mean = max(seen.step - seen.alone, 1e-12) / some
+        together = xp.maximum(arrivals / some, 1.0)
+        mean = xp.maximum(seen.step - seen.alone, 1e-12) / some
         varies = together * work.variance + together * (together - 1) * work.work**2
         return [
             (1 - some, seen.least, seen.alone, spread),
             (some, seen.least, seen.alone + mean, spread + varies),
         ]
-    pieces = []  # how often a step has such a piece of a prompt, and its work
-    for part in work.strata:
-        whole = math.floor(part.tokens / room)
-        if whole:
-            pieces.append((arrivals * part.share * whole, part.work * room / part.tokens, 0.0))
-        rest = part.tokens - whole * room
-        if rest > 0:
-            pieces.append((arrivals * part.share, part.work * rest / part.tokens, part.variance * rest / part.tokens))
-    number = sum(often for often, _, _ in pieces)
-    first = sum(often * size for often, size, _ in pieces) / number
-    second = sum(often * (size * size + variance) for often, size, variance in pieces) / number
-    beside *= max(1 - work.tokens / room, 0.0)
-    together = max(beside / -math.expm1(-beside) if beside > 1e-6 else 1.0, number)
+    pieces = _pieces(work, arrivals, room)
+    number = sum([often for often, _, _ in pieces])
+    first = sum([often * size for often, size, _ in pieces]) / number
+    second = sum([often * (size * size + variance) for often, size, variance in pieces]) / number
+    beside = beside * xp.maximum(1 - work.tokens / room, 0.0)
+    together = xp.maximum(at_least_one(beside), number)
     some = number / together
     # of a step with n prompts, each of the n counts once: given a piece, the others are fewer than for a random one
     more = together - 1
-    more_variance = more * second + more * more * first * first if gap_scv > 1 else more * second
-    parts = [(1 - some, seen.least, seen.alone, spread)]
-    for often, size, variance in pieces:
-        mean = seen.alone + size + more * first
-        parts.append((some * often / number, seen.least, mean, spread + variance + more_variance))
+    more_variance = more * second + xp.where(gap_scv > 1, more * more * first * first, 0.0)
     usual = some * first * together
-    stretch = (seen.step - seen.alone) / usual if usual > 0 else 1.0
-    return [
-        (share, least, seen.alone + (mean - seen.alone) * stretch, variance * stretch**2)
-        for share, least, mean, variance in parts
-    ]
+    stretch = xp.where(usual > 0, xp.divide(seen.step - seen.alone, usual), 1.0)
+    parts = [(1 - some, seen.least, seen.alone, spread * stretch**2)]
+    for often, size, variance in pieces:
+        mean = seen.alone + (size + more * first) * stretch
+        parts.append((some * often / number, seen.least, mean, (spread + variance + more_variance) * stretch**2))
+    return parts
 
 
-def _without_decoding(engine: Engine, prompts: Lengths, rate: float, gap_scv: float) -> UnderLoad:
+def _pieces(work: Prompts, arrivals: Any, room: Any) -> Sequence[tuple[Any, Any, Any]]:
+    """What steps hold of prompts: how often a step has such a piece, its work, and the variance of that."""
+    pieces = []
+    for part in work.strata:
+        whole = xp.floor(part.tokens / room)
+        rest = xp.maximum(part.tokens - whole * room, 0.0)
+        if hasattr(whole, "shape") or whole:
+            pieces.append((arrivals * part.share * whole, part.work * room / part.tokens, 0.0))
+        if hasattr(rest, "shape") or rest > 0:
+            often = arrivals * part.share * xp.where(rest > 0, 1.0, 0.0)
+            pieces.append((often, part.work * rest / part.tokens, part.variance * rest / part.tokens))
+    return pieces
+
+
+def _rate_of_prompts(engine: Engine, prompts: Lengths) -> Any:
+    """Requests per second where all are of one output token."""
+    room = prompt_room(engine, 0.0)
+    return 1 / (prompts_of(engine, prompts, room).work + engine.base * (prompts.mean / room))
+
+
+def _without_decoding(engine: Engine, prompts: Lengths, rate: Any, gap_scv: Any) -> UnderLoad:
     """Requests of one output token: only prompts."""
     room = prompt_room(engine, 0.0)
     work = prompts_of(engine, prompts, room)
     first = first_token(engine, work, Steps(0.0, 0.0, engine.base), room, rate, gap_scv)
-    least = work.work + engine.base * (prompts.mean / room)
-    if first is None:
-        return saturated(rate, 1 / least)
-    ttft = merged(first.parts)
+    most = _rate_of_prompts(engine, prompts)
+    if first.over is True:
+        return saturated(rate, most)
     return UnderLoad(
-        mixtures={"ttft": ttft, "tpot": [(1.0, math.nan, math.nan, math.nan)], "itl": [], "time": ttft},
+        parts={
+            "ttft": lambda: first.parts,
+            "tpot": lambda: [(1.0, math.nan, math.nan, math.nan)],
+            "itl": lambda: [(1.0, math.nan, math.nan, math.nan)],
+            "time": lambda: first.parts,
+        },
         rate=rate,
         decoding=0.0,
-        filling=rate * mixture_mean(ttft),
+        filling=rate * mixture_mean(first.parts),
         waiting=0.0,
         waits=0.0,
         wait=0.0,
         prompt_share=0.0,
-        capacity=1 / least,
+        capacity=most,
         numbers=[0],
         shares=[1.0],
+        over=first.over,
     )
+
+
+@record
+class _Pace:
+    """A closed loop: requests per second, the number that decodes, its step without prompts, and s between tokens.
+
+    full: as if steps had no limit of tokens; where its rate is larger, prompts fill every step.
+    """
+
+    full: Full
+    rate: float
+    number: float
+    step: float
+    between: float
+
+
+def _pace_of(engine: Engine, prompts: Lengths, inside: int, tokens: float) -> _Pace:
+    """The pace of a closed loop with so many requests inside."""
+    work = prompts_of(engine, prompts, prompt_room(engine, inside))
+    number, step = float(inside), engine.step(float(inside))
+    for _ in range(4):
+        full = full_engine(engine, work, inside, step, tokens)
+        number = inside - full.rate * full.filling
+        step = engine.step(max(number, 1.0))
+    most = _rate_by_budget(engine, prompts, work, tokens)
+    if most >= full.rate:
+        return _Pace(full=full, rate=full.rate, number=number, step=step, between=number / (full.rate * tokens))
+    number = engine.budget * tokens / (tokens + prompts.mean)
+    step = engine.step(max(number, 1.0))
+    filled = step + work.work * (engine.budget - number) / prompts.mean
+    return _Pace(full=full, rate=most, number=number, step=step, between=filled)
 
 
 def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurrency: int) -> UnderLoad:
@@ -363,14 +463,8 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
     """
     tokens = outputs.mean - 1
     inside = min(concurrency, engine.seats)
-    work = prompts_of(engine, prompts, prompt_room(engine, inside))
-    number, step = float(inside), engine.step(float(inside))
-    for _ in range(4):
-        full = full_engine(engine, work, inside, step, tokens)
-        number = inside - full.rate * full.filling
-        step = engine.step(max(number, 1.0))
-    rate = full.rate
-    between = number / (rate * tokens)
+    pace = _pace_of(engine, prompts, inside, tokens)
+    full, rate, number, step, between = pace.full, pace.rate, pace.number, pace.step, pace.between
     room = prompt_room(engine, number)
     work = prompts_of(engine, prompts, room)
     own = own_times(engine, work, Steps(0.0, 0.0, step if engine.chunked else engine.base))
@@ -384,9 +478,17 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
         queue = min(work.tokens / room, 1.0) ** 2 * load * chunks / 2 / (1 - load) * whole
     beside = others * work.work + queue
     varies = others * work.square + queue**2
+    if rate < full.rate:
+        # Prompts fill every step: their queue is what decoding leaves of the requests, and varies as their number.
+        beside = inside / rate - between * tokens - sum(item.share * item.time for item in own)
+        varies = number / rate**2
     parts = [(item.share, item.time, item.time + beside, varies + item.variance) for item in own]
     before = mixture_mean(parts)
     between = (inside / rate - before) / tokens  # Little's law
+    if between < step:  # long prompts: what they take is told too long by some of a step
+        between, told = step, before
+        before = inside / rate - between * tokens
+        parts = [(share, least * before / told, mean * before / told, v) for share, least, mean, v in parts]
     seen = Seen(
         step=between, alone=step, least=engine.step(1.0), slope=0.0, spread=0.0, number=number, free=0.0,
         turnover=tokens, full=between, crowded=1.0,
@@ -396,14 +498,52 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
     classes = decoding_times(
         engine, work, outputs, seen, behind, full.stall, full.stall, rate, 1.0, context, closed=True
     )  # fmt: skip
+    if engine.chunked:  # no step takes longer than a full one
+        longest = max(step + work.work * (engine.budget - number) / prompts.mean, between)
+        most = ((longest - between) / BOUND) ** 2 + engine.per_cached**2 * context * number
+        classes = [replace(one, parts=_not_wider(one.parts, most)) for one in classes]
+        full_step = (0.0, seen.least, longest, engine.per_cached**2 * context * number)
     outside = concurrency - inside
     station = Present(numbers=[0, inside], shares=[0.0, 1.0], crowded=float(outside > 0), waiting=float(outside))
     first = FirstToken(mean=before, parts=parts, own=own, beside=others)
-    gaps = _gaps(engine, work, seen, full.stall, rate, room, others, 1.0)
+    if engine.chunked:
+        all_gaps = partial(_gaps, engine, work, seen, full.stall, rate, room, others, 1.0)
+        gaps = partial(_up_to, full_step, all_gaps, between)
+    else:
+        gaps = partial(_closed_gaps, work, seen, rate)
     return _answer(
         engine, work, first, classes, gaps, station, outputs, rate, station.crowded, 0.0, rate, full.stall,
         1 / max(outside, 1),
     )  # fmt: skip
+
+
+def _not_wider(parts: list[Part], most: float) -> list[Part]:
+    """A time that has one part, with at most so large a variance."""
+    if len(parts) > 1:
+        return parts
+    share, least, mean, variance = parts[0]
+    return [(share, least, mean, min(variance, most))]
+
+
+def _up_to(longest: Part, made: Callable[[], list[Part]], mean: float) -> list[Part]:
+    """Times of which none is longer than the longest, with this mean."""
+    parts, (_, least, most, varies) = made(), longest
+    stretch = mean / mixture_mean([(share, least, min(one, most), 0.0) for share, _, one, _ in parts])
+    result = []
+    for share, _, one, variance in parts:
+        time = min(min(one, most) * stretch, most)
+        result.append((share, least, time, min(variance, ((most - time) / BOUND) ** 2 + varies)))
+    return result
+
+
+def _closed_gaps(work: Prompts, seen: Seen, rate: float) -> list[Part]:
+    """Time between two tokens where prompts have passes of their own, and come as answers end, at so many per step."""
+    arrivals = rate * seen.step
+    some = -math.expm1(-arrivals)
+    together = arrivals / some
+    varies = together * work.variance + together * (together - 1) * work.work**2
+    mean = (seen.step - seen.alone) / some
+    return [(1 - some, seen.least, seen.alone, 0.0), (some, seen.least, seen.alone + mean, varies)]
 
 
 def largest_rate(meets: Callable[[float], bool], capacity: float) -> float:

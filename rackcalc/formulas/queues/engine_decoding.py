@@ -5,12 +5,13 @@ through, which weigh on short outputs. Its variance has three sources: the numbe
 how fast that changes; the prompts of others that fall between the first and the last token; and contexts.
 """
 
-import math
-from collections.abc import Sequence
+import operator
+from typing import Any
 
-from rackcalc.formulas.queues.engine_steps import Engine, Prompts, companions, weighted
+from rackcalc.formulas.queues.engine_steps import Engine, Prompts, companions, none_of, weighted
 from rackcalc.formulas.queues.gamma_mixtures import Part
 from rackcalc.formulas.queues.length_distributions import Lengths
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
 BOUND = 3.0  # standard deviations from the mean to the time with all seats taken, which nothing exceeds
@@ -25,38 +26,38 @@ class Seen:
     turnover: tokens over which the number forgets its value. full, crowded: step with all seats taken, and how often.
     """
 
-    step: float
-    alone: float
-    least: float
-    slope: float
-    spread: float
-    number: float
-    free: float
-    turnover: float
-    full: float
-    crowded: float
+    step: Any
+    alone: Any
+    least: Any
+    slope: Any
+    spread: Any
+    number: Any
+    free: Any
+    turnover: Any
+    full: Any
+    crowded: Any
 
 
 def seen_by_tokens(
-    shares: Sequence[float], decoding: Sequence[float], paces: Sequence[float], steps: Sequence[float],
-    peakedness: float, renewal: float, variance: float, mean: float, crowded: float,
+    shares: Any, decoding: Any, paces: Any, steps: Any,
+    peakedness: Any, renewal: Any, variance: Any, mean: Any, crowded: Any,
 ) -> Seen:  # fmt: skip
     """From the law of the number present at its nodes. renewal: mean age of a decoding request, in tokens."""
-    tokens = [share * number / one for share, number, one in zip(shares, decoding, paces, strict=True)]
+    tokens = xp.each(lambda share, number, one: share * number / one, shares, decoding, paces)
     step = weighted(tokens, paces)
     number = weighted(tokens, decoding)
-    square = weighted(tokens, [n * n for n in decoding]) - number**2
-    spread = weighted(tokens, [one * one for one in paces]) - step**2
-    both = weighted(tokens, [n * one for n, one in zip(decoding, paces, strict=True)]) - number * step
+    square = weighted(tokens, xp.each(lambda n: n * n, decoding)) - number**2
+    spread = weighted(tokens, xp.each(lambda one: one * one, paces)) - step**2
+    both = weighted(tokens, xp.each(operator.mul, decoding, paces)) - number * step
     return Seen(
         step=step,
         alone=weighted(tokens, steps),
         least=steps[0],
-        slope=both / square if square > 1e-9 else 0.0,
-        spread=max(spread, 0.0),
+        slope=xp.where(square > 1e-9, xp.divide(both, square), 0.0),
+        spread=xp.maximum(spread, 0.0),
         number=number,
-        free=min(1.0, square / max(peakedness * number, 1e-9)),
-        turnover=renewal * max(variance / (peakedness * mean), 1.0),
+        free=xp.minimum(square / xp.maximum(peakedness * number, 1e-9), 1.0),
+        turnover=renewal * xp.maximum(variance / (peakedness * mean), 1.0),
         full=paces[-1],
         crowded=crowded,
     )
@@ -70,35 +71,35 @@ class LeftBehind:
     chunk: work of a step full of prompt tokens.
     """
 
-    count: float
-    extra: float
-    most: float
-    chunk: float
+    count: Any
+    extra: Any
+    most: Any
+    chunk: Any
 
 
 def left_behind(
-    engine: Engine, prompts: Prompts, seen: Seen, stall: float, echo: float, rate: float, gap_scv: float,
-    room: float, seats_free: float, beside: float,
+    engine: Engine, prompts: Prompts, seen: Seen, stall: Any, echo: Any, rate: Any, gap_scv: Any,
+    room: Any, seats_free: Any, beside: Any,
 ) -> LeftBehind:  # fmt: skip
     """Arrivals during the own way to the first token, less what is under way at any step. beside: see FirstToken."""
     larger = stall / prompts.work  # a pass of its own counts with its fixed time
     heavy = prompts.mean(lambda part: part.chunks * part.work) / prompts.work  # chunks of a prompt, by work
     chunk = prompts.square / prompts.work / heavy * larger
-    load = min(rate * stall, 0.999)
+    load = xp.minimum(rate * stall, 0.999)
     residual = prompts.square / prompts.work / 2
     wait = (load * residual + stall * companions(load / (1 - load), gap_scv)) / (1 - load)
-    sharing = max(0.0, 1 - prompts.tokens / room)
+    sharing = xp.maximum(1 - prompts.tokens / room, 0.0)
     fixed = prompts.mean(lambda part: part.chunks) * seen.alone if engine.chunked else engine.base
     work = stall if engine.chunked else prompts.work
     count = rate * (fixed + work + prompts.work * beside * sharing + wait * (1 - sharing))
-    count += companions(rate * (stall + wait), gap_scv)
+    count = xp.maximum(count + companions(rate * (stall + wait), gap_scv), 0.0)
     usual = 0.0
     if engine.chunked:
         usual = rate * seen.step * ((heavy + 1) / 2 + wait * (1 - sharing) / (seen.alone + chunk))
-    count, usual = max(count, 0.0) / (1 + max(count, 0.0) / seats_free), usual / (1 + usual / seats_free)
+    count, usual = count / (1 + count / seats_free), usual / (1 + usual / seats_free)
     extra = stall * (count - usual) / (1 - rate * echo) * (1 - seen.crowded)
     fresh = prompts.mean(lambda part: part.work / part.chunks) * larger  # of a prompt that has not begun
-    most = -math.expm1(-count) * fresh if engine.chunked else math.inf
+    most = -xp.expm1(-count) * fresh if engine.chunked else xp.inf
     return LeftBehind(count=count, extra=extra, most=most, chunk=chunk)
 
 
@@ -109,66 +110,74 @@ class Decoding:
     parts: of a mixture, whose shares sum to 1. mean: of the time per token.
     """
 
-    share: float
-    tokens: float
-    variance: float
-    mean: float
+    share: Any
+    tokens: Any
+    variance: Any
+    mean: Any
     parts: list[Part]
 
 
 def decoding_times(
-    engine: Engine, prompts: Prompts, outputs: Lengths, seen: Seen, behind: LeftBehind, stall: float, echo: float,
-    rate: float, gap_scv: float, context_variance: float, closed: bool = False,
+    engine: Engine, prompts: Prompts, outputs: Lengths, seen: Seen, behind: LeftBehind, stall: Any, echo: Any,
+    rate: Any, gap_scv: Any, context_variance: Any, closed: bool = False,
 ) -> list[Decoding]:  # fmt: skip
     """Time per token for each stratum of the outputs that has a second token."""
     tokens_mean = outputs.mean - 1
-    output_scv = max(outputs.mean_square - 2 * outputs.mean + 1, 0.0) / tokens_mean**2 - 1
+    output_scv = xp.maximum(outputs.mean_square - 2 * outputs.mean + 1, 0.0) / tokens_mean**2 - 1
     slack = 1 - (0.0 if closed else rate * echo)
     free = 0.0 if closed else seen.free
     arrivals = rate * seen.step  # requests per step
     regular = output_scv * stall**2 + prompts.variance  # of prompts, where a seat takes the next when it is free
     noise = free * gap_scv * stall**2 / slack**2 + (1 - free) * output_scv * stall**2
-    noise += prompts.variance / (1.0 if closed else slack**2)
-    clusters = max(gap_scv * free / slack**2, 1.0)
+    noise = noise + prompts.variance / (1.0 if closed else slack**2)
+    clusters = xp.maximum(gap_scv * free / slack**2, 1.0)
     left_variance = behind.count * prompts.variance + (behind.count + behind.count**2) * stall**2
-    left_variance *= (1 - seen.crowded) / slack**2
+    left_variance = left_variance * ((1 - seen.crowded) / slack**2)
+    bounded = ((seen.full - seen.step) / BOUND) ** 2
+    wide = (engine.per_cached / slack) ** 2 * context_variance
+    least = xp.minimum(seen.least, seen.alone)
+    narrow = (seen.alone / seen.step) ** 2
     result = []
     for stratum in outputs.strata:
-        tokens = stratum.mean - 1
-        if tokens <= 0:
+        # Of requests without a second token the share is none, and the time that of one more.
+        some = stratum.mean > 1
+        if some is False:
             continue
+        tokens = xp.where(some, stratum.mean - 1, 1.0)
         ratio = seen.turnover / tokens
-        memory = 2 * ratio * (1 - ratio * -math.expm1(-1 / ratio))
-        mean = seen.step + min(behind.extra / tokens, behind.most)
-        bounded = ((seen.full - seen.step) / BOUND) ** 2
-        context = (engine.per_cached / slack) ** 2 * context_variance * (seen.number * memory + 1)
-        shared = min(seen.spread * memory, bounded) + context
+        memory = 2 * ratio * (1 - ratio * -xp.expm1(-1 / ratio))
+        mean = seen.step + xp.minimum(behind.extra / tokens, behind.most)
+        context = wide * (seen.number * memory + 1)
+        shared = xp.minimum(seen.spread * memory, bounded) + context
         started = left_variance / tokens**2
-        if behind.most < behind.chunk:
-            started = min(started, behind.most * (behind.chunk - behind.most))
+        started = xp.where(
+            behind.most < behind.chunk, xp.minimum(started, behind.most * (behind.chunk - behind.most)), started
+        )
         # Prompts in the request's life: long ones may overlap only in part.
         amount, square = _stalls(prompts, stall, tokens)
-        number = max((mean - seen.alone) * tokens / amount, 1e-9)
-        limited = closed or number > (engine.seats - 1) * max(tokens / tokens_mean, 1.0) / 4
-        least = min(seen.least, seen.alone)
-        if limited or number > FEW * clusters:
-            whole = shared + arrivals * noise / tokens + started
-            whole += free * seen.slope * stall * arrivals * memory / slack**2
-            if limited:
-                whole = min(whole, bounded + arrivals * regular / tokens + context)
-            parts = [(1.0, least, mean, whole)]
-        else:
-            parts = _counted(
-                number, clusters + started * tokens**2 / square / number, least, seen.alone,
-                shared * (seen.alone / seen.step) ** 2, amount / tokens,
-                max(square - amount**2, 0.0) / tokens**2,
+        number = xp.maximum((mean - seen.alone) * tokens / amount, 1e-9)
+        limited = closed | (number > (engine.seats - 1) * xp.maximum(tokens / tokens_mean, 1.0) / 4)
+        whole = shared + arrivals * noise / tokens + started
+        whole = whole + free * seen.slope * stall * arrivals * memory / slack**2
+        whole = xp.where(limited, xp.minimum(whole, bounded + arrivals * regular / tokens + context), whole)
+        together = limited | (number > FEW * clusters)
+        parts = [(1.0, least, mean, whole)]
+        if together is not True and (together is False or not together.all()):
+            counted = _counted(
+                number, clusters + started * tokens**2 / square / number, least, seen.alone, shared * narrow,
+                amount / tokens, xp.maximum(square - amount**2, 0.0) / tokens**2,
             )  # fmt: skip
-        result.append(Decoding(stratum.share, tokens, stratum.variance, mean, parts))
-    total = sum(part.share for part in result)
+            if together is False:
+                parts = counted
+            else:
+                parts = [(xp.where(together, 1.0, 0.0), *parts[0][1:])]
+                parts += [(xp.where(together, 0.0, share), *rest) for share, *rest in counted]
+        result.append(Decoding(xp.where(some, stratum.share, 0.0), tokens, stratum.variance, mean, parts))
+    total = sum([part.share for part in result])
     return [Decoding(part.share / total, part.tokens, part.variance, part.mean, part.parts) for part in result]
 
 
-def _stalls(prompts: Prompts, stall: float, tokens: float) -> tuple[float, float]:
+def _stalls(prompts: Prompts, stall: Any, tokens: Any) -> tuple[Any, Any]:
     """Mean and mean square of the time that a prompt adds to a life of so many tokens that it meets.
 
     A prompt of several chunks meets more lives, and only in part where a life is short.
@@ -177,25 +186,28 @@ def _stalls(prompts: Prompts, stall: float, tokens: float) -> tuple[float, float
     events = square = 0.0
     for part in prompts.strata:
         meets = tokens + part.chunks - 1
-        events += part.share * meets
-        square += part.share * (larger * part.work**2 + part.variance) * tokens**2 / meets
+        events = events + part.share * meets
+        square = square + part.share * (larger * part.work**2 + part.variance) * tokens**2 / meets
     return stall * tokens / events, square / events
 
 
 def _counted(
-    number: float, clusters: float, least: float, alone: float, shared: float, amount: float, amount_variance: float
+    number: Any, clusters: Any, least: Any, alone: Any, shared: Any, amount: Any, amount_variance: Any
 ) -> list[Part]:
     """No prompt, one, or more between the first and the last token. clusters: variance of their number over its mean.
 
     The number is negative binomial (Poisson where clusters is 1).
     """
-    none = math.exp(-number) if clusters < 1.001 else clusters ** (-number / (clusters - 1))
+    none = none_of(number, clusters)
     one = number * none / clusters
-    more = 1 - none - one
-    parts = [(none, least, alone, shared), (one, least, alone + amount, shared + amount_variance)]
-    if more > 1e-9:
-        mean = (number - one) / more
-        square = (number * clusters + number**2 - one) / more
-        spread = amount_variance * mean + max(square - mean**2, 0.0) * amount**2
-        parts.append((more, least, alone + mean * amount, shared + spread))
-    return parts
+    more = xp.maximum(1 - none - one, 0.0)
+    some = more > 1e-9
+    rest = xp.where(some, more, 1.0)
+    mean = (number - one) / rest
+    square = (number * clusters + number**2 - one) / rest
+    spread = amount_variance * mean + xp.maximum(square - mean**2, 0.0) * amount**2
+    return [
+        (none, least, alone, shared),
+        (one, least, alone + amount, shared + amount_variance),
+        (xp.where(some, more, 0.0), least, alone + mean * amount, shared + spread),
+    ]

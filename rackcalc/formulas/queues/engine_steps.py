@@ -3,12 +3,16 @@
 Every step gives each decoding sequence one token. On the clock of steps a request stays for as many steps as it has
 tokens, whatever the load, so decoding is an infinite server whose arrivals come faster while steps are long. A prompt
 puts its work into the steps (chunked prefill), or stops decoding for a pass of its own.
+
+Every number is a float or an array with one value for each of many engines, its lanes. A column has a value for each
+node of the number present: a list of floats, or an array whose first axis runs over the nodes.
 """
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 from rackcalc.formulas.queues.length_distributions import Lengths
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
 ROUNDS = 4
@@ -25,13 +29,13 @@ class Engine:
     budget: most tokens in a step. per_cached: time that one more cached token adds to a step.
     """
 
-    step: Callable[[float], float]
-    base: float
-    work: Callable[[float], float]
-    seats: int
-    budget: float
+    step: Callable[[Any], Any]
+    base: Any
+    work: Callable[[Any], Any]
+    seats: Any
+    budget: Any
     chunked: bool = True
-    per_cached: float = 0.0
+    per_cached: Any = 0.0
 
 
 @record
@@ -39,10 +43,10 @@ class Prompt:
     """Some of the prompts: their share, tokens, work in s and its variance, and the steps that they take (chunks)."""
 
     share: float
-    tokens: float
-    work: float
-    variance: float
-    chunks: float
+    tokens: Any
+    work: Any
+    variance: Any
+    chunks: Any
 
 
 @record
@@ -50,52 +54,63 @@ class Prompts:
     """All prompts: mean work, mean of its square, and strata."""
 
     strata: list[Prompt]
-    tokens: float
-    work: float
-    square: float
+    tokens: Any
+    work: Any
+    square: Any
 
     @property
-    def variance(self) -> float:
+    def variance(self) -> Any:
         """Variance of the work of a prompt."""
-        return max(self.square - self.work * self.work, 0.0)
+        return xp.maximum(self.square - self.work * self.work, 0.0)
 
-    def mean(self, value: Callable[[Prompt], float]) -> float:
+    def mean(self, value: Callable[[Prompt], Any]) -> Any:
         """Mean over prompts."""
-        return sum(part.share * value(part) for part in self.strata)
+        return sum([part.share * value(part) for part in self.strata])
 
 
-def prompts_of(engine: Engine, lengths: Lengths, room: float) -> Prompts:
+def prompts_of(engine: Engine, lengths: Lengths, room: Any) -> Prompts:
     """Work of prompts of these lengths. room: prompt tokens that fit into one step."""
     strata = []
+    work = square = 0.0
     for part in lengths.strata:
-        spread = math.sqrt(part.variance)
-        high, low = engine.work(part.mean + spread), engine.work(max(part.mean - spread, 0.0))
-        chunks = max(part.mean / room, 1.0) if engine.chunked else 1.0
-        strata.append(Prompt(part.share, part.mean, (high + low) / 2, ((high - low) / 2) ** 2, chunks))
-    work = sum(part.share * part.work for part in strata)
-    square = sum(part.share * (part.work**2 + part.variance) for part in strata)
+        spread = xp.sqrt(part.variance)
+        high, low = engine.work(part.mean + spread), engine.work(xp.maximum(part.mean - spread, 0.0))
+        chunks = xp.maximum(part.mean / room, 1.0) if engine.chunked else 1.0
+        middle, variance = (high + low) / 2, ((high - low) / 2) ** 2
+        strata.append(Prompt(part.share, part.mean, middle, variance, chunks))
+        work = work + part.share * middle
+        square = square + part.share * (middle**2 + variance)
     return Prompts(strata=strata, tokens=lengths.mean, work=work, square=square)
 
 
-def prompt_room(engine: Engine, decoding: float) -> float:
+def prompt_room(engine: Engine, decoding: Any) -> Any:
     """Prompt tokens that fit into a step beside so many decoding sequences."""
-    return max(engine.budget - decoding, engine.budget / 4) if engine.chunked else engine.budget
+    return xp.maximum(engine.budget - decoding, engine.budget / 4) if engine.chunked else engine.budget
 
 
-def companions(expected: float, gap_scv: float) -> float:
+def companions(expected: Any, gap_scv: Any) -> Any:
     """Arrivals in a time after an arrival, beyond the `expected` number at any time.
 
     The renewal function of gamma gaps: it tends to (scv - 1) / 2 (D. R. Cox, Renewal Theory, 1962); the way there is a
-    curve within a tenth of that limit for scv 2 to 9.
+    curve within a tenth of that limit for scv 2 to 9. Regular arrivals have none at once, so the curve starts with all
+    that are expected: exact for Erlang-2, within 0.06 of those of gamma gaps down to scv 1/8.
 
     >>> round(companions(1e3, 4.0), 3), companions(1.0, 1.0)
     (1.5, 0.0)
     """
-    reach = 1.45 * expected**0.43 if gap_scv > 1 else 3.5 * expected
-    return (gap_scv - 1) / 2 * -math.expm1(-reach)
+    if isinstance(gap_scv, float) and gap_scv == 1:
+        return 0.0
+    bursts = (gap_scv - 1) / 2 * -xp.expm1(-1.45 * xp.power(expected, 0.43))
+    if isinstance(gap_scv, float) and gap_scv > 1:
+        return bursts
+    regular = xp.minimum(gap_scv, 1 - 1e-9)
+    reach = 2 * expected / (1 - regular)
+    reach = reach * (1 + 1.2 * xp.maximum(1 - 2 * regular, 0.0) * reach)
+    few = xp.maximum((regular - 1) / 2 * -xp.expm1(-reach), -expected)
+    return xp.where(gap_scv > 1, bursts, few)
 
 
-def no_arrival(expected: float, gap_scv: float) -> float:
+def no_arrival(expected: Any, gap_scv: Any) -> Any:
     """Chance that no request arrives in a time in which `expected` do on average; bursts leave it free more often.
 
     Their number is taken as negative binomial, with the variance that the companions give it.
@@ -104,45 +119,62 @@ def no_arrival(expected: float, gap_scv: float) -> float:
     0.3679
     """
     clusters = 1 + 2 * MIDDLE * companions(expected, gap_scv)
-    if clusters < 1.001:
-        return math.exp(-expected)
-    return clusters ** (-expected / (clusters - 1))
+    if isinstance(clusters, float) and clusters < 1.001:
+        return xp.exp(-expected)
+    return none_of(expected, clusters)
+
+
+def none_of(expected: Any, clusters: Any) -> Any:
+    """Chance that a negative binomial number is 0. clusters: its variance over its mean; Poisson where it is 1.
+
+    >>> round(none_of(2.0, 1.0), 4), none_of(2.0, 2.0)
+    (0.1353, 0.25)
+    """
+    few = clusters < 1.001
+    return xp.where(few, xp.exp(-expected), xp.power(clusters, -expected / (xp.where(few, 2.0, clusters) - 1)))
 
 
 @record
 class Pace:
-    """The pace of decoding with n sequences. step: s between two tokens, with prompts. stall: s by each prompt in all.
-
-    echo: s by one more prompt, which is less where it shares a pass with others.
+    """The pace of decoding with n sequences, in columns. step: s between two tokens, with prompts. stall: s by each
+    prompt in all. echo: s by one more prompt, which is less where it shares a pass with others.
     """
 
-    step: float
-    stall: float
-    echo: float
+    step: Any
+    stall: Any
+    echo: Any
 
 
-def pace(engine: Engine, prompts: Prompts, rate: float, step: float, gap_scv: float) -> Pace:
-    """Pace of decoding when a step alone takes `step` and requests arrive at `rate`."""
+def pace(engine: Engine, prompts: Prompts, rate: Any, steps: Any, gap_scv: Any) -> Pace:
+    """Pace of decoding when the steps alone take `steps`, a column, and requests arrive at `rate`."""
     free = 1 - rate * prompts.work
     if engine.chunked:
-        return Pace(step=step / free, stall=prompts.work, echo=prompts.work)
-    # Passes follow one another while requests arrived during the last one; all that wait share a pass.
+        work = xp.each(lambda step: prompts.work + 0.0 * step, steps)
+        return Pace(step=xp.each(lambda step: step / free, steps), stall=work, echo=work)
+    found = xp.each(lambda step: _passes(engine, prompts, rate, free, step, gap_scv), steps)
+    step, stall, echo = map(list, zip(*found, strict=True)) if isinstance(found, list) else found
+    return Pace(step=step, stall=stall, echo=echo)
+
+
+def _passes(engine: Engine, prompts: Prompts, rate: Any, free: Any, step: Any, gap_scv: Any) -> tuple[Any, Any, Any]:
+    """Time between two tokens, stall and echo. Passes follow one another while requests arrived during the last one;
+    all that wait share a pass.
+    """
     base = engine.base
     arrived, length, passes = rate * step / free, base + prompts.work, 0.0
+    nobody = no_arrival(rate * step, gap_scv)
+    some = 1 - nobody
     for _ in range(ROUNDS):
-        again = max(no_arrival(rate * length, gap_scv), 1e-3)
-        passes = min(
-            max((1 - no_arrival(rate * step, gap_scv)) / again, arrived * prompts.tokens / engine.budget), arrived
-        )
+        again = xp.maximum(no_arrival(rate * length, gap_scv), 1e-3)
+        passes = xp.minimum(xp.maximum(some / again, arrived * prompts.tokens / engine.budget), arrived)
         arrived = rate * (step + passes * base) / free
         length = base + prompts.work * arrived / passes
-    nobody = no_arrival(rate * step, gap_scv), no_arrival(rate * length, gap_scv)
-    alone = rate * (step * nobody[0] + passes * length * nobody[1]) / arrived
+    alone = rate * (step * nobody + passes * length * no_arrival(rate * length, gap_scv)) / arrived
     each = passes / arrived
-    return Pace(
-        step=(step + passes * base) / free,
-        stall=prompts.work + base * each,
-        echo=prompts.work + base * min(alone, each),
+    return (
+        (step + passes * base) / free,
+        prompts.work + base * each,
+        prompts.work + base * xp.minimum(alone, each),
     )
 
 
@@ -153,22 +185,22 @@ class Full:
     filling: time of a seat's request before its first token.
     """
 
-    rate: float
-    stall: float
-    filling: float
+    rate: Any
+    stall: Any
+    filling: Any
 
 
-def full_engine(engine: Engine, prompts: Prompts, seats: float, step: float, tokens: float) -> Full:
+def full_engine(engine: Engine, prompts: Prompts, seats: Any, step: Any, tokens: Any) -> Full:
     """Closed loop of `seats` requests, each of `tokens` steps after its first token. Exact for means (Little's law)."""
     if engine.chunked:
         chunks = prompts.mean(lambda part: part.chunks)
         rate = seats / (step * (tokens + chunks) + seats * prompts.work)
         return Full(rate=rate, stall=prompts.work, filling=chunks * seats / (rate * (tokens + chunks)))
     together = seats / tokens
-    stall = prompts.work - engine.base * math.expm1(-together) / together
+    stall = prompts.work - engine.base * xp.expm1(-together) / together
     return Full(rate=seats / (step * tokens + seats * stall), stall=stall, filling=stall)
 
 
-def weighted(shares: Sequence[float], values: Sequence[float]) -> float:
-    """Mean of the values with these shares, which need not sum to 1."""
-    return sum(a * b for a, b in zip(shares, values, strict=True)) / max(sum(shares), 1e-300)
+def weighted(shares: Any, values: Any) -> Any:
+    """Mean of a column with these shares, which need not sum to 1."""
+    return xp.dot(shares, values) / xp.maximum(xp.total(shares), 1e-300)

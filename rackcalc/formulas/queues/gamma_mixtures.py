@@ -3,51 +3,82 @@
 A part that varies little is a shifted gamma law, one that varies much is its least value or an exponential time later.
 Both have the right shape at the ends of what an engine does: the time per token of a request that shares a server of
 constant speed is a sum of two exponential parts, that of one among very many is nearly normal; a wait is often zero.
+
+Numbers are floats, or arrays with one value for each of many mixtures (mixture_lanes.py).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import erfc, exp, log
+from statistics import NormalDist
+from typing import Any
 
-Part = tuple[float, float, float, float]  # share, least value, mean, variance
+from rackcalc.quantities import elementwise as xp
+
+Part = tuple[Any, Any, Any, Any]  # share, least value, mean, variance
 
 MOST_PARTS = 28
-ROUNDS = 60
+ROUNDS = 120
+PATIENCE = 8  # steps of Newton's rule; after them every other one halves
+NEAR, SMALL = 1e-7, 1e-6  # logarithm of the tail, and step over the time, from which one more step is exact
+LEAST_SCV = 1e-8
+EXPONENTIAL = 1 - 1e-9  # squared variation from which a part is exponential; a little below 1, where sums may end
+PLATEAU = 1e-7  # where strata make the tail level, a percentile is the time at which it becomes so, not any within
+FAR = 6.0  # beyond which a normal density counts as nothing
+ROOT_PI = math.sqrt(math.pi)
 
 
 def part_tail(time: float, least: float, mean: float, variance: float) -> float:
     """P(part > time). Gamma: E. B. Wilson, M. M. Hilferty, Proc. Nat. Acad. Sci. 17 (1931) 684-688.
 
     >>> round(part_tail(3.0, 1.0, 2.0, 1.0), 2)  # exponential, exp(-2) = 0.135
-    0.13
+    0.14
     """
-    if time <= least:
-        return 1.0
-    above = mean - least
-    if above <= 1e-12 * mean:
-        return 0.0
-    late = (time - least) / above
-    scv = variance / (above * above)
-    if scv > 1:
-        some = 2 / (1 + scv)  # an atom at the least value, and an exponential time with the rest of the chance
-        return some * math.exp(-some * late)
-    scv = max(scv, 1e-8)
-    return math.erfc((late ** (1 / 3) - 1 + scv / 9) * 3 / math.sqrt(2 * scv)) / 2
+    return _tail([(1.0, least, mean, variance)])(time)[0]
 
 
-def mixture_tail(time: float, parts: Sequence[Part]) -> float:
+def mixture_tail(time: Any, parts: Sequence[Part]) -> Any:
     """P(mixture > time)."""
-    return sum(share * part_tail(time, least, mean, variance) for share, least, mean, variance in parts)
+    return tail_of(parts)(time)[0]
 
 
-def mixture_mean(parts: Sequence[Part]) -> float:
+def mixture_mean(parts: Sequence[Part]) -> Any:
     """Mean of the mixture."""
-    return sum(share * mean for share, _, mean, _ in parts)
+    return sum([share * mean for share, _, mean, _ in parts])
 
 
-def mixture_variance(parts: Sequence[Part]) -> float:
+def mixture_variance(parts: Sequence[Part]) -> Any:
     """Variance of the mixture."""
     mean = mixture_mean(parts)
-    return sum(share * (variance + (middle - mean) ** 2) for share, _, middle, variance in parts)
+    return sum([share * (variance + (middle - mean) ** 2) for share, _, middle, variance in parts])
+
+
+def in_lanes(parts: Sequence[Part]) -> bool:
+    """Whether any number is an array."""
+    return any(hasattr(value, "shape") for part in parts for value in part)
+
+
+def tidied(parts: Sequence[Part]) -> list[Part]:
+    """Without what is too rare to count; sums of approximations can leave a variance a little below nothing."""
+    if in_lanes(parts):
+        return [_where_kept(part[0] > 1e-9, part) for part in parts]
+    return [
+        (share, least if least < mean else mean, mean, variance if variance > 0 else 0.0)
+        for share, least, mean, variance in parts
+        if share > 1e-9
+    ]
+
+
+def _where_kept(kept: Any, part: Part) -> Part:
+    """The part in the lanes in which it is kept; in the others it has no share, and its numbers do not matter."""
+    share, least, mean, variance = part
+    return (
+        xp.where(kept, share, 0.0),
+        xp.where(kept, xp.minimum(least, mean), 0.0),
+        xp.where(kept, mean, 0.0),
+        xp.where(kept, xp.maximum(variance, 0.0), 0.0),
+    )
 
 
 def merged(parts: Sequence[Part]) -> list[Part]:
@@ -55,17 +86,18 @@ def merged(parts: Sequence[Part]) -> list[Part]:
 
     Groups are small in share where the means are large, so that the tail keeps its detail.
     """
-    # sums of approximations can leave a variance a little below nothing
-    parts = [
-        (share, min(least, mean), mean, max(variance, 0.0)) for share, least, mean, variance in parts if share > 1e-9
-    ]
+    parts = tidied(parts)
     if len(parts) <= MOST_PARTS:
         return parts
+    if in_lanes(parts):
+        from rackcalc.formulas.queues.mixture_lanes import merged_lanes
+
+        return merged_lanes(parts, MOST_PARTS, group_limit)
     result: list[Part] = []
     group: list[Part] = []
     held, left = 0.0, 1.0
     for part in sorted(parts, key=lambda part: part[2]):
-        if group and held + part[0] > max(left * 0.2, 3e-4):
+        if group and held + part[0] > group_limit(left):
             result.append(_one(group, held))
             left -= held
             group, held = [], 0.0
@@ -75,41 +107,121 @@ def merged(parts: Sequence[Part]) -> list[Part]:
     return result
 
 
-def _one(group: list[Part], share: float) -> Part:
+def group_limit(left: Any) -> Any:
+    """The largest share of a group, where this share is not yet in a group."""
+    return xp.maximum(left * 0.2, 3e-4)
+
+
+def _one(group: list[Part], held: float) -> Part:
     if len(group) == 1:
         return group[0]
-    inner = [(weight / share, least, mean, variance) for weight, least, mean, variance in group]
-    return share, min(least for _, least, _, _ in group), mixture_mean(inner), mixture_variance(inner)
+    mean = sum([share * middle for share, _, middle, _ in group]) / held
+    variance = sum([share * (own + (middle - mean) ** 2) for share, _, middle, own in group]) / held
+    return held, min([least for _, least, _, _ in group]), mean, variance
 
 
-def mixture_quantile(probability: float, parts: Sequence[Part]) -> float:
-    """The time that the given share of the mixture stays within: a root of the tail's logarithm (Illinois rule).
+Tail = Callable[[Any], tuple[Any, Any]]  # of a time: P(mixture > time), and the density there
+
+
+def tail_of(parts: Sequence[Part]) -> Tail:
+    """The tail of a mixture as a function of time, with its density."""
+    if in_lanes(parts):
+        from rackcalc.formulas.queues.mixture_lanes import tail_lanes
+
+        return tail_lanes(parts)
+    return _tail(parts)
+
+
+def _tail(parts: Sequence[Part]) -> Tail:
+    steps: list[tuple[float, float]] = []  # share, time
+    late: list[tuple[float, float, float, float]] = []  # share, least, chance of the exponential time, its rate
+    gammas: list[tuple[float, float, float, float, float]] = []
+    for share, least, mean, variance in parts:
+        above = mean - least
+        if above <= 1e-12 * abs(mean):
+            steps.append((share, least))
+            continue
+        scv = variance / (above * above)
+        if scv > EXPONENTIAL:
+            some = 2 / (1 + scv)  # an atom at the least value, and an exponential time with the rest of the chance
+            late.append((share, least, some, some / above))
+        else:
+            scv = max(scv, LEAST_SCV)
+            gammas.append((share, least, 1 / above, scv / 9 - 1, 3 / math.sqrt(2 * scv)))
+
+    def tail(time: float) -> tuple[float, float]:
+        above = density = slope = 0.0
+        for share, least in steps:
+            if time <= least:
+                above += share
+        for share, least, some, rate in late:
+            if time <= least:
+                above += share
+            else:
+                part = share * some * exp(-rate * (time - least))
+                above += part
+                density += rate * part
+        for share, least, rate, shift, steep in gammas:
+            if time <= least:
+                above += share
+                continue
+            root = ((time - least) * rate) ** (1 / 3)
+            z = (root + shift) * steep
+            above += share * erfc(z) / 2
+            if -FAR < z < FAR:
+                slope += share * exp(-z * z) * steep * rate / (root * root)
+        return above, density + slope / (3 * ROOT_PI)
+
+    return tail
+
+
+def mixture_quantile(probability: Any, parts: Sequence[Part], tail: Tail | None = None) -> Any:
+    """The time that the given share of the mixture stays within: a root of the tail's logarithm (Newton's rule).
+
+    Where that does not converge, as at an atom, the bracket is halved. tail: of these parts, where it is known.
 
     >>> round(mixture_quantile(0.99, [(1.0, 0.0, 1.0, 1.0)]), 1)  # exponential, ln 100
     4.6
     """
     if not 0 < probability < 1:
         return 0.0 if probability == 0 else math.inf if probability == 1 else math.nan
-    if any(math.isinf(mean) for _, _, mean, _ in parts):
-        return math.inf
-    level = 1 - probability
-    low, high = 0.0, max(mean + 2 * math.sqrt(variance) for _, _, mean, variance in parts)
-    while mixture_tail(high, parts) > level:
-        low, high = high, 2 * high
+    tail = tail_of(parts) if tail is None else tail
+    start = first_guess(probability, parts)
+    level = (1 - probability) * (1 + PLATEAU)
+    if in_lanes(parts):
+        from rackcalc.formulas.queues.mixture_lanes import quantile_lanes
 
-    def excess(time: float) -> float:
-        return math.log(max(mixture_tail(time, parts), 1e-300) / level)
-
-    at_low, at_high = excess(low), excess(high)
-    for _ in range(ROUNDS):
-        if high - low <= 1e-7 * high:
-            break
-        middle = (low * at_high - high * at_low) / (at_high - at_low)
-        value = excess(middle)
-        if value > 0:
-            low, at_low, at_high = middle, value, at_high / 2
-        else:
-            high, at_high, at_low = middle, value, at_low / 2
-        if abs(value) < 1e-5:
-            return middle
+        return quantile_lanes(level, tail, start)
+    if not math.isfinite(start):
+        return start
+    time, low, high = start, 0.0, math.inf
+    for step in range(ROUNDS):
+        above, density = tail(time)
+        value = log(above / level) if above > 0 else -math.inf
+        low, high = (time, high) if value > 0 else (low, time)
+        change = value * above / density if density > 0 else math.inf
+        if abs(value) < NEAR and abs(change) <= SMALL * time:
+            return time + change
+        if high - low <= 1e-13 * low:
+            return high
+        time = min(time + change, 3 * time)
+        if not low < time < high or (step >= PATIENCE and step % 2):
+            time = (low + high) / 2 if high < math.inf else 2 * low
     return high
+
+
+@lru_cache(maxsize=64)
+def _normal(probability: float) -> float:
+    return NormalDist().inv_cdf(probability)
+
+
+def first_guess(probability: float, parts: Sequence[Part]) -> Any:
+    """The quantile of one part with the least value, mean and variance of the whole mixture."""
+    mean = mixture_mean(parts)
+    least = xp.lowest([xp.where(share > 0, least, xp.inf) for share, least, _, _ in parts])
+    above = xp.maximum(mean - least, 1e-12 * abs(mean))
+    scv = sum([share * (variance + (middle - mean) ** 2) for share, _, middle, variance in parts]) / above**2
+    spread = xp.minimum(scv, 1.0)
+    root = xp.maximum(1 - spread / 9 + _normal(probability) * xp.sqrt(spread) / 3, 0.1)
+    late = xp.maximum(xp.log(2 / (1 + xp.maximum(scv, 1.0)) / (1 - probability)), 0.0) * (1 + scv) / 2
+    return xp.maximum(least + above * xp.where(scv > 1, late, root**3), 1e-3 * abs(mean))

@@ -7,9 +7,12 @@ narrow in the upper tail, so that a percentile of a time that grows with the len
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from statistics import NormalDist
+from typing import Any
 
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
 EDGES = (0.0, 0.15, 0.35, 0.55, 0.7, 0.82, 0.91, 0.96, 0.98, 0.9885, 0.995, 0.999, 1.0)
@@ -21,27 +24,30 @@ class Stratum:
     """Some of the requests: their share of all, and mean and variance of their lengths in tokens."""
 
     share: float
-    mean: float
-    variance: float
+    mean: Any
+    variance: Any
 
 
 @record
 class Lengths:
-    """The distribution of a length in tokens. concentration: the mean of the smaller of two lengths, over the mean."""
+    """The distribution of a length in tokens; numbers, or arrays of them, one for each of many distributions.
+
+    concentration: the mean of the smaller of two lengths, over the mean.
+    """
 
     strata: tuple[Stratum, ...]
-    mean: float
-    mean_square: float
-    concentration: float
-    quantile: Callable[[float], float]
+    mean: Any
+    mean_square: Any
+    concentration: Any
+    quantile: Callable[[float], Any]
 
     @property
-    def scv(self) -> float:
+    def scv(self) -> Any:
         """Squared coefficient of variation."""
-        return max(self.mean_square / self.mean**2 - 1, 0.0)
+        return xp.maximum(self.mean_square / self.mean**2 - 1, 0.0)
 
 
-def fixed(tokens: float) -> Lengths:
+def fixed(tokens: Any) -> Lengths:
     """All lengths alike."""
     return Lengths(
         strata=(Stratum(share=1.0, mean=tokens, variance=0.0),),
@@ -52,10 +58,10 @@ def fixed(tokens: float) -> Lengths:
     )
 
 
-def spread(mean: float, spread: float) -> Lengths:
+def spread(mean: Any, spread: Any) -> Lengths:
     """Evenly between mean x (1 - spread) and mean x (1 + spread), as benchmark tools draw them."""
     low, width = mean * (1 - spread), 2 * mean * spread
-    if not 0 <= spread <= 1:
+    if not xp.every((spread >= 0) & (spread <= 1)):
         raise ValueError("spread must be between 0 and 1")
     strata = tuple(
         Stratum(share=b - a, mean=low + width * (a + b) / 2, variance=(width * (b - a)) ** 2 / 12)
@@ -70,32 +76,41 @@ def spread(mean: float, spread: float) -> Lengths:
     )
 
 
-def lognormal(mean: float, cv: float) -> Lengths:
+def lognormal(mean: Any, cv: Any) -> Lengths:
     """Log-normal with this mean and coefficient of variation."""
-    if cv == 0:
-        return fixed(mean)
-    sigma = math.sqrt(math.log1p(cv * cv))
-    center = math.log(mean) - sigma * sigma / 2
+    if isinstance(cv, float | int):
+        if cv == 0:
+            return fixed(mean)
+        strata, sigma = _lognormal_of_mean_1(float(cv))
+    else:
+        strata, sigma = _lognormal_strata(cv)
+    center = xp.log(mean) - sigma * sigma / 2
+    return Lengths(
+        strata=tuple(Stratum(share=share, mean=mean * first, variance=mean**2 * rest) for share, first, rest in strata),
+        mean=mean,
+        mean_square=mean * mean * (1 + cv * cv),
+        concentration=xp.erfc(sigma / 2),
+        quantile=lambda p: xp.exp(center + sigma * NORMAL.inv_cdf(p)),
+    )
 
-    def below(p: float, power: int) -> float:
+
+def _lognormal_strata(cv: Any) -> tuple[list[tuple[float, Any, Any]], Any]:
+    """Share, mean and variance of the strata of log-normal lengths of mean 1, and the deviation of their logarithms."""
+    sigma = xp.sqrt(xp.log1p(cv * cv))
+
+    def below(p: float, power: int) -> Any:
         """Part of the moment of this order that lengths below the quantile p have."""
-        if p in (0.0, 1.0):
-            return p
-        return NORMAL.cdf(NORMAL.inv_cdf(p) - power * sigma)
+        return p if p in (0.0, 1.0) else xp.erfc((power * sigma - NORMAL.inv_cdf(p)) / math.sqrt(2)) / 2
 
-    square = mean * mean * (1 + cv * cv)
     strata = []
     for a, b in pairwise(EDGES):
-        first = mean * (below(b, 1) - below(a, 1)) / (b - a)
-        second = square * (below(b, 2) - below(a, 2)) / (b - a)
-        strata.append(Stratum(share=b - a, mean=first, variance=max(second - first * first, 0.0)))
-    return Lengths(
-        strata=tuple(strata),
-        mean=mean,
-        mean_square=square,
-        concentration=math.erfc(sigma / 2),
-        quantile=lambda p: math.exp(center + sigma * NORMAL.inv_cdf(p)),
-    )
+        first = (below(b, 1) - below(a, 1)) / (b - a)
+        second = (1 + cv * cv) * (below(b, 2) - below(a, 2)) / (b - a)
+        strata.append((b - a, first, xp.maximum(second - first * first, 0.0)))
+    return strata, sigma
+
+
+_lognormal_of_mean_1 = lru_cache(maxsize=256)(_lognormal_strata)
 
 
 def lognormal_between(p50: float, p99: float) -> Lengths:
@@ -126,7 +141,7 @@ def empirical(ordered: Sequence[float]) -> Lengths:
     )
 
 
-def of_strata(mean: float, cv: float, means: Sequence[float]) -> Lengths:
+def of_strata(mean: Any, cv: Any, means: Sequence[Any]) -> Lengths:
     """Lengths whose strata (between EDGES) have these means over the mean of all, such as those of a trace.
 
     Within a stratum lengths are spread as far as its neighbors leave room, and all together as the cv says.
@@ -135,9 +150,9 @@ def of_strata(mean: float, cv: float, means: Sequence[float]) -> Lengths:
     middles = [value * mean for value in means]
     ends = [middles[0], *((a + b) / 2 for a, b in pairwise(middles)), middles[-1]]
     spreads = [(b - a) ** 2 / 12 for a, b in pairwise(ends)]
-    between = sum(share * (middle - mean) ** 2 for share, middle in zip(shares, middles, strict=True))
-    inside = sum(share * spread for share, spread in zip(shares, spreads, strict=True))
-    factor = max((cv * mean) ** 2 - between, 0.0) / inside if inside > 0 else 0.0
+    between = sum([share * (middle - mean) ** 2 for share, middle in zip(shares, middles, strict=True)])
+    inside = sum([share * spread for share, spread in zip(shares, spreads, strict=True)])
+    factor = xp.where(inside > 0, xp.divide(xp.maximum((cv * mean) ** 2 - between, 0.0), inside), 0.0)
     strata = tuple(
         Stratum(share=share, mean=middle, variance=spread * factor)
         for share, middle, spread in zip(shares, middles, spreads, strict=True)

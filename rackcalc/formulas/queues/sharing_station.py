@@ -11,11 +11,16 @@ The product is kept at nodes that lie half a root of the number apart.
 """
 
 import math
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable
+from typing import Any
 
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
 SHIFTS = 80
+PATIENCE = 8  # steps of Newton's rule; after them every other one halves
+NEAR = 1e-6  # an error so small is gone after one more step of Newton's rule, which squares it
 
 
 def node_numbers(cap: int) -> list[int]:
@@ -30,86 +35,121 @@ def node_numbers(cap: int) -> list[int]:
     return numbers
 
 
+def nodes_of(seats: Any, lanes: bool) -> Any:
+    """The nodes as a column: of several lanes, those of the most seats, and where there are fewer the last again."""
+    if not lanes:
+        return [float(number) for number in node_numbers(int(seats))]
+    most = seats.max() if hasattr(seats, "shape") else seats
+    numbers = xp.column([float(number) for number in node_numbers(int(most))])
+    return xp.minimum(numbers, seats)
+
+
 @record
 class Present:
     """The number present.
 
-    numbers: the nodes, from none to all seats taken. shares: of time at each node; the last one includes the time in
-    which others wait. crowded: share of time with all seats taken. waiting: mean number that waits for a seat.
+    numbers: the nodes, from none to all seats taken, a column. shares: of time at each node; the last one includes the
+    time in which others wait. crowded: share of time with all seats taken. waiting: mean number that waits for a seat.
     """
 
-    numbers: list[int]
-    shares: list[float]
-    crowded: float
-    waiting: float
+    numbers: Any
+    shares: Any
+    crowded: Any
+    waiting: Any
 
     @property
-    def mean(self) -> float:
+    def mean(self) -> Any:
         """Mean number inside, without those that wait."""
-        return sum(n * part for n, part in zip(self.numbers, self.shares, strict=True))
+        return xp.dot(self.numbers, self.shares)
 
     @property
-    def variance(self) -> float:
+    def variance(self) -> Any:
         """Variance of the number inside."""
-        return sum(n * n * part for n, part in zip(self.numbers, self.shares, strict=True)) - self.mean**2
+        return xp.dot(xp.each(lambda n: n * n, self.numbers), self.shares) - self.mean**2
 
 
 def number_present(
-    numbers: Sequence[int],
-    leaving: Sequence[float],
-    rate: float,
-    peakedness: float = 1.0,
-    variability: float = 1.0,
+    numbers: Any, leaving: Any, rate: Any, peakedness: Any = 1.0, variability: Any = 1.0
 ) -> Present | None:
-    """The law of the number present, or None where more requests arrive than can leave.
+    """The law of the number present, or None where more requests arrive than can leave (of lanes, nan).
 
     leaving: requests that leave per second at each of numbers[1:]. variability: (scv of gaps + scv of service) / 2,
     which lengthens or shortens the queue of those that wait for a seat (A. O. Allen, Probability, Statistics and
     Queueing Theory, 1990: Allen-Cunneen).
 
-    >>> station = number_present(range(41), [1.0] * 40, 0.5)  # M/M/1: mean number 1
+    >>> station = number_present(list(range(41)), [1.0] * 40, 0.5)  # M/M/1: mean number 1
     >>> round(station.mean + station.waiting, 6)
     1.0
     """
-    if not 0 < rate < leaving[-1]:
+    lanes = hasattr(numbers, "shape")
+    if not lanes and not 0 < rate < leaving[-1]:
         return None
     beyond = variability * rate / (leaving[-1] - rate)
-    target = math.log(rate)
+    at = _product(numbers, leaving, peakedness, beyond)
+    target = xp.log(rate)
     shift, low, high = target, target - 40.0, target + 40.0
-    for _ in range(SHIFTS):
-        shares, seated = _shares(numbers, leaving, math.exp(shift), peakedness, beyond)
-        error = math.log(sum(part * gone for part, gone in zip(shares[1:], leaving, strict=True))) - target
-        if abs(error) < 1e-9 or high - low < 1e-11:
+    finished = settled = shift != shift
+    for step in range(SHIFTS):
+        shares, seated, out, slope = at(shift)
+        error = out - target
+        finished, settled = settled, settled | (abs(error) < NEAR) | (high - low < 1e-11) | (error != error)
+        if finished.all() if lanes else finished:
             break
-        low, high = (shift, high) if error < 0 else (low, shift)
-        first = sum(n * part for n, part in zip(numbers, shares, strict=True))
-        second = sum(n * n * part for n, part in zip(numbers, shares, strict=True))
-        newton = shift - error / min(max((second / first - first) / peakedness, 0.05), 2.0)
-        shift = newton if low < newton < high else (low + high) / 2
+        low, high = xp.where(error < 0, shift, low), xp.where(error < 0, high, shift)
+        newton = shift - error / xp.clip(slope, 1e-3, 1e3)
+        trusted = settled | ((low < newton) & (newton < high) & (step < PATIENCE or step % 2 == 0))
+        shift = xp.where(finished, shift, xp.where(trusted, newton, (low + high) / 2))
     crowded = seated * (1 + beyond)
-    return Present(numbers=list(numbers), shares=shares, crowded=crowded, waiting=crowded * beyond)
+    return Present(numbers=numbers, shares=shares, crowded=crowded, waiting=crowded * beyond)
 
 
-def _shares(
-    numbers: Sequence[int], leaving: Sequence[float], rate: float, peakedness: float, beyond: float
-) -> tuple[list[float], float]:
-    """Share of time of every node, and of all seats taken while nobody waits. beyond: others wait, over the latter."""
-    level = before = 0.0
-    logs, widths = [0.0], [1]
-    for i in range(1, len(numbers)):
-        number, width = numbers[i], numbers[i] - numbers[i - 1]
-        if peakedness >= 1:
-            now = math.log(rate / leaving[i - 1] / peakedness + (1 - 1 / peakedness) * (number - 1) / number)
-        else:
-            now = math.log(rate / leaving[i - 1]) / peakedness
-        level += now if width == 1 else width * (before + now) / 2 + (now - before) / 2
-        before = now
-        logs.append(level)
-        widths.append(width)
-    widths.append(1)
-    most = max(logs)
-    shares = [math.exp(value - most) * (widths[i] + widths[i + 1]) / 2 for i, value in enumerate(logs)]
-    seated = math.exp(logs[-1] - most)
-    shares[-1] += seated * beyond
-    total = sum(shares)
-    return [value / total for value in shares], seated / total
+def _product(numbers: Any, leaving: Any, peakedness: Any, beyond: Any) -> Callable[[Any], tuple[Any, Any, Any, Any]]:
+    """The product, as a function of the logarithm of its rate.
+
+    Its values: share of time of every node; share with all seats taken while nobody waits; logarithm of the rate at
+    which requests leave; and the slope of that. beyond: time in which others wait, over the second.
+    """
+    seats = numbers[-1]
+    widths = xp.each(lambda a, b: b - a, numbers[:-1], numbers[1:])
+    below, above = xp.joined(1.0, widths), xp.joined(widths, 1.0)
+    weights = xp.each(
+        lambda n, a, b: xp.where(a > 0, (a + xp.where(n >= seats, 1.0, b)) / 2, 0.0), numbers, below, above
+    )
+    waits = xp.each(lambda n, a: xp.where((n >= seats) & (a > 0), beyond, 0.0), numbers, below)
+    full = xp.each(lambda weight, wait: weight + wait, weights, waits)
+    out = xp.joined(0.0, leaving)
+    bursts = 1 - 1 / peakedness
+    each = xp.each(lambda gone: 1 / (gone * peakedness), leaving)
+    others = xp.each(lambda n: bursts * (n - 1) / n, numbers[1:])
+    even = peakedness < 1
+    some_even = even.any() if hasattr(even, "any") else even
+    logs = xp.each(xp.log, leaving) if some_even else []
+
+    def climbed(column: Any) -> Any:
+        """Sums over all numbers up to every node of what is known at the nodes, straight between them."""
+        before = xp.joined(0.0, column[:-1])
+        return xp.joined(
+            0.0, xp.running(xp.each(lambda a, b, width: width * (a + b) / 2 + (b - a) / 2, before, column, widths))
+        )
+
+    def at(shift: Any) -> tuple[Any, Any, Any, Any]:
+        rate = xp.exp(shift)
+        # where one more request is as likely as it leaves room for, in bursts more likely the more there are
+        odds = xp.each(lambda one, more: xp.where(even, 1.0, rate * one + more), each, others)
+        levels = xp.each(xp.log, odds)
+        slopes = xp.each(lambda one, together: rate * one / together, each, odds)
+        if some_even:
+            levels = xp.each(lambda level, log: xp.where(even, (shift - log) / peakedness, level), levels, logs)
+            slopes = xp.each(lambda slope: xp.where(even, 1 / peakedness, slope), slopes)
+        levels, slopes = climbed(levels), climbed(slopes)
+        most = xp.highest(levels)
+        chances = xp.each(lambda level: xp.exp(level - most), levels)
+        shares = xp.each(operator.mul, chances, full)
+        total = xp.total(shares)
+        shares = xp.each(lambda share: share / total, shares)
+        leaves = xp.each(operator.mul, shares, out)
+        all_leave = xp.total(leaves)
+        slope = xp.dot(leaves, slopes) / all_leave - xp.dot(shares, slopes)
+        return shares, chances[-1] / total, xp.log(all_leave), slope
+
+    return at

@@ -46,9 +46,11 @@ _NEEDED = {
 # Lengths are log-normal with these coefficients of variation (0: all alike); where even is 1, evenly spread. Of a trace
 # prompt_0, ..., output_0, ... are the mean lengths in its strata over the mean of all.
 _LENGTHS = {f"{what}_{how}": "1" for what in ("prompt", "output") for how in ("cv", "even", *range(STRATA))}
-Loaded = Annotated[Any, _NEEDED | _LENGTHS]
+UNITS = _NEEDED | _LENGTHS
+Loaded = Annotated[Any, UNITS]
 
 Point = tuple[float, ...]  # the values of _NEEDED, then those of _LENGTHS, nan for what is not stated
+ARRIVALS = ("gap_scv", "evenness")
 _PLACES = {name: place for place, name in enumerate((*_NEEDED, *_LENGTHS))}
 
 # The engine of the examples: 64 seats, steps of 10 ms, prompts of 30 ms, and a request in a thousand million seconds.
@@ -69,10 +71,10 @@ def node(seats: Count, place: Count) -> Count:
     return xp.power(xp.maximum(xp.floor(seats), 1.0), place / (STEPS - 1))
 
 
-def _point(engine: dict[str, Any]) -> list[Any]:
+def point_of(engine: dict[str, Any]) -> list[Any]:
     """The engine without units, in the order of a Point."""
     one = {"s": SECOND, "token": TOKEN, "s/token": SECOND / TOKEN, "request/s": REQUEST / SECOND, "1": 1.0}
-    units = _NEEDED | _LENGTHS
+    units = UNITS
     return [xp.pure(engine[name] / one[units[name]]) if name in engine else xp.nan for name in _PLACES]
 
 
@@ -84,7 +86,7 @@ def _between(nodes: list[float], steps: Point, number: float) -> float:
     return steps[-1]
 
 
-def _lengths(what: str, point: Point) -> Any:
+def lengths_of(what: str, point: Point) -> Any:
     """The distribution of the prompts or outputs."""
     from rackcalc.formulas.queues.length_distributions import lognormal, of_strata, spread
 
@@ -98,19 +100,17 @@ def _lengths(what: str, point: Point) -> Any:
     return spread(mean, cv * 3**0.5) if even > 0 else lognormal(mean, cv)
 
 
-@lru_cache(maxsize=1 << 13)
-def _law(*point: float) -> Any:
-    """The engine under this load; None where a number is missing."""
-    from rackcalc.formulas.queues.continuous_batching import under_load
+def engine_of(point: Point) -> Any:
+    """The engine as the law takes it, whatever its load; None where a number is missing."""
     from rackcalc.formulas.queues.engine_steps import Engine
 
-    rate, seats, base, work, twice, budget, chunked, prompt, _, gap_scv, evenness, *steps = point[: len(_NEEDED)]
-    if not all(0 <= value < xp.inf for value in (rate, seats, base, work, twice, *steps)):
+    _, seats, base, work, twice, budget, chunked, prompt, _, _, _, *steps = point[: len(_NEEDED)]
+    if not all(0 <= value < xp.inf for value in (seats, base, work, twice, *steps)):
         return None
     most = max(int(seats), 1)
     nodes = [most ** (place / (STEPS - 1)) for place in range(STEPS)]
     bend = max(twice - 2 * work, 0.0) / 2  # of work = a L + b L^2, at the mean prompt and twice its length
-    engine = Engine(
+    return Engine(
         step=lambda number: _between(nodes, tuple(steps), number),
         base=base,
         work=lambda tokens: (work - bend) * tokens / prompt + bend * (tokens / prompt) ** 2,
@@ -118,7 +118,17 @@ def _law(*point: float) -> Any:
         budget=budget,
         chunked=chunked > 0,
     )
-    return under_load(engine, _lengths("prompt", point), _lengths("output", point), rate, gap_scv, evenness)
+
+
+@lru_cache(maxsize=1 << 13)
+def _law(*point: float) -> Any:
+    """The engine under this load; None where a number is missing."""
+    from rackcalc.formulas.queues.continuous_batching import under_load
+
+    engine, (rate, gap_scv, evenness) = engine_of(point), (point[_PLACES[name]] for name in ("rate", *ARRIVALS))
+    if engine is None or not 0 <= rate < xp.inf:
+        return None
+    return under_load(engine, lengths_of("prompt", point), lengths_of("output", point), rate, gap_scv, evenness)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -150,11 +160,11 @@ def _no_second_token(name: str, point: Point) -> float:
 
 
 def _mean(name: str, engine: dict[str, Any]) -> Any:
-    return xp.vectorized(lambda *point: _means(*point)[MEANS[name]])(*_point(engine))
+    return xp.vectorized(lambda *point: _means(*point)[MEANS[name]])(*point_of(engine))
 
 
 def _within(name: str, probability: Any, engine: dict[str, Any]) -> Any:
-    return xp.vectorized(lambda level, *point: _level(name, level, *point))(xp.pure(probability), *_point(engine))
+    return xp.vectorized(lambda level, *point: _level(name, level, *point))(xp.pure(probability), *point_of(engine))
 
 
 @formula(cite=LAW)
@@ -303,7 +313,7 @@ def _largest(name: str, limit: float, probability: float, before: float, *point:
 
 
 def _rate(name: str, limit: Any, probability: Any, before: Any, engine: dict[str, Any]) -> Any:
-    point = _point({"rate": 1e-9 * REQUEST / SECOND} | engine)
+    point = point_of({"rate": 1e-9 * REQUEST / SECOND} | engine)
     largest = xp.vectorized(lambda *values: _largest(name, *values))
     return largest(xp.pure(limit), xp.pure(probability), xp.pure(before), *point) * REQUEST / SECOND
 
@@ -358,7 +368,7 @@ def _share(name: str, limit: Any, engine: dict[str, Any]) -> Any:
         alone = _no_second_token(name, point)
         return float(alone <= most) if alone else float(found.share_within(name, most))
 
-    return xp.vectorized(one)(xp.pure(limit), *_point(engine))
+    return xp.vectorized(one)(xp.pure(limit), *point_of(engine))
 
 
 @formula(cite=LAW)

@@ -2,7 +2,7 @@
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import Count, Ratio, Seconds, SecondsPerToken
+from rackcalc.quantities.units import Count, Ratio, RequestsPerSecond, Same, Seconds, SecondsPerToken
 
 POISSON = "definition: requests in service where none waits are a Poisson number, whatever their lengths (Erlang)"
 
@@ -15,6 +15,26 @@ def of_limits(ttft: Seconds, most_ttft: Seconds, tpot: SecondsPerToken, most_tpo
     0.75
     """
     return xp.maximum(xp.pure(ttft / most_ttft), xp.pure(tpot / most_tpot))
+
+
+@formula(cite="definition")
+def of_limit(time: Same, limit: Same) -> Ratio:
+    """A time over its limit.
+
+    >>> of_limit(time=1.0, limit=2.0)
+    0.5
+    """
+    return xp.pure(xp.divide(time, limit))
+
+
+@formula(cite="definition: where one request alone misses the limits, no load meets them")
+def rate_if_met(rate: RequestsPerSecond, used: Ratio) -> RequestsPerSecond:
+    """The rate, or nothing. used: share of the limits that one request alone takes.
+
+    >>> rate_if_met(rate=2.0, used=0.5), rate_if_met(rate=2.0, used=1.5)
+    (2.0, 0.0)
+    """
+    return xp.where(used <= 1, rate, 0 * rate)
 
 
 @formula(cite="definition: times as a line over the requests in flight, through two of its points")

@@ -1,0 +1,132 @@
+"""Mixtures of simple laws (gamma_mixtures.py) for many lanes at once: the same algorithms on arrays.
+
+Arrays have the parts on the first axis and the lanes on the second.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from rackcalc.formulas.queues import gamma_mixtures as floats
+from rackcalc.formulas.queues.gamma_mixtures import Part
+from rackcalc.quantities import elementwise as xp
+
+
+def stacked(parts: Sequence[Part]) -> list[Any]:
+    """Shares, least values, means and variances as arrays (parts, lanes)."""
+    lanes = np.broadcast_shapes(*(np.shape(value) for part in parts for value in part))
+    found = np.empty((4, len(parts), *lanes))
+    for place, part in enumerate(parts):
+        for what, value in enumerate(part):
+            found[what, place] = value
+    return list(found)
+
+
+def merged_lanes(parts: Sequence[Part], most: int, limit: Callable[[Any], Any]) -> list[Part]:
+    """As merged() of floats: rare parts have no share, lanes with few parts keep them."""
+    share, least, mean, variance = stacked(parts)
+    kept = share > 0
+    few = kept.sum(axis=0) <= most
+    order = np.argsort(np.where(kept, mean, np.inf), axis=0, kind="stable")
+    share, least, mean, variance = (np.take_along_axis(x, order, 0) for x in (share, least, mean, variance))
+    lanes = np.arange(share.shape[1])
+    group = np.zeros(share.shape, dtype=np.intp)
+    lows = np.empty_like(share)
+    held, left, low, number = share[0], np.ones(share.shape[1]), least[0], group[0]
+    lows[0] = low
+    for place in range(1, len(share)):
+        some = share[place] > 0
+        new = some & (few | (held + share[place] > limit(left)))
+        number = number + new
+        left = np.where(new, left - held, left)
+        held = np.where(new, 0.0, held) + share[place]
+        low = np.where(new, least[place], np.where(some, np.minimum(low, least[place]), low))
+        group[place], lows[place] = number, low
+    count = int(number.max()) + 1
+    size = count * len(lanes)
+    flat = (group * len(lanes) + lanes).ravel()
+
+    def summed(values: Any) -> Any:
+        return np.bincount(flat, values.ravel(), minlength=size).reshape(count, len(lanes))
+
+    shares = summed(share)
+    over = np.maximum(shares, 1e-300)
+    means = summed(share * np.where(share > 0, mean, 0.0)) / over
+    spread = variance + (mean - np.take_along_axis(means, group, 0)) ** 2
+    variances = summed(share * np.where(share > 0, spread, 0.0)) / over
+    lowest = np.zeros(size)
+    lowest[flat] = lows.ravel()  # of a group the last is the smallest
+    return list(zip(shares, lowest.reshape(count, -1), means, variances, strict=True))
+
+
+class _Tail:
+    """The mixtures, ready for their tails. Lanes can be picked."""
+
+    def __init__(self, arrays: Sequence[Any]) -> None:
+        self.arrays = arrays
+
+    @classmethod
+    def of(cls, parts: Sequence[Part]) -> "_Tail":
+        share, least, mean, variance = stacked(parts)
+        above = mean - least
+        step = above <= 1e-12 * abs(mean)
+        above = np.where(step, 1.0, above)
+        scv = variance / (above * above)
+        late = (scv > floats.EXPONENTIAL) & ~step
+        some = 2 / (1 + scv)
+        scv = np.clip(scv, floats.LEAST_SCV, 1.0)
+        gamma = (1 / above, scv / 9 - 1, 3 / np.sqrt(2 * scv))
+        return cls([share, least, step, late, some, *gamma])
+
+    def picked(self, lanes: Any) -> "_Tail":
+        """Some of the lanes."""
+        return _Tail([array[:, lanes] for array in self.arrays])
+
+    def __call__(self, time: Any) -> tuple[Any, Any]:
+        share, least, step, late, some, rate, shift, steep = self.arrays
+        after = (time - least) * rate
+        passed = after > 0
+        root = np.cbrt(np.where(passed, after, 1.0))
+        z = (root + shift) * steep
+        tail = xp.erfc(z) / 2
+        density = np.exp(-z * z) * steep * rate / (3 * floats.ROOT_PI * root * root)
+        density = np.where(abs(z) < floats.FAR, density, 0.0)
+        if late.any():
+            exponential = some * np.exp(-some * after)
+            tail = np.where(late, exponential, tail)
+            density = np.where(late, exponential * some * rate, density)
+        tail = np.where(passed, np.where(step, 0.0, tail), 1.0)
+        density = np.where(passed & ~step, density, 0.0)
+        return (share * tail).sum(axis=0), (share * density).sum(axis=0)
+
+
+def tail_lanes(parts: Sequence[Part]) -> Callable[[Any], tuple[Any, Any]]:
+    """The tails of the mixtures as a function of time, with their densities."""
+    return _Tail.of(parts)
+
+
+def quantile_lanes(level: float, tail: Any, start: Any) -> Any:
+    """As mixture_quantile() of floats. level: of the tail. Lanes that have converged take no further part."""
+    result = np.array(start, dtype=float)
+    open_ = np.flatnonzero(np.isfinite(result))
+    tail = tail.picked(open_)
+    time, low, high = result[open_], np.zeros(len(open_)), np.full(len(open_), np.inf)
+    for step in range(floats.ROUNDS):
+        if not len(open_):
+            return result
+        above, density = tail(time)
+        value = np.log(above / level)
+        low, high = np.where(value > 0, time, low), np.where(value > 0, high, time)
+        change = np.where(density > 0, value * above / density, np.inf)
+        near = (abs(value) < floats.NEAR) & (abs(change) <= floats.SMALL * time)
+        closed = high - low <= 1e-13 * low
+        result[open_] = np.where(near, time + change, high)
+        going = ~(near | closed)
+        time = np.minimum(time + change, 3 * time)
+        halved = ~((low < time) & (time < high)) | (step >= floats.PATIENCE and step % 2 == 1)
+        time = np.where(halved, np.where(high < np.inf, (low + high) / 2, 2 * low), time)
+        if not going.all():
+            open_, time, low, high = open_[going], time[going], low[going], high[going]
+            tail = tail.picked(going)
+    return result

@@ -1,0 +1,156 @@
+"""How far the requests of a closed loop differ in time: percentiles, and shares within a limit, over the mean.
+
+Means of closed loops are those of concurrency.py, which is fitted to measurements; the law of the engine tells how far
+requests are from them. Where all requests are alike they can stay in groups that depend on how they started, so nothing
+is told of them (nan) but for one alone.
+"""
+
+from functools import lru_cache
+from typing import Annotated, Any
+
+from rackcalc.formulas.serving import engine_load
+from rackcalc.formulas.serving.engine_load import LAW, engine_of, lengths_of, point_of
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import Count, Ratio, Same, Seconds, SecondsPerToken
+
+_OPEN = ("rate", *engine_load.ARRIVALS)
+Closed = Annotated[Any, {name: unit for name, unit in engine_load.UNITS.items() if name not in _OPEN}]
+
+# The engine of the examples: 64 seats, steps of 10 ms, prompts of 30 ms; lengths vary.
+ENGINE = {name: value for name, value in engine_load.ALONE.items() if name not in _OPEN} | {
+    "prompt_cv": 0.5,
+    "output_cv": 0.5,
+}
+
+
+@lru_cache(maxsize=1 << 13)
+def _law(clients: float, *point: float) -> Any:
+    """The engine with so many requests in flight; None where nothing can be told."""
+    from rackcalc.formulas.queues.continuous_batching import in_closed_loop
+
+    engine, prompts, outputs = engine_of(point), lengths_of("prompt", point), lengths_of("output", point)
+    number = max(round(clients), 1)
+    alike = prompts.scv == 0 and outputs.scv == 0
+    if engine is None or outputs.mean <= 1 or (alike and number > 1):
+        return None
+    return in_closed_loop(engine, prompts, outputs, number)
+
+
+@lru_cache(maxsize=1 << 16)
+def _spread(time: str, level: float, clients: float, *point: float) -> float:
+    found = _law(clients, *point)
+    return xp.nan if found is None else float(found.quantile(time, level) / found.mean(time))
+
+
+def _over_mean(time: str, probability: Any, clients: Any, engine: dict[str, Any]) -> Any:
+    told = xp.vectorized(lambda *values: _spread(time, *values))
+    return told(xp.pure(probability), xp.pure(clients), *point_of(engine))
+
+
+@formula(cite=LAW)
+def first_token_spread(probability: Ratio, clients: Count, **engine: Closed) -> Ratio:
+    """Time to first token that the given share of requests stays within, over its mean.
+
+    >>> 1 < first_token_spread(probability=0.99, clients=8.0, **ENGINE) < 4
+    True
+    """
+    return _over_mean("ttft", probability, clients, engine)
+
+
+@formula(cite=LAW)
+def token_time_spread(probability: Ratio, clients: Count, **engine: Closed) -> Ratio:
+    """Time per token, mean over a request's tokens, that the given share of requests stays within, over its mean.
+
+    >>> 1 < token_time_spread(probability=0.99, clients=8.0, **ENGINE) < 1.5
+    True
+    """
+    return _over_mean("tpot", probability, clients, engine)
+
+
+@formula(cite=LAW)
+def token_gap_spread(probability: Ratio, clients: Count, **engine: Closed) -> Ratio:
+    """Time between two tokens that the given share of gaps stays within, over its mean.
+
+    >>> 3 < token_gap_spread(probability=0.99, clients=8.0, **ENGINE) < 8
+    True
+    """
+    return _over_mean("itl", probability, clients, engine)
+
+
+@formula(cite=LAW)
+def request_time_spread(probability: Ratio, clients: Count, **engine: Closed) -> Ratio:
+    """Time of a whole request that the given share of requests stays within, over its mean.
+
+    >>> 2 < request_time_spread(probability=0.99, clients=8.0, **ENGINE) < 3
+    True
+    """
+    return _over_mean("time", probability, clients, engine)
+
+
+@formula(cite="definition: the spread of a law around a measured mean; the host's time before the engine is fixed")
+def spread_time(mean: Seconds, host: Seconds, spread: Ratio) -> Seconds:
+    """A percentile of a time that begins with fixed work of the host.
+
+    >>> spread_time(mean=1.0, host=0.5, spread=2.0)
+    1.5
+    """
+    return host + xp.maximum(mean - host, 0 * mean) * spread
+
+
+@formula(cite="definition: the spread of a law around a measured mean")
+def spread_per_token(mean: SecondsPerToken, spread: Ratio) -> SecondsPerToken:
+    """A percentile of a time per token.
+
+    >>> spread_per_token(mean=0.5, spread=2.0)
+    1.0
+    """
+    return mean * spread
+
+
+@formula(cite="definition: requests that follow one another alone, all alike, take the same time")
+def if_alone(time: Same, clients: Count) -> Same:
+    """The time of every request where there is one at a time, else nothing.
+
+    >>> if_alone(time=2.0, clients=1.0)
+    2.0
+    """
+    return xp.where(clients <= 1, time, xp.nan * time)
+
+
+def _share(time: str, limit: Any, clients: Any, engine: dict[str, Any]) -> Any:
+    def one(most: float, number: float, *point: float) -> float:
+        found = _law(number, *point)
+        return xp.nan if found is None else float(found.share_within(time, most * found.mean(time)))
+
+    return xp.vectorized(one)(xp.pure(limit), xp.pure(clients), *point_of(engine))
+
+
+@formula(cite=LAW)
+def request_share(limit: Seconds, mean: Seconds, host: Seconds, clients: Count, **engine: Closed) -> Ratio:
+    """Share of whole requests within a limit. mean: of their time. host: of it, the fixed work of the host.
+
+    >>> request_share(limit=9.0, mean=1.0, host=0.0, clients=8.0, **ENGINE) > 0.999
+    True
+    """
+    return _share("time", xp.divide(limit - host, mean - host), clients, engine)
+
+
+@formula(cite=LAW)
+def first_token_share(limit: Seconds, mean: Seconds, host: Seconds, clients: Count, **engine: Closed) -> Ratio:
+    """Share of requests whose first token comes within a limit. mean: of that time. host: of it, that of the host.
+
+    >>> first_token_share(limit=9.0, mean=1.0, host=0.0, clients=8.0, **ENGINE) > 0.999
+    True
+    """
+    return _share("ttft", xp.divide(limit - host, mean - host), clients, engine)
+
+
+@formula(cite=LAW)
+def token_time_share(limit: SecondsPerToken, mean: SecondsPerToken, clients: Count, **engine: Closed) -> Ratio:
+    """Share of requests whose mean time per token stays within a limit. mean: of all.
+
+    >>> token_time_share(limit=9.0, mean=1.0, clients=8.0, **ENGINE)
+    1.0
+    """
+    return _share("tpot", xp.divide(limit, mean), clients, engine)
