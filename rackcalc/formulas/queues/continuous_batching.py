@@ -39,6 +39,7 @@ from rackcalc.formulas.queues.gamma_mixtures import (
     merged,
     mixture_mean,
     mixture_quantile,
+    mixture_tail,
     mixture_variance,
     tail_of,
     tidied,
@@ -108,7 +109,7 @@ class UnderLoad:
 
     def share_within(self, time: str, limit: Any) -> Any:
         """Share of requests (of gaps, for "itl") that stay within a limit in s."""
-        return xp.where(self.over, 0.0, 1 - self._tail(time)(limit)[0])
+        return xp.where(self.over, 0.0, 1 - mixture_tail(limit, self.mixture(time), self._tail(time)))
 
 
 def mean_context(prompts: Lengths, outputs: Lengths) -> float:
@@ -474,18 +475,18 @@ def in_closed_loop(engine: Engine, prompts: Lengths, outputs: Lengths, concurren
     )  # fmt: skip
 
 
-def largest_rate(meets: Callable[[float], bool], capacity: float) -> float:
+def largest_rate(meets: Callable[[Any], Any], capacity: Any) -> Any:
     """The largest rate at which stated limits hold; they must hold at every smaller one. 0 where they never hold.
 
     >>> round(largest_rate(lambda rate: rate <= 3.0, 10.0), 3)
     3.0
     """
-    low, high = 0.0, capacity
-    if meets(high):
-        return high
-    if not meets(1e-6 * capacity):
-        return 0.0
-    while high - low > 1e-4 * high:
+    always, ever = meets(capacity), meets(1e-6 * capacity)
+    if always is True:
+        return capacity
+    low, high = 0.0 * capacity, xp.where(ever, capacity, 0.0 * capacity)
+    while xp.some(going := high - low > 1e-4 * high):
         middle = (low + high) / 2
-        low, high = (middle, high) if meets(middle) else (low, middle)
-    return low
+        holds = meets(middle)
+        low, high = xp.where(going & holds, middle, low), xp.where(going, xp.where(holds, high, middle), high)
+    return xp.where(always, capacity, low)

@@ -38,9 +38,13 @@ def part_tail(time: float, least: float, mean: float, variance: float) -> float:
     return _tail([(1.0, least, mean, variance)])(time)[0]
 
 
-def mixture_tail(time: Any, parts: Sequence[Part]) -> Any:
-    """P(mixture > time)."""
-    return tail_of(parts)(time)[0]
+def mixture_tail(time: Any, parts: Sequence[Part], tail: "Tail | None" = None) -> Any:
+    """P(mixture > time). tail: of these parts, where it is known."""
+    if hasattr(time, "shape") and not in_lanes(parts):
+        from rackcalc.formulas.queues.mixture_lanes import tail_lanes
+
+        return tail_lanes(parts)(time)[0]
+    return (tail or tail_of(parts))(time)[0]
 
 
 def mixture_mean(parts: Sequence[Part]) -> Any:
