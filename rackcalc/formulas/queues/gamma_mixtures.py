@@ -100,7 +100,7 @@ def merged(parts: Sequence[Part]) -> list[Part]:
     result: list[Part] = []
     group: list[Part] = []
     held, left = 0.0, 1.0
-    for part in sorted(parts, key=lambda part: part[2]):
+    for part in sorted(parts, key=lambda part: in_order(part[2])):
         if group and held + part[0] > group_limit(left):
             result.append(_one(group, held))
             left -= held
@@ -112,8 +112,14 @@ def merged(parts: Sequence[Part]) -> list[Part]:
 
 
 def group_limit(left: Any) -> Any:
-    """The largest share of a group, where this share is not yet in a group."""
-    return xp.maximum(left * 0.2, 3e-4)
+    """The largest share of a group, where this share is not yet in a group. Equal sums do not exceed it."""
+    return xp.maximum(left * 0.2, 3e-4) * (1 + 1e-9)
+
+
+def in_order(mean: Any) -> Any:
+    """The mean with 26 of its bits (T. J. Dekker, 1971), so that rounding does not decide the order of equal ones."""
+    large = mean * 134217729.0
+    return large - (large - mean)
 
 
 def _one(group: list[Part], held: float) -> Part:

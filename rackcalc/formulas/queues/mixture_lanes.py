@@ -28,7 +28,7 @@ def merged_lanes(parts: Sequence[Part], most: int, limit: Callable[[Any], Any]) 
     share, least, mean, variance = stacked(parts)
     kept = share > 0
     few = kept.sum(axis=0) <= most
-    order = np.argsort(np.where(kept, mean, np.inf), axis=0, kind="stable")
+    order = np.argsort(np.where(kept, floats.in_order(mean), np.inf), axis=0, kind="stable")
     share, least, mean, variance = (np.take_along_axis(x, order, 0) for x in (share, least, mean, variance))
     lanes = np.arange(share.shape[1])
     group = np.zeros(share.shape, dtype=np.intp)

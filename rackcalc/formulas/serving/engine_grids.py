@@ -19,11 +19,11 @@ from rackcalc.formulas.queues.curves import points_in_all
 BLOCK = 256  # lanes computed together, so that the columns of all nodes stay in the cache of the processor
 KEPT = 16  # blocks of which the law is kept
 MANY = 100  # rates for one engine from which on a curve is faster than the law
-FIRST = 8  # pieces before any is halved
+FIRST = 2  # pieces before any is halved
 NODES = 16  # per piece
 SETTLED = 1e-8  # a piece has settled when its last coefficients are this much smaller than its largest
 NARROWEST = 2.0**-24
-ENGINES = 1 << 12  # whose curves are kept
+MOST_CURVES = 1 << 14  # that are kept
 
 What = Hashable  # which value of the law
 Column = Any  # a float, or an array with a value for each lane
@@ -47,6 +47,8 @@ class Grids:
         self._law, self._read, self._kinds, self._per_rate = law, read, kinds, per_rate
         self._laws: OrderedDict[Hashable, Any] = OrderedDict()
         self._curves: dict[Hashable, _Pieces] = {}
+        self._nodes: dict[Hashable, Any] = {}  # values at the nodes of pieces that are not made yet
+        self._asked: dict[What, None] = {}
 
     def __call__(self, what: What, point: Sequence[Any]) -> Any:
         """The value at every point. point: the columns, of any shapes that broadcast; the first is the rate."""
@@ -66,8 +68,12 @@ class Grids:
 
     def lanes(self, what: What, columns: Sequence[Column]) -> Any:
         """The value in lanes, by the law itself."""
+        return self.several([what], columns)[0]
+
+    def several(self, whats: Sequence[What], columns: Sequence[Column]) -> list[Any]:
+        """Several values in lanes, by the law itself."""
         size = len_of(columns)
-        found = np.empty(size)
+        found = [np.empty(size) for _ in whats]
         with np.errstate(all="ignore"):
             kinds = np.broadcast_to(self._kinds(columns), size)
             for kind in np.unique(kinds):
@@ -75,8 +81,9 @@ class Grids:
                 for start in range(0, len(rows), BLOCK):
                     block = rows[start : start + BLOCK]
                     part = [_constant(value if isinstance(value, float) else value[block]) for value in columns]
-                    law = None if what == "capacity" else self._of(part)
-                    found[block] = self._read(law, what, part)
+                    law = None if whats == ["capacity"] else self._of(part)
+                    for values, what in zip(found, whats, strict=True):
+                        values[block] = self._read(law, what, part)
         return found
 
     def _of(self, part: Sequence[Column]) -> Any:
@@ -99,8 +106,10 @@ class Grids:
         places = np.flatnonzero(inside)
         load, index_in = load[places], index[places]
         keys = _keys(engines)
-        if len(self._curves) > ENGINES * 8:
+        self._asked[what] = None
+        if len(self._curves) > MOST_CURVES:
             self._curves.clear()
+            self._nodes.clear()
         pieces = [self._curves.setdefault((what, key), _Pieces()) for key in keys]
         weight = several * len(keys) / max(len(rate), 1)
         divided = what in self._per_rate
@@ -120,8 +129,8 @@ class Grids:
             nodes = (low + high)[:, None] / 2 + (high - low)[:, None] / 2 * _PLACES
             who = np.repeat(owner, NODES)
             rates = nodes.ravel() * most[who]
-            lanes = [value if isinstance(value, float) else value[who] for value in engines]
-            values = self.lanes(what, [rates, *lanes])
+            places_of = [(keys[i], a, b) for i, a, b in zip(owner, low.tolist(), high.tolist(), strict=True)]
+            values = self._at_nodes(what, places_of, rates, [_of_lanes(value, who) for value in engines])
             if divided:
                 values = values / rates
             with np.errstate(all="ignore"):
@@ -145,9 +154,21 @@ class Grids:
             found[places[smooth]] = value * rate[places[smooth]] if divided else value
         return found
 
+    def _at_nodes(self, what: What, pieces: Sequence[Hashable], rates: Any, lanes: Sequence[Column]) -> Any:
+        """The value at the nodes of pieces. The values that were asked for before are computed and kept with it."""
+        known = self._nodes
+        new = [number for number, piece in enumerate(pieces) if (what, piece) not in known]
+        if new:
+            rows = (np.array(new)[:, None] * NODES + np.arange(NODES)).ravel()
+            asked = [what, *(one for one in self._asked if one != what and (one, pieces[new[0]]) not in known)]
+            part = [rates[rows], *(_of_lanes(value, rows) for value in lanes)]
+            for one, values in zip(asked, self.several(asked, part), strict=True):
+                known.update(zip([(one, pieces[number]) for number in new], values.reshape(-1, NODES), strict=True))
+        return np.concatenate([known.pop((what, piece)) for piece in pieces])
+
     def _at(self, what: What, rate: Any, engines: Sequence[Column], index: Any, rows: Any) -> Any:
         """By the law itself at some points."""
-        lanes = [value if isinstance(value, float) else value[index[rows]] for value in engines]
+        lanes = [_of_lanes(value, index[rows]) for value in engines]
         lanes, back = _distinct([rate[rows], *lanes])
         return self.lanes(what, lanes)[back]
 
@@ -192,6 +213,10 @@ def _summed(table: Any, at: Any, load: Any, lows: Any, highs: Any) -> Any:
 def len_of(columns: Sequence[Column]) -> int:
     """Number of lanes."""
     return max((len(value) for value in columns if not isinstance(value, float)), default=1)
+
+
+def _of_lanes(value: Column, lanes: Any) -> Column:
+    return value if isinstance(value, float) else value[lanes]
 
 
 def _spread(value: Column, shape: tuple[int, ...]) -> Column:
