@@ -24,7 +24,6 @@ from rackcalc.formulas.queues.engine_first_token import FirstToken, Steps, at_le
 from rackcalc.formulas.queues.engine_steps import (
     Engine,
     Full,
-    Pace,
     Prompts,
     full_engine,
     no_arrival,
@@ -89,12 +88,12 @@ class UnderLoad:
         """The parts of "ttft", "tpot", "itl" or "time"."""
         if time not in self._kept:
             self._kept[time] = merged(self.parts[time]())
-        return self._kept[time]  # type: ignore[no-any-return]
+        return self._kept[time]
 
     def _tail(self, time: str) -> Tail:
         if (time, "tail") not in self._kept:
             self._kept[time, "tail"] = tail_of(self.mixture(time))
-        return self._kept[time, "tail"]  # type: ignore[no-any-return]
+        return self._kept[time, "tail"]
 
     def mean(self, time: str) -> Any:
         """Mean of "ttft", "tpot", "itl" or "time"."""
@@ -186,9 +185,16 @@ def under_load(
     if (tokens <= 0) is True or (hasattr(tokens, "shape") and bool((tokens <= 0).all())):
         return _without_decoding(engine, prompts, rate, gap_scv)
     work, full, most = full_load(engine, prompts, outputs)
-    lanes = any(hasattr(value, "shape") for value in (rate, gap_scv, evenness, most))
+    lanes = any(
+        hasattr(value, "shape")
+        for value in (
+            rate, gap_scv, evenness, most, engine.base, engine.step(1.0), engine.per_cached, work.square,
+            prompts.mean_square, outputs.mean_square, outputs.concentration,
+            *(part.mean for part in (*prompts.strata, *outputs.strata)),
+        )
+    )  # fmt: skip
     over = (rate >= most) | (rate * work.work >= 1)
-    if over is True:
+    if xp.every(over):
         return saturated(rate, most)
     square = xp.maximum(outputs.mean_square - 2 * outputs.mean + 1, tokens**2)
     numbers = nodes_of(engine.seats, lanes)
@@ -266,9 +272,7 @@ def _settled(
     # The second moment counts in heavy traffic only (D. Y. Burman, D. R. Smith, Math. Oper. Res. 8 (1983) 612-630).
     varied = xp.minimum(service, 1.0) * rate / full.rate + 1 - rate / full.rate
     paces = pace(engine, work, rate, steps, gap_scv)
-    leaving = xp.each(
-        lambda n, step: xp.where(n >= seats, full.rate, n / (step * tokens)), numbers[1:], paces.step
-    )
+    leaving = xp.each(lambda n, step: xp.where(n >= seats, full.rate, n / (step * tokens)), numbers[1:], paces.step)
     stalls = xp.each(lambda n, stall: xp.where(n >= seats, full.stall, stall), numbers[1:], paces.stall)
     settled: Settled | None = None
     stall, echo = stalls[0], paces.echo[0]

@@ -71,7 +71,7 @@ _TAIL[0], _TAIL[-1], _DENSITY[0], _DENSITY[-1] = 1.0, 0.0, 0.0, 0.0
 def normal_tail(z: Any) -> tuple[Any, Any]:
     """erfc(z) / 2 and exp(-z z) / root(pi), by a Taylor series from the nearest place of a table: exact to 1e-11."""
     z = np.clip(z, -REACH, REACH)
-    place = np.rint(z * STEPS).astype(np.intp)
+    place = np.rint(np.where(z == z, z, 0.0) * STEPS).astype(np.intp)
     d = z - place / STEPS
     place += len(_PLACES) // 2
     at, density = _TAIL[place], _DENSITY[place]
@@ -91,11 +91,12 @@ class _Tail:
         self.arrays = arrays
 
     @classmethod
+    @np.errstate(all="ignore")
     def of(cls, parts: Sequence[Part]) -> "_Tail":
         share, least, mean, variance = stacked(parts)
         above = mean - least
         step = above <= 1e-12 * abs(mean)
-        rate = 1 / np.where(step, 1e-200, above)
+        rate = 1 / np.where(step, 1e-100, above)
         scv = variance * np.where(step, 0.0, rate * rate)
         late = (scv > floats.EXPONENTIAL) & ~step
         some = 2 / (1 + scv)
@@ -106,6 +107,7 @@ class _Tail:
         """Some of the lanes."""
         return _Tail([array[:, lanes] for array in self.arrays])
 
+    @np.errstate(all="ignore")
     def __call__(self, time: Any) -> tuple[Any, Any]:
         share, least, late, some, rate, shift, steep = self.arrays
         after = (time - least) * rate
@@ -125,6 +127,7 @@ def tail_lanes(parts: Sequence[Part]) -> Callable[[Any], tuple[Any, Any]]:
     return _Tail.of(parts)
 
 
+@np.errstate(all="ignore")
 def quantile_lanes(level: float, tail: Any, start: Any) -> Any:
     """As mixture_quantile() of floats. level: of the tail. Lanes that have converged take no further part."""
     result = np.array(start, dtype=float)

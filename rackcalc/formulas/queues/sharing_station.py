@@ -90,7 +90,7 @@ def number_present(
     at = _product(numbers, leaving, peakedness, beyond)
     target = xp.log(rate)
     shift, low, high = target, target - 40.0, target + 40.0
-    finished = settled = shift != shift
+    finished = settled = (rate >= leaving[-1]) | (shift != shift)  # lanes without a solution
     for step in range(SHIFTS):
         shares, seated, out, slope = at(shift)
         error = out - target

@@ -166,7 +166,8 @@ def _law(*point: Any) -> Any:
     if not xp.every(_kind(point) >= 0):
         return None
     rate, gap_scv, evenness = (point[_PLACES[name]] for name in ("rate", "gap_scv", "evenness"))
-    return under_load(*_engine(point), rate, gap_scv, evenness)
+    engine, prompts, outputs = _engine(point)
+    return under_load(engine, prompts, outputs, rate, gap_scv, evenness)
 
 
 _law_once = lru_cache(maxsize=1 << 8)(_law)
