@@ -170,7 +170,12 @@ def dot(a: Any, b: Any) -> Any:
 
 def running(column: Any) -> Any:
     """Sums of a column up to each entry."""
-    return list(accumulate(column)) if isinstance(column, list) else column.cumsum(axis=0)
+    if isinstance(column, list):
+        return list(accumulate(column))
+    sums = column.copy()
+    for place in range(1, len(sums)):  # numpy's own would go lane by lane
+        sums[place] += sums[place - 1]
+    return sums
 
 
 def column(values: Sequence[float]) -> Any:
@@ -208,6 +213,11 @@ def joined(first: Any, then: Any) -> Any:
 def every(condition: Any) -> bool:
     """Whether a condition holds, of arrays everywhere."""
     return condition if isinstance(condition, bool) else bool(condition.all())
+
+
+def some(condition: Any) -> bool:
+    """Whether a condition holds, of arrays anywhere."""
+    return condition if isinstance(condition, bool) else bool(condition.any())
 
 
 def isfinite(x: Any) -> Any:

@@ -205,16 +205,21 @@ class DesignSpace:
         return Recording(run, paths, rules, (), missing, self._different_loads(run))
 
     def _different_loads(self, run: Run) -> int:
-        """The most different loads that any queue with a given number of servers has, over all points."""
+        """The most different loads that any queue with given servers, or a given engine, has over all points."""
         dimension_of = [number for number, axes in enumerate(self.question.dimensions) for _ in axes]
         most = 1
         for _, calls in run.groups:
             for call in calls:
-                if not call.formula.label.startswith("queues."):
-                    continue
                 slots = dict(zip(call.names, call.inputs, strict=True))
-                servers = run.program.axes[slots["servers"]] if "servers" in slots else 0
-                varied = call.axes & ~servers
+                if call.formula.label.startswith("queues."):
+                    varied = call.axes & ~(run.program.axes[slots["servers"]] if "servers" in slots else 0)
+                elif call.formula.label.startswith("serving.engine_load.") and "rate" in slots:
+                    # rates that one engine has: those of dimensions that nothing else of it depends on
+                    varied = run.program.axes[slots["rate"]]
+                    for name, slot in slots.items():
+                        varied &= ~(run.program.axes[slot] if name != "rate" else 0)
+                else:
+                    continue
                 dimensions = {number for axis, number in enumerate(dimension_of) if varied >> axis & 1}
                 most = max(most, prod(self.question.shape[number] for number in dimensions))
         return most

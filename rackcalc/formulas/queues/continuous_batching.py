@@ -39,6 +39,7 @@ from rackcalc.formulas.queues.gamma_mixtures import (
     merged,
     mixture_mean,
     mixture_quantile,
+    mixture_tail,
     mixture_variance,
     tail_of,
     tidied,
@@ -109,7 +110,7 @@ class UnderLoad:
 
     def share_within(self, time: str, limit: Any) -> Any:
         """Share of requests (of gaps, for "itl") that stay within a limit in s."""
-        found = 1 - self._tail(time)(limit)[0]
+        found = 1 - mixture_tail(limit, self.mixture(time), self._tail(time))
         return xp.where(self.over, 0.0, xp.where(found > ROUNDING, found, 0.0))
 
 
@@ -188,9 +189,16 @@ def under_load(
     if (tokens <= 0) is True or (hasattr(tokens, "shape") and bool((tokens <= 0).all())):
         return _without_decoding(engine, prompts, rate, gap_scv)
     work, full, most = full_load(engine, prompts, outputs)
-    lanes = any(hasattr(value, "shape") for value in (rate, gap_scv, evenness, most))
+    lanes = any(
+        hasattr(value, "shape")
+        for value in (
+            rate, gap_scv, evenness, most, engine.base, engine.step(1.0), engine.per_cached, work.square,
+            prompts.mean_square, outputs.mean_square, outputs.concentration,
+            *(part.mean for part in (*prompts.strata, *outputs.strata)),
+        )
+    )  # fmt: skip
     over = (rate >= most) | (rate * work.work >= 1)
-    if over is True:
+    if xp.every(over):
         return saturated(rate, most)
     square = xp.maximum(outputs.mean_square - 2 * outputs.mean + 1, tokens**2)
     numbers = nodes_of(engine.seats, lanes)
@@ -546,18 +554,18 @@ def _closed_gaps(work: Prompts, seen: Seen, rate: float) -> list[Part]:
     return [(1 - some, seen.least, seen.alone, 0.0), (some, seen.least, seen.alone + mean, varies)]
 
 
-def largest_rate(meets: Callable[[float], bool], capacity: float) -> float:
+def largest_rate(meets: Callable[[Any], Any], capacity: Any) -> Any:
     """The largest rate at which stated limits hold; they must hold at every smaller one. 0 where they never hold.
 
     >>> round(largest_rate(lambda rate: rate <= 3.0, 10.0), 3)
     3.0
     """
-    low, high = 0.0, capacity
-    if meets(high):
-        return high
-    if not meets(1e-6 * capacity):
-        return 0.0
-    while high - low > 1e-4 * high:
+    always, ever = meets(capacity), meets(1e-6 * capacity)
+    if always is True:
+        return capacity
+    low, high = 0.0 * capacity, xp.where(ever, capacity, 0.0 * capacity)
+    while xp.some(going := high - low > 1e-4 * high):
         middle = (low + high) / 2
-        low, high = (middle, high) if meets(middle) else (low, middle)
-    return low
+        holds = meets(middle)
+        low, high = xp.where(going & holds, middle, low), xp.where(going, xp.where(holds, high, middle), high)
+    return xp.where(always, capacity, low)

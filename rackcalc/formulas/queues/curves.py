@@ -35,6 +35,11 @@ def for_points(count: int) -> Iterator[None]:
         _points.reset(token)
 
 
+def points_in_all() -> int:
+    """The number of loads that for_points() was told; 0 where it was not."""
+    return _points.get()
+
+
 def worth(x: Any) -> bool:
     """Whether there are so many different loads that a curve is faster than the algorithm."""
     return (_points.get() or getattr(x, "size", 1)) >= MANY

@@ -38,9 +38,13 @@ def part_tail(time: float, least: float, mean: float, variance: float) -> float:
     return _tail([(1.0, least, mean, variance)])(time)[0]
 
 
-def mixture_tail(time: Any, parts: Sequence[Part]) -> Any:
-    """P(mixture > time)."""
-    return tail_of(parts)(time)[0]
+def mixture_tail(time: Any, parts: Sequence[Part], tail: "Tail | None" = None) -> Any:
+    """P(mixture > time). tail: of these parts, where it is known."""
+    if hasattr(time, "shape") and not in_lanes(parts):
+        from rackcalc.formulas.queues.mixture_lanes import tail_lanes
+
+        return tail_lanes(parts)(time)[0]
+    return (tail or tail_of(parts))(time)[0]
 
 
 def mixture_mean(parts: Sequence[Part]) -> Any:
@@ -96,7 +100,7 @@ def merged(parts: Sequence[Part]) -> list[Part]:
     result: list[Part] = []
     group: list[Part] = []
     held, left = 0.0, 1.0
-    for part in sorted(parts, key=lambda part: part[2]):
+    for part in sorted(parts, key=lambda part: in_order(part[2])):
         if group and held + part[0] > group_limit(left):
             result.append(_one(group, held))
             left -= held
@@ -108,8 +112,14 @@ def merged(parts: Sequence[Part]) -> list[Part]:
 
 
 def group_limit(left: Any) -> Any:
-    """The largest share of a group, where this share is not yet in a group."""
-    return xp.maximum(left * 0.2, 3e-4)
+    """The largest share of a group, where this share is not yet in a group. Equal sums do not exceed it."""
+    return xp.maximum(left * 0.2, 3e-4) * (1 + 1e-9)
+
+
+def in_order(mean: Any) -> Any:
+    """The mean with 26 of its bits (T. J. Dekker, 1971), so that rounding does not decide the order of equal ones."""
+    large = mean * 134217729.0
+    return large - (large - mean)
 
 
 def _one(group: list[Part], held: float) -> Part:

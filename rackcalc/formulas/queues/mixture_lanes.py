@@ -3,6 +3,7 @@
 Arrays have the parts on the first axis and the lanes on the second.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,13 +11,12 @@ import numpy as np
 
 from rackcalc.formulas.queues import gamma_mixtures as floats
 from rackcalc.formulas.queues.gamma_mixtures import Part
-from rackcalc.quantities import elementwise as xp
 
 
 def stacked(parts: Sequence[Part]) -> list[Any]:
     """Shares, least values, means and variances as arrays (parts, lanes)."""
-    lanes = np.broadcast_shapes(*(np.shape(value) for part in parts for value in part))
-    found = np.empty((4, len(parts), *lanes))
+    lanes = max(getattr(value, "size", 1) for part in parts for value in part)
+    found = np.empty((4, len(parts), lanes))
     for place, part in enumerate(parts):
         for what, value in enumerate(part):
             found[what, place] = value
@@ -28,7 +28,7 @@ def merged_lanes(parts: Sequence[Part], most: int, limit: Callable[[Any], Any]) 
     share, least, mean, variance = stacked(parts)
     kept = share > 0
     few = kept.sum(axis=0) <= most
-    order = np.argsort(np.where(kept, mean, np.inf), axis=0, kind="stable")
+    order = np.argsort(np.where(kept, floats.in_order(mean), np.inf), axis=0, kind="stable")
     share, least, mean, variance = (np.take_along_axis(x, order, 0) for x in (share, least, mean, variance))
     lanes = np.arange(share.shape[1])
     group = np.zeros(share.shape, dtype=np.intp)
@@ -60,6 +60,30 @@ def merged_lanes(parts: Sequence[Part], most: int, limit: Callable[[Any], Any]) 
     return list(zip(shares, lowest.reshape(count, -1), means, variances, strict=True))
 
 
+STEPS = 128  # places by unit at which the normal tail is tabulated
+REACH = 6.5
+_PLACES = np.arange(-int(REACH * STEPS), int(REACH * STEPS) + 1) / STEPS
+_TAIL = np.array([math.erfc(z) / 2 for z in _PLACES])
+_DENSITY = np.exp(-(_PLACES**2)) / floats.ROOT_PI
+_TAIL[0], _TAIL[-1], _DENSITY[0], _DENSITY[-1] = 1.0, 0.0, 0.0, 0.0
+
+
+def normal_tail(z: Any) -> tuple[Any, Any]:
+    """erfc(z) / 2 and exp(-z z) / root(pi), by a Taylor series from the nearest place of a table: exact to 1e-11."""
+    z = np.clip(z, -REACH, REACH)
+    place = np.rint(np.where(z == z, z, 0.0) * STEPS).astype(np.intp)
+    d = z - place / STEPS
+    place += len(_PLACES) // 2
+    at, density = _TAIL[place], _DENSITY[place]
+    y, square = -2 * _PLACES[place] * d, -2 * d * d  # the terms are Hermite's polynomials, by their recurrence
+    second = (y * y + square) / 2
+    third = (y * second + square * y) / 3
+    fourth = (y * third + square * second) / 4
+    fifth = (y * fourth + square * third) / 5
+    tail = at - density * d * (1 + y / 2 + second / 3 + third / 4 + fourth / 5 + fifth / 6)
+    return tail, density * np.exp(y + square / 2)
+
+
 class _Tail:
     """The mixtures, ready for their tails. Lanes can be picked."""
 
@@ -67,37 +91,34 @@ class _Tail:
         self.arrays = arrays
 
     @classmethod
+    @np.errstate(all="ignore")
     def of(cls, parts: Sequence[Part]) -> "_Tail":
         share, least, mean, variance = stacked(parts)
         above = mean - least
         step = above <= 1e-12 * abs(mean)
-        above = np.where(step, 1.0, above)
-        scv = variance / (above * above)
+        rate = 1 / np.where(step, 1e-100, above)
+        scv = variance * np.where(step, 0.0, rate * rate)
         late = (scv > floats.EXPONENTIAL) & ~step
         some = 2 / (1 + scv)
         scv = np.clip(scv, floats.LEAST_SCV, 1.0)
-        gamma = (1 / above, scv / 9 - 1, 3 / np.sqrt(2 * scv))
-        return cls([share, least, step, late, some, *gamma])
+        return cls([share, least, late, some, rate, scv / 9 - 1, 3 / np.sqrt(2 * scv)])
 
     def picked(self, lanes: Any) -> "_Tail":
         """Some of the lanes."""
         return _Tail([array[:, lanes] for array in self.arrays])
 
+    @np.errstate(all="ignore")
     def __call__(self, time: Any) -> tuple[Any, Any]:
-        share, least, step, late, some, rate, shift, steep = self.arrays
+        share, least, late, some, rate, shift, steep = self.arrays
         after = (time - least) * rate
         passed = after > 0
-        root = np.cbrt(np.where(passed, after, 1.0))
-        z = (root + shift) * steep
-        tail = xp.erfc(z) / 2
-        density = np.exp(-z * z) * steep * rate / (3 * floats.ROOT_PI * root * root)
-        density = np.where(abs(z) < floats.FAR, density, 0.0)
+        root = np.exp(np.log(np.where(passed, after, 1.0)) / 3)
+        tail, density = normal_tail(np.where(passed, (root + shift) * steep, -REACH))
+        density *= steep * rate / (3 * root * root)
         if late.any():
-            exponential = some * np.exp(-some * after)
+            exponential = np.where(passed, some * np.exp(-some * after), 1.0)
             tail = np.where(late, exponential, tail)
-            density = np.where(late, exponential * some * rate, density)
-        tail = np.where(passed, np.where(step, 0.0, tail), 1.0)
-        density = np.where(passed & ~step, density, 0.0)
+            density = np.where(late, np.where(passed, exponential * some * rate, 0.0), density)
         return (share * tail).sum(axis=0), (share * density).sum(axis=0)
 
 
@@ -106,6 +127,7 @@ def tail_lanes(parts: Sequence[Part]) -> Callable[[Any], tuple[Any, Any]]:
     return _Tail.of(parts)
 
 
+@np.errstate(all="ignore")
 def quantile_lanes(level: float, tail: Any, start: Any) -> Any:
     """As mixture_quantile() of floats. level: of the tail. Lanes that have converged take no further part."""
     result = np.array(start, dtype=float)

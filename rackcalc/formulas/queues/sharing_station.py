@@ -13,6 +13,8 @@ The product is kept at nodes that lie half a root of the number apart.
 import math
 import operator
 from collections.abc import Callable
+from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from rackcalc.quantities import elementwise as xp
@@ -88,12 +90,12 @@ def number_present(
     at = _product(numbers, leaving, peakedness, beyond)
     target = xp.log(rate)
     shift, low, high = target, target - 40.0, target + 40.0
-    finished = settled = shift != shift
+    finished = settled = (rate >= leaving[-1]) | (shift != shift)  # lanes without a solution
     for step in range(SHIFTS):
         shares, seated, out, slope = at(shift)
         error = out - target
         finished, settled = settled, settled | (abs(error) < NEAR) | (high - low < 1e-11) | (error != error)
-        if finished.all() if lanes else finished:
+        if xp.every(finished):
             break
         low, high = xp.where(error < 0, shift, low), xp.where(error < 0, high, shift)
         newton = shift - error / xp.clip(slope, 1e-3, 1e3)
@@ -109,47 +111,61 @@ def _product(numbers: Any, leaving: Any, peakedness: Any, beyond: Any) -> Callab
     Its values: share of time of every node; share with all seats taken while nobody waits; logarithm of the rate at
     which requests leave; and the slope of that. beyond: time in which others wait, over the second.
     """
-    seats = numbers[-1]
-    widths = xp.each(lambda a, b: b - a, numbers[:-1], numbers[1:])
-    below, above = xp.joined(1.0, widths), xp.joined(widths, 1.0)
-    weights = xp.each(
-        lambda n, a, b: xp.where(a > 0, (a + xp.where(n >= seats, 1.0, b)) / 2, 0.0), numbers, below, above
-    )
-    waits = xp.each(lambda n, a: xp.where((n >= seats) & (a > 0), beyond, 0.0), numbers, below)
-    full = xp.each(lambda weight, wait: weight + wait, weights, waits)
+    lower, upper, weights, last = _widths(numbers)
+    full = xp.each(lambda weight, end: weight + end * beyond, weights, last)
     out = xp.joined(0.0, leaving)
-    bursts = 1 - 1 / peakedness
-    each = xp.each(lambda gone: 1 / (gone * peakedness), leaving)
-    others = xp.each(lambda n: bursts * (n - 1) / n, numbers[1:])
     even = peakedness < 1
-    some_even = even.any() if hasattr(even, "any") else even
-    logs = xp.each(xp.log, leaving) if some_even else []
+    some_even = xp.some(even)
+    log, exp = (xp.log, xp.exp) if hasattr(numbers, "shape") else (math.log, math.exp)
+    # One more request is as likely as a place for it; in bursts it is the more likely the more there are.
+    bursts = 1 - 1 / xp.maximum(peakedness, 1.0)
+    single = xp.each(lambda gone: 1 / (gone * peakedness), leaving)
+    others = xp.each(lambda n: bursts * (1 - 1 / n), numbers[1:])
+    logs = xp.each(log, leaving) if some_even else []
 
     def climbed(column: Any) -> Any:
         """Sums over all numbers up to every node of what is known at the nodes, straight between them."""
         before = xp.joined(0.0, column[:-1])
-        return xp.joined(
-            0.0, xp.running(xp.each(lambda a, b, width: width * (a + b) / 2 + (b - a) / 2, before, column, widths))
-        )
+        return xp.joined(0.0, xp.running(xp.each(lambda a, b, low, up: low * a + up * b, before, column, lower, upper)))
 
     def at(shift: Any) -> tuple[Any, Any, Any, Any]:
         rate = xp.exp(shift)
-        # where one more request is as likely as it leaves room for, in bursts more likely the more there are
-        odds = xp.each(lambda one, more: xp.where(even, 1.0, rate * one + more), each, others)
-        levels = xp.each(xp.log, odds)
-        slopes = xp.each(lambda one, together: rate * one / together, each, odds)
+        odds = xp.each(lambda one, more: rate * one + more, single, others)
+        levels = xp.each(log, odds)
+        slopes = xp.each(lambda one, both: rate * one / both, single, odds)
         if some_even:
-            levels = xp.each(lambda level, log: xp.where(even, (shift - log) / peakedness, level), levels, logs)
+            levels = xp.each(lambda level, gone: xp.where(even, (shift - gone) / peakedness, level), levels, logs)
             slopes = xp.each(lambda slope: xp.where(even, 1 / peakedness, slope), slopes)
         levels, slopes = climbed(levels), climbed(slopes)
         most = xp.highest(levels)
-        chances = xp.each(lambda level: xp.exp(level - most), levels)
-        shares = xp.each(operator.mul, chances, full)
-        total = xp.total(shares)
-        shares = xp.each(lambda share: share / total, shares)
-        leaves = xp.each(operator.mul, shares, out)
-        all_leave = xp.total(leaves)
-        slope = xp.dot(leaves, slopes) / all_leave - xp.dot(shares, slopes)
-        return shares, chances[-1] / total, xp.log(all_leave), slope
+        chances = xp.each(lambda level: exp(level - most), levels)
+        weighed = xp.each(operator.mul, chances, full)
+        leaves = xp.each(operator.mul, weighed, out)
+        total, gone = xp.total(weighed), xp.total(leaves)
+        slope = xp.dot(leaves, slopes) / gone - xp.dot(weighed, slopes) / total
+        return xp.each(lambda share: share / total, weighed), chances[-1] / total, xp.log(gone / total), slope
 
     return at
+
+
+def _widths(numbers: Any) -> tuple[Any, Any, Any, Any]:
+    """Of the nodes: the parts of the logarithms before and at a node in the sum up to it, how many numbers count to it,
+    and which is the last.
+    """
+    if isinstance(numbers, list):
+        return _widths_of(tuple(numbers))
+    seats = numbers[-1]
+    widths = numbers[1:] - numbers[:-1]
+    below, above = xp.joined(1.0, widths), xp.joined(widths, 1.0)
+    real = below > 0  # where lanes have fewer nodes than others the last comes again
+    weights = xp.where(real, (below + xp.where(numbers >= seats, 1.0, above)) / 2, 0.0)
+    lower = xp.where(widths > 0, (widths - 1) / 2, 0.0)
+    upper = xp.where(widths > 0, (widths + 1) / 2, 0.0)
+    return lower, upper, weights, xp.where(real & (numbers >= seats), 1.0, 0.0)
+
+
+@lru_cache(maxsize=64)
+def _widths_of(numbers: tuple[float, ...]) -> tuple[list[float], list[float], list[float], list[float]]:
+    widths = [b - a for a, b in pairwise(numbers)]
+    weights = [(a + b) / 2 for a, b in pairwise([1.0, *widths, 1.0])]
+    return [(w - 1) / 2 for w in widths], [(w + 1) / 2 for w in widths], weights, [0.0] * len(widths) + [1.0]

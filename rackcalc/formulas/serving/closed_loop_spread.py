@@ -9,10 +9,10 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from rackcalc.formulas.serving import engine_load
-from rackcalc.formulas.serving.engine_load import LAW, engine_of, lengths_of, point_of
+from rackcalc.formulas.serving.engine_load import LAW, engine_of, kind_of, point_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import Count, Ratio, Same, Seconds, SecondsPerToken
+from rackcalc.quantities.units import REQUEST, SECOND, Count, Ratio, Same, Seconds, SecondsPerToken
 
 _OPEN = ("rate", *engine_load.ARRIVALS)
 Closed = Annotated[Any, {name: unit for name, unit in engine_load.UNITS.items() if name not in _OPEN}]
@@ -24,15 +24,22 @@ ENGINE = {name: value for name, value in engine_load.ALONE.items() if name not i
 }
 
 
+def _point(engine: dict[str, Any]) -> list[Any]:
+    """The engine without units; its rate has no part in a closed loop."""
+    return point_of({"rate": 0.0 * REQUEST / SECOND} | engine)
+
+
 @lru_cache(maxsize=1 << 13)
 def _law(clients: float, *point: float) -> Any:
     """The engine with so many requests in flight; None where nothing can be told."""
     from rackcalc.formulas.queues.continuous_batching import in_closed_loop
 
-    engine, prompts, outputs = engine_of(point), lengths_of("prompt", point), lengths_of("output", point)
+    if not kind_of(point) >= 0:
+        return None
+    engine, prompts, outputs = engine_of(point)
     number = max(round(clients), 1)
     alike = prompts.scv == 0 and outputs.scv == 0
-    if engine is None or outputs.mean <= 1 or (alike and number > 1):
+    if outputs.mean <= 1 or (alike and number > 1):
         return None
     return in_closed_loop(engine, prompts, outputs, number)
 
@@ -45,7 +52,7 @@ def _spread(time: str, level: float, clients: float, *point: float) -> float:
 
 def _over_mean(time: str, probability: Any, clients: Any, engine: dict[str, Any]) -> Any:
     told = xp.vectorized(lambda *values: _spread(time, *values))
-    return told(xp.pure(probability), xp.pure(clients), *point_of(engine))
+    return told(xp.pure(probability), xp.pure(clients), *_point(engine))
 
 
 @formula(cite=LAW)
@@ -123,7 +130,7 @@ def _share(time: str, limit: Any, clients: Any, engine: dict[str, Any]) -> Any:
         found = _law(number, *point)
         return xp.nan if found is None else float(found.share_within(time, most * found.mean(time)))
 
-    return xp.vectorized(one)(xp.pure(limit), xp.pure(clients), *point_of(engine))
+    return xp.vectorized(one)(xp.pure(limit), xp.pure(clients), *_point(engine))
 
 
 @formula(cite=LAW)

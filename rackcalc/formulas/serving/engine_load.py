@@ -5,7 +5,9 @@ steps alone, whatever the lengths; prompts take their share of the steps, chunk 
 Every formula here takes the same description of the engine and its load, ENGINE: it is written down once.
 """
 
-from functools import lru_cache
+from bisect import bisect_left
+from collections.abc import Callable
+from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -31,7 +33,6 @@ STRATA = 12  # of the lengths in a trace (length_distributions.EDGES)
 FORGOTTEN = 1e-12  # s; a shorter mean wait for a seat counts as none
 LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
 TIMES = ("ttft", "tpot", "itl", "time")
-MEANS = {name: place for place, name in enumerate(("capacity", "decoding", "working", "wait", *TIMES))}
 
 # rate: requests that arrive per second. seats: sequences that decode together at most. base: a step without decoding
 # sequences, but for the work of its prompts. work, twice: what a prompt of mean length adds, and one twice as long.
@@ -48,9 +49,9 @@ _NEEDED = {
 _LENGTHS = {f"{what}_{how}": "1" for what in ("prompt", "output") for how in ("cv", "even", *range(STRATA))}
 UNITS = _NEEDED | _LENGTHS
 Loaded = Annotated[Any, UNITS]
+ARRIVALS = ("gap_scv", "evenness")
 
 Point = tuple[float, ...]  # the values of _NEEDED, then those of _LENGTHS, nan for what is not stated
-ARRIVALS = ("gap_scv", "evenness")
 _PLACES = {name: place for place, name in enumerate((*_NEEDED, *_LENGTHS))}
 
 # The engine of the examples: 64 seats, steps of 10 ms, prompts of 30 ms, and a request in a thousand million seconds.
@@ -74,97 +75,179 @@ def node(seats: Count, place: Count) -> Count:
 def point_of(engine: dict[str, Any]) -> list[Any]:
     """The engine without units, in the order of a Point."""
     one = {"s": SECOND, "token": TOKEN, "s/token": SECOND / TOKEN, "request/s": REQUEST / SECOND, "1": 1.0}
-    units = UNITS
-    return [xp.pure(engine[name] / one[units[name]]) if name in engine else xp.nan for name in _PLACES]
+    return [xp.pure(engine[name] / one[UNITS[name]]) if name in engine else xp.nan for name in _PLACES]
 
 
-def _between(nodes: list[float], steps: Point, number: float) -> float:
-    """Time of a step with a number of sequences, linear between two nodes."""
-    for (low, below), (high, above) in pairwise(zip(nodes, steps, strict=True)):
-        if number <= high and high > low:
-            return below + (above - below) * (number - low) / (high - low)
-    return steps[-1]
+def _step(nodes: list[Any], steps: tuple[Any, ...]) -> Callable[[Any], Any]:
+    """Time of a step as a function of the number of sequences, linear between two nodes."""
+    if any(hasattr(value, "shape") for value in (*nodes, *steps)):
+        return lambda number: _between(nodes, steps, number)
+    known = [(low, below, (above - below) / (high - low) if high > low else 0.0)
+             for (low, below), (high, above) in pairwise(zip(nodes, steps, strict=True))]  # fmt: skip
+
+    def step(number: Any) -> Any:
+        if hasattr(number, "shape"):
+            return _between(nodes, steps, number)
+        place = bisect_left(nodes, number, 1)
+        if place >= STEPS:
+            return steps[-1]
+        low, below, slope = known[place - 1]
+        return below + slope * (number - low)
+
+    return step
 
 
-def lengths_of(what: str, point: Point) -> Any:
-    """The distribution of the prompts or outputs."""
-    from rackcalc.formulas.queues.length_distributions import lognormal, of_strata, spread
+def _between(nodes: list[Any], steps: tuple[Any, ...], number: Any) -> Any:
+    """Time of a step, in lanes."""
+    found = steps[-1]
+    for (low, below), (high, above) in reversed(list(pairwise(zip(nodes, steps, strict=True)))):
+        slope = xp.where(high > low, xp.divide(above - below, high - low), 0.0)
+        found = xp.where((number <= high) & (high > low), below + slope * (number - low), found)
+    return found
 
-    mean, cv, even = (point[_PLACES[name]] for name in (what, f"{what}_cv", f"{what}_even"))
+
+def _kind_of_lengths(what: str, point: Any) -> Any:
+    """0: all alike, 1: log-normal, 2: even, 3: of a trace."""
+    cv, even, first = (point[_PLACES[f"{what}_{how}"]] for how in ("cv", "even", 0))
+    return xp.where(first == first, 3.0, xp.where(cv > 0, xp.where(even > 0, 2.0, 1.0), 0.0))
+
+
+def kind_of(point: Any) -> Any:
+    """Lanes of the same kind are computed together; nan where a number is missing."""
+    valid: Any = True
+    for name in ("rate", "seats", "base", "work", "twice", *(f"step_{place}" for place in range(STEPS))):
+        value = point[_PLACES[name]]
+        valid = valid & (value >= 0) & (value < xp.inf)
+    chunked, output = point[_PLACES["chunked"]], point[_PLACES["output"]]
+    kind = _kind_of_lengths("prompt", point) * 4 + _kind_of_lengths("output", point)
+    kind = kind * 4 + xp.where(chunked > 0, 2.0, 0.0) + xp.where(output <= 1, 1.0, 0.0)
+    return xp.where(valid, kind, -1.0)
+
+
+def _lengths(what: str, point: Any) -> Any:
+    """The distribution of the prompts or outputs, of points of one kind."""
+    from rackcalc.formulas.queues.length_distributions import fixed, lognormal, of_strata, spread
+
+    mean, cv = (point[_PLACES[name]] for name in (what, f"{what}_cv"))
     first = _PLACES[f"{what}_0"]
-    strata = point[first : first + STRATA]
-    if strata[0] == strata[0]:
-        return of_strata(mean, cv, strata)
-    if not cv > 0:
-        return lognormal(mean, 0.0)
-    return spread(mean, cv * 3**0.5) if even > 0 else lognormal(mean, cv)
+    kind = _kind_of_lengths(what, [x if isinstance(x, float) else float(x[0]) for x in point])
+    if kind == 3:
+        return of_strata(mean, cv, point[first : first + STRATA])
+    if kind == 0:
+        return fixed(mean)
+    return spread(mean, cv * 3**0.5) if kind == 2 else lognormal(mean, cv)
 
 
-def engine_of(point: Point) -> Any:
-    """The engine as the law takes it, whatever its load; None where a number is missing."""
+def engine_of(point: Any) -> Any:
+    """The engine, its prompts and its outputs."""
     from rackcalc.formulas.queues.engine_steps import Engine
 
     _, seats, base, work, twice, budget, chunked, prompt, _, _, _, *steps = point[: len(_NEEDED)]
-    if not all(0 <= value < xp.inf for value in (seats, base, work, twice, *steps)):
-        return None
-    most = max(int(seats), 1)
-    nodes = [most ** (place / (STEPS - 1)) for place in range(STEPS)]
-    bend = max(twice - 2 * work, 0.0) / 2  # of work = a L + b L^2, at the mean prompt and twice its length
-    return Engine(
-        step=lambda number: _between(nodes, tuple(steps), number),
+    most = xp.maximum(xp.floor(seats), 1.0)
+    nodes = [xp.power(most, place / (STEPS - 1)) for place in range(STEPS)]
+    bend = xp.maximum(twice - 2 * work, 0.0) / 2  # of work = a L + b L^2, at the mean prompt and twice its length
+    engine = Engine(
+        step=_step(nodes, tuple(steps)),
         base=base,
         work=lambda tokens: (work - bend) * tokens / prompt + bend * (tokens / prompt) ** 2,
         seats=most,
         budget=budget,
-        chunked=chunked > 0,
+        chunked=bool((chunked if isinstance(chunked, float) else float(chunked[0])) > 0),
     )
+    return engine, _lengths("prompt", point), _lengths("output", point)
 
 
-@lru_cache(maxsize=1 << 13)
-def _law(*point: float) -> Any:
-    """The engine under this load; None where a number is missing."""
+SHARE = "share"
+
+
+def _law(*point: Any) -> Any:
+    """The engine under this load, of points of one kind; None where a number is missing."""
     from rackcalc.formulas.queues.continuous_batching import under_load
 
-    engine, (rate, gap_scv, evenness) = engine_of(point), (point[_PLACES[name]] for name in ("rate", *ARRIVALS))
-    if engine is None or not 0 <= rate < xp.inf:
+    if not xp.every(kind_of(point) >= 0):
         return None
-    return under_load(engine, lengths_of("prompt", point), lengths_of("output", point), rate, gap_scv, evenness)
+    rate, gap_scv, evenness = (point[_PLACES[name]] for name in ("rate", "gap_scv", "evenness"))
+    engine, prompts, outputs = engine_of(point)
+    return under_load(engine, prompts, outputs, rate, gap_scv, evenness)
 
 
-@lru_cache(maxsize=1 << 16)
-def _means(*point: float) -> tuple[float, ...]:
-    """Capacity, sequences that decode, share of time at work, wait for a seat, and the mean times."""
-    found, (rate, seats, base, work) = _law(*point), point[:4]
+_law_once = lru_cache(maxsize=1 << 8)(_law)
+
+
+def _read(found: Any, what: Any, point: Any) -> Any:
+    """One of the values of the law.
+
+    what: the name of a mean; or of a time with a level, for what that share of requests stays within; or of a time with
+    SHARE, for the share of requests that stays within a limit, which comes last in the point.
+    """
+    from rackcalc.formulas.queues.continuous_batching import capacity_of
+
+    if what == "capacity":
+        return capacity_of(*engine_of(point)) if xp.every(kind_of(point) >= 0) else xp.nan
     if found is None:
-        return (xp.nan,) * len(MEANS)
-    if found.wait == xp.inf:  # more requests than can leave
-        return (found.capacity, max(int(seats), 1), 1.0, *(xp.inf,) * (1 + len(TIMES)))
-    idle = max(found.shares[0], 0.0)
-    working = min(1 - idle + idle * min(rate * (base + work), 1.0), 1.0)
-    times = [_no_second_token(name, point) or found.mean(name) for name in TIMES]
-    wait = found.wait if found.wait > FORGOTTEN else 0.0
-    return (found.capacity, found.decoding, working, wait, *times)
+        return xp.nan
+    rate, seats, base, work = point[:4]
+    if what == "wait":
+        return xp.where(found.over, xp.inf, xp.where(found.wait > FORGOTTEN, found.wait, 0.0))
+    if what == "decoding":
+        return xp.where(found.over, xp.maximum(xp.floor(seats), 1.0), found.decoding)
+    if what == "working":
+        if found.over is True:
+            return 1.0
+        idle = xp.maximum(found.shares[0], 0.0)
+        working = xp.minimum(1 - idle + idle * xp.minimum(rate * (base + work), 1.0), 1.0)
+        return xp.where(found.over, 1.0, working)
+    name, asked = what if isinstance(what, tuple) else (what, None)
+    alone = None  # of requests of one token, the time of a step in place of a time between tokens
+    if name in ("tpot", "itl") and xp.every(point[_PLACES["output"]] <= 1):
+        alone = point[_PLACES[f"step_{STEPS - 1}"]]
+    if asked is None:
+        return found.mean(name) if alone is None else xp.where(found.over, xp.inf, alone)
+    if asked is SHARE:
+        limit = point[len(_PLACES)]
+        return found.share_within(name, limit) if alone is None else xp.where(alone <= limit, 1.0, 0.0)
+    return found.quantile(name, asked) if alone is None else alone
 
 
-@lru_cache(maxsize=1 << 16)
-def _level(name: str, level: float, *point: float) -> float:
-    """The time that this share of requests stays within."""
-    found = _law(*point)
-    return xp.nan if found is None else _no_second_token(name, point) or float(found.quantile(name, level))
+@lru_cache(maxsize=1 << 14)
+def _once(what: Any, *point: float) -> float:
+    """A value at one point."""
+    return float(_read(None if what == "capacity" else _law_once(*point[: len(_PLACES)]), what, point))
 
 
-def _no_second_token(name: str, point: Point) -> float:
-    """Of requests of one token, the time of a step in place of a time between tokens; 0 for all others."""
-    one = point[_PLACES["output"]] <= 1 and name in ("tpot", "itl")
-    return point[_PLACES[f"step_{STEPS - 1}"]] if one else 0.0
+@cache
+def _grids() -> Any:
+    from rackcalc.formulas.serving.engine_grids import Grids
+
+    return Grids(_law, _read, kind_of, per_rate=("decoding", "working"))
+
+
+def _value(what: Any, engine: dict[str, Any]) -> Any:
+    point = point_of(engine)
+    if what == "capacity":
+        point[0] = 1e-9  # whatever the rate
+    return _at_point(what, point)
+
+
+def _at_point(what: Any, point: list[Any]) -> Any:
+    """A value at a point, or on arrays."""
+    if any(hasattr(value, "shape") for value in point):
+        return _grids()(what, point)
+    return _once(what, *map(float, point))
 
 
 def _mean(name: str, engine: dict[str, Any]) -> Any:
-    return xp.vectorized(lambda *point: _means(*point)[MEANS[name]])(*point_of(engine))
+    return _value(name, engine)
 
 
 def _within(name: str, probability: Any, engine: dict[str, Any]) -> Any:
-    return xp.vectorized(lambda level, *point: _level(name, level, *point))(xp.pure(probability), *point_of(engine))
+    level = xp.pure(probability)
+    if not hasattr(level, "shape"):
+        return _value((name, float(level)), engine)
+    found: Any = xp.nan
+    for one in set(level.ravel().tolist()):
+        found = xp.where(level == one, _value((name, one), engine), found)
+    return found
 
 
 @formula(cite=LAW)
@@ -299,23 +382,17 @@ def before_engine(request_host: Seconds, looked: Count, step: SecondsPerToken) -
     return request_host + xp.maximum(looked - 0.5, 0.0 * looked) * step * TOKEN
 
 
-def _largest(name: str, limit: float, probability: float, before: float, *point: float) -> float:
+def _rate(name: str, limit: Any, probability: Any, before: Any, engine: dict[str, Any]) -> Any:
     """The largest rate at which the given share of times stays within the limit."""
     from rackcalc.formulas.queues.continuous_batching import largest_rate
 
-    engine = point[1:]
-    capacity = _means(1e-9, *engine)[MEANS["capacity"]]
+    limit, before = xp.pure(limit), xp.pure(before)
+    capacity = _value("capacity", {"rate": 1e-9 * REQUEST / SECOND} | engine)
 
-    def meets(rate: float) -> bool:
-        return _level(name, probability, rate, *engine) + before <= limit
+    def meets(rate: Any) -> Any:
+        return _within(name, probability, engine | {"rate": rate * REQUEST / SECOND}) + before <= limit
 
-    return largest_rate(meets, capacity) if capacity == capacity else xp.nan
-
-
-def _rate(name: str, limit: Any, probability: Any, before: Any, engine: dict[str, Any]) -> Any:
-    point = point_of({"rate": 1e-9 * REQUEST / SECOND} | engine)
-    largest = xp.vectorized(lambda *values: _largest(name, *values))
-    return largest(xp.pure(limit), xp.pure(probability), xp.pure(before), *point) * REQUEST / SECOND
+    return largest_rate(meets, capacity) * REQUEST / SECOND
 
 
 @formula(cite=LAW)
@@ -361,14 +438,7 @@ def rate_by_token_gap(limit: SecondsPerToken, probability: Ratio, **engine: Load
 
 
 def _share(name: str, limit: Any, engine: dict[str, Any]) -> Any:
-    def one(most: float, *point: float) -> float:
-        found = _law(*point)
-        if found is None:
-            return xp.nan
-        alone = _no_second_token(name, point)
-        return float(alone <= most) if alone else float(found.share_within(name, most))
-
-    return xp.vectorized(one)(xp.pure(limit), *point_of(engine))
+    return _at_point((name, SHARE), [*point_of(engine), xp.pure(limit)])
 
 
 @formula(cite=LAW)
