@@ -28,7 +28,7 @@ MODELINE = "# yaml-language-server: $schema=rack.schema.json\n"
 
 
 def test_estimate_says_what_matters() -> None:
-    text = out("estimate", "rack-of-god")
+    text = out("estimate", "rack-of-god", "--format", "table")
     for section in ("Latency", "Throughput", "Links", "Memory", "Power", "Heat", "Cost", "Return"):
         assert any(line.startswith(section) for line in text.splitlines()), section
     assert "note: " in text and "latency.p99" in text

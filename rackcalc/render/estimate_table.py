@@ -14,17 +14,23 @@ _LABEL = 34  # characters for names in a terminal that is too narrow for all col
 _LEAST = 20  # with fewer, nothing is folded, because `less -S` shows such a table better
 
 
-def render(reports: Sequence[Any], colour: bool | None = None, everything: bool = False, interval: bool = True) -> str:
+def render(
+    reports: Sequence[Any],
+    colour: bool | None = None,
+    everything: bool = False,
+    interval: bool = True,
+    sections: Sequence[str] = (),
+) -> str:
     """The table as text. colour: None for what the terminal wants (NO_COLOR, FORCE_COLOR, TERM).
 
-    everything: all figures. interval: with a column of 80 % intervals, for a single estimate.
+    everything: all figures. interval: with a column of 80 % intervals, for a single estimate. sections: only these.
     """
     from rich.console import Console
     from rich.text import Text
 
     tty = sys.stdout.isatty()
     coloured = wants_colour(tty) if colour is None else colour
-    lines = list(rows(reports, everything))
+    lines = [row for row in rows(reports, everything) if row.section in (sections or SECTIONS)]
     width = line_width()
     single, names = len(reports) == 1, headings(reports)
     if single and interval:
@@ -100,6 +106,15 @@ def headings(reports: Sequence[Any]) -> list[str]:
     if len({report.name for report in reports}) == 1:
         return [report.scenario or "as described" for report in reports]
     return [report.title for report in reports]
+
+
+def coloured_text(text: str, style: str, coloured: bool) -> str:
+    """A line in a style of rich, as a terminal shows it; without colour, the text itself."""
+    if not coloured or not style:
+        return text
+    from rich.style import Style
+
+    return Style.parse(style).render(text)
 
 
 def wants_colour(tty: bool) -> bool:
