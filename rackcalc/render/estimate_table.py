@@ -4,14 +4,14 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rackcalc.render.aligned_text import GAP, PIPE_WIDTH, line_width
+from rackcalc.render.aligned_text import GAP, line_width
 from rackcalc.render.figure_rows import SECTIONS, Row, rows, with_intervals
 
 _LABEL = 34  # characters for names in a terminal that is too narrow for all columns; the longest values are folded
-_LEAST = 20  # with fewer, nothing is folded, because `less -S` shows such a table better
+_LEAST = 20  # with fewer, the table becomes a list
 
 
 def render(
@@ -35,8 +35,7 @@ def render(
     single, names = len(reports) == 1, headings(reports)
     if single and interval:
         lines, names = with_intervals(lines, reports[0]), ["", "80 % interval"]
-    if label_room(lines, width) < _LEAST:
-        width = PIPE_WIDTH
+    listed = label_room(lines, width) < _LEAST
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -50,7 +49,10 @@ def render(
         for report in reports:
             console.print(Text(report.title, style="bold"))
             console.print(Text(report.subject, style="dim"))
-        console.print(_grid(names, lines, label_room(lines, width), single))
+        if listed:
+            console.print(Text("\n".join(_list(names, lines, single))))
+        else:
+            console.print(_grid(names, lines, label_room(lines, width), single))
         for name, report in zip(names, reports, strict=False):
             for said in report.notes:
                 console.print(Text(f"note: {said}" if single else f"note: {name}: {said}", style="yellow"))
@@ -78,6 +80,21 @@ def _grid(names: Sequence[str], lines: Sequence[Row], line_width: int, single: b
         cells = [Text(value, style="red" if value in ("inf", "nan") else "") for value in row.cells]
         table.add_row(label, *cells, *([Text(row.share, style="dim")] if single else []), Text(row.kind))
     return table
+
+
+def _list(names: Sequence[str], lines: Sequence[Row], single: bool) -> Iterator[str]:
+    """The rows one below another, for terminals that are narrower than the table."""
+    section = ""
+    for row in lines:
+        if row.section != section:
+            section = row.section
+            yield SECTIONS[section][0]
+        yield f"  {row.path}"
+        if single:
+            value, interval = (*row.cells, "")[:2]
+            yield f"    {'  '.join(filter(None, (value, f'({interval})' if interval else '', row.share, row.kind)))}"
+        else:
+            yield from (f"    {name}  {value}" for name, value in zip(names, row.cells, strict=True))
 
 
 def label_room(lines: Sequence[Row], width: int) -> int:

@@ -24,6 +24,7 @@ from rackcalc.quantities.figures import figure
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import ENV_PREFIX, FORMATS, format_of, renderer
+from rackcalc.render.aligned_text import full_width
 from rackcalc.render.figure_rows import SECTIONS
 
 Attempt = tuple[str, str, Any]  # what the rack is called, the scenario, and the estimate or an InputError
@@ -98,8 +99,9 @@ def estimate(
                     note(f"note: {path} is {show_value(found)}")
         else:
             emit(rendered(reports, name, colour, everything, sections, **view))
-    for file, file_format in targets:
-        write(file, rendered(reports, file_format, False, everything, interval=interval))
+    with full_width():
+        for file, file_format in targets:
+            write(file, rendered(reports, file_format, False, everything, interval=interval))
 
 
 def refuse_unused(name: str, get: Sequence[str] | None, unit: Sequence[str] | None, prefix: str) -> None:

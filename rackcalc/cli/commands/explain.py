@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rackcalc.cli import completion as complete
-from rackcalc.cli.console import emit, use_error_format
+from rackcalc.cli.console import emit, show, use_error_format
 from rackcalc.cli.options import (
     ErrorFormatOption,
     JsonOption,
@@ -37,4 +37,4 @@ def explain(
     if json:
         emit(json_text(explanation.as_data(report, path)))
     else:
-        emit(explanation.explain(report, path, depth) + "\n")
+        show(explanation.explain(report, path, depth) + "\n")
