@@ -24,7 +24,9 @@ def explain(
     path: Annotated[
         str, typer.Argument(metavar="PATH", help="A figure, such as latency.p99.", autocompletion=complete.paths)
     ],
-    depth: Annotated[int, typer.Option("--depth", min=0, help="Levels of inputs to follow.")] = 99,
+    depth: Annotated[
+        int, typer.Option("--depth", min=0, help="Levels of inputs to follow; 99 for all.")
+    ] = explanation.DEPTH,
     json: JsonOption = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
