@@ -208,7 +208,7 @@ def _how_to_see_more(known: Figures) -> str:
     more = len(known.report.notes) - MOST_NOTES
     notes = f"{more} more note{'s' * (more > 1)} and " if more > 0 else ""
     asked = "latency.ttft" if known.has("latency.ttft") else "latency.p99"
-    where = known.report.file or "RACK"
+    where = known.report.file if known.report.file[:1] not in ("", "<") else "RACK"
     return f"{notes}{len(known.table)} figures: --all, --section cost; why: rackcalc explain {where} {asked}"
 
 
