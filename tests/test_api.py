@@ -78,7 +78,7 @@ def test_a_printed_result_is_the_table_of_the_command_line() -> None:
 
 def test_figures_are_read_as_the_table_shows_them() -> None:
     result = result_of("rack-of-god")
-    table = str(result)
+    table = run("estimate", "rack-of-god", "--format", "table").stdout.decode()
     for path in ("latency.p99", "thermal.airflow", "roi.irr", "thermal.outlet"):
         assert f"  {path} " in table
         line = next(line for line in table.splitlines() if line.startswith(f"  {path} "))

@@ -28,7 +28,7 @@ MODELINE = "# yaml-language-server: $schema=rack.schema.json\n"
 
 
 def test_estimate_says_what_matters() -> None:
-    text = out("estimate", "rack-of-god")
+    text = out("estimate", "rack-of-god", "--format", "table")
     for section in ("Latency", "Throughput", "Links", "Memory", "Power", "Heat", "Cost", "Return"):
         assert any(line.startswith(section) for line in text.splitlines()), section
     assert "note: " in text and "latency.p99" in text
@@ -72,10 +72,17 @@ def test_schema() -> None:
     assert schema["$schema"].startswith("https://json-schema.org/") and "workload" in schema["properties"]
 
 
+def test_racks_lists_those_that_come_with_the_program() -> None:
+    assert set(strict(out("racks", "--json"))) == set(bundled_racks())
+    lines = out("racks").splitlines()
+    assert [line.split()[0] for line in lines] == sorted(bundled_racks()) and "8 x H100" in "".join(lines)
+
+
 def test_init_writes_a_rack_that_works_and_never_over_another(tmp_path: Path) -> None:
     done = run("init", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (0, b"") and b"rackcalc estimate rack.yaml" in done.stderr
-    assert (tmp_path / "rack.yaml").read_bytes() == MODELINE.encode() + RACK.read_bytes()
+    text = (tmp_path / "rack.yaml").read_text()
+    assert text.startswith(MODELINE) and text.count("\n") < 20
     assert strict((tmp_path / "rack.schema.json").read_text()) == strict(out("schema"))
     assert out("estimate", "rack.yaml", "--get", "latency.p99", cwd=tmp_path)
     assert run("init", cwd=tmp_path).returncode == 2
@@ -84,13 +91,55 @@ def test_init_writes_a_rack_that_works_and_never_over_another(tmp_path: Path) ->
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rack.schema.json", "rack.yaml"]
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--gpu", "h100-sxm", "--count", "8", "--model", "qwen3-32b", "--engine", "vllm", "--concurrency", "64"],
+        ["--gpu", "a100-sxm-80gb", "--count", "4", "--model", "llama-3.1-70b", "--engine", "sglang"],
+        [
+            "--gpu",
+            "b200-sxm",
+            "--count",
+            "8",
+            "--model",
+            "deepseek-v3",
+            "--engine",
+            "tensorrt-llm",
+            "--rate",
+            "2 request/s",
+        ],
+    ],
+)
+def test_init_writes_the_rack_that_is_asked_for(options: list[str], tmp_path: Path) -> None:
+    assert run("init", *options, cwd=tmp_path).returncode == 0
+    found = strict(out("estimate", "rack.yaml", "--json", cwd=tmp_path))
+    assert found["memory"]["gpu"]["free"]["value"] > 0 and found["latency"]["ttft"]["value"] > 0
+    count = options[options.index("--count") + 1]
+    assert found["subject"].startswith(f"{count} x ")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--gpu", "h10000"], b'no GPU is called "h10000"'),
+        (["--model", "llama-3.1-405b"], b"does not fit"),
+        (["--concurrency", "4", "--rate", "1/s"], b"two loads"),
+        (["--input", "many"], b"expected"),
+    ],
+)
+def test_init_refuses_what_cannot_be_computed(options: list[str], said: bytes, tmp_path: Path) -> None:
+    done = run("init", *options, cwd=tmp_path)
+    assert done.returncode == 2 and said in done.stderr and not list(tmp_path.iterdir())
+
+
 def test_init_without_a_schema_and_beside_one_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "rack.schema.json").write_text("mine")
     assert run("init", "a.yaml", cwd=tmp_path).returncode == 0
+    text = (tmp_path / "a.yaml").read_text()
     assert (tmp_path / "rack.schema.json").read_text() == "mine"
     (tmp_path / "b").mkdir()
     assert run("init", "b/rack.yaml", "--no-schema", cwd=tmp_path).returncode == 0
-    assert (tmp_path / "b" / "rack.yaml").read_bytes() == RACK.read_bytes()
+    assert (tmp_path / "b" / "rack.yaml").read_text() == text.removeprefix(MODELINE)
     assert [path.name for path in (tmp_path / "b").iterdir()] == ["rack.yaml"]
 
 

@@ -120,7 +120,7 @@ class Result(Computed, Mapping[str, Figure]):
         return frame(columns | {"low": [low for low, _ in ends], "high": [high for _, high in ends]}, library)
 
     def __str__(self) -> str:
-        from rackcalc.render.estimate_table import render
+        from rackcalc.render.estimate_summary import render
 
         return render([self._estimate], colour=False).rstrip()
 

@@ -28,6 +28,13 @@ def emit(text: str) -> None:
     sys.stdout.flush()
 
 
+def show(text: str) -> None:
+    """Text for people to standard output, within the width of the terminal."""
+    from rackcalc.render.aligned_text import fitted, line_width
+
+    emit(fitted(text, line_width()))
+
+
 def note(text: str) -> None:
     """Talk to standard error, where there is one."""
     if sys.stderr is not None:

@@ -31,9 +31,10 @@ COMMANDS = {
     "uncertainty": "How sure the figures are: intervals, odds of the gates, and which doubt matters most.",
     "link": "How long one transfer takes over a link: direct, over a bounce buffer, through a network stack.",
     "validate": "Compare rackcalc with measurements, by kind and group. Exit 3 when a --fail-if holds.",
+    "racks": "List the racks that come with the program; each is a RACK by its name.",
     "parts": "List the catalog, one kind of part, or one part with every value's source.",
     "schema": "Print the JSON Schema of rack files, for editors, or of an output, for programs.",
-    "init": "Write a first rack file, commented, to change from there.",
+    "init": "Write a first rack file, commented, to change from there; or a copy of a bundled rack.",
 }
 STYLE: dict[str, Any] = {
     "pretty_exceptions_enable": False,

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rackcalc.cli.console import emit, write
+from rackcalc.cli.console import emit, show, write
 from rackcalc.quantities.problems import failure
+from rackcalc.render.aligned_text import full_width
 
 Formats = Mapping[str, tuple[Callable[..., str], tuple[str, ...]]]  # name -> (renderer, file endings that select it)
 
@@ -23,6 +24,7 @@ def targets(formats: Formats, files: Sequence[str] | None) -> list[tuple[str, st
 
 def publish(formats: Formats, name: str, files: Sequence[tuple[str, str]], *content: Any) -> None:
     """The report on standard output, and in every file."""
-    emit(formats[name][0](*content))
-    for file, wanted in files:
-        write(file, formats[wanted][0](*content))
+    (show if name == "table" else emit)(formats[name][0](*content))
+    with full_width():
+        for file, wanted in files:
+            write(file, formats[wanted][0](*content))

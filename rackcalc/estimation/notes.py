@@ -18,11 +18,16 @@ from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 
 def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
-    """All notes on an estimate."""
+    """All notes on an estimate, those first that change a decision."""
     rack, said = loaded.rack, []
+    said += _unknown_notes(rack, result)
     for name, use in rack.links.items():
         if use.hypothetical:
             said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
+    said += _thermal_notes(rack, result.thermal)
+    said += _limit_notes(rack, result.latency.service)
+    if result.value is not None:
+        said += _gain_notes(result.value)
     if rack.workload.concurrency is not None:
         said.append("workload.concurrency: a closed loop of so many requests, whatever the arrival rate; it is priced")
     elif rack.workload.arrival_rate is None and result.latency.wait is not None:
@@ -34,19 +39,15 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     if _shares_an_engine(rack) and result.latency.tpot_p50 is None:
         said.append(_usual_request(rack))
     said += _length_notes(rack)
-    said += _model_notes(rack)
     said += _format_notes(rack)
-    said += _serving_notes(rack, result.latency.service)
+    said += _serving_notes(rack)
     said += _speculation_notes(rack, result)
     if rack.serving.runtime is not None:
         bound = {name: stage.bound_by for name, stage in result.stages.items()}
         hosts = [name for name, words in bound.items() if words == "host launches"]
         if hosts:
             said.append(f"{rack.serving.runtime.name}: host bound in {', '.join(hosts)}; the GPU waits for launches")
-    said += _thermal_notes(rack, result.thermal)
-    said += _unknown_notes(rack, result)
-    if result.value is not None:
-        said += _gain_notes(result.value)
+    said += _model_notes(rack)
     if rack.software is not None and rack.accelerators.lpu is not None:
         said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
     return tuple(said)
@@ -143,18 +144,23 @@ def _unknown_notes(rack: Rack, result: Estimate) -> list[str]:
     return said
 
 
-def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
+def _limit_notes(rack: Rack, passage: Quantity) -> list[str]:
+    said = []
+    limits = [] if rack.workload.slo is None else list(rack.workload.slo.stated("").values())
+    for limit in limits:
+        if float(passage.value) > float(limit.value):
+            alone = show_value(passage)
+            said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
+    return said
+
+
+def _serving_notes(rack: Rack) -> list[str]:
     said = []
     runtime, version = rack.serving.runtime, ""
     if runtime is not None and runtime.engine is not None:
         version = beyond_known(runtime.engine, rack.serving.version or "")
     if version:
         said.append(f"serving.version {rack.serving.version} {version}")
-    limits = [] if rack.workload.slo is None else list(rack.workload.slo.stated("").values())
-    for limit in limits:
-        if float(passage.value) > float(limit.value):
-            alone = show_value(passage)
-            said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
     pool = rack.accelerators.gpu
     if pool is not None and "gpu-gpu" not in rack.links:
         said += dict.fromkeys(note for kind in engines_of(rack) for note in _domain_notes(kind, pool))

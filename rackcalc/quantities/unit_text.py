@@ -94,6 +94,7 @@ _SCALES: dict[str, tuple[str, ...]] = {
     "W": ("mW", "W", "kW", "MW", "GW"),
     "J": ("mJ", "J", "kJ", "MJ"),
     "J/B": ("pJ/B",),
+    "1/s": ("percent/year", "Hz", "kHz", "MHz", "GHz"),
     "J/token": ("mJ/token", "J/token", "kJ/token"),
     "J/request": ("mJ/request", "J/request", "kJ/request"),
     "USD/J": ("USD/kWh",),

@@ -1,21 +1,21 @@
 """The explanation of a figure: formula, values, inputs and sources, down to the lines of catalog and rack file."""
 
-import ast
-import inspect
 import re
-import sys
-import textwrap
 from collections.abc import Iterator
-from functools import cache
 from math import isfinite
 from typing import Any
 
 from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figure
-from rackcalc.quantities.quantity import Formula, Quantity
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.quantities.unit_text import show
+from rackcalc.questions.formula_text import body, helpers
+
+DEPTH = 3  # levels of inputs that are shown unless more are asked for
+DEEPEST = 99
+MOST_TERMS = 6  # of a sum, in the opening sentence
 
 
 @record
@@ -28,11 +28,29 @@ class Step:
     again: bool
 
 
-def steps(quantity: Quantity, name: str, depth_limit: int = 99) -> Iterator[Step]:
+def source_of(quantity: Quantity) -> Quantity:
+    """The quantity that this one only renames: through sums of one term and factors of one."""
+    while quantity.formula is not None:
+        inputs = list(quantity.inputs.values())
+        same = [one for one in inputs if one.unit == quantity.unit and one.value is quantity.value]
+        same = same or [one for one in inputs if one.unit == quantity.unit and _equal(one.value, quantity.value)]
+        others = [one for one in inputs if one is not same[0]] if same else inputs
+        if not same or not all(one.unit == "1" and _equal(one.value, 1.0) for one in others):
+            return quantity
+        quantity = same[0]
+    return quantity
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return isinstance(one, float) and isinstance(other, float) and one == other
+
+
+def steps(quantity: Quantity, name: str, depth_limit: int = DEEPEST) -> Iterator[Step]:
     """The quantity and everything it was computed from, depth first; a shared input is followed once."""
     seen: set[int] = set()
 
     def follow(current: Quantity, label: str, depth: int) -> Iterator[Step]:
+        current = source_of(current)
         again = id(current) in seen and current.formula is not None
         yield Step(depth, label, current, again)
         seen.add(id(current))
@@ -43,51 +61,12 @@ def steps(quantity: Quantity, name: str, depth_limit: int = 99) -> Iterator[Step
     yield from follow(quantity, name, 0)
 
 
-def body(formula: Formula) -> str:
-    """The code of a formula, without signature and docstring."""
-    return code_of(formula.function)
-
-
-@cache
-def code_of(code: Any) -> str:
-    """The code of a function, without signature and docstring."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(code)))
-    function = tree.body[0]
-    assert isinstance(function, ast.FunctionDef)
-    statements = [node for node in function.body if not _is_text(node)]
-    if len(statements) == 1 and isinstance(statements[0], ast.Return) and statements[0].value is not None:
-        return ast.unparse(statements[0].value)
-    return "\n".join(ast.unparse(statement) for statement in statements)
-
-
-def helpers(formula: Formula) -> list[str]:
-    """The private functions that the code of a formula calls, each as "_name(a, b) = code"; their own helpers too."""
-    module = sys.modules[formula.function.__module__]
-    found: dict[str, str] = {}
-    waiting = [body(formula)]
-    while waiting:
-        for name in re.findall(r"\b(_[a-z]\w*)\(", waiting.pop()):
-            function = getattr(module, name, None)
-            if name in found or not inspect.isfunction(function):
-                continue
-            code = code_of(function)
-            found[name] = f"where {name}({', '.join(inspect.signature(function).parameters)}) is"
-            found[name] += f"\n{textwrap.indent(code, '  ')}" if "\n" in code else f" {code}"
-            waiting.append(code)
-    return list(found.values())
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
 def substituted(quantity: Quantity) -> str:
-    """A formula of one line with values in place of its names; "" for longer formulas."""
+    """A formula of one line with values in place of its names; a sum or extreme with its named terms; else ""."""
     assert quantity.formula is not None
-    code = body(quantity.formula)
     if quantity.formula.variadic:
-        joiner = " + " if quantity.formula.name == "total" else ", "
-        return joiner.join(show_value(value) for value in quantity.inputs.values())
+        return with_terms(quantity)
+    code = body(quantity.formula)
     if "\n" in code:
         return ""
     return re.sub(
@@ -95,6 +74,26 @@ def substituted(quantity: Quantity) -> str:
         lambda match: show_value(quantity.inputs[match[0]]) if match[0] in quantity.inputs else match[0],
         code,
     )
+
+
+def with_terms(quantity: Quantity) -> str:
+    """The terms of a sum, or what an extreme or another law of many inputs was made of, each with its name."""
+    joiner = " + " if quantity.formula is not None and quantity.formula.name == "total" else ", "
+    return joiner.join(f"{name.replace('_', ' ')} {show_value(value)}" for name, value in quantity.inputs.items())
+
+
+def sentence(path: str, quantity: Quantity) -> str:
+    """What a figure is and what it is made of, in one line."""
+    whole, value = source_of(quantity), show_value(quantity)
+    if whole.formula is None:
+        return f"{path} is {value}: {provenance(whole)}"
+    if whole.formula.name == "total" and isinstance(whole.value, float) and whole.value:
+        terms = sorted(whole.inputs.items(), key=lambda item: -abs(float(item[1].value)))
+        named = [f"{name.replace('_', ' ')} {show_value(term)}" for name, term in terms[:MOST_TERMS] if term.value]
+        rest = f" and {len(terms) - MOST_TERMS} more" if len(terms) > MOST_TERMS else ""
+        return f"{path} is {value}: {' + '.join(named)}{rest}"
+    said = (whole.formula.__doc__ or "").strip().splitlines()
+    return f"{path} is {value}: {said[0] if said else whole.formula.name}"
 
 
 def provenance(quantity: Quantity) -> str:
@@ -116,31 +115,44 @@ def provenance(quantity: Quantity) -> str:
     return "; ".join(parts)
 
 
-def explain(result: Any, path: str, depth_limit: int = 99) -> str:
+def explain(result: Any, path: str, depth_limit: int = DEEPEST) -> str:
     """The explanation of one figure of a result, as indented text. InputError for an unknown path."""
     quantity = figure(result, path)
-    lines = []
-    for step in steps(quantity, path, depth_limit):
-        pad = "  " * step.depth
-        head = f"{pad}{step.name} = {show_value(step.quantity)}"
-        if step.quantity.formula is None:
-            lines.append(f"{head}   [{provenance(step.quantity)}]")
-            continue
-        formula = step.quantity.formula
-        if step.again:
-            lines.append(f"{head}   [{formula.label}, explained above]")
-            continue
-        lines.append(f"{head}   <- {formula.label}")
-        summary = (formula.__doc__ or "").strip().splitlines()
-        lines += [f"{pad}  | {line}" for line in (summary[0] if summary else "",) if line]
-        if not formula.variadic:
-            lines += [f"{pad}  | {line}" for line in body(formula).splitlines()]
-            lines += [f"{pad}  | {line}" for helper in helpers(formula) for line in helper.splitlines()]
-        values = substituted(step.quantity)
-        if values:
-            lines.append(f"{pad}  | = {values}")
-        lines.append(f"{pad}  | source: {formula.cite}")
-    return "\n".join(lines)
+    lines, below = _told(quantity, path, depth_limit), len(_told(quantity, path)) if depth_limit < DEEPEST else 0
+    more = below - len(lines)
+    if more > 0:
+        said = f"{more:,} more line{'s' * (more > 1)} below"
+        lines += ["", f"{said}: --depth {depth_limit + 1}, or --depth {DEEPEST} for all"]
+    return "\n".join([sentence(path, quantity), "", *lines])
+
+
+def _told(quantity: Quantity, path: str, depth_limit: int = DEEPEST) -> list[str]:
+    """The lines on a quantity and its inputs. The code of a formula is shown where it is met first."""
+    shown: set[str] = set()
+    return [line for step in steps(quantity, path, depth_limit) for line in _lines(step, shown)]
+
+
+def _lines(step: Step, shown: set[str]) -> list[str]:
+    """What is said of one quantity. shown: labels of the formulas whose code was shown before."""
+    pad = "  " * step.depth
+    head = f"{pad}{step.name} = {show_value(step.quantity)}"
+    formula = step.quantity.formula
+    if formula is None:
+        return [f"{head}   [{provenance(step.quantity)}]"]
+    if step.again:
+        return [f"{head}   [{formula.label}, explained above]"]
+    lines, values = [f"{head}   <- {formula.label}"], substituted(step.quantity)
+    if formula.label in shown:
+        return lines + [f"{pad}  | = {values}"] * bool(values)
+    shown.add(formula.label)
+    summary = (formula.__doc__ or "").strip().splitlines()
+    lines += [f"{pad}  | {line}" for line in (summary[0] if summary else "",) if line]
+    if not formula.variadic:
+        lines += [f"{pad}  | {line}" for line in body(formula).splitlines()]
+        lines += [f"{pad}  | {line}" for helper in helpers(formula) for line in helper.splitlines()]
+    if values:
+        lines.append(f"{pad}  | = {values}")
+    return [*lines, f"{pad}  | source: {formula.cite}"]
 
 
 def as_data(result: Any, path: str) -> dict[str, Any]:

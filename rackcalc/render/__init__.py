@@ -11,6 +11,7 @@ ENV_PREFIX = "RACKCALC_"  # of the variables of --format env, unless another is 
 
 # name -> (module with a function render(reports, interval=True) -> str, file endings that select it)
 FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "summary": ("rackcalc.render.estimate_summary", ()),
     "table": ("rackcalc.render.estimate_table", (".txt",)),
     "json": ("rackcalc.render.estimate_json", (".json",)),
     "jsonl": ("rackcalc.render.estimate_jsonl", (".jsonl", ".ndjson")),

@@ -1,18 +1,31 @@
 """Tables of plain text: columns aligned with blanks, and the width of a line."""
 
+import re
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 GAP = 2  # blanks between columns
+_for_a_file: ContextVar[bool] = ContextVar("_for_a_file", default=False)
 PIPE_WIDTH = 10_000  # a pipe has no width: nothing may be cut or folded
 
 
-def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> Iterator[str]:
+def aligned(
+    rows: Sequence[Sequence[str]], left: int = 1, width: int = PIPE_WIDTH, headed: bool = False
+) -> Iterator[str]:
     """The rows as lines. left: how many columns are aligned on the left; the others are aligned on the right.
 
     Rows may have fewer cells than others. A row with a single cell is a heading, and does not widen the first column.
+    A table that is wider than `width` becomes a list. headed: its first row has the headings of the columns.
     """
+    lines = list(_side_by_side(rows, left))
+    yield from lines if max(map(len, lines), default=0) <= width else _one_below_another(rows, headed)
+
+
+def _side_by_side(rows: Sequence[Sequence[str]], left: int) -> Iterator[str]:
     table = [row for row in rows if len(row) > 1]
     most = max(map(len, table), default=0)
     widths = [max(len(row[column]) for row in table if len(row) > column) for column in range(most)]
@@ -27,8 +40,55 @@ def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> Iterator[str]:
         yield (" " * GAP).join(cells).rstrip()
 
 
+def _one_below_another(rows: Sequence[Sequence[str]], headed: bool) -> Iterator[str]:
+    """Every row as a list: its first cell, and below it the others, each after the heading of its column."""
+    head: Sequence[str] = rows[0] if headed else ()
+    for row in rows[1:] if headed else rows:
+        indent = " " * (len(row[0]) - len(row[0].lstrip()))
+        yield f"{head[0]} {row[0]}".strip() if headed and head[0] and len(row) > 1 else row[0].rstrip()
+        if headed:
+            named = zip(head[1:], row[1:], strict=False)
+            yield from (f"{indent}    {name}  {cell.strip()}" for name, cell in named if cell.strip())
+        elif len(row) > 1:
+            yield f"{indent}    {' '.join(cell.strip() for cell in row[1:])}".rstrip()
+
+
+def fitted(text: str, width: int) -> str:
+    """Text whose longer lines are folded between words, further in than they begin; a word is never broken."""
+    lines = []
+    for line in text.splitlines():
+        if len(line) <= width:
+            lines.append(line)
+            continue
+        begins = re.match(r" *(?:PASS |WARN |FAIL |ERROR |\| )?", line)
+        assert begins is not None
+        own, after = (
+            line[: len(line) - len(line.lstrip())],
+            " " * min(max(begins.end(), len(begins[0])) + 2, width // 2),
+        )
+        lines += textwrap.wrap(
+            line.strip(),
+            width,
+            initial_indent=own,
+            subsequent_indent=after,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "".join(f"{line}\n" for line in lines)
+
+
+@contextmanager
+def full_width() -> Iterator[None]:
+    """Inside this context lines have their full width, because they are written to a file."""
+    token = _for_a_file.set(True)
+    try:
+        yield
+    finally:
+        _for_a_file.reset(token)
+
+
 def line_width() -> int:
     """Characters of a line of standard output: those of the terminal, or PIPE_WIDTH where it is none."""
-    if not sys.stdout.isatty():
+    if _for_a_file.get() or not sys.stdout.isatty():
         return PIPE_WIDTH
     return max(40, shutil.get_terminal_size((80, 24)).columns)

@@ -62,11 +62,11 @@ def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
     return f"{unit_text.convert(value, quantity.unit, spelling):,.{digits}g} {spelling.replace('percent', '%')}"
 
 
-def interval_text(path: str, quantity: Quantity, interval: tuple[float, float]) -> str:
+def interval_text(path: str, quantity: Quantity, interval: tuple[float, float], digits: int = 3) -> str:
     """The interval of a figure, without the unit where the figure has the same; "" if it is certain or unknown."""
     if not quantity.known or interval[0] == interval[1]:
         return ""
-    low, high = (cell(path, replace(quantity, value=end), digits=3) for end in interval)
+    low, high = (cell(path, replace(quantity, value=end), digits=digits) for end in interval)
     unit = cell(path, quantity).partition(" ")[2]
     if low.partition(" ")[2] == high.partition(" ")[2] == unit:
         low, high = low.partition(" ")[0], high.partition(" ")[0]

@@ -9,8 +9,8 @@ from rackcalc.quantities.problems import printable
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.compare.attribution import Contribution
-from rackcalc.questions.compare.comparison import Cell, Column, Comparison, Explanation
-from rackcalc.render.aligned_text import aligned
+from rackcalc.questions.compare.comparison import HEADLINES, Cell, Column, Comparison, Explanation
+from rackcalc.render.aligned_text import aligned, line_width
 from rackcalc.render.cells import cell
 from rackcalc.render.figure_rows import SECTIONS, rows
 from rackcalc.render.json_data import json_number, json_text
@@ -19,6 +19,7 @@ from rackcalc.render.percentages import percent
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.compare/1"
+MANY = 2  # figures that are explained in full unless all are asked for; of more only the largest part of each
 MOST = 8  # contributions to a change that are shown; the others are in one line
 LEAST = 0.005  # share of a change; smaller contributions are not shown
 UNKNOWN = "unknown: a former estimate holds results, not inputs"
@@ -26,7 +27,9 @@ UNKNOWN = "unknown: a former estimate holds results, not inputs"
 
 def as_text(found: Comparison, everything: bool = False) -> str:
     """For people: the figures that differ, the inputs that differ, and why figures changed."""
-    lines = [*aligned([["", *headings(found)], *_table(found, everything)]), *_legend(found, everything)]
+    width = line_width()
+    rows = [["", *headings(found)], *_table(found, everything)]
+    lines = [*aligned(rows, width=width, headed=True), *_legend(found, everything)]
     lines += [f"note: {note}" for note in _notes(found)]
     for index, column in others(found):
         lines += ["", f"{heading(found, column)}: inputs that differ"]
@@ -34,12 +37,15 @@ def as_text(found: Comparison, everything: bool = False) -> str:
         if changed is None:
             lines.append(f"  {UNKNOWN}")
         else:
-            lines += aligned([[f"  {d.path}", d.old, "->", d.new] for d in changed] or [["  none"]], left=4)
+            lines += aligned([[f"  {d.path}", d.old, "->", d.new] for d in changed] or [["  none"]], 4, width)
+    if len(found.explanations) > MANY and not everything:
+        lines += ["", "what moved them most", *aligned(list(_most(found)), 4, width)]
+        return "".join(f"{printable(line)}\n" for line in lines)
     for explanation in found.explanations:
         lines += ["", _why(found, explanation)]
         for title, parts in _breakdowns(explanation):
             rows_ = [["    " + row[0], *row[1:]] for row in _contributions(explanation, parts)]
-            lines += [f"  {title}", *aligned(rows_, left=4)]
+            lines += [f"  {title}", *aligned(rows_, 4, width)]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
@@ -126,9 +132,18 @@ def headings(found: Comparison) -> list[str]:
 
 
 def _legend(found: Comparison, everything: bool) -> list[str]:
-    same = sum(1 for path, cells in found.cells.items() if not _differ(path, cells))
     said = [f"Changes are from {heading(found, found.base)}; * marks the best."]
-    return said + ([f"{same} figures are the same in four digits."] if same and not everything else [])
+    if everything:
+        return said
+    differ = [path for path, cells in found.cells.items() if _differ(path, cells)]
+    more = sum(1 for path in differ if not _decides(found, path))
+    rest = f"{more} other figures differ (--all), {len(found.cells) - len(differ)} are the same in four digits"
+    return [*said, f"{rest}; --path FIGURE says why one moved."]
+
+
+def _decides(found: Comparison, path: str) -> bool:
+    """Whether a figure is one of those that decide between racks, or one that is explained."""
+    return path in HEADLINES or any(explanation.path == path for explanation in found.explanations)
 
 
 def _notes(found: Comparison) -> list[str]:
@@ -152,7 +167,7 @@ def _table(found: Comparison, everything: bool) -> Iterator[list[str]]:
     section = ""
     for row in rows([column.figures for column in found.columns], everything):
         cells = found.cells[row.path]
-        if not everything and not _differ(row.path, cells):
+        if not everything and not (_decides(found, row.path) and _differ(row.path, cells)):
             continue
         if row.section != section:
             section = row.section
@@ -191,6 +206,19 @@ def _why(found: Comparison, explanation: Explanation) -> str:
     if old and not is_temperature(explanation.new):
         relative = f" ({'+' if explanation.change > 0 else ''}{percent(explanation.change / abs(old))})"
     return f"Why {explanation.path} moved in {name}: {moved}, {signed(explanation.new, explanation.change)}{relative}"
+
+
+def _most(found: Comparison) -> Iterator[list[str]]:
+    """Of every figure that is explained, the input or term that moved it most, and its share of the change."""
+    for explanation in found.explanations:
+        parts = explanation.inputs or explanation.terms
+        if not parts or not explanation.change:
+            continue
+        first, *row = _contributions(explanation, parts)[0]
+        if first == explanation.path:
+            continue
+        where = [heading(found, found.columns[explanation.column])] if len(found.columns) > 2 else []
+        yield [f"  {explanation.path}", *where, first, *row[1:]]
 
 
 def _breakdowns(explanation: Explanation) -> Iterator[tuple[str, Sequence[Contribution]]]:

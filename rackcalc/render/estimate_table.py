@@ -4,33 +4,38 @@ import io
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rackcalc.render.aligned_text import GAP, PIPE_WIDTH, line_width
+from rackcalc.render.aligned_text import GAP, line_width
 from rackcalc.render.figure_rows import SECTIONS, Row, rows, with_intervals
 
 _LABEL = 34  # characters for names in a terminal that is too narrow for all columns; the longest values are folded
-_LEAST = 20  # with fewer, nothing is folded, because `less -S` shows such a table better
+_LEAST = 20  # with fewer, the table becomes a list
 
 
-def render(reports: Sequence[Any], colour: bool | None = None, everything: bool = False, interval: bool = True) -> str:
+def render(
+    reports: Sequence[Any],
+    colour: bool | None = None,
+    everything: bool = False,
+    interval: bool = True,
+    sections: Sequence[str] = (),
+) -> str:
     """The table as text. colour: None for what the terminal wants (NO_COLOR, FORCE_COLOR, TERM).
 
-    everything: all figures. interval: with a column of 80 % intervals, for a single estimate.
+    everything: all figures. interval: with a column of 80 % intervals, for a single estimate. sections: only these.
     """
     from rich.console import Console
     from rich.text import Text
 
     tty = sys.stdout.isatty()
     coloured = wants_colour(tty) if colour is None else colour
-    lines = list(rows(reports, everything))
+    lines = [row for row in rows(reports, everything) if row.section in (sections or SECTIONS)]
     width = line_width()
     single, names = len(reports) == 1, headings(reports)
     if single and interval:
         lines, names = with_intervals(lines, reports[0]), ["", "80 % interval"]
-    if label_room(lines, width) < _LEAST:
-        width = PIPE_WIDTH
+    listed = label_room(lines, width) < _LEAST
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -44,7 +49,10 @@ def render(reports: Sequence[Any], colour: bool | None = None, everything: bool 
         for report in reports:
             console.print(Text(report.title, style="bold"))
             console.print(Text(report.subject, style="dim"))
-        console.print(_grid(names, lines, label_room(lines, width), single))
+        if listed:
+            console.print(Text("\n".join(_list(names, lines, single))))
+        else:
+            console.print(_grid(names, lines, label_room(lines, width), single))
         for name, report in zip(names, reports, strict=False):
             for said in report.notes:
                 console.print(Text(f"note: {said}" if single else f"note: {name}: {said}", style="yellow"))
@@ -74,6 +82,21 @@ def _grid(names: Sequence[str], lines: Sequence[Row], line_width: int, single: b
     return table
 
 
+def _list(names: Sequence[str], lines: Sequence[Row], single: bool) -> Iterator[str]:
+    """The rows one below another, for terminals that are narrower than the table."""
+    section = ""
+    for row in lines:
+        if row.section != section:
+            section = row.section
+            yield SECTIONS[section][0]
+        yield f"  {row.path}"
+        if single:
+            value, interval = (*row.cells, "")[:2]
+            yield f"    {'  '.join(filter(None, (value, f'({interval})' if interval else '', row.share, row.kind)))}"
+        else:
+            yield from (f"    {name}  {value}" for name, value in zip(names, row.cells, strict=True))
+
+
 def label_room(lines: Sequence[Row], width: int) -> int:
     """Characters left for the names by the widest values, or, where these are few, by the longest words of values."""
     columns = list(zip(*(row.cells for row in lines), strict=True))
@@ -100,6 +123,15 @@ def headings(reports: Sequence[Any]) -> list[str]:
     if len({report.name for report in reports}) == 1:
         return [report.scenario or "as described" for report in reports]
     return [report.title for report in reports]
+
+
+def coloured_text(text: str, style: str, coloured: bool) -> str:
+    """A line in a style of rich, as a terminal shows it; without colour, the text itself."""
+    if not coloured or not style:
+        return text
+    from rich.style import Style
+
+    return Style.parse(style).render(text)
 
 
 def wants_colour(tty: bool) -> bool:

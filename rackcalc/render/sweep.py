@@ -9,7 +9,7 @@ from typing import Any
 from rackcalc.quantities import unit_text
 from rackcalc.quantities.csv_cells import cell
 from rackcalc.questions.sweep.result import Column, SweepResult
-from rackcalc.render.aligned_text import aligned
+from rackcalc.render.aligned_text import aligned, line_width
 from rackcalc.render.json_data import json_text, json_value
 from rackcalc.version import __version__
 
@@ -61,7 +61,7 @@ def _cell(column: Column, value: Any) -> str:
 
 
 def _table(cells: Sequence[Sequence[str]]) -> str:
-    return "\n".join(aligned(cells)) + "\n"
+    return "\n".join(aligned(cells, width=line_width(), headed=True)) + "\n"
 
 
 def as_data(result: SweepResult) -> dict[str, Any]:

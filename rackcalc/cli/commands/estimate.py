@@ -21,9 +21,11 @@ from rackcalc.config.stdin_racks import STDIN, RackSource, from_file, racks_of_a
 from rackcalc.estimation.estimate import estimate as computed
 from rackcalc.quantities.display import in_unit, show_value
 from rackcalc.quantities.figures import figure
-from rackcalc.quantities.problems import InputError, Problem, failure
+from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import ENV_PREFIX, FORMATS, format_of, renderer
+from rackcalc.render.aligned_text import full_width
+from rackcalc.render.figure_rows import SECTIONS
 
 Attempt = tuple[str, str, Any]  # what the rack is called, the scenario, and the estimate or an InputError
 BY_PATH = ("json", "jsonl", "csv", "env")  # formats that can be narrowed by --get
@@ -33,7 +35,7 @@ def estimate(
     racks: RacksArgument,
     format_: Annotated[
         str, typer.Option("--format", metavar="|".join(FORMATS), autocompletion=complete.one_of(*FORMATS))
-    ] = "table",
+    ] = "summary",
     json: JsonOption = False,
     get: Annotated[
         list[str] | None,
@@ -54,7 +56,16 @@ def estimate(
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     output: OutputOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="A table of every figure.")] = False,
+    section: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--section",
+            metavar="NAME[,NAME]",
+            help=f"A table of these figures: {', '.join(SECTIONS)}.",
+            autocompletion=complete.one_of(*SECTIONS),
+        ),
+    ] = None,
     interval: Annotated[
         bool, typer.Option("--interval/--no-interval", help="80 % intervals; in tables, of a single rack.")
     ] = True,
@@ -65,7 +76,10 @@ def estimate(
 ) -> None:
     """Run `rackcalc estimate`."""
     use_error_format(error_format)
+    sections = sections_of(section or ())
     name = chosen(FORMATS, format_, json)
+    if name == "summary" and (everything or sections):
+        name = "table"
     targets = [(file, format_of_file(file)) for file in output or () if file != "-"]  # standard output has it anyway
     refuse_unused(name, get, unit, prefix)
     asked = once(racks), scenario or [""], set_ or ()
@@ -78,22 +92,23 @@ def estimate(
         reports = streamed(*asked, keep=bool(targets), **view)
     else:
         reports = estimates_of(*asked)
-        if get and name == "table":
+        if get and name in ("summary", "table"):
             emit(bare_numbers(reports, get, unit or ()))
             for path, found in ((path, figure(report, path)) for report in reports for path in get):
                 if not found.known:
                     note(f"note: {path} is {show_value(found)}")
         else:
-            emit(rendered(reports, name, colour, everything, **view))
-    for file, file_format in targets:
-        write(file, rendered(reports, file_format, False, everything, interval=interval))
+            emit(rendered(reports, name, colour, everything, sections, **view))
+    with full_width():
+        for file, file_format in targets:
+            write(file, rendered(reports, file_format, False, everything, interval=interval))
 
 
 def refuse_unused(name: str, get: Sequence[str] | None, unit: Sequence[str] | None, prefix: str) -> None:
     """InputError for options that the format could only ignore."""
-    if get and name not in ("table", *BY_PATH):
+    if get and name not in ("summary", "table", *BY_PATH):
         raise failure(f"--get goes with {', '.join(BY_PATH)}, and without --format prints bare numbers")
-    if unit and not (get and name in ("table", "env")):
+    if unit and not (get and name in ("summary", "table", "env")):
         raise failure("--unit goes with --get, for bare numbers and env; other formats have canonical units")
     if prefix != ENV_PREFIX and name != "env":
         raise failure("--prefix goes with --format env")
@@ -154,14 +169,32 @@ def streamed(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]
     return kept
 
 
+def sections_of(asked: Iterable[str]) -> list[str]:
+    """The names of sections that --section asks for. InputError naming every one that there is not."""
+    names = [name.strip() for given in asked for name in given.split(",")]
+    wrong = [Problem("--section", 0, 0, "", f'no section "{name}"{suggest(name, SECTIONS)}') for name in names]
+    if any(name not in SECTIONS for name in names):
+        raise InputError([problem for name, problem in zip(names, wrong, strict=True) if name not in SECTIONS])
+    return names
+
+
 def rendered(
-    reports: Sequence[Any], name: str, colour: bool | None = None, everything: bool = False, **view: Any
+    reports: Sequence[Any],
+    name: str,
+    colour: bool | None = None,
+    everything: bool = False,
+    sections: Sequence[str] = (),
+    **view: Any,
 ) -> str:
     """Estimates in the named format. view: what of them, as the format's render takes it."""
     if name == "table":
         from rackcalc.render import estimate_table as table  # rich takes as long as all the rest
 
-        return table.render(reports, colour, everything, view["interval"])
+        return table.render(reports, colour, everything, view["interval"], sections)
+    if name == "summary":
+        from rackcalc.render import estimate_summary
+
+        return estimate_summary.render(reports, colour, view["interval"])
     return renderer(name)(reports, **view)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rackcalc.cli import completion as complete
-from rackcalc.cli.console import emit, use_error_format
+from rackcalc.cli.console import emit, show, use_error_format
 from rackcalc.cli.options import (
     ErrorFormatOption,
     JsonOption,
@@ -24,7 +24,9 @@ def explain(
     path: Annotated[
         str, typer.Argument(metavar="PATH", help="A figure, such as latency.p99.", autocompletion=complete.paths)
     ],
-    depth: Annotated[int, typer.Option("--depth", min=0, help="Levels of inputs to follow.")] = 99,
+    depth: Annotated[
+        int, typer.Option("--depth", min=0, help="Levels of inputs to follow; 99 for all.")
+    ] = explanation.DEPTH,
     json: JsonOption = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
@@ -37,4 +39,4 @@ def explain(
     if json:
         emit(json_text(explanation.as_data(report, path)))
     else:
-        emit(explanation.explain(report, path, depth) + "\n")
+        show(explanation.explain(report, path, depth) + "\n")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from rackcalc.cli import completion as complete
-from rackcalc.cli.console import emit
+from rackcalc.cli.console import emit, show
 from rackcalc.cli.options import JsonOption
 from rackcalc.config.builder import option_quantity
 from rackcalc.config.part_aliases import find_part, no_part
@@ -35,9 +35,9 @@ def link(
     if json:
         emit(json_text(shown.as_data(report)))
     elif explain_:
-        emit(explanation.explain(report, "time") + "\n")
+        show(explanation.explain(report, "time") + "\n")
     else:
-        emit(shown.as_text(report, f"{size} over {link_name}"))
+        show(shown.as_text(report, f"{size} over {link_name}"))
 
 
 def one_transfer(link_name: str, size: str, other_load: str, hops: str | None) -> Any:

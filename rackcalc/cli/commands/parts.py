@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rackcalc.cli import completion as complete
-from rackcalc.cli.console import emit
+from rackcalc.cli.console import emit, show
 from rackcalc.cli.options import JsonOption
 from rackcalc.render import parts as shown
 from rackcalc.render.json_data import json_text
@@ -26,4 +26,4 @@ def parts(
 ) -> None:
     """Run `rackcalc parts`."""
 
-    emit(json_text(shown.as_data(kind, name)) if json else shown.as_text(kind, name))
+    emit(json_text(shown.as_data(kind, name))) if json else show(shown.as_text(kind, name))

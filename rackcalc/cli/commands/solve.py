@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from rackcalc.cli.console import emit, use_error_format
+from rackcalc.cli.console import emit, show, use_error_format
 from rackcalc.cli.options import (
     ErrorFormatOption,
     JsonOption,
@@ -67,6 +67,6 @@ def solve(
     goal, scenarios = solve_goal(options)
     with progress(goal.points) as on_progress:
         solution = solved(goal, scenarios, on_progress)
-    emit(as_json(solution) if name == "json" else as_text(solution))
+    emit(as_json(solution)) if name == "json" else show(as_text(solution))
     if not solution.found:
         raise typer.Exit(3)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rackcalc.cli.console import emit, note, use_error_format
+from rackcalc.cli.console import emit, note, show, use_error_format
 from rackcalc.cli.options import (
     ErrorFormatOption,
     JsonOption,
@@ -82,7 +82,7 @@ def sweep(
         dump=dump is not None,
     )
     result = answered(options, dump, resume, workers, dask)
-    emit(render(result, name))
+    (show if name == "table" else emit)(render(result, name))
     if name in ("csv", "jsonl"):  # formats without a place for notes
         for said in result.notes:
             note(f"note: {said}")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from rackcalc.cli.console import emit, use_error_format
+from rackcalc.cli.console import emit, show, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
 
 FORMATS = ("table", "json", "csv")
@@ -50,6 +50,6 @@ def uncertainty(
     claims = judge_claims(text, file, set_ or (), CHECKS)[1] if about.loaded.rack.claims else []
     with progress(most_points(about, samples)) as on_progress:
         report = analysed(about, paths or (), samples, seed, verdicts, claims, on_progress)
-    emit(render(report, name, top, everything))
+    (show if name == "table" else emit)(render(report, name, top, everything))
     if any(verdict.status == "fail" and verdict.condition.file == "--fail-if" for verdict in verdicts):
         raise typer.Exit(3)

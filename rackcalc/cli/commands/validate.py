@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rackcalc.cli.console import emit, note, use_error_format
+from rackcalc.cli.console import emit, note, show, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.render import check as checks
@@ -56,7 +56,7 @@ def validate(
     sources = run.sources(files or (), kind or ())
     problems: list[Problem] = []
     if explain_ is not None:
-        emit(run.explained(sources, explain_, kind or (), problems))
+        show(run.explained(sources, explain_, kind or (), problems))
         finish(problems)
         return
     gates = run.gates(fail_if or ())
@@ -65,7 +65,7 @@ def validate(
     if problems and not keep_going:
         raise InputError(problems)
     if lines is None:
-        emit(json_text(shown.as_data(tally, leave_out)) if json else shown.as_text(tally, leave_out))
+        emit(json_text(shown.as_data(tally, leave_out))) if json else show(shown.as_text(tally, leave_out))
     judged = verdicts(gates, tally)
     if judged:
         note("".join([*checks.verdict_lines(judged), checks.count(judged)]))

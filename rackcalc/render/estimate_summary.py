@@ -1,0 +1,236 @@
+"""The answer to an estimate in a dozen lines: how fast, how loaded, how hot, what it costs, and what to beware of.
+
+Every line has a label and pieces, which are laid out for the width of the terminal; a piece is never cut in a number.
+"""
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from math import isfinite, isnan
+from typing import Any
+
+from rackcalc.quantities.figures import figures
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+from rackcalc.quantities.unit_text import show
+from rackcalc.render.aligned_text import PIPE_WIDTH, line_width
+from rackcalc.render.cells import cell, interval_text
+from rackcalc.render.estimate_table import coloured_text, wants_colour
+
+LABEL = 13  # characters of the labels
+BESIDE = 60  # a line at least this wide has its labels beside the pieces; a narrower one above them
+MOST_NOTES = 3
+TERMS = 3  # of a stage, that are named
+WORTH_NAMING = 0.05  # share of a stage that a term must have
+BETWEEN = "   "  # pieces
+
+
+@record
+class Line:
+    """One line of the summary. pieces: what it says, in order. alarm: it changes a decision."""
+
+    label: str
+    pieces: tuple[str, ...]
+    alarm: bool = False
+
+
+class Figures:
+    """The figures of one estimate as text, rounded to what their intervals support."""
+
+    def __init__(self, report: Any, interval: bool) -> None:
+        self.report = report
+        self.table: Mapping[str, Quantity] = dict(figures(report))
+        self.draws: Any = None
+        if interval:
+            from rackcalc.replay.intervals import Draws  # not needed without intervals
+
+            self.draws = Draws(report)
+
+    def has(self, path: str) -> bool:
+        """Whether there is such a figure with a number in it."""
+        found = self.table.get(path)
+        return found is not None and found.known and not isnan(float(found.value))
+
+    def number(self, path: str) -> float:
+        """A figure in canonical units."""
+        return float(self.table[path].value)
+
+    def text(self, path: str, ranged: bool = False) -> str:
+        """A figure with its unit. ranged: with its 80 % interval behind it."""
+        quantity = self.table[path]
+        if not quantity.known:
+            return f"unknown ({'; '.join(quantity.unknowns)})"
+        if self.draws is None:
+            return cell(path, quantity, 3)
+        low, high = self.draws.interval(quantity)
+        value = float(quantity.value)
+        width = abs(high - low) / abs(value) if value and isfinite(high - low) else 0.0
+        text = cell(path, quantity, 2 if width > 0.1 else 3)
+        beside = interval_text(path, replace(quantity, value=value), (low, high), 2 if width > 0.1 else 3)
+        return f"{text} ({beside})" if ranged and beside else text
+
+
+def render(reports: Sequence[Any], colour: bool | None = None, interval: bool = True) -> str:
+    """The summary of one estimate after the other, as text. colour: None for what the terminal wants."""
+    import sys
+
+    coloured = wants_colour(sys.stdout.isatty()) if colour is None else colour
+    width = line_width()
+    blocks = [list(_block(report, width, interval)) for report in reports]
+    return "\n".join("".join(coloured_text(line, style, coloured) + "\n" for line, style in block) for block in blocks)
+
+
+def _block(report: Any, width: int, interval: bool) -> Iterator[tuple[str, str]]:
+    """The lines of one estimate, each with its style."""
+    known = Figures(report, interval)
+    yield from ((line, "bold") for line in folded(report.title, width))
+    yield from ((line, "dim") for line in folded(report.subject, width))
+    for line in summary(known):
+        yield from ((text, "yellow" if line.alarm else "") for text in laid_out(line, width))
+    for note in report.notes[:MOST_NOTES]:
+        yield from ((text, "yellow") for text in folded(f"! {note}", width, "  "))
+    yield from ((text, "dim") for text in folded(_how_to_see_more(known), width))
+
+
+def summary(known: Figures) -> Iterator[Line]:
+    """What the summary says, line by line."""
+    for line in (*_speed(known), *_where(known), _load(known), *_memory(known), *_power(known), *_money(known)):
+        if line.pieces:
+            yield line
+
+
+def _speed(known: Figures) -> Iterator[Line]:
+    for label, path in (("first token", "latency.ttft"), ("per token", "latency.tpot")):
+        if known.has(path):
+            pieces = known.text(path, ranged=True), *_p99(known, f"{path}_p99", path)
+            yield Line(label, tuple(piece.replace("/token", "") for piece in pieces))
+    path = "latency.mean" if known.has("latency.wait") else "latency.service"
+    if known.has("latency.service"):
+        label = "request" if known.has("latency.tpot") else "latency"
+        yield Line(label, (known.text(path, ranged=True), *_p99(known, "latency.p99", path)))
+
+
+def _p99(known: Figures, path: str, mean: str) -> Iterator[str]:
+    if known.has(path) and known.number(path) != known.number(mean):
+        yield f"p99 {known.text(path)}"
+
+
+def _where(known: Figures) -> Iterator[Line]:
+    """The stage that takes most of a request, what bounds it, and its largest terms."""
+    stages = known.report.stages
+    times = {name: float(stage.time.value) for name, stage in stages.items() if isfinite(float(stage.time.value))}
+    if not times:
+        return
+    name = "decode" if "decode" in times else max(times, key=lambda name: times[name])
+    terms = {term: float(time.value) for term, time in stages[name].terms.items() if time.known}
+    shares = sorted(((time / times[name], term) for term, time in terms.items()), reverse=True) if times[name] else []
+    said = [f"{term.replace('_', ' ')} {share:.0%}" for share, term in shares[:TERMS] if share >= WORTH_NAMING]
+    of = "of a decode step" if name == "decode" else f"of {name}"
+    yield Line("time goes to", (f"{', '.join(said)} {of}" if said else name, f"bound by {stages[name].bound_by}"))
+
+
+def _load(known: Figures) -> Line:
+    pieces = []
+    if known.has("throughput.utilization") and known.has("throughput.capacity"):
+        used = known.number("throughput.utilization")
+        pieces.append(f"{used:.0%} of {known.text('throughput.capacity')}")
+    if known.has("throughput.tokens"):
+        pieces.append(known.text("throughput.tokens"))
+    if known.has("throughput.at_slo"):
+        pieces.append(f"within the limits up to {known.text('throughput.at_slo')}")
+    return Line("load", tuple(pieces))
+
+
+def _memory(known: Figures) -> Iterator[Line]:
+    for pool in known.report.memory:
+        free, capacity = f"memory.{pool}.free", f"memory.{pool}.capacity"
+        if known.has(free) and known.has(capacity):
+            label = "memory" if len(known.report.memory) == 1 else f"memory {pool}"
+            per = " of one chip" if pool != "lpu" else " of all chips"
+            yield Line(label, (f"{known.text(free)} free of {cell(capacity, known.table[capacity], 3)}{per}",))
+
+
+def _power(known: Figures) -> Iterator[Line]:
+    pieces = []
+    if "power.it" in known.table:
+        pieces.append(f"{known.text('power.it')} mean")
+    if known.has("power.peak.it"):
+        pieces.append(f"{known.text('power.peak.it')} peak")
+    if known.has("power.facility"):
+        pieces.append(f"{known.text('power.facility')} with cooling")
+    yield Line("power", tuple(pieces))
+    alarm, heat = False, []
+    if known.has("thermal.rack_headroom"):
+        room = known.number("thermal.rack_headroom")
+        alarm = room < 0
+        heat.append(f"{show(abs(room), 'W', digits=2)} {'more than the room removes' if alarm else 'to spare'}")
+    for pool, clock in known.report.thermal.throttle.items():
+        if clock.known and float(clock.value) < 0.985:
+            alarm = True
+            heat.append(f"{pool} slows to {float(clock.value):.0%} of its clock")
+    yield Line("heat", tuple(heat), alarm)
+
+
+def _money(known: Figures) -> Iterator[Line]:
+    pieces = []
+    if "cost.per_hour" in known.table:
+        pieces.append(known.text("cost.per_hour"))
+    for path, what in (
+        ("cost.per_million_tokens", "per million output tokens"),
+        ("cost.per_million_requests", "per million requests"),
+    ):
+        if known.has(path):
+            text = known.text(path, ranged=True)
+            pieces.append(text.replace("/Mtoken", "").replace("/Mrequest", "") + f" {what}")
+            break
+    if known.has("cost.capex") and known.number("cost.capex") > 0:
+        pieces.append(f"{known.text('cost.capex')} to buy")
+    yield Line("cost", tuple(pieces))
+    if "roi.payback" in known.table:
+        yield _return(known)
+
+
+def _return(known: Figures) -> Line:
+    payback, pieces = known.table["roi.payback"], []
+    if not payback.known:
+        return Line("return", (known.text("roi.payback"),))
+    value = float(payback.value)
+    if isnan(value) or value == 0:
+        pieces.append("no outlay to pay back")
+    else:
+        pieces.append("never paid back" if value == float("inf") else f"paid back in {known.text('roi.payback')}")
+    if known.has("roi.npv"):
+        pieces.append(f"net present value {known.text('roi.npv')}")
+    return Line("return", tuple(pieces), value == float("inf"))
+
+
+def _how_to_see_more(known: Figures) -> str:
+    more = len(known.report.notes) - MOST_NOTES
+    notes = f"{more} more note{'s' * (more > 1)} and " if more > 0 else ""
+    asked = "latency.ttft" if known.has("latency.ttft") else "latency.p99"
+    where = known.report.file if known.report.file[:1] not in ("", "<") else "RACK"
+    return f"{notes}{len(known.table)} figures: --all, --section cost; why: rackcalc explain {where} {asked}"
+
+
+def laid_out(line: Line, width: int) -> Iterator[str]:
+    """A line of the summary as lines of text within the width: pieces side by side while there is room."""
+    beside = width >= BESIDE
+    indent = LABEL if beside else 2
+    if not beside:
+        yield line.label
+    rows, row = [], ""
+    for piece in line.pieces:
+        if row and indent + len(row) + len(BETWEEN) + len(piece) > width:
+            rows.append(row)
+            row = piece
+        else:
+            row = row + BETWEEN + piece if row else piece
+    rows.append(row)
+    wrapped = [text for row in rows for text in (folded(row, width - indent) if width < PIPE_WIDTH else [row])]
+    for number, text in enumerate(wrapped):
+        yield (line.label.ljust(indent) if beside and not number else " " * indent) + text
+
+
+def folded(text: str, width: int, indent: str = "") -> list[str]:
+    """The text as lines within the width, broken between words."""
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
