@@ -34,7 +34,6 @@ from rackcalc.formulas.queues.engine_steps import (
     weighted,
 )
 from rackcalc.formulas.queues.gamma_mixtures import (
-    Part,
     Tail,
     merged,
     mixture_mean,
@@ -45,6 +44,7 @@ from rackcalc.formulas.queues.gamma_mixtures import (
     tidied,
 )
 from rackcalc.formulas.queues.length_distributions import Lengths
+from rackcalc.formulas.queues.mixture_parts import Part
 from rackcalc.formulas.queues.sharing_station import Present, nodes_of, number_present
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record, replace

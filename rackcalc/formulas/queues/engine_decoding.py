@@ -9,8 +9,8 @@ import operator
 from typing import Any
 
 from rackcalc.formulas.queues.engine_steps import Engine, Prompts, companions, none_of, weighted
-from rackcalc.formulas.queues.gamma_mixtures import Part
 from rackcalc.formulas.queues.length_distributions import Lengths
+from rackcalc.formulas.queues.mixture_parts import Part
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 

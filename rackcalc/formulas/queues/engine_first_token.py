@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rackcalc.formulas.queues.engine_steps import Engine, Prompts, companions
-from rackcalc.formulas.queues.gamma_mixtures import Part
+from rackcalc.formulas.queues.mixture_parts import Part
 from rackcalc.formulas.queues.regular_arrivals import regular_chance, regular_wait
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record

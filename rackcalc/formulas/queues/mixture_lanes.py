@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from rackcalc.formulas.queues import gamma_mixtures as floats
-from rackcalc.formulas.queues.gamma_mixtures import Part
+from rackcalc.formulas.queues import mixture_parts as both
+from rackcalc.formulas.queues.mixture_parts import Part
 
 
 def stacked(parts: Sequence[Part]) -> list[Any]:
@@ -23,12 +23,12 @@ def stacked(parts: Sequence[Part]) -> list[Any]:
     return list(found)
 
 
-def merged_lanes(parts: Sequence[Part], most: int, limit: Callable[[Any], Any]) -> list[Part]:
+def merged_lanes(parts: Sequence[Part]) -> list[Part]:
     """As merged() of floats: rare parts have no share, lanes with few parts keep them."""
     share, least, mean, variance = stacked(parts)
     kept = share > 0
-    few = kept.sum(axis=0) <= most
-    order = np.argsort(np.where(kept, floats.in_order(mean), np.inf), axis=0, kind="stable")
+    few = kept.sum(axis=0) <= both.MOST_PARTS
+    order = np.argsort(np.where(kept, both.in_order(mean), np.inf), axis=0, kind="stable")
     share, least, mean, variance = (np.take_along_axis(x, order, 0) for x in (share, least, mean, variance))
     lanes = np.arange(share.shape[1])
     group = np.zeros(share.shape, dtype=np.intp)
@@ -37,7 +37,7 @@ def merged_lanes(parts: Sequence[Part], most: int, limit: Callable[[Any], Any]) 
     lows[0] = low
     for place in range(1, len(share)):
         some = share[place] > 0
-        new = some & (few | (held + share[place] > limit(left)))
+        new = some & (few | (held + share[place] > both.group_limit(left)))
         number = number + new
         left = np.where(new, left - held, left)
         held = np.where(new, 0.0, held) + share[place]
@@ -64,7 +64,7 @@ STEPS = 128  # places by unit at which the normal tail is tabulated
 REACH = 6.5
 _PLACES = np.arange(-int(REACH * STEPS), int(REACH * STEPS) + 1) / STEPS
 _TAIL = np.array([math.erfc(z) / 2 for z in _PLACES])
-_DENSITY = np.exp(-(_PLACES**2)) / floats.ROOT_PI
+_DENSITY = np.exp(-(_PLACES**2)) / both.ROOT_PI
 _TAIL[0], _TAIL[-1], _DENSITY[0], _DENSITY[-1] = 1.0, 0.0, 0.0, 0.0
 
 
@@ -98,9 +98,9 @@ class _Tail:
         step = above <= 1e-12 * abs(mean)
         rate = 1 / np.where(step, 1e-100, above)
         scv = variance * np.where(step, 0.0, rate * rate)
-        late = (scv > floats.EXPONENTIAL) & ~step
+        late = (scv > both.EXPONENTIAL) & ~step
         some = 2 / (1 + scv)
-        scv = np.clip(scv, floats.LEAST_SCV, 1.0)
+        scv = np.clip(scv, both.LEAST_SCV, 1.0)
         return cls([share, least, late, some, rate, scv / 9 - 1, 3 / np.sqrt(2 * scv)])
 
     def picked(self, lanes: Any) -> "_Tail":
@@ -129,24 +129,24 @@ def tail_lanes(parts: Sequence[Part]) -> Callable[[Any], tuple[Any, Any]]:
 
 @np.errstate(all="ignore")
 def quantile_lanes(level: float, tail: Any, start: Any) -> Any:
-    """As mixture_quantile() of floats. level: of the tail. Lanes that have converged take no further part."""
+    """As mixture_quantile() of both. level: of the tail. Lanes that have converged take no further part."""
     result = np.array(start, dtype=float)
     open_ = np.flatnonzero(np.isfinite(result))
     tail = tail.picked(open_)
     time, low, high = result[open_], np.zeros(len(open_)), np.full(len(open_), np.inf)
-    for step in range(floats.ROUNDS):
+    for step in range(both.ROUNDS):
         if not len(open_):
             return result
         above, density = tail(time)
         value = np.log(above / level)
         low, high = np.where(value > 0, time, low), np.where(value > 0, high, time)
         change = np.where(density > 0, value * above / density, np.inf)
-        near = (abs(value) < floats.NEAR) & (abs(change) <= floats.SMALL * time)
+        near = (abs(value) < both.NEAR) & (abs(change) <= both.SMALL * time)
         closed = high - low <= 1e-13 * low
         result[open_] = np.where(near, time + change, high)
         going = ~(near | closed)
         time = np.minimum(time + change, 3 * time)
-        halved = ~((low < time) & (time < high)) | (step >= floats.PATIENCE and step % 2 == 1)
+        halved = ~((low < time) & (time < high)) | (step >= both.PATIENCE and step % 2 == 1)
         time = np.where(halved, np.where(high < np.inf, (low + high) / 2, 2 * low), time)
         if not going.all():
             open_, time, low, high = open_[going], time[going], low[going], high[going]
