@@ -40,6 +40,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
             said.append(f"{rack.serving.runtime.name}: host bound in {', '.join(hosts)}; the GPU waits for launches")
     said += _thermal_notes(rack, result.thermal)
     said += _unknown_notes(rack, result)
+    said += _money_notes(rack, result)
     if result.value is not None:
         said += _gain_notes(result.value)
     if rack.software is not None and rack.accelerators.lpu is not None:
@@ -75,6 +76,27 @@ def _model_notes(rack: Rack) -> list[str]:
     if on_gpus and in_doubt(model, precision):
         stay = f"how much of a {precision} checkpoint of {model.name} stays in 16 bit is not known"
         said.append(f"{stay}: ranges span it until model.weights, formats or kept_16_bit states it")
+    return said
+
+
+def _money_notes(rack: Rack, result: Estimate) -> list[str]:
+    """What is not in the cost or the income although one may think so."""
+    said, spec, cost = [], rack.economics, result.cost
+    if spec.acquisition == "api":
+        said.append(
+            "the tokens are bought from an API: latency, power and heat are those of the rack it stands against"
+        )
+    if spec.token_prices.output is not None and spec.token_prices.input is None:
+        said.append("tokens of prompts earn nothing: economics.token_prices states no input")
+    if cost.per_million_total_tokens is not None and cost.per_million_input_tokens is None:
+        split = "prompts and answers have chips of different kinds: how they share the cost is not known"
+        said.append(f"{split}; economics.token_split: tokens, or output, says how")
+    several = any(
+        pool.system is not None and float(pool.count.value) > float(pool.system.count.value)
+        for pool in pools_by_name(rack).values()
+    )
+    if several and spec.acquisition == "purchase" and spec.equipment.price_per_port is None:
+        said.append("the network between the systems is not in the cost: economics.equipment.price_per_port")
     return said
 
 

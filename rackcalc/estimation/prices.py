@@ -3,23 +3,35 @@
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.heat.power import systems_needed
-from rackcalc.formulas.money.prices import price_of, rent_of, share_of_server
+from rackcalc.formulas.money.prices import (
+    chips_of_system,
+    host_of_system,
+    price_of,
+    rent_of,
+    share_of_server,
+)
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.spec.rack import GpuPool, LpuPool
 
 
-def purchase_price(pool: GpuPool | LpuPool) -> Quantity | None:
-    """Purchase price of a pool: of the systems that its chips come in, else of chips and servers. None if unknown."""
+def purchase_price(pool: GpuPool | LpuPool, name: str) -> tuple[Quantity | None, dict[str, Quantity]]:
+    """Purchase price of a pool, of the systems that its chips come in, else of chips and servers; None if unknown.
+
+    With what it is made of: the chips alone, and all that is around them, by name.
+    """
+    chips = None if pool.part.price is None else price_of(price=pool.part.price, count=pool.count)
     if pool.system is not None and pool.system.price is not None:
         systems = systems_needed(count=pool.count, per_system=pool.system.count)
-        return price_of(price=pool.system.price, count=systems)
-    if pool.part.price is None:
-        return None
-    chips = price_of(price=pool.part.price, count=pool.count)
-    if isinstance(pool, LpuPool):
-        return chips
+        whole = price_of(price=pool.system.price, count=systems)
+        if chips is None:
+            return whole, {}
+        alone = chips_of_system(system=whole, chips=chips)
+        return whole, {f"{name}_chips": alone, f"{name}_host": host_of_system(system=whole, chips=alone)}
+    if chips is None or isinstance(pool, LpuPool):
+        return chips, {}
     server = load_part("servers", "gpu-server")
-    return total(chips=chips, servers=share_of_server(price=server.price, gpus=server.gpus, count=pool.count))
+    around = share_of_server(price=server.price, gpus=server.gpus, count=pool.count)
+    return total(chips=chips, servers=around), {f"{name}_chips": chips, f"{name}_host": around}
 
 
 def rent_price(pool: GpuPool | LpuPool) -> Quantity | None:

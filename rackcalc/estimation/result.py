@@ -51,10 +51,14 @@ class Latency:
 
 @record
 class Throughput:
-    """capacity: of the saturated rack. at_slo: largest rate whose p99 meets workload.slo. requests, tokens: priced."""
+    """capacity: of the saturated rack. at_slo: largest rate whose p99 meets workload.slo. requests, tokens: priced.
+
+    tokens: those that are generated; input_tokens: those of prompts.
+    """
 
     requests: Quantity
     tokens: Quantity | None
+    input_tokens: Quantity
     utilization: Quantity
     capacity: Quantity
     at_slo: Quantity | None = None

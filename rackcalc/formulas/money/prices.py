@@ -1,7 +1,8 @@
 """Prices of hardware: purchase, rent, the premium for cooling, and resale."""
 
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import Count, Ratio, UsDollars, UsDollarsPerSecond
+from rackcalc.quantities.units import GPU, Count, Ratio, UsDollars, UsDollarsPerGpuSecond, UsDollarsPerSecond
 
 
 @formula(cite="assumption: a server costs in proportion to the GPUs in it")
@@ -52,3 +53,53 @@ def resale_value(purchase: UsDollars, resale: Ratio) -> UsDollars:
     225000.0
     """
     return purchase * resale
+
+
+@formula(cite="definition: a rent for each GPU")
+def rent_of_gpus(rent: UsDollarsPerGpuSecond, count: Count) -> UsDollarsPerSecond:
+    """Rent of several GPUs.
+
+    >>> rent_of_gpus(rent=0.5, count=8.0)
+    4.0
+    """
+    return rent * count * GPU
+
+
+@formula(cite="definition: a cost over the GPUs that cause it")
+def per_gpu(cost: UsDollarsPerSecond, count: Count) -> UsDollarsPerGpuSecond:
+    """Cost of one GPU.
+
+    >>> per_gpu(cost=4.0, count=8.0)
+    0.5
+    """
+    return cost / (count * GPU)
+
+
+@formula(cite="definition: on demand, only hours of use are paid")
+def rent_of_use(rent: UsDollarsPerSecond, utilization: Ratio) -> UsDollarsPerSecond:
+    """Mean rent of what is rented for a share of the time.
+
+    >>> rent_of_use(rent=4.0, utilization=0.25)
+    1.0
+    """
+    return rent * utilization
+
+
+@formula(cite="definition: what the chips alone cost, at most all")
+def chips_of_system(system: UsDollars, chips: UsDollars) -> UsDollars:
+    """The part of a system's price that its chips are.
+
+    >>> chips_of_system(system=350000.0, chips=240000.0)
+    240000.0
+    """
+    return xp.minimum(system, chips)
+
+
+@formula(cite="definition: what is left of a system's price beside its chips")
+def host_of_system(system: UsDollars, chips: UsDollars) -> UsDollars:
+    """The part of a system's price that is chassis, processors, network cards and the maker's share of them.
+
+    >>> host_of_system(system=350000.0, chips=240000.0)
+    110000.0
+    """
+    return system - chips

@@ -26,7 +26,7 @@ HEADLINES = (
     "power.it",
     "cost.capex",
     "cost.tco",
-    "cost.per_million_tokens",
+    "cost.per_million_output_tokens",
     "roi.value",
 )
 # The figures that add up to a figure. For former estimates, of which there is JSON but no graph of formulas.
@@ -37,6 +37,7 @@ MADE_OF = {
     "power.peak.it": ("power.peak.chips", "power.peak.fans", "power.peak.host"),
     "cost.capex": ("cost.capex_terms.*",),
     "cost.opex": ("cost.opex_terms.*",),
+    "cost.per_hour": ("cost.per_hour_terms.*",),
     "roi.value": ("roi.value_terms.*",),
 }
 REST = "the rest"
