@@ -7,9 +7,11 @@ from typing import Any
 from rackcalc.quantities.display import is_temperature, show_value
 from rackcalc.quantities.problems import printable
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.unit_text import show
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.compare.attribution import Contribution
 from rackcalc.questions.compare.comparison import Cell, Column, Comparison, Explanation
+from rackcalc.questions.compare.ways_to_pay import Decision
 from rackcalc.render.aligned_text import aligned
 from rackcalc.render.cells import cell
 from rackcalc.render.figure_rows import SECTIONS, rows
@@ -28,6 +30,7 @@ def as_text(found: Comparison, everything: bool = False) -> str:
     """For people: the figures that differ, the inputs that differ, and why figures changed."""
     lines = [*aligned([["", *headings(found)], *_table(found, everything)]), *_legend(found, everything)]
     lines += [f"note: {note}" for note in _notes(found)]
+    lines += ["", *(_decided(found, one) for one in found.decisions)] if found.decisions else []
     for index, column in others(found):
         lines += ["", f"{heading(found, column)}: inputs that differ"]
         changed = found.inputs[index]
@@ -53,6 +56,7 @@ def as_markdown(found: Comparison, everything: bool = False) -> str:
         lines.append(table_row(cells) if len(row) > 1 else f"| **{cells[0]}** |" + " |" * len(names))
     lines += ["", *map(escape, _legend(found, everything)), ""]
     lines += [f"- {escape(printable(note))}" for note in _notes(found)]
+    lines += ["", *(f"- {escape(_decided(found, one))}" for one in found.decisions)] if found.decisions else []
     for index, column in others(found):
         lines += ["", f"**Inputs that differ** ({escape(heading(found, column))})", ""]
         changed = found.inputs[index]
@@ -93,7 +97,38 @@ def document(found: Comparison) -> dict[str, Any]:
             for changed in found.inputs
         ],
         "explanations": [_explained(explanation) for explanation in found.explanations],
+        "decisions": [
+            {
+                "column": one.column,
+                "saving": json_number(one.saving),
+                "month": one.month,
+                "utilization": one.utilization,
+                "cheaper_above": one.above if one.utilization is not None else None,
+                "term": one.term,
+                "amount": json_number(one.amount),
+            }
+            for one in found.decisions
+        ],
     }
+
+
+def _decided(found: Comparison, one: Decision) -> str:
+    """Which way to pay is the cheaper, from when and from which utilization on, and what decides."""
+    base, other = heading(found, found.base), heading(found, found.columns[one.column])
+    cheaper, dearer = (other, base) if one.saving > 0 else (base, other)
+    said = [f"{cheaper} costs {show(abs(one.saving), 'USD')} less than {dearer} over the horizon"]
+    if one.month is not None:
+        columns = found.base, found.columns[one.column]
+        slower = min(columns, key=lambda column: float(column.figures["cost.opex"].value))
+        said.append(f"{heading(found, slower)} has paid less in all from month {one.month:.3g} on")
+    if one.utilization is None:
+        said.append("at any utilization")
+    else:
+        above = other if one.above else base
+        said.append(f"{above} is the cheaper above a utilization of {one.utilization:.1%}")
+    more = "more" if one.amount > 0 else "less"
+    said.append(f"what decides: {one.term}, {show(abs(one.amount), 'USD/s')} {more} in {other}")
+    return "; ".join(said)
 
 
 def others(found: Comparison) -> list[tuple[int, Column]]:

@@ -14,8 +14,9 @@ from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.questions.better_side import better_side
-from rackcalc.questions.compare import attribution
+from rackcalc.questions.compare import attribution, ways_to_pay
 from rackcalc.questions.compare.input_differences import Difference, differences
+from rackcalc.questions.compare.ways_to_pay import Decision
 from rackcalc.questions.former_estimates import FormerEstimate
 
 HEADLINES = (
@@ -80,13 +81,17 @@ class Explanation:
 
 @record
 class Comparison:
-    """Everything found. baseline: index of its column. inputs: differences by column; None where inputs are unknown."""
+    """Everything found. baseline: index of its column. inputs: differences by column; None where inputs are unknown.
+
+    decisions: on columns that pay for the same work in another way than the baseline.
+    """
 
     columns: tuple[Column, ...]
     baseline: int
     cells: Mapping[str, tuple[Cell, ...]]
     inputs: tuple[tuple[Difference, ...] | None, ...]
     explanations: tuple[Explanation, ...]
+    decisions: tuple[Decision, ...]
 
     @property
     def base(self) -> Column:
@@ -142,7 +147,19 @@ def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> C
         cells=cells,
         inputs=tuple(_inputs(base, column) for column in columns),
         explanations=tuple(found for found in explained if found.change or paths),
+        decisions=_decisions(columns, baseline),
     )
+
+
+def _decisions(columns: Sequence[Column], baseline: int) -> tuple[Decision, ...]:
+    """What decides between the way to pay of the baseline and those of the others."""
+    base = columns[baseline].loaded
+    found = [
+        ways_to_pay.decision(place, base, column.loaded)
+        for place, column in enumerate(columns)
+        if place != baseline and base is not None and column.loaded is not None
+    ]
+    return tuple(one for one in found if one is not None)
 
 
 def _check_units(columns: Sequence[Column], known: Iterable[str]) -> None:
