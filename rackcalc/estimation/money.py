@@ -5,7 +5,7 @@ from typing import NamedTuple
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name
-from rackcalc.estimation.prices import purchase_price, rent_price
+from rackcalc.estimation.prices import in_year, purchase_price, rent_price
 from rackcalc.estimation.result import Latency, Throughput
 from rackcalc.estimation.tokens import delivered
 from rackcalc.feasibility.prices import api_of
@@ -47,6 +47,7 @@ def cost_and_return(
     rack = loaded.rack
     pools = pools_by_name(rack)
     prices = {name: purchase_price(pool, name) for name, pool in pools.items()}
+    age = in_year(rack.economics)
     income = {}
     if gain is not None:
         income["latency"] = gain.value
@@ -54,8 +55,8 @@ def cost_and_return(
         income["other_work"] = shared.income
     gpus = rack.accelerators.gpu
     supply = Supply(
-        purchases={name: price for name, (price, _) in prices.items()},
-        rents={name: rent_price(pool) for name, pool in pools.items()},
+        purchases={name: age.price(price) for name, (price, _) in prices.items()},
+        rents={name: age.rent(rent_price(pool)) for name, pool in pools.items()},
         it_power=powers.peak.it,  # space is rented by the power that the rack may draw
         facility_power=powers.facility,
         peak_power=powers.peak.facility,
@@ -63,7 +64,7 @@ def cost_and_return(
         gpus=None if gpus is None else gpus.count,
         ports=None if gpus is None else gpus.count,
         racks=rack.site.racks,
-        made_of={name: parts for name, (_, parts) in prices.items()},
+        made_of={name: {part: age.known(one) for part, one in parts.items()} for name, (_, parts) in prices.items()},
     )
     return economics(
         rack.economics,

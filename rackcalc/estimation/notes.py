@@ -16,7 +16,7 @@ from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     """All notes on an estimate."""
-    rack, said = loaded.rack, []
+    rack, said = loaded.rack, [*loaded.remarks]
     for name, use in rack.links.items():
         if use.hypothetical:
             said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")

@@ -6,11 +6,15 @@ from rackcalc.formulas.heat.power import systems_needed
 from rackcalc.formulas.money.prices import (
     chips_of_system,
     host_of_system,
+    price_in_year,
     price_of,
+    rent_in_year,
     rent_of,
     share_of_server,
 )
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+from rackcalc.spec.money import Economics
 from rackcalc.spec.rack import GpuPool, LpuPool
 
 
@@ -40,3 +44,30 @@ def rent_price(pool: GpuPool | LpuPool) -> Quantity | None:
         systems = systems_needed(count=pool.count, per_system=pool.system.count)
         return rent_of(rent=pool.system.rent, count=systems)
     return None if pool.part.rent is None else rent_of(rent=pool.part.rent, count=pool.count)
+
+
+@record
+class InYear:
+    """Moves prices of the catalog to the year of the file. when: decline, year and priced_in; None: they stay."""
+
+    when: dict[str, Quantity] | None
+
+    def price(self, price: Quantity | None) -> Quantity | None:
+        """A price in that year; None where it is unknown."""
+        return None if price is None else self.known(price)
+
+    def known(self, price: Quantity) -> Quantity:
+        """A price that is known, in that year."""
+        return price if self.when is None else price_in_year(price=price, **self.when)
+
+    def rent(self, rent: Quantity | None) -> Quantity | None:
+        """A rent in that year; None where it is unknown."""
+        return rent if rent is None or self.when is None else rent_in_year(rent=rent, **self.when)
+
+
+def in_year(spec: Economics) -> InYear:
+    """How prices move from the catalog's year to that of the file."""
+    if spec.price_decline is None:
+        return InYear(None)
+    year = spec.priced_in if spec.year is None else spec.year
+    return InYear({"decline": spec.price_decline, "year": year, "priced_in": spec.priced_in})

@@ -10,6 +10,7 @@ from rackcalc.formulas.money.economics import Cost, Roi
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.software_penalty import SoftwarePenalty
+from rackcalc.quantities.display import shown_scenario
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.serving.service_model import Memory, Stage
@@ -128,4 +129,4 @@ class Estimate:
     @property
     def title(self) -> str:
         """Name and scenario, for headings."""
-        return f"{self.name} [{self.scenario}]" if self.scenario else self.name
+        return f"{self.name} [{shown_scenario(self.scenario)}]" if self.scenario else self.name

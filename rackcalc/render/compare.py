@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any
 
-from rackcalc.quantities.display import is_temperature, show_value
+from rackcalc.quantities.display import is_temperature, show_value, shown_scenario
 from rackcalc.quantities.problems import printable
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.compare.attribution import Contribution
 from rackcalc.questions.compare.comparison import Cell, Column, Comparison, Explanation
+from rackcalc.questions.compare.waiting import Waiting
 from rackcalc.questions.compare.ways_to_pay import Decision
 from rackcalc.render.aligned_text import aligned
 from rackcalc.render.cells import cell
@@ -30,7 +31,7 @@ def as_text(found: Comparison, everything: bool = False) -> str:
     """For people: the figures that differ, the inputs that differ, and why figures changed."""
     lines = [*aligned([["", *headings(found)], *_table(found, everything)]), *_legend(found, everything)]
     lines += [f"note: {note}" for note in _notes(found)]
-    lines += ["", *(_decided(found, one) for one in found.decisions)] if found.decisions else []
+    lines += ["", *decided] if (decided := _money_words(found)) else []
     for index, column in others(found):
         lines += ["", f"{heading(found, column)}: inputs that differ"]
         changed = found.inputs[index]
@@ -56,7 +57,7 @@ def as_markdown(found: Comparison, everything: bool = False) -> str:
         lines.append(table_row(cells) if len(row) > 1 else f"| **{cells[0]}** |" + " |" * len(names))
     lines += ["", *map(escape, _legend(found, everything)), ""]
     lines += [f"- {escape(printable(note))}" for note in _notes(found)]
-    lines += ["", *(f"- {escape(_decided(found, one))}" for one in found.decisions)] if found.decisions else []
+    lines += ["", *(f"- {escape(one)}" for one in decided)] if (decided := _money_words(found)) else []
     for index, column in others(found):
         lines += ["", f"**Inputs that differ** ({escape(heading(found, column))})", ""]
         changed = found.inputs[index]
@@ -109,7 +110,30 @@ def document(found: Comparison) -> dict[str, Any]:
             }
             for one in found.decisions
         ],
+        "waiting": [
+            {
+                "column": one.column,
+                "years": one.years,
+                "npv_now": json_number(one.now),
+                "npv_later": json_number(one.later),
+                "worth": json_number(one.worth),
+            }
+            for one in found.waiting
+        ],
     }
+
+
+def _money_words(found: Comparison) -> list[str]:
+    """What decides between ways to pay, and what waiting is worth."""
+    return [*(_decided(found, one) for one in found.decisions), *(_waited(found, one) for one in found.waiting)]
+
+
+def _waited(found: Comparison, one: Waiting) -> str:
+    """What it is worth to wait for another year."""
+    base, other = heading(found, found.base), heading(found, found.columns[one.column])
+    now, later, worth = (show(amount, "USD") for amount in (one.now, one.later, abs(one.worth)))
+    gains = "gains" if one.worth > 0 else "loses"
+    return f"waiting {one.years:g} years, from {base} to {other}, {gains} {worth}: NPV {now} now, {later} then"
 
 
 def _decided(found: Comparison, one: Decision) -> str:
@@ -139,8 +163,8 @@ def others(found: Comparison) -> list[tuple[int, Column]]:
 def heading(found: Comparison, column: Column) -> str:
     """The heading of a column: its argument, or its scenario where all columns are of one rack."""
     if len({other.argument for other in found.columns}) == 1:
-        return column.scenario or "as described"
-    return f"{column.argument} [{column.scenario}]" if column.scenario else column.argument
+        return shown_scenario(column.scenario) or "as described"
+    return f"{column.argument} [{shown_scenario(column.scenario)}]" if column.scenario else column.argument
 
 
 def _title(found: Comparison) -> str:

@@ -100,6 +100,15 @@ def compare_schema() -> dict[str, Any]:
         inputs=listed(inputs | {"description": "null where they are not known"}),
         explanations=listed(explanation),
         decisions=listed(decision),
+        waiting=listed(
+            closed(
+                column=COUNT | {"description": "of a later year than the baseline"},
+                years=NUMBER,
+                npv_now=KNOWN,
+                npv_later=KNOWN | {"description": "in its own year"},
+                worth=KNOWN | {"description": "of waiting, in USD of the baseline's year"},
+            )
+        ),
     )
     return {"$schema": DRAFT, "title": "rackcalc compare", **form}
 

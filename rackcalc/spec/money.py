@@ -183,6 +183,24 @@ class Economics:
         default=None,
         example="2.95 USD/GPU/hour",
     )
+    year: Quantity | None = number(
+        "1",
+        "when the hardware is bought or rented: price_decline moves the prices of the catalog to that year (default: "
+        "priced_in); years sets it",
+        at_least=1990,
+        at_most=2100,
+        default=None,
+        example="2026.5",
+    )
+    priced_in: Quantity = number(
+        "1", "the year whose prices the catalog has", at_least=1990, at_most=2100, default="2026"
+    )
+    price_decline: Quantity | None = number(
+        "1/s",
+        "how much less the same hardware costs to buy or rent every year (default: prices stay)",
+        default=None,
+        example="20 percent/year",
+    )
     rent_for: str = text(
         "every hour, as under a lease or a reservation, or the hours of use, as on demand: the share utilization",
         choices=("every hour", "hours of use"),

@@ -110,3 +110,14 @@ def other_part(whole: UsDollarsPerSecond, part: UsDollarsPerSecond) -> UsDollars
     2.0
     """
     return whole - part
+
+
+@formula(cite=CORPORATE_FINANCE + "investment timing: compare net present values as of today")
+def value_of_waiting(npv_now: UsDollars, npv_later: UsDollars, discount_rate: PerSecond, delay: Seconds) -> UsDollars:
+    """What investing later is worth beyond investing now, in today's money; negative where waiting loses.
+
+    >>> round(value_of_waiting(npv_now=100.0, npv_later=132.0, discount_rate=0.1 / (8760 * 3600),
+    ...       delay=8760 * 3600.0), 6)
+    20.0
+    """
+    return npv_later * _discount(_yearly(discount_rate), _years(delay)) - npv_now

@@ -1,8 +1,11 @@
 """Prices of hardware: purchase, rent, the premium for cooling, and resale."""
 
+from typing import Any
+
+from rackcalc.formulas.money.present_value import YEAR
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import GPU, Count, Ratio, UsDollars, UsDollarsPerGpuSecond, UsDollarsPerSecond
+from rackcalc.quantities.units import GPU, Count, PerSecond, Ratio, UsDollars, UsDollarsPerGpuSecond, UsDollarsPerSecond
 
 
 @formula(cite="assumption: a server costs in proportion to the GPUs in it")
@@ -103,3 +106,28 @@ def host_of_system(system: UsDollars, chips: UsDollars) -> UsDollars:
     110000.0
     """
     return system - chips
+
+
+@formula(cite="definition: a constant rate of decline")
+def price_in_year(price: UsDollars, decline: PerSecond, year: Count, priced_in: Count) -> UsDollars:
+    """Price of the same hardware in another year.
+
+    >>> round(price_in_year(price=1000.0, decline=0.2 / (8760 * 3600), year=2028.0, priced_in=2026.0), 6)
+    640.0
+    """
+    return price * _declined(decline, year - priced_in)
+
+
+@formula(cite="definition: a constant rate of decline")
+def rent_in_year(rent: UsDollarsPerSecond, decline: PerSecond, year: Count, priced_in: Count) -> UsDollarsPerSecond:
+    """Rent of the same hardware in another year.
+
+    >>> round(rent_in_year(rent=10.0, decline=0.2 / (8760 * 3600), year=2025.0, priced_in=2026.0), 6)
+    12.5
+    """
+    return rent * _declined(decline, year - priced_in)
+
+
+def _declined(decline: Any, years: Any) -> Any:
+    """What is left of a price after some years; before, what it had been."""
+    return xp.power(xp.maximum(1 - xp.pure(decline * YEAR), 0.0), years)

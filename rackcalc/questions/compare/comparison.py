@@ -16,6 +16,7 @@ from rackcalc.quantities.record import record
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.compare import attribution, ways_to_pay
 from rackcalc.questions.compare.input_differences import Difference, differences
+from rackcalc.questions.compare.waiting import Waiting, waiting
 from rackcalc.questions.compare.ways_to_pay import Decision
 from rackcalc.questions.former_estimates import FormerEstimate
 
@@ -83,7 +84,8 @@ class Explanation:
 class Comparison:
     """Everything found. baseline: index of its column. inputs: differences by column; None where inputs are unknown.
 
-    decisions: on columns that pay for the same work in another way than the baseline.
+    decisions: on columns that pay for the same work in another way than the baseline. waiting: on columns of a later
+    year.
     """
 
     columns: tuple[Column, ...]
@@ -92,6 +94,7 @@ class Comparison:
     inputs: tuple[tuple[Difference, ...] | None, ...]
     explanations: tuple[Explanation, ...]
     decisions: tuple[Decision, ...]
+    waiting: tuple[Waiting, ...]
 
     @property
     def base(self) -> Column:
@@ -148,7 +151,19 @@ def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> C
         inputs=tuple(_inputs(base, column) for column in columns),
         explanations=tuple(found for found in explained if found.change or paths),
         decisions=_decisions(columns, baseline),
+        waiting=_waiting(columns, baseline),
     )
+
+
+def _waiting(columns: Sequence[Column], baseline: int) -> tuple[Waiting, ...]:
+    """What it is worth to wait from the year of the baseline to those of the others."""
+    base = columns[baseline]
+    found = [
+        waiting(place, base.loaded, column.loaded, (base.figures, column.figures))
+        for place, column in enumerate(columns)
+        if place != baseline and base.loaded is not None and column.loaded is not None
+    ]
+    return tuple(one for one in found if one is not None)
 
 
 def _decisions(columns: Sequence[Column], baseline: int) -> tuple[Decision, ...]:
