@@ -91,6 +91,13 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
     if cost.per_million_total_tokens is not None and cost.per_million_input_tokens is None:
         split = "prompts and answers have chips of different kinds: how they share the cost is not known"
         said.append(f"{split}; economics.token_split: tokens, or output, says how")
+    for name, licence in spec.licences.items():
+        if licence.condition is not None:
+            said.append(f"licence {name}, {show_value(licence.price)}: {licence.condition}")
+    work = rack.workload
+    if spec.rent_for == "hours of use" and (work.arrival_rate is not None or work.concurrency is not None):
+        share = "economics.utilization, all of it where none is stated"
+        said.append(f"economics.rent_for: rent is paid for the share of the time in which the load runs: {share}")
     several = any(
         pool.system is not None and float(pool.count.value) > float(pool.system.count.value)
         for pool in pools_by_name(rack).values()
