@@ -93,7 +93,7 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
         said.append(f"{split}; economics.token_split: tokens, or output, says how")
     for name, licence in spec.licences.items():
         if licence.condition is not None:
-            said.append(f"licence {name}, {show_value(licence.price)}: {licence.condition}")
+            said.append(f"economics.licences.{name}, {show_value(licence.price)}: {licence.condition}")
     work = rack.workload
     if spec.rent_for == "hours of use" and (work.arrival_rate is not None or work.concurrency is not None):
         share = "economics.utilization, all of it where none is stated"

@@ -9,8 +9,9 @@ from rackcalc.formulas.money.tokens import (
     tokens_read,
     while_working,
 )
+from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.quantities.quantity import Quantity, constant
-from rackcalc.serving.service_model import ONE, ServiceModel, batch_of
+from rackcalc.serving.service_model import ServiceModel, batch_of
 from rackcalc.spec.rack import Rack
 
 NOTHING_CACHED = constant(0.0, "1", "cached", "given", note="no prompt is found in a cache")
@@ -43,7 +44,7 @@ def prompt_share(rack: Rack, served: ServiceModel) -> Quantity | None:
         step=served.stages["round" if "round" in served.stages else "decode"].time,
         together=_together(rack, served),
         output=rack.workload.output,
-        per_step=served.details.get("tokens_per_round", ONE),
+        per_step=served.details.get("tokens_per_round", ONE_TOKEN),
     )
 
 

@@ -88,7 +88,7 @@ def rents(spec: Economics, supply: Supply, utilization: Quantity) -> dict[str, Q
     found = _priced(supply.rents, spec.prices.rent, "USD/s", "rent") if whole is None else {"rack": whole}
     if spec.rent_per_gpu is not None and supply.gpus is not None and whole is None:
         found["gpu"] = rent_of_gpus(rent=spec.rent_per_gpu, count=supply.gpus)
-    if any(rent.known for rent in found.values()) and spec.rent_for == "hours of use":
+    if all(rent.known for rent in found.values()) and spec.rent_for == "hours of use":
         found = {name: rent_of_use(rent=rent, utilization=utilization) for name, rent in found.items()}
     return found
 

@@ -261,7 +261,7 @@ def _money_out(payments: Payments) -> dict[str, Quantity]:
 def _payments(spec: Economics, capex: Quantity, opex: Quantity, resale: Quantity, years: tuple[Year, ...]) -> Payments:
     """What is paid in each year. capex: USD at the start, opex: USD/s, resale: USD at the end."""
     horizon, tax = horizon_of(spec), spec.tax_rate
-    if spec.depreciation == "macrs-5":
+    if capex.known and spec.depreciation == "macrs-5":
         off = {year.name: macrs_5(capex=capex, year=year.number, part=year.part) for year in years}
     else:
         life = horizon if spec.depreciation_life is None else spec.depreciation_life
