@@ -218,7 +218,7 @@ def economics(
 
     years = years_of(horizon_of(spec))
     whole = bill(bought, rented)
-    sums, payments = _sums(spec, whole, years, delivered, utilization)
+    sums, payments = _sums(spec, whole, years, delivered, utilization, listed=True)
     priced = {"purchase": bought, "rent": rented, "api": {}}[spec.acquisition]
     certain = bills.known_terms(bill(bills.known(bought), bills.known(rented)))
     unpriced = tuple(name for name, price in priced.items() if not price.known)
@@ -258,10 +258,16 @@ def _money_out(payments: Payments) -> dict[str, Quantity]:
     return {name: money_out(paid=paid, resale=payments.resale[name]) for name, paid in payments.running.items()}
 
 
-def _payments(spec: Economics, capex: Quantity, opex: Quantity, resale: Quantity, years: tuple[Year, ...]) -> Payments:
-    """What is paid in each year. capex: USD at the start, opex: USD/s, resale: USD at the end."""
+def _payments(
+    spec: Economics, capex: Quantity, opex: Quantity, resale: Quantity, years: tuple[Year, ...], listed: bool
+) -> Payments:
+    """What is paid in each year. capex: USD at the start, opex: USD/s, resale: USD at the end.
+
+    listed: whether depreciation is a figure by itself; else only tax depends on it.
+    """
     horizon, tax = horizon_of(spec), spec.tax_rate
-    if capex.known and spec.depreciation == "macrs-5":
+    matters = capex.known and (listed or float(tax.value) > 0)
+    if matters and spec.depreciation == "macrs-5":
         off = {year.name: macrs_5(capex=capex, year=year.number, part=year.part) for year in years}
     else:
         life = horizon if spec.depreciation_life is None else spec.depreciation_life
@@ -282,10 +288,15 @@ def _payments(spec: Economics, capex: Quantity, opex: Quantity, resale: Quantity
 
 
 def _sums(
-    spec: Economics, bill: Bill, years: tuple[Year, ...], delivered: Delivered, utilization: Quantity
+    spec: Economics,
+    bill: Bill,
+    years: tuple[Year, ...],
+    delivered: Delivered,
+    utilization: Quantity,
+    listed: bool = False,
 ) -> tuple[CostSums, Payments]:
     capex, opex = bills.sum_of("capex", "USD", bill.capex), bills.sum_of("opex", "USD/s", bill.opex)
-    payments = _payments(spec, capex, opex, bill.resale, years)
+    payments = _payments(spec, capex, opex, bill.resale, years, listed)
     time = {"discount_rate": rate_of(spec), "horizon": horizon_of(spec)}
     tco = renamed(npv_of_flows(**time, year_0=capex, **_money_out(payments)), "tco")
     annualised = renamed(level_payment(present_cost=tco, tax_rate=spec.tax_rate, **time), "annualised")
