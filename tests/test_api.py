@@ -250,11 +250,11 @@ def test_a_loaded_rack() -> None:
 
 
 def test_values_of_every_kind_can_be_set() -> None:
-    sets = {"serving": {"split": "gpu", "runtime": "vllm", "tensor_parallel": 4}, "economics.token_price": None}
+    sets = {"serving": {"split": "gpu", "runtime": "vllm", "tensor_parallel": 4}, "economics.token_prices.output": None}
     rack = rackcalc.load(LLAMA, sets=sets)
     assert float(rack.loaded.rack.serving.tensor_parallel.value) == 4
-    assert rack.loaded.rack.economics.token_price is None
-    assert rackcalc.load(LLAMA).loaded.rack.economics.token_price is not None
+    assert rack.loaded.rack.economics.token_prices.output is None
+    assert rackcalc.load(LLAMA).loaded.rack.economics.token_prices.output is not None
 
 
 def test_the_problems_of_a_file_are_those_of_the_command_line(tmp_path: Path) -> None:

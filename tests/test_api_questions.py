@@ -272,13 +272,13 @@ def test_wrong_comparisons(racks: Any, more: Any, message: str) -> None:
 
 def test_solve_is_that_of_the_command_line() -> None:
     options = ["--vary", "workload.arrival_rate=0.5..10 request/s:0.5", "--so-that", "latency.ttft_p99 < 200 ms"]
-    options += ["--minimise", "cost.per_million_tokens", "--get", "power.it"]
+    options += ["--minimise", "cost.per_million_output_tokens", "--get", "power.it"]
     printed = cli("solve", LLAMA, *options)
     found = rackcalc.solve(
         LLAMA,
         {"workload.arrival_rate": "0.5..10 request/s:0.5"},
         "latency.ttft_p99 < 200 ms",
-        minimise="cost.per_million_tokens",
+        minimise="cost.per_million_output_tokens",
         get="power.it",
     )
     assert found.to_dict() == printed and found.found is bool(found) is True
@@ -286,7 +286,7 @@ def test_solve_is_that_of_the_command_line() -> None:
     assert [vars(one) for one in found.criteria] == printed["answer"]["criteria"]
     rate = found.at["workload.arrival_rate"]
     there = rackcalc.estimate(rackcalc.load(LLAMA, sets={"workload.arrival_rate": f"{rate} request/s"}))
-    assert list(found.figures) == ["cost.per_million_tokens", "power.it"]
+    assert list(found.figures) == ["cost.per_million_output_tokens", "power.it"]
     for path, figure in found.figures.items():
         assert (figure.value, figure.interval) == (there[path].value, there[path].interval)
         assert figure.explain(depth=1) == there[path].explain(depth=1)

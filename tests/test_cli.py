@@ -425,12 +425,19 @@ def test_get_is_a_bare_number_in_the_unit_asked_for() -> None:
 
 def test_get_answers_in_the_unit_that_the_name_says() -> None:
     """By hand from the canonical values: 1e6 token, 3600 s, 273.15 K, a year of 365.25 days."""
-    wanted = ("cost.per_million_tokens", "cost.per_hour", "thermal.outlet", "roi.irr", "cost.opex", "latency.tpot")
+    wanted = (
+        "cost.per_million_output_tokens",
+        "cost.per_hour",
+        "thermal.outlet",
+        "roi.irr",
+        "cost.opex",
+        "latency.tpot",
+    )
     asked = [word for path in wanted for word in ("--get", path)]
     million, hour, outlet, irr, opex, tpot = map(float, out("estimate", "llama70b-8xh100", *asked).split())
     figures = strict(out("estimate", "llama70b-8xh100", "--json"))
     year = 365.25 * 86400
-    assert million == pytest.approx(figures["cost"]["per_million_tokens"]["value"] * 1e6)
+    assert million == pytest.approx(figures["cost"]["per_million_output_tokens"]["value"] * 1e6)
     assert hour == pytest.approx(figures["cost"]["per_hour"]["value"] * 3600)
     assert outlet == pytest.approx(figures["thermal"]["outlet"]["value"] - 273.15)
     assert irr == pytest.approx(figures["roi"]["irr"]["value"] * year * 100, rel=2e-3)
@@ -440,7 +447,7 @@ def test_get_answers_in_the_unit_that_the_name_says() -> None:
 
 def test_only_times_may_leave_out_what_they_are_per() -> None:
     """USD for a price per token would be off by a million, beside the number without --unit."""
-    done = run("estimate", "llama70b-8xh100", "--get", "cost.per_million_tokens", "--unit", "USD")
+    done = run("estimate", "llama70b-8xh100", "--get", "cost.per_million_output_tokens", "--unit", "USD")
     assert done.returncode == 2 and b"price per token" in done.stderr
 
 
@@ -549,7 +556,7 @@ EXPLAINED = [
     ("rack-of-god", "cost.per_million_requests"),
     ("rack-of-god", "thermal.outlet"),
     ("rack-of-god", "roi.payback"),
-    ("llama70b-8xh100", "cost.per_million_tokens"),
+    ("llama70b-8xh100", "cost.per_million_output_tokens"),
 ]
 
 

@@ -94,7 +94,8 @@ def test_power_and_heat_and_money_add_up(name: str, scenario: str) -> None:
         assert report.roi.net.value == pytest.approx(report.roi.value.value - cost.opex.value)
     work = loaded.rack.workload
     stated = work.arrival_rate is not None or work.concurrency is not None
-    priced = 1.0 if stated else loaded.rack.economics.utilization.value
+    used = loaded.rack.economics.utilization
+    priced = used.value if used is not None else 1.0 if stated else 0.6
     sold = cost.per_million_requests.value * report.throughput.requests.value * priced
     assert sold == pytest.approx(cost.annualised.value, rel=1e-12), "what is sold pays for the rack"
 

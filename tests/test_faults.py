@@ -229,7 +229,7 @@ def test_a_claim_on_what_is_no_number_fails(tmp_path: Path) -> None:
     file = tmp_path / "rack.yaml"
     text = RACK.replace("{hf_config: config.json}", "llama-3.1-8b")
     file.write_text(text + "claims: [{says: it pays, expect: roi.irr >= 10 percent/year}]\n")
-    income = ("--set", "economics.token_price=0.00001 USD/Mtoken", "--set", "economics.price={gpu: 1e9 USD}")
+    income = ("--set", "economics.token_prices.output=0.00001 USD/Mtoken", "--set", "economics.price={gpu: 1e9 USD}")
     done = command("claims", "rack.yaml", *income, "--fail-if", "worse", cwd=tmp_path)
     assert done.returncode in (0, 3) and ("not decidable" not in done.stdout or done.returncode == 3), done.stdout
 

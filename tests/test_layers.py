@@ -20,7 +20,7 @@ ROOMS = (
 INSIDE = {
     "quantities": (
         *("record", "units_table", "units", "unit_hints", "unit_text", "elementwise"),
-        *("quantity", "spelling", "csv_cells", "problems", "display", "figures"),
+        *("quantity", "spelling", "former_names", "csv_cells", "problems", "display", "figures"),
     ),
     "formulas": ("combine", "transformer", "links", "gpu", "lpu", "queues", "heat", "money", "serving"),
 }

@@ -72,9 +72,9 @@ def test_a_break_even_hop_is_the_one_that_the_closed_formula_gives() -> None:
 
 def test_both_sides_of_a_boundary_are_what_the_estimate_says() -> None:
     answer = solved("rack-of-god", "latency.p99 < 1.7 ms", vary=("workload.arrival_rate=100..2000 request/s:300",))
-    assert values(answer) == [100]
     (stretch,) = answer.holding_ranges
     last = stretch.last.values[0]
+    assert values(answer) == [last], "the range begins where it holds: the answer is where it ceases to"
     step = 10 ** (math.floor(math.log10(last)) - 4)
     at, beyond = (
         computed("rack-of-god", "latency.p99", f"workload.arrival_rate={rate!r} request/s")
@@ -231,3 +231,20 @@ def test_everything_wrong_is_said_at_once() -> None:
     )
     assert "words" in words[0]
     assert "words" in problems("rack-of-god", "workload.precision < 3", vary=("workload.precision=fp16,int8",))[0]
+
+
+@pytest.mark.parametrize("price", ["purchase", "sale"])
+def test_a_break_even_price_is_where_npv_crosses_zero_on_whichever_side_the_range_begins(price: str) -> None:
+    """Buying gets worse along its range, selling better: both end at the crossing, which the figures confirm."""
+    at_12 = "workload.concurrency=256", "workload.arrival_rate="
+    if price == "purchase":
+        vary, sets = "economics.price.gpu=1000..3000000 USD:100000", at_12
+    else:
+        vary, sets = "economics.token_prices.output=0.1..20 USD/Mtoken:0.5", (*at_12, "economics.token_prices.input=")
+    answer = solved("llama70b-8xh100", "roi.npv >= 0 USD", vary=(vary,), sets=sets)
+    assert answer.found and answer.neighbours, "the point beside it fails"
+    (found,) = values(answer)
+    path, unit = vary.partition("=")[0], "USD" if price == "purchase" else "USD/token"
+    for factor, sign in ((0.99, 1), (1.01, -1)):
+        npv = computed("llama70b-8xh100", "roi.npv", *sets, f"{path}={factor * found!r} {unit}")
+        assert npv * sign * (1 if price == "purchase" else -1) > 0

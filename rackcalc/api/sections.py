@@ -40,6 +40,7 @@ class Throughput(Group):
 
     requests: Figure
     tokens: Figure
+    input_tokens: Figure
     utilization: Figure
     capacity: Figure
     at_slo: Figure
@@ -217,7 +218,10 @@ class CostSums(Group):
     tco: Figure
     annualised: Figure
     per_hour: Figure
-    per_million_tokens: Figure
+    per_gpu_hour: Figure
+    per_million_input_tokens: Figure
+    per_million_output_tokens: Figure
+    per_million_total_tokens: Figure
     per_million_requests: Figure
 
 
@@ -227,6 +231,11 @@ class Cost(CostSums):
     lease_advantage: Figure
     capex_terms: Named[Figure]
     opex_terms: Named[Figure]
+    per_hour_terms: Named[Figure]
+    payments: Named[Figure]
+    depreciation: Named[Figure]
+    api: Named[Figure]
+    api_ratio: Figure
     unpriced: tuple[str, ...]
     known: CostSums
 
@@ -253,3 +262,4 @@ class Roi(Group):
     payback: Figure
     discounted_payback: Figure
     value_terms: Named[Figure]
+    cash_flow: Named[Figure]

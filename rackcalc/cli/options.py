@@ -31,6 +31,10 @@ ScenarioOption = Annotated[
         autocompletion=complete.scenarios,
     ),
 ]
+YearOption = Annotated[
+    list[str] | None,
+    typer.Option("--year", metavar="YEAR", help="The rack in a year of the file's `years`: 2026. Repeatable."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
 ErrorFormatOption = Annotated[
     str,
@@ -59,6 +63,13 @@ ConfidentOption = Annotated[
     bool, typer.Option("--confident", help="A limit within the 80 % interval counts as broken.")
 ]
 ExitZeroOption = Annotated[bool, typer.Option("--exit-zero", help="Report only: exit 0 even when a gate fails.")]
+
+
+def in_years(scenarios: Sequence[str] | None, years: Sequence[str] | None) -> list[str]:
+    """Every scenario in every year, as one word each."""
+    from rackcalc.config.years import joined
+
+    return [joined(scenario, year) for scenario in scenarios or [""] for year in years or [""]]
 
 
 def once(files: Sequence[str]) -> Sequence[str]:

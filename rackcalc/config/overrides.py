@@ -35,7 +35,7 @@ def apply_scenario(root: Node, scenarios: Node | None, chosen: str, builder: Bui
     overrides = table[chosen].value if chosen in table else None
     for path, node in (overrides if isinstance(overrides, dict) else {}).items():
         if not unknown_step(path):
-            root = _assign_or_report(root, path, node, builder)
+            root = assign_or_report(root, path, node, builder)
     return root
 
 
@@ -43,7 +43,7 @@ def _known(word: str, words: Iterable[str]) -> str:
     return suggest(word, words) or ("" if words else "; the file has none")
 
 
-def _assign_or_report(root: Node, path: str, node: Node, builder: Builder) -> Node:
+def assign_or_report(root: Node, path: str, node: Node, builder: Builder) -> Node:
     """The tree with the node put at the path; where that is not possible, the tree itself and a problem."""
     try:
         root = with_form(with_default_parts(with_short_fields(root, path), path, node), path)
@@ -137,7 +137,7 @@ def apply_set(root: Node, assignment: str, builder: Builder) -> Node:
     except InputError as error:
         builder.problems += [Problem("--set", 0, 0, path, problem.message) for problem in error.problems]
         return root
-    return _assign_or_report(root, path, node, builder)
+    return assign_or_report(root, path, node, builder)
 
 
 def unknown_step(path: str) -> str:

@@ -12,6 +12,7 @@ from rackcalc.config.document import Node, parse
 from rackcalc.config.overrides import apply_scenario, apply_set
 from rackcalc.config.published_format import with_precision
 from rackcalc.config.text_files import read_text
+from rackcalc.config.years import apply_year, joined, split, year_labels
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.record import record
 from rackcalc.quantities.spelling import meant
@@ -20,9 +21,11 @@ from rackcalc.spec.rack import Rack
 
 @record
 class Loaded:
-    """A rack with the node of every value in it. nodes: by dotted path. scenario: "" for the file without one.
+    """A rack with the node of every value in it. nodes: by dotted path. scenario: "" for the file without one;
+    NAME@YEAR or @YEAR in a year of the file.
 
     words_read: paths of the words that the user wrote and that a calculation has read; a calculation clears it first.
+    remarks: what the file says about the year that is asked for.
     """
 
     rack: Any
@@ -30,6 +33,7 @@ class Loaded:
     nodes: Mapping[str, Node]
     scenario: str = ""
     words_read: set[str] = field(default_factory=set)
+    remarks: tuple[str, ...] = ()
 
     def problem(self, path: str, message: str) -> Problem:
         """A Problem at the place where the path, or the nearest section around it, is written."""
@@ -86,8 +90,11 @@ def load_text(
         builder.fail(root, "", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")
         raise InputError(builder.problems)
     scenarios = root.value.get("scenarios")
-    root = root._replace(value={k: v for k, v in root.value.items() if k != "scenarios"})
-    root = apply_scenario(root, scenarios, scenario, builder)
+    years = root.value.get("years")
+    root = root._replace(value={k: v for k, v in root.value.items() if k not in ("scenarios", "years")})
+    name, year = split(scenario)
+    root, remarks = apply_year(root, years, year, builder)
+    root = apply_scenario(root, scenarios, name, builder)
     for assignment in sets:
         root = apply_set(root, assignment, builder)
     rack = builder.build(Rack, with_precision(root, builder.problems))
@@ -95,11 +102,19 @@ def load_text(
         builder.problems += check(builder.nodes)
     if builder.problems:
         raise InputError(builder.problems)
-    return Loaded(rack, file, builder.nodes, scenario, builder.words_read)
+    return Loaded(rack, file, builder.nodes, scenario, builder.words_read, remarks)
 
 
 def scenario_names(text: str, file: str) -> tuple[str, ...]:
-    """The names of the scenarios in a rack file."""
+    """The names of the scenarios in a rack file, and of its years as "@2026"."""
     root = parse(text, file)
-    node = root.value.get("scenarios") if isinstance(root.value, dict) else None
-    return tuple(node.value) if node is not None and isinstance(node.value, dict) else ()
+    known = root.value if isinstance(root.value, dict) else {}
+    node = known.get("scenarios")
+    named = tuple(node.value) if node is not None and isinstance(node.value, dict) else ()
+    return (*named, *(joined("", label) for label in year_labels(known.get("years"))))
+
+
+def years_in(text: str, file: str) -> tuple[str, ...]:
+    """The years of a rack file, earliest first."""
+    root = parse(text, file)
+    return year_labels(root.value.get("years")) if isinstance(root.value, dict) else ()

@@ -16,6 +16,7 @@ from rackcalc.spec.part_kinds import CATALOG
 from rackcalc.spec.rack import Rack
 
 DESCRIPTIVE = ("name", "notes", "gates", "claims")  # they say something about the rack, and no figure follows from them
+TOLD = ("name", "condition", "date")  # words that tell a reader something about a number, wherever they stand
 
 
 class Reached(NamedTuple):
@@ -78,7 +79,8 @@ class _Search:
             case Number():
                 return [] if self.reached.has(value) else [path]
             case Text() | Flag():
-                return [] if path in self.words_read or path.endswith(".name") else [path]
+                told = path.rpartition(".")[2] in TOLD
+                return [] if path in self.words_read or told else [path]
             case Listing():
                 return []
             case Section() | Part():

@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.effects import conditions_of, note_on, without_effect
-from rackcalc.estimation.money import cost_and_return, latency_gain, second_stack_penalty
+from rackcalc.estimation.money import Powers, cost_and_return, latency_gain, second_stack_penalty
 from rackcalc.estimation.notes import notes
 from rackcalc.estimation.power_and_heat import (
+    NO_LOAD,
     mean_utilization,
     pools_by_name,
     power_and_heat,
@@ -23,9 +24,11 @@ from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.feasibility import requirements
 from rackcalc.feasibility.conditions import Chain, Require, decidable, refuse
 from rackcalc.formulas.combine import largest, smallest, total
+from rackcalc.formulas.heat.power import Power
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.links.link_reliability import link_reliability
 from rackcalc.formulas.links.transfer import Transfer, bandwidth_per_link, transfer
+from rackcalc.formulas.money.costs import mean_over_time
 from rackcalc.formulas.queues.gpu_sharing import Shared, limit_beside, shared_load, slowed_time, slowed_tpot
 from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, load, sojourn_time
 from rackcalc.formulas.queues.mdc_waits import rate_within_limit
@@ -45,6 +48,9 @@ from rackcalc.spec.rack import Rack
 
 REFERENCE = Quantity(
     298.15, "K", "reference temperature", absolute=True, source=Source("assumed", note="links are specified at 25 degC")
+)
+PLANNED = Quantity(
+    0.6, "1", "economics.utilization", source=Source("assumed", note="default: share of the capacity that is used")
 )
 ONE_SEQUENCE = Quantity(
     1.0, "1", "workload.batch", exact=True, source=Source("assumed", note="default: sequences processed together")
@@ -152,6 +158,7 @@ def utilization_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Quan
     if queue is not None:
         return queue.utilization
     if rack.workload.arrival_rate is None or served.load is None:
+        assert rack.economics.utilization is not None
         return rack.economics.utilization
     most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
     return share_of_capacity(arrival_rate=rack.workload.arrival_rate, capacity=most)
@@ -176,7 +183,8 @@ def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throu
     pool = rack.accelerators.gpu if rack.accelerators.lpu is None else None
     per_gpu = None if tokens is None or pool is None else per_part(rate=tokens, parts=pool.count)
     per_user = None if served.tpot is None else user_rate(tpot=tpot_of(served))
-    return Throughput(requests, tokens, used, most, at_slo, goodput, per_gpu, per_user)
+    prompts = tokens_per_second(requests=requests, tokens=work.input)
+    return Throughput(requests, tokens, prompts, used, most, at_slo, goodput, per_gpu, per_user)
 
 
 def tpot_of(served: ServiceModel) -> Quantity:
@@ -266,13 +274,32 @@ def with_batch(loaded: Loaded) -> Loaded:
     return replace(loaded, rack=replace(rack, workload=replace(rack.workload, batch=ONE_SEQUENCE)))
 
 
+def with_utilization(loaded: Loaded) -> Loaded:
+    """The rack with the planned utilization where the file states none."""
+    rack = loaded.rack
+    if rack.economics.utilization is not None:
+        return loaded
+    return replace(loaded, rack=replace(rack, economics=replace(rack.economics, utilization=PLANNED)))
+
+
+def power_over_time(rack: Rack, mean: Power, used: Quantity | None) -> Quantity:
+    """Mean power of rack and cooling over all time [W]. used: share of time in which the load runs; None: always."""
+    if used is None:
+        return mean.facility
+    idle, _ = power_and_heat(rack, dict.fromkeys(pools_by_name(rack), NO_LOAD))
+    return mean_over_time(working=mean.facility, idle=idle.facility, utilization=used)
+
+
 def compute(loaded: Loaded, require: Require) -> Estimate:
     """Every figure of one rack, without subject and notes. Values may be arrays.
 
     require: called with the conditions and problems found at each step; decides what happens where they do not hold.
     """
     loaded.words_read.clear()
-    loaded = with_batch(replace(loaded, rack=with_lengths(loaded.rack)))
+    loaded = replace(loaded, rack=with_lengths(loaded.rack))
+    stated, work = loaded.rack.economics.utilization, loaded.rack.workload
+    has_load = work.arrival_rate is not None or work.concurrency is not None
+    loaded = with_utilization(with_batch(loaded))
     require(*requirements.input_requirements(loaded))
     loaded = without_arrivals(loaded)
     rack = loaded.rack
@@ -296,7 +323,9 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     mean, _ = power_and_heat(rack, mean_utilization(rack, served, done.utilization, shared))
     penalty = second_stack_penalty(rack, served)
     gain = latency_gain(rack, latency)
-    account = cost_and_return(rack, mean, peak, done, gain, penalty, shared)
+    paid = rack.economics.utilization if not has_load else ONE if stated is None else stated
+    powers = Powers(power_over_time(rack, mean, stated if has_load else None), peak)
+    account = cost_and_return(loaded, served, powers, done, gain, penalty, shared, paid)
     result = Estimate(
         name=rack.name,
         scenario=loaded.scenario,
@@ -332,7 +361,7 @@ def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
     result = compute(loaded, require)
     requirements.check_figures(loaded, result)
     unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
-    loaded = without_arrivals(replace(loaded, rack=with_lengths(loaded.rack)))
+    loaded = with_utilization(without_arrivals(replace(loaded, rack=with_lengths(loaded.rack))))
     said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
     return replace(result, subject=summary_line(loaded.rack), notes=said), chains
 

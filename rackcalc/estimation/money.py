@@ -1,59 +1,80 @@
 """Cost and return of a rack: the money it costs and earns, and what a second software stack adds to its latency."""
 
+from typing import NamedTuple
+
 from rackcalc.config.parts import load_part
+from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name
-from rackcalc.estimation.prices import purchase_price, rent_price
+from rackcalc.estimation.prices import in_year, purchase_price, rent_price
 from rackcalc.estimation.result import Latency, Throughput
+from rackcalc.estimation.tokens import delivered
+from rackcalc.feasibility.prices import api_of
 from rackcalc.formulas.heat.power import Power
+from rackcalc.formulas.money.bills import Supply
 from rackcalc.formulas.money.economics import Money, economics
 from rackcalc.formulas.money.latency_value import LatencyGain, latency_value
 from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.software_penalty import SoftwarePenalty, software_penalty
-from rackcalc.quantities.quantity import constant
-from rackcalc.quantities.record import replace
-from rackcalc.serving.service_model import ONE, ServiceModel
+from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.serving.service_model import ServiceModel
 from rackcalc.spec.rack import Rack
+
+
+class Powers(NamedTuple):
+    """facility: mean power over all time [W]. peak: at full load."""
+
+    facility: Quantity
+    peak: Power
+
 
 NO_CROSSING = constant(0.0, "B", "no crossing", "given", note="one pool")
 
 
 def cost_and_return(
-    rack: Rack,
-    power: Power,
-    peak: Power,
+    loaded: Loaded,
+    served: ServiceModel,
+    powers: Powers,
     done: Throughput,
     gain: LatencyGain | None,
     penalty: SoftwarePenalty | None,
     shared: Shared | None,
+    used: Quantity,
 ) -> Money:
-    """Cost and return of what the rack delivers at the arrival rate; without a rate, of the planned utilization.
+    """Cost and return of what the rack delivers. gain: of a shorter latency. penalty: of a second software stack.
 
-    power, peak: mean under the load, and at full load. gain: of a shorter latency. penalty: of a second software stack.
+    used: share of that which is used and paid: of the time in which a load runs; without one, of the capacity.
     """
-    spec = rack.economics
-    if rack.workload.arrival_rate is not None:
-        spec = replace(spec, utilization=ONE)
+    rack = loaded.rack
     pools = pools_by_name(rack)
-    purchases = {name: purchase_price(pool) for name, pool in pools.items()}
-    rents = {name: rent_price(pool) for name, pool in pools.items()}
-    one_off = {} if penalty is None else {"porting": penalty.porting}
+    prices = {name: purchase_price(pool, name) for name, pool in pools.items()}
+    age = in_year(rack.economics)
     income = {}
     if gain is not None:
         income["latency"] = gain.value
     if shared is not None:
         income["other_work"] = shared.income
-    return economics(
-        spec,
-        purchases=purchases,
-        rents=rents,
-        it_power=peak.it,  # space is rented by the power that the rack may draw
-        facility_power=power.facility,
-        tokens=done.tokens,
-        requests=done.requests,
+    gpus = rack.accelerators.gpu
+    supply = Supply(
+        purchases={name: age.price(price) for name, (price, _) in prices.items()},
+        rents={name: age.rent(rent_price(pool)) for name, pool in pools.items()},
+        it_power=powers.peak.it,  # space is rented by the power that the rack may draw
+        facility_power=powers.facility,
+        peak_power=powers.peak.facility,
         cooling_premium=rack.site.cooling.capex_premium,
-        one_off=one_off,
+        gpus=None if gpus is None else gpus.count,
+        ports=None if gpus is None else gpus.count,
+        racks=rack.site.racks,
+        made_of={name: {part: age.known(one) for part, one in parts.items()} for name, (_, parts) in prices.items()},
+    )
+    return economics(
+        rack.economics,
+        supply=supply,
+        delivered=delivered(rack, served, done),
+        one_off={} if penalty is None else {"porting": penalty.porting},
         running={} if penalty is None else {"upkeep": penalty.upkeep},
         income=income,
+        utilization=used,
+        api=api_of(loaded),
     )
 
 

@@ -21,6 +21,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     """All notes on an estimate, those first that change a decision."""
     rack, said = loaded.rack, []
     said += _unknown_notes(rack, result)
+    said += loaded.remarks
     for name, use in rack.links.items():
         if use.hypothetical:
             said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
@@ -47,6 +48,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         hosts = [name for name, words in bound.items() if words == "host launches"]
         if hosts:
             said.append(f"{rack.serving.runtime.name}: host bound in {', '.join(hosts)}; the GPU waits for launches")
+    said += _money_notes(rack, result)
     said += _model_notes(rack)
     if rack.software is not None and rack.accelerators.lpu is not None:
         said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
@@ -125,6 +127,34 @@ def _format_notes(rack: Rack) -> list[str]:
         return []
     stored = f"weights are stored and read in it, and computed in {wide} (weight-only)"
     return [f"workload.precision {precision}: {pool.part.name} does not compute in it; {stored}"]
+
+
+def _money_notes(rack: Rack, result: Estimate) -> list[str]:
+    """What is not in the cost or the income although one may think so."""
+    said, spec, cost = [], rack.economics, result.cost
+    if spec.acquisition == "api":
+        said.append(
+            "the tokens are bought from an API: latency, power and heat are those of the rack it stands against"
+        )
+    if spec.token_prices.output is not None and spec.token_prices.input is None:
+        said.append("tokens of prompts earn nothing: economics.token_prices states no input")
+    if cost.per_million_total_tokens is not None and cost.per_million_input_tokens is None:
+        split = "prompts and answers have chips of different kinds: how they share the cost is not known"
+        said.append(f"{split}; economics.token_split: tokens, or output, says how")
+    for name, licence in spec.licences.items():
+        if licence.condition is not None:
+            said.append(f"economics.licences.{name}, {show_value(licence.price)}: {licence.condition}")
+    work = rack.workload
+    if spec.rent_for == "hours of use" and (work.arrival_rate is not None or work.concurrency is not None):
+        share = "economics.utilization, all of it where none is stated"
+        said.append(f"economics.rent_for: rent is paid for the share of the time in which the load runs: {share}")
+    several = any(
+        pool.system is not None and float(pool.count.value) > float(pool.system.count.value)
+        for pool in pools_by_name(rack).values()
+    )
+    if several and spec.acquisition == "purchase" and spec.equipment.price_per_port is None:
+        said.append("the network between the systems is not in the cost: economics.equipment.price_per_port")
+    return said
 
 
 def _unknown_notes(rack: Rack, result: Estimate) -> list[str]:

@@ -3,23 +3,39 @@
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.heat.power import systems_needed
-from rackcalc.formulas.money.prices import price_of, rent_of, share_of_server
+from rackcalc.formulas.money.prices import (
+    chips_of_system,
+    host_of_system,
+    price_in_year,
+    price_of,
+    rent_in_year,
+    rent_of,
+    share_of_server,
+)
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
+from rackcalc.spec.money import Economics
 from rackcalc.spec.rack import GpuPool, LpuPool
 
 
-def purchase_price(pool: GpuPool | LpuPool) -> Quantity | None:
-    """Purchase price of a pool: of the systems that its chips come in, else of chips and servers. None if unknown."""
+def purchase_price(pool: GpuPool | LpuPool, name: str) -> tuple[Quantity | None, dict[str, Quantity]]:
+    """Purchase price of a pool, of the systems that its chips come in, else of chips and servers; None if unknown.
+
+    With what it is made of: the chips alone, and all that is around them, by name.
+    """
+    chips = None if pool.part.price is None else price_of(price=pool.part.price, count=pool.count)
     if pool.system is not None and pool.system.price is not None:
         systems = systems_needed(count=pool.count, per_system=pool.system.count)
-        return price_of(price=pool.system.price, count=systems)
-    if pool.part.price is None:
-        return None
-    chips = price_of(price=pool.part.price, count=pool.count)
-    if isinstance(pool, LpuPool):
-        return chips
+        whole = price_of(price=pool.system.price, count=systems)
+        if chips is None:
+            return whole, {}
+        alone = chips_of_system(system=whole, chips=chips)
+        return whole, {f"{name}_chips": alone, f"{name}_host": host_of_system(system=whole, chips=alone)}
+    if chips is None or isinstance(pool, LpuPool):
+        return chips, {}
     server = load_part("servers", "gpu-server")
-    return total(chips=chips, servers=share_of_server(price=server.price, gpus=server.gpus, count=pool.count))
+    around = share_of_server(price=server.price, gpus=server.gpus, count=pool.count)
+    return total(chips=chips, servers=around), {f"{name}_chips": chips, f"{name}_host": around}
 
 
 def rent_price(pool: GpuPool | LpuPool) -> Quantity | None:
@@ -28,3 +44,30 @@ def rent_price(pool: GpuPool | LpuPool) -> Quantity | None:
         systems = systems_needed(count=pool.count, per_system=pool.system.count)
         return rent_of(rent=pool.system.rent, count=systems)
     return None if pool.part.rent is None else rent_of(rent=pool.part.rent, count=pool.count)
+
+
+@record
+class InYear:
+    """Moves prices of the catalog to the year of the file. when: decline, year and priced_in; None: they stay."""
+
+    when: dict[str, Quantity] | None
+
+    def price(self, price: Quantity | None) -> Quantity | None:
+        """A price in that year; None where it is unknown."""
+        return None if price is None else self.known(price)
+
+    def known(self, price: Quantity) -> Quantity:
+        """A price that is known, in that year."""
+        return price if self.when is None else price_in_year(price=price, **self.when)
+
+    def rent(self, rent: Quantity | None) -> Quantity | None:
+        """A rent in that year; None where it is unknown."""
+        return rent if rent is None or self.when is None else rent_in_year(rent=rent, **self.when)
+
+
+def in_year(spec: Economics) -> InYear:
+    """How prices move from the catalog's year to that of the file."""
+    if spec.price_decline is None:
+        return InYear(None)
+    year = spec.priced_in if spec.year is None else spec.year
+    return InYear({"decline": spec.price_decline, "year": year, "priced_in": spec.priced_in})

@@ -10,6 +10,7 @@ from rackcalc.formulas.money.economics import Cost, Roi
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.software_penalty import SoftwarePenalty
+from rackcalc.quantities.display import shown_scenario
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.serving.service_model import Memory, Stage
@@ -51,7 +52,8 @@ class Latency:
 
 @record
 class Throughput:
-    """capacity: of the saturated rack. at_slo: largest rate that meets workload.slo. requests, tokens: priced.
+    """capacity: of the saturated rack. at_slo: largest rate that meets workload.slo. requests, tokens: priced;
+    tokens are those that are generated, input_tokens those of prompts.
 
     goodput: requests that meet workload.slo at the load, where it limits what engines do. tokens_per_gpu: of the priced
     tokens, on racks without LPUs; tokens_per_user: what one user sees, after the first token.
@@ -59,6 +61,7 @@ class Throughput:
 
     requests: Quantity
     tokens: Quantity | None
+    input_tokens: Quantity
     utilization: Quantity
     capacity: Quantity
     at_slo: Quantity | None = None
@@ -131,4 +134,4 @@ class Estimate:
     @property
     def title(self) -> str:
         """Name and scenario, for headings."""
-        return f"{self.name} [{self.scenario}]" if self.scenario else self.name
+        return f"{self.name} [{shown_scenario(self.scenario)}]" if self.scenario else self.name

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from rackcalc.config.racks import Loaded
+from rackcalc.feasibility.prices import price_problems
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.chip_temperatures import ON_LIQUID
 from rackcalc.formulas.money.latency_value import missing
@@ -34,6 +35,7 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _beside_the_model,
         _cooling,
         _money,
+        _prices,
     )
     found = [problem for check in checks for problem in check(loaded, loaded.rack)]
     return found or _ports(loaded, loaded.rack)
@@ -416,6 +418,10 @@ def _cooling(loaded: Loaded, rack: Rack) -> list[Problem]:
             problem = loaded.problem(f"site.cooling.{name}", f"is missing; {cooling.method} with a coolant needs it")
             found.append(problem)
     return found
+
+
+def _prices(loaded: Loaded, _: Rack) -> list[Problem]:
+    return price_problems(loaded)
 
 
 def _money(loaded: Loaded, rack: Rack) -> list[Problem]:

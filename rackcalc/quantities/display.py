@@ -34,3 +34,13 @@ def is_temperature(quantity: Quantity) -> bool:
         return not quantity.formula.difference
     first = next(iter(quantity.inputs.values()), None)  # a sum or an extreme is of the same sort as its terms
     return is_temperature(first) if first is not None else quantity.absolute
+
+
+def shown_scenario(scenario: str) -> str:
+    """A scenario as people read it; "@" stands before a year of the rack file.
+
+    >>> shown_scenario("eager"), shown_scenario("@2026"), shown_scenario("eager@2026")
+    ('eager', '2026', 'eager in 2026')
+    """
+    name, _, year = scenario.partition("@")
+    return f"{name} in {year}" if name and year else name or year

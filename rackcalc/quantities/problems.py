@@ -56,6 +56,7 @@ def failure(message: str, file: str = "", line: int = 0, column: int = 0, path: 
 
 def suggest(word: str, words: Iterable[str]) -> str:
     """'; did you mean ...?' when known words are near, else the list of known words if it is short."""
-    from rackcalc.quantities.spelling import suggestion  # only a mistake needs it
+    from rackcalc.quantities.former_names import called_now  # only a mistake needs them
+    from rackcalc.quantities.spelling import suggestion
 
-    return suggestion(word, words)
+    return called_now(word) or suggestion(word, words)

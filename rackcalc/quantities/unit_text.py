@@ -99,6 +99,7 @@ _SCALES: dict[str, tuple[str, ...]] = {
     "J/request": ("mJ/request", "J/request", "kJ/request"),
     "USD/J": ("USD/kWh",),
     "USD/s": ("USD/year",),
+    "USD/GPU/s": ("USD/GPU/hour",),
     "USD/token": ("USD/Mtoken",),
     "USD/request": ("USD/Mrequest",),
     "USD/W": ("USD/kW",),

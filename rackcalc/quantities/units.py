@@ -23,6 +23,7 @@ KELVIN = 1.0
 METRE = 1.0
 PASCAL = 1.0
 USD = 1.0
+GPU = 1.0
 DECIBEL = 1.0
 
 Ratio = Annotated[float, "1"]  # shares, efficiencies, utilization
@@ -64,6 +65,7 @@ Pascals = Annotated[float, "Pa"]
 Decibels = Annotated[float, "dB"]
 UsDollars = Annotated[float, "USD"]
 UsDollarsPerSecond = Annotated[float, "USD/s"]
+UsDollarsPerGpuSecond = Annotated[float, "USD/GPU/s"]  # a rent, or a cost, of one GPU
 UsDollarsPerJoule = Annotated[float, "USD/J"]
 UsDollarsPerToken = Annotated[float, "USD/token"]
 UsDollarsPerRequest = Annotated[float, "USD/request"]
@@ -118,6 +120,7 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "dB/K": ("a level per kelvin", "0.02 dB/K"),
     "USD": ("an amount of money", "30000 USD"),
     "USD/s": ("money per time", "6.03 USD/hour"),
+    "USD/GPU/s": ("money per GPU and time", "2.95 USD/GPU/hour"),
     "USD/J": ("an energy price", "0.10 USD/kWh"),
     "USD/W": ("a price per power", "300 USD/kW"),
     "USD/token": ("a price per token", "0.60 USD/Mtoken"),
@@ -163,7 +166,8 @@ _PLAIN = (
     "%/year percent/year %/month percent/month %/ms/year percent/ms/year USD kUSD MUSD GUSD USD/s "
     "USD/hour USD/h USD/day USD/month USD/year kUSD/year MUSD/year USD/J USD/kWh USD/MWh USD/W USD/kW "
     "USD/W/s USD/kW/month USD/kW/year USD/kW-month USD/token USD/Mtoken USD/Mtok USD/ktoken USD/request "
-    "USD/krequest USD/Mrequest ms/token us/token 1/s^2 "
+    "USD/krequest USD/Mrequest ms/token us/token 1/s^2 USD/GPU/hour USD/GPU/h USD/GPU-hour USD/GPU-h "
+    "USD/GPU/month USD/GPU/year "
 )
 
 
@@ -262,7 +266,7 @@ def _plainly(text: str) -> str:
     """The unit in the letters of units.txt: °C, ℃ and deg C are degC, m³ and m3 are m^3."""
     text = text.replace("℃", "degC").replace("℉", "degF").replace("²", "2").replace("³", "3")
     text = _DEGREES.sub(lambda match: f"deg{match[1][0].upper()}", text)
-    return _POWER.sub(r"\1^\2", text).replace("kW-month", "kW/month")
+    return _POWER.sub(r"\1^\2", text).replace("kW-month", "kW/month").replace("GPU-", "GPU/")
 
 
 # A thousandth of a token, byte or dollar: a slip for a million of them.

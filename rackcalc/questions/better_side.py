@@ -35,6 +35,7 @@ BETTER_SIDES: tuple[tuple[str, str], ...] = (
     ("thermal.*", "lower"),  # outlet, junctions, airflow, pumps, PUE
     ("cost.resale", "higher"),
     ("cost.lease_advantage", ""),
+    ("cost.depreciation.*", ""),
     ("cost.*", "lower"),
     ("value.saved", "higher"),
     ("value.value", "higher"),

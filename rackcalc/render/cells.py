@@ -21,7 +21,9 @@ SPELLINGS = {
 # units of bare numbers, which cannot say their unit: what the name says, else what the table shows
 BARE = {
     **SPELLINGS,
-    "cost.*per_million_tokens": "USD/Mtoken",
+    "cost.*per_million_*_tokens": "USD/Mtoken",
+    "cost.*per_gpu_hour": "USD/GPU/hour",
+    "cost.per_hour_terms.*": "USD/hour",
     "cost.*per_million_requests": "USD/Mrequest",
     "roi.*payback": "year",
 }
@@ -55,7 +57,7 @@ def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
     """A figure as a person reads it; a dash for none."""
     if quantity is None:
         return "-"
-    spelling = SPELLINGS.get(path)
+    spelling = "USD/hour" if path.startswith("cost.per_hour_terms.") else SPELLINGS.get(path)
     value = float(quantity.value)
     if spelling is None or not quantity.known or value - value != 0:
         return show_value(quantity, digits)

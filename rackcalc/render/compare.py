@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from math import isfinite
 from typing import Any
 
-from rackcalc.quantities.display import is_temperature, show_value
+from rackcalc.quantities.display import is_temperature, show_value, shown_scenario
 from rackcalc.quantities.problems import printable
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.unit_text import show
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.compare.attribution import Contribution
 from rackcalc.questions.compare.comparison import HEADLINES, Cell, Column, Comparison, Explanation
+from rackcalc.questions.compare.waiting import Waiting
+from rackcalc.questions.compare.ways_to_pay import Decision
 from rackcalc.render.aligned_text import aligned, line_width
 from rackcalc.render.cells import cell
 from rackcalc.render.figure_rows import SECTIONS, rows
@@ -31,6 +34,7 @@ def as_text(found: Comparison, everything: bool = False) -> str:
     rows = [["", *headings(found)], *_table(found, everything)]
     lines = [*aligned(rows, width=width, headed=True), *_legend(found, everything)]
     lines += [f"note: {note}" for note in _notes(found)]
+    lines += ["", *decided] if (decided := _money_words(found)) else []
     for index, column in others(found):
         lines += ["", f"{heading(found, column)}: inputs that differ"]
         changed = found.inputs[index]
@@ -59,6 +63,7 @@ def as_markdown(found: Comparison, everything: bool = False) -> str:
         lines.append(table_row(cells) if len(row) > 1 else f"| **{cells[0]}** |" + " |" * len(names))
     lines += ["", *map(escape, _legend(found, everything)), ""]
     lines += [f"- {escape(printable(note))}" for note in _notes(found)]
+    lines += ["", *(f"- {escape(one)}" for one in decided)] if (decided := _money_words(found)) else []
     for index, column in others(found):
         lines += ["", f"**Inputs that differ** ({escape(heading(found, column))})", ""]
         changed = found.inputs[index]
@@ -99,7 +104,61 @@ def document(found: Comparison) -> dict[str, Any]:
             for changed in found.inputs
         ],
         "explanations": [_explained(explanation) for explanation in found.explanations],
+        "decisions": [
+            {
+                "column": one.column,
+                "saving": json_number(one.saving),
+                "month": one.month,
+                "utilization": one.utilization,
+                "cheaper_above": one.above if one.utilization is not None else None,
+                "term": one.term,
+                "amount": json_number(one.amount),
+            }
+            for one in found.decisions
+        ],
+        "waiting": [
+            {
+                "column": one.column,
+                "years": one.years,
+                "npv_now": json_number(one.now),
+                "npv_later": json_number(one.later),
+                "worth": json_number(one.worth),
+            }
+            for one in found.waiting
+        ],
     }
+
+
+def _money_words(found: Comparison) -> list[str]:
+    """What decides between ways to pay, and what waiting is worth."""
+    return [*(_decided(found, one) for one in found.decisions), *(_waited(found, one) for one in found.waiting)]
+
+
+def _waited(found: Comparison, one: Waiting) -> str:
+    """What it is worth to wait for another year."""
+    base, other = heading(found, found.base), heading(found, found.columns[one.column])
+    now, later, worth = (show(amount, "USD") for amount in (one.now, one.later, abs(one.worth)))
+    gains = "gains" if one.worth > 0 else "loses"
+    return f"waiting {one.years:g} years, from {base} to {other}, {gains} {worth}: NPV {now} now, {later} then"
+
+
+def _decided(found: Comparison, one: Decision) -> str:
+    """Which way to pay is the cheaper, from when and from which utilization on, and what decides."""
+    base, other = heading(found, found.base), heading(found, found.columns[one.column])
+    cheaper, dearer = (other, base) if one.saving > 0 else (base, other)
+    said = [f"{cheaper} costs {show(abs(one.saving), 'USD')} less than {dearer} over the horizon"]
+    if one.month is not None:
+        columns = found.base, found.columns[one.column]
+        slower = min(columns, key=lambda column: float(column.figures["cost.opex"].value))
+        said.append(f"{heading(found, slower)} has paid less in all from month {one.month:.3g} on")
+    if one.utilization is None:
+        said.append("at any utilization")
+    else:
+        above = other if one.above else base
+        said.append(f"{above} is the cheaper above a utilization of {one.utilization:.1%}")
+    more = "more" if one.amount > 0 else "less"
+    said.append(f"what decides: {one.term}, {show(abs(one.amount), 'USD/s')} {more} in {other}")
+    return "; ".join(said)
 
 
 def others(found: Comparison) -> list[tuple[int, Column]]:
@@ -110,8 +169,8 @@ def others(found: Comparison) -> list[tuple[int, Column]]:
 def heading(found: Comparison, column: Column) -> str:
     """The heading of a column: its argument, or its scenario where all columns are of one rack."""
     if len({other.argument for other in found.columns}) == 1:
-        return column.scenario or "as described"
-    return f"{column.argument} [{column.scenario}]" if column.scenario else column.argument
+        return shown_scenario(column.scenario) or "as described"
+    return f"{column.argument} [{shown_scenario(column.scenario)}]" if column.scenario else column.argument
 
 
 def _title(found: Comparison) -> str:

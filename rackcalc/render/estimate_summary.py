@@ -175,14 +175,13 @@ def _money(known: Figures) -> Iterator[Line]:
     pieces = []
     if "cost.per_hour" in known.table:
         pieces.append(known.text("cost.per_hour"))
-    for path, what in (
-        ("cost.per_million_tokens", "per million output tokens"),
-        ("cost.per_million_requests", "per million requests"),
-    ):
-        if known.has(path):
-            text = known.text(path, ranged=True)
-            pieces.append(text.replace("/Mtoken", "").replace("/Mrequest", "") + f" {what}")
-            break
+    units = {"output tokens": "output_tokens", "input tokens": "input_tokens", "requests": "requests"}
+    shown = {what: f"cost.per_million_{name}" for what, name in units.items() if known.has(f"cost.per_million_{name}")}
+    if len(shown) > 1:
+        shown.pop("requests")
+    for what, path in shown.items():
+        text = known.text(path, ranged=True)
+        pieces.append(f"{text.replace('/Mtoken', '').replace('/Mrequest', '')} per million {what}")
     if known.has("cost.capex") and known.number("cost.capex") > 0:
         pieces.append(f"{known.text('cost.capex')} to buy")
     yield Line("cost", tuple(pieces))

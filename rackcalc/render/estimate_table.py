@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from rackcalc.quantities.display import shown_scenario
 from rackcalc.render.aligned_text import GAP, line_width
 from rackcalc.render.figure_rows import SECTIONS, Row, rows, with_intervals
 
@@ -121,7 +122,7 @@ def folded(path: str, line_width: int) -> str:
 def headings(reports: Sequence[Any]) -> list[str]:
     """Short column headings: the scenarios where all columns are of one rack, else the names."""
     if len({report.name for report in reports}) == 1:
-        return [report.scenario or "as described" for report in reports]
+        return [shown_scenario(report.scenario) or "as described" for report in reports]
     return [report.title for report in reports]
 
 

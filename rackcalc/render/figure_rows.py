@@ -44,9 +44,9 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "thermal.rack_headroom",
         ),
     ),
-    "cost": ("Cost", ("cost.*",)),
+    "cost": ("Cost", ("cost.[!pd]*", "cost.per_[!h]*", "cost.per_hour")),
     "value": ("Value of latency", ("value.saved", "value.value", "value.excess", "value.probability")),
-    "roi": ("Return", ("roi.value", "roi.npv", "roi.irr", "roi.payback", "roi.discounted_payback")),
+    "roi": ("Return", ("roi.value", "roi.npv", "roi.irr", "roi.payback", "roi.discounted_payback", "roi.cash_flow.*")),
 }
 
 

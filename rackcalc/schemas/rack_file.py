@@ -27,14 +27,22 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 def rack_schema() -> dict[str, Any]:
     """The schema (draft 2020-12) of a rack file. Dimensions of values are checked by rackcalc itself, not here."""
     from rackcalc.spec.rack import Rack
+    from rackcalc.spec.years import Year
 
     definitions: dict[str, Any] = {}
     root = _object(Rack, definitions)
     overrides = {"type": "object", "description": "dotted path -> value", "additionalProperties": True}
     root["properties"]["scenarios"] = {
         "type": ["object", "null"],
-        "description": "named overrides: roadmap years, what-ifs",
+        "description": "named overrides: what-ifs",
         "additionalProperties": overrides,
+    }
+    year = _object(Year, definitions)
+    year["properties"] = {"set": overrides, **year["properties"]}
+    root["properties"]["years"] = {
+        "type": ["object", "null"],
+        "description": "the rack year by year: 2024, mid-2025; what a year sets holds in later years too",
+        "additionalProperties": year,
     }
     return {
         "$schema": DRAFT,

@@ -83,6 +83,15 @@ def compare_schema() -> dict[str, Any]:
     part = closed(name=TEXT, contribution=KNOWN, share=KNOWN)
     numbers = dict.fromkeys(("old", "new", "change"), KNOWN)
     explanation = closed(path=TEXT, column=COUNT, unit=TEXT, **numbers, terms=listed(part), inputs=listed(part))
+    decision = closed(
+        column=COUNT | {"description": "that pays in another way than the baseline"},
+        saving=KNOWN | {"description": "USD of today that it costs less than the baseline"},
+        month=KNOWN | {"description": "from which on one has paid less in all; null where none or one always has"},
+        utilization=KNOWN | {"description": "at which both cost the same; null where one is cheaper at any"},
+        cheaper_above={"type": ["boolean", "null"], "description": "whether it is the cheaper above that"},
+        term=TEXT | {"description": "of cost.per_hour_terms, that differs most"},
+        amount=KNOWN | {"description": "USD/s by which that term is higher than in the baseline"},
+    )
     form = whole(
         compare.SCHEMA,
         baseline=COUNT,
@@ -90,6 +99,16 @@ def compare_schema() -> dict[str, Any]:
         figures=listed(figure),
         inputs=listed(inputs | {"description": "null where they are not known"}),
         explanations=listed(explanation),
+        decisions=listed(decision),
+        waiting=listed(
+            closed(
+                column=COUNT | {"description": "of a later year than the baseline"},
+                years=NUMBER,
+                npv_now=KNOWN,
+                npv_later=KNOWN | {"description": "in its own year"},
+                worth=KNOWN | {"description": "of waiting, in USD of the baseline's year"},
+            )
+        ),
     )
     return {"$schema": DRAFT, "title": "rackcalc compare", **form}
 

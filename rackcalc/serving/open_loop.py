@@ -68,6 +68,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     copies = deployed.replicas
     rate = rack.workload.arrival_rate
     if rate is None:
+        assert rack.economics.utilization is not None
         rate = of_all_copies(rate=sustained_rate(capacity=most, utilization=rack.economics.utilization), copies=copies)
     rate_of_one = rate_per_copy(arrival_rate=rate, copies=copies)
     own = about["work"]

@@ -62,6 +62,7 @@ def open_pools_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
     most = smallest(prefill=both.prefill_capacity, decode=decoded)
     rate = rack.workload.arrival_rate
     if rate is None:
+        assert rack.economics.utilization is not None
         rate = sustained_rate(capacity=most, utilization=rack.economics.utilization)
     loaded = about | {"rate": rate_per_copy(arrival_rate=rate, copies=copies)}
     working = engine_load.working_share(**loaded)

@@ -4,7 +4,7 @@ from rackcalc.spec.chips import GPU, LPU
 from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import CpuPath, Link
 from rackcalc.spec.models import Model
-from rackcalc.spec.money import PriceBook
+from rackcalc.spec.money import Api, PriceBook
 from rackcalc.spec.runtimes import Runtime
 from rackcalc.spec.site import Cooling, Server, System
 
@@ -20,6 +20,7 @@ CATALOG: dict[str, type] = {
     "servers": Server,
     "cooling": Cooling,
     "prices": PriceBook,
+    "apis": Api,
 }
 
 NOUNS: dict[str, str] = {  # what a part of that kind is called
@@ -34,4 +35,5 @@ NOUNS: dict[str, str] = {  # what a part of that kind is called
     "servers": "server",
     "cooling": "cooling method",
     "prices": "price book",
+    "apis": "list of API prices",
 }

@@ -1,4 +1,4 @@
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -6,12 +6,14 @@ import pytest
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.money import economics as eco
+from rackcalc.formulas.money.bills import Supply
 from rackcalc.quantities import unit_text
 from rackcalc.quantities.quantity import Quantity, constant
-from rackcalc.spec.fields import Number, Table, Text, declarations
-from rackcalc.spec.money import Economics, PriceBook
+from rackcalc.spec.fields import Number, Part, Section, Table, Text, declarations
+from rackcalc.spec.money import Economics, PriceBook, TokenPrices
 
 YEAR = 8760 * 3600.0
+SUPPLY = {field.name for field in fields(Supply)}
 
 
 def q(value: str, unit: str, name: str = "x") -> Quantity:
@@ -26,9 +28,17 @@ def declared(cls: type, own: dict[str, Any]) -> Any:
             written = own.get(name, field.default)
             values[name] = None if written is None else q(written, field.unit, name)
         elif isinstance(field, Table):
-            values[name] = {key: q(text, field.of.unit, key) for key, text in own.get(name, {}).items()}
+            of = field.of
+            values[name] = {
+                key: q(text, of.unit, key) if isinstance(of, Number) else declared(of, text)
+                for key, text in own.get(name, {}).items()
+            }
         elif isinstance(field, Text):
             values.setdefault(name, field.default)
+        elif isinstance(field, Section):
+            values[name] = declared(field.type, own.get(name, {}))
+        elif isinstance(field, Part) and field.default is None:
+            values.setdefault(name, None)
     return cls(**values)
 
 
@@ -49,9 +59,28 @@ def money(rack: Economics, **own: Any) -> eco.Money:
         "rents": {"gpu": q("40 USD/hour", "USD/s")},
         "it_power": q("14.3 kW", "W"),
         "facility_power": q("18.59 kW", "W"),
+        "gpus": q("8", "1"),
         "tokens": q("163 token/s", "token/s"),
+        "prompts": q("0 token/s", "token/s"),
+        "prompt_share": q("0", "1"),
     }
-    return eco.economics(rack, **given | own)
+    given |= own
+    supply = Supply(**{name: given.pop(name) for name in list(given) if name in SUPPLY})
+    sold = eco.Delivered(
+        requests=given.pop("requests", None),
+        input=given.pop("prompts"),
+        cached=given.pop("cached", None),
+        output=given.pop("tokens"),
+        prompt_share=given.pop("prompt_share"),
+        gpus=q("8", "1"),
+    )
+    used = q("0.6", "1") if rack.utilization is None else rack.utilization
+    return eco.economics(rack, supply=supply, delivered=sold, utilization=used, **given)
+
+
+def price(value: float) -> Quantity:
+    """A price of one token."""
+    return constant(value, "USD/token", "price", "given")
 
 
 def test_eight_b200() -> None:
@@ -59,8 +88,10 @@ def test_eight_b200() -> None:
     assert cost.annualised.value * YEAR == pytest.approx(174.6e3, rel=5e-4)
     assert cost.per_hour.value == cost.annualised.value and cost.per_hour.unit == "USD/s"
     assert cost.opex_terms["energy"].value * YEAR == pytest.approx(16285, abs=1)
-    assert cost.per_million_tokens is not None and cost.per_million_tokens.value * 1e6 == pytest.approx(56.6, abs=0.05)
-    batch = money(spec(), tokens=q("5760 token/s", "token/s")).cost.per_million_tokens
+    assert cost.per_million_output_tokens is not None and cost.per_million_output_tokens.value * 1e6 == pytest.approx(
+        56.6, abs=0.05
+    )
+    batch = money(spec(), tokens=q("5760 token/s", "token/s")).cost.per_million_output_tokens
     assert batch is not None and batch.value * 1e6 == pytest.approx(1.60, abs=0.005)
 
 
@@ -126,8 +157,8 @@ def test_parts_without_a_price_are_named() -> None:
 def test_an_unknown_price_makes_every_sum_unknown_and_leaves_a_lower_bound() -> None:
     prices: dict[str, Any] = {"gpu": q("450000 USD", "USD"), "lpu": None}
     tokens = q("1000 token/s", "token/s")
-    whole = money(spec(token_price="5 USD/Mtoken"), purchases=prices, tokens=tokens)
-    for name in ("capex", "opex", "resale", "tco", "annualised", "per_hour", "per_million_tokens"):
+    whole = money(spec(token_prices={"output": "5 USD/Mtoken"}), purchases=prices, tokens=tokens)
+    for name in ("capex", "opex", "resale", "tco", "annualised", "per_hour", "per_million_output_tokens"):
         assert getattr(whole.cost, name).unknowns == ("no price for lpu",), name
     assert whole.roi is not None
     for name in ("net", "npv", "irr", "payback", "discounted_payback"):
@@ -136,7 +167,7 @@ def test_an_unknown_price_makes_every_sum_unknown_and_leaves_a_lower_bound() -> 
     for price in (0.0, 1e3, 1e6):
         full = money(spec(), purchases=prices | {"lpu": constant(price, "USD", "price", "given")}, tokens=tokens).cost
         assert full.known is None
-        for name in ("capex", "opex", "tco", "annualised", "per_million_tokens"):
+        for name in ("capex", "opex", "tco", "annualised", "per_million_output_tokens"):
             assert getattr(whole.cost.known, name).value <= getattr(full, name).value * (1 + 1e-12), name
     assert whole.cost.known.capex.value == pytest.approx(450_000)
 
@@ -153,19 +184,19 @@ def test_lease_advantage_changes_sign_at_the_cost_of_owning() -> None:
 
 
 def test_cost_per_token_scales_as_one_over_use() -> None:
-    cost = [money(spec(utilization=u)).cost.per_million_tokens for u in ("0.2", "0.8")]
+    cost = [money(spec(utilization=u)).cost.per_million_output_tokens for u in ("0.2", "0.8")]
     assert cost[0] is not None and cost[1] is not None and cost[0].value == pytest.approx(4 * cost[1].value)
     idle = money(spec(), tokens=q("0 token/s", "token/s"), requests=q("20 request/s", "request/s")).cost
-    assert idle.per_million_tokens is not None and idle.per_million_tokens.value == np.inf
+    assert idle.per_million_output_tokens is not None and idle.per_million_output_tokens.value == np.inf
     assert idle.per_million_requests is not None
     assert idle.per_million_requests.value == pytest.approx(idle.annualised.value / 12)
-    assert money(spec(), tokens=None).cost.per_million_tokens is None
+    assert money(spec(), tokens=None).cost.per_million_output_tokens is None
 
 
 def test_price_at_cost_earns_nothing() -> None:
-    cost = money(spec()).cost.per_million_tokens
+    cost = money(spec()).cost.per_million_output_tokens
     assert cost is not None
-    roi = money(replace(spec(), token_price=constant(cost.value, "USD/token", "price", "given"))).roi
+    roi = money(replace(spec(), token_prices=TokenPrices(input=None, cached=None, output=price(cost.value)))).roi
     assert roi is not None
     assert roi.npv.value == pytest.approx(0, abs=1e-6) and roi.irr.value * YEAR == pytest.approx(0.08)
 
@@ -184,16 +215,16 @@ def test_article_pays_back_in_days_net_of_running_cost() -> None:
 
 def test_income_has_names_and_no_income_has_no_return() -> None:
     assert money(spec()).roi is None
-    own = {"token_price": "1 USD/Mtoken", "request_price": "9 USD/Mrequest", "other_income": "1 kUSD/year"}
+    own = {"token_prices": {"output": "1 USD/Mtoken"}, "request_price": "9 USD/Mrequest", "other_income": "1 kUSD/year"}
     roi = money(spec(**own), requests=q("20 request/s", "request/s"), income={"sharing": q("2 kUSD/year", "USD/s")}).roi
-    assert roi is not None and set(roi.value_terms) == {"tokens", "requests", "other", "sharing"}
+    assert roi is not None and set(roi.value_terms) == {"output_tokens", "requests", "other", "sharing"}
     assert roi.value.value == pytest.approx(0.6 * 163e-6 + 0.6 * 20 * 9e-6 + 3000 / YEAR)
     assert roi.net.value < 0 and roi.payback.value == np.inf and roi.npv.value < -450_000
 
 
 def test_arrays_pass_through() -> None:
     rates = Quantity(np.linspace(0, 0.3, 7) / YEAR, "1/s", "discount_rate")
-    result = money(replace(spec(token_price="500 USD/Mtoken"), discount_rate=rates))
+    result = money(replace(spec(token_prices={"output": "500 USD/Mtoken"}), discount_rate=rates))
     assert result.roi is not None and (np.diff(result.roi.npv.value) < 0).all()
     assert (np.diff(result.cost.annualised.value) > 0).all()
 
@@ -213,6 +244,6 @@ def test_article_prices() -> None:
 def test_a_tenant_buys_nothing_and_an_owner_pays_no_rent() -> None:
     own, rented = money(spec(one_off="7000 USD")).cost, money(spec(one_off="7000 USD", acquisition="rent")).cost
     assert own.capex.value == pytest.approx(457_000) and rented.capex.value == pytest.approx(7000)
-    assert "rent of gpu" in rented.opex_terms and "rent of gpu" not in own.opex_terms
+    assert "rent_gpu" in rented.opex_terms and "rent_gpu" not in own.opex_terms
     assert "maintenance" in own.opex_terms and "maintenance" not in rented.opex_terms
     assert rented.opex.value == pytest.approx(40 / 3600)

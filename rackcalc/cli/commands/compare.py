@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from rackcalc.cli.console import use_error_format
-from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, chosen, once
+from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, chosen, in_years, once
 from rackcalc.cli.reports import publish, targets
-from rackcalc.config.racks import find_rack
+from rackcalc.config.racks import find_rack, years_in
 from rackcalc.config.text_files import read_text
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.problems import InputError, Problem, failure
@@ -32,6 +32,9 @@ def compare(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value in every rack. Repeatable."),
     ] = None,
+    years: Annotated[
+        bool, typer.Option("--years", help="The rack in every year of its file, and what waiting is worth.")
+    ] = False,
     path: Annotated[
         list[str] | None, typer.Option("--path", metavar="PATH", help="Explain why this figure moved. Repeatable.")
     ] = None,
@@ -44,14 +47,16 @@ def compare(
     """Run `rackcalc compare`."""
     use_error_format(error_format)
     name, files = chosen(shown.FORMATS, format_, json), targets(shown.FORMATS, output)
-    columns = columns_of(racks, scenario or (), set_ or ())
+    columns = columns_of(racks, scenario or (), set_ or (), years)
     if len(columns) < 2:
         raise failure("nothing to compare with: name two racks, or one and --scenario")
     found = compared(columns, find_column(columns, base), path or ())
     publish(shown.FORMATS, name, files, found, everything)
 
 
-def columns_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]) -> list[Column]:
+def columns_of(
+    racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str], by_year: bool = False
+) -> list[Column]:
     """Every rack in every scenario; of a single rack also as its file has it. InputError with all problems."""
     once(racks)
     wanted = list(dict.fromkeys(["", *scenarios] if len(racks) == 1 else scenarios or [""]))
@@ -68,7 +73,7 @@ def columns_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[st
         except InputError as error:
             problems += error.problems
             continue
-        for scenario in wanted:
+        for scenario in in_years(scenarios, _years(text, name, problems)) if by_year else wanted:
             try:
                 loaded = load_text(text, name, scenario, sets)
                 columns.append(column_of(rack, loaded, estimate(loaded)))
@@ -77,3 +82,15 @@ def columns_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[st
     if problems:
         raise InputError(list(dict.fromkeys(problems)))
     return columns
+
+
+def _years(text: str, name: str, problems: list[Problem]) -> list[str]:
+    """The years of a file; a problem is added where it has none."""
+    try:
+        found = list(years_in(text, name))
+    except InputError as error:
+        problems += error.problems
+        return []
+    if not found:
+        problems.append(Problem(name, 0, 0, "years", "is missing; write what changes in which year"))
+    return found

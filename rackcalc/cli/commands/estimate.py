@@ -14,7 +14,9 @@ from rackcalc.cli.options import (
     RacksArgument,
     ScenarioOption,
     SetOption,
+    YearOption,
     chosen,
+    in_years,
     once,
 )
 from rackcalc.config.stdin_racks import STDIN, RackSource, from_file, racks_of_arguments
@@ -55,6 +57,7 @@ def estimate(
     ] = ENV_PREFIX,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
+    year: YearOption = None,
     output: OutputOption = None,
     everything: Annotated[bool, typer.Option("--all", help="A table of every figure.")] = False,
     section: Annotated[
@@ -82,7 +85,7 @@ def estimate(
         name = "table"
     targets = [(file, format_of_file(file)) for file in output or () if file != "-"]  # standard output has it anyway
     refuse_unused(name, get, unit, prefix)
-    asked = once(racks), scenario or [""], set_ or ()
+    asked = once(racks), in_years(scenario, year), set_ or ()
     view: dict[str, Any] = {"interval": interval}
     if get and name in BY_PATH:
         view["paths"] = get

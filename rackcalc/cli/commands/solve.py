@@ -36,7 +36,9 @@ def solve(
     minimise: Annotated[
         str,
         typer.Option(
-            "--minimise", metavar="PATH", help="The point where this is smallest; else the first of the range."
+            "--minimise",
+            metavar="PATH",
+            help="The point where this is smallest; else where it begins or ceases to hold.",
         ),
     ] = "",
     maximise: Annotated[str, typer.Option("--maximise", metavar="PATH", help="The point where this is largest.")] = "",

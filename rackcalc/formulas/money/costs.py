@@ -8,12 +8,10 @@ from rackcalc.quantities.units import (
     Ratio,
     RequestsPerSecond,
     Seconds,
-    TokensPerSecond,
     UsDollars,
     UsDollarsPerJoule,
     UsDollarsPerRequest,
     UsDollarsPerSecond,
-    UsDollarsPerToken,
     Watts,
 )
 
@@ -52,17 +50,26 @@ def maintenance_cost(purchase: UsDollars, maintenance: PerSecond) -> UsDollarsPe
     return purchase * maintenance
 
 
-@formula(cite="definition: cost per time over tokens sold per time")
-def cost_per_token(cost: UsDollarsPerSecond, tokens: TokensPerSecond, utilization: Ratio) -> UsDollarsPerToken:
-    """Cost of one token, which is also the price at which nothing is earned or lost; inf when nothing is produced.
+@formula(cite="definition: highest power times demand charge")
+def demand_cost(peak_power: Watts, demand_charge: UsDollarsPerJoule) -> UsDollarsPerSecond:
+    """Cost per time of the highest power that is drawn in a month. peak_power: of rack and cooling.
 
-    tokens: rate of the whole system within its latency limit, not the speed of one stream. 174,649 USD a year, 163
-    token/s, 60 % used:
+    20 kW at 12 USD per kW and month cost 2,880 USD a year:
 
-    >>> round(1e6 * cost_per_token(cost=0.005538083967529173, tokens=163.0, utilization=0.6), 1)
-    56.6
+    >>> round(8760 * 3600 * demand_cost(peak_power=20000.0, demand_charge=12 / (1000 * 730 * 3600)))
+    2880
     """
-    return xp.divide(cost, tokens * utilization)
+    return peak_power * demand_charge
+
+
+@formula(cite="definition: the mean over times of work and of rest")
+def mean_over_time(working: Watts, idle: Watts, utilization: Ratio) -> Watts:
+    """Mean power of a rack whose load runs for a share of the time.
+
+    >>> mean_over_time(working=10000.0, idle=4000.0, utilization=0.25)
+    5500.0
+    """
+    return working * utilization + idle * (1 - utilization)
 
 
 @formula(cite="definition: cost per time over requests served per time")

@@ -1,8 +1,8 @@
-"""Present value: discounting, annuities, annualised cost, net present value, and the advantage of renting over buying.
+"""Present value of cash flows by year, and the level payment that is worth as much.
 
 A year has 8760 hours. Rates are per second and compound yearly: a flow t seconds from now counts
-(1 + r) ** -(t / year), where r is the rate per year. Level flows are paid at the end of each year, as in spreadsheets;
-the closed forms extend that to horizons that are not whole years. Amounts are nominal if the discount rate is nominal.
+(1 + r) ** -(t / year), where r is the rate per year. The flow of a year is counted at its end, as in spreadsheets, that
+of the last year at the horizon. Amounts are nominal if the discount rate is nominal.
 """
 
 from typing import Any
@@ -32,113 +32,92 @@ def _discount(rate: Any, years: Any) -> Any:
 
 
 def _annuity(rate: Any, years: Any) -> Any:
-    """Present value of 1 at the end of each year, in years."""
-    return xp.where(rate == 0, years, xp.divide(-xp.expm1(-years * xp.log1p(rate)), rate))
-
-
-@formula(cite=CORPORATE_FINANCE + "equivalent annual cost")
-def capital_recovery_factor(discount_rate: PerSecond, horizon: Seconds) -> PerSecond:
-    """Share of a sum borrowed now that level payments over the horizon return, with interest: i / (1 - (1+i)**-n).
-
-    8 % over 4 years is 0.3019208 a year:
-
-    >>> round(8760 * 3600 * capital_recovery_factor(discount_rate=2.536783358701167e-09, horizon=126144000.0), 7)
-    0.3019208
-    """
-    return 1 / (_annuity(_yearly(discount_rate), _years(horizon)) * YEAR)
-
-
-@formula(cite=CORPORATE_FINANCE + "future value of an annuity")
-def sinking_fund_factor(discount_rate: PerSecond, horizon: Seconds) -> PerSecond:
-    """Share of a sum due at the horizon that level payments must set aside until then: i / ((1+i)**n - 1).
-
-    Smaller than the capital recovery factor by exactly the rate:
-
-    >>> round(8760 * 3600 * sinking_fund_factor(discount_rate=2.536783358701167e-09, horizon=126144000.0), 7)
-    0.2219208
-    """
-    rate, years = _yearly(discount_rate), _years(horizon)
-    return _discount(rate, years) / (_annuity(rate, years) * YEAR)
-
-
-@formula(cite=CORPORATE_FINANCE + "equivalent annual cost")
-def annualised_cost(
-    capex: UsDollars, resale_value: UsDollars, opex: UsDollarsPerSecond, recovery: PerSecond, sinking: PerSecond
-) -> UsDollarsPerSecond:
-    """Level cost per time of buying, running and reselling.
-
-    recovery, sinking: capital recovery and sinking fund factors. This is cash flow; depreciation does not occur in it.
-
-    >>> annualised_cost(capex=1000.0, resale_value=100.0, opex=50.0, recovery=0.3, sinking=0.2)
-    330.0
-    """
-    return capex * recovery - resale_value * sinking + opex
-
-
-@formula(cite=CORPORATE_FINANCE + "net present value of a level annuity")
-def present_cost(
-    capex: UsDollars, resale_value: UsDollars, opex: UsDollarsPerSecond, discount_rate: PerSecond, horizon: Seconds
-) -> UsDollars:
-    """Total cost of ownership: what buying, running and reselling cost over the horizon, in today's money.
-
-    >>> present_cost(capex=1000.0, resale_value=100.0, opex=1e-05, discount_rate=0.0, horizon=126144000.0)
-    2161.44
-    """
-    rate, years = _yearly(discount_rate), _years(horizon)
-    return capex + opex * YEAR * _annuity(rate, years) - resale_value * _discount(rate, years)
-
-
-@formula(cite=CORPORATE_FINANCE + "net present value of a level annuity")
-def npv(
-    outlay: UsDollars,
-    net_value: UsDollarsPerSecond,
-    resale_value: UsDollars,
-    discount_rate: PerSecond,
-    horizon: Seconds,
-) -> UsDollars:
-    """Net present value of an outlay now, a level net value until the horizon, and a resale then.
-
-    1000 now for three times 400 at 10 % loses 5.26 (a spreadsheet's NPV also discounts the outlay, and shows 4.78):
-
-    >>> round(npv(outlay=1000.0, net_value=1.2683916793505834e-05, resale_value=0.0,
-    ...           discount_rate=3.1709791983764586e-09, horizon=94608000.0), 4)
-    -5.2592
-    """
-    rate, years = _yearly(discount_rate), _years(horizon)
-    return net_value * YEAR * _annuity(rate, years) + resale_value * _discount(rate, years) - outlay
+    """Present value of 1 at the end of each whole year, and of the part of the last one at its end; in years."""
+    whole = xp.floor(years)
+    level = xp.where(rate == 0, whole, xp.divide(-xp.expm1(-whole * xp.log1p(rate)), rate))
+    return level + (years - whole) * _discount(rate, years)
 
 
 @formula(cite=CORPORATE_FINANCE + "net present value")
-def npv_of_flows(discount_rate: PerSecond, **flows: UsDollars) -> UsDollars:
-    """Net present value of yearly flows, in order; the first is now and is not discounted.
+def npv_of_flows(discount_rate: PerSecond, horizon: Seconds, **flows: UsDollars) -> UsDollars:
+    """Net present value of yearly flows, in order; the first is now and is not discounted, none is after the horizon.
 
-    >>> round(npv_of_flows(discount_rate=8.910451547437849e-09, now=-100.0, a=39.0, b=59.0, c=55.0, d=20.0), 7)
-    -0.0084786
+    1000 now for three times 400 at 10 % loses 5.26 (a spreadsheet's NPV also discounts the outlay, and shows 4.78):
+
+    >>> round(npv_of_flows(discount_rate=3.1709791983764586e-09, horizon=94608000.0, now=-1000.0, a=400.0, b=400.0,
+    ...       c=400.0), 4)
+    -5.2592
     """
-    growth = 1 + _yearly(discount_rate)
-    return sum(flow / growth**year for year, flow in enumerate(flows.values()))
+    rate, end = _yearly(discount_rate), _years(horizon)
+    return sum(flow * _discount(rate, xp.minimum(end, float(year))) for year, flow in enumerate(flows.values()))
 
 
-@formula(cite="S. Myers, D. Dill, A. Bautista, Journal of Finance 31 (1976) 799-819: net advantage to leasing")
-def lease_advantage(
-    capex: UsDollars,
-    resale_value: UsDollars,
-    owner_cost: UsDollarsPerSecond,
-    rent: UsDollarsPerSecond,
-    discount_rate: PerSecond,
-    horizon: Seconds,
-    tax_rate: Ratio,
-) -> UsDollars:
-    """What renting saves over buying, in today's money; negative when buying is cheaper.
+@formula(cite=CORPORATE_FINANCE + "equivalent annual cost")
+def level_payment(
+    present_cost: UsDollars, discount_rate: PerSecond, horizon: Seconds, tax_rate: Ratio
+) -> UsDollarsPerSecond:
+    """Level income, taxed, that is worth as much as a present cost: what the rack must earn to lose nothing.
 
-    owner_cost: costs that only an owner has (maintenance, ...). discount_rate: cost of debt before tax.
-    Rent is paid at the end of each year. Depreciation is linear down to the resale value and only reduces taxes.
+    1000 at 8 % over 4 years are 301.92 a year:
 
-    >>> round(lease_advantage(capex=1000.0, resale_value=0.0, owner_cost=0.0, rent=1e-05, discount_rate=0.0,
-    ...                       horizon=94608000.0, tax_rate=0.0), 2)
-    53.92
+    >>> round(8760 * 3600 * level_payment(present_cost=1000.0, discount_rate=2.536783358701167e-09,
+    ...       horizon=126144000.0, tax_rate=0.0), 2)
+    301.92
     """
-    rate, years = _yearly(discount_rate) * (1 - tax_rate), _years(horizon)
-    depreciation = (capex - resale_value) / horizon
-    yearly = (rent - owner_cost) * (1 - tax_rate) + depreciation * tax_rate
-    return capex - resale_value * _discount(rate, years) - yearly * YEAR * _annuity(rate, years)
+    return present_cost / (_annuity(_yearly(discount_rate), _years(horizon)) * YEAR * (1 - tax_rate))
+
+
+@formula(cite=CORPORATE_FINANCE + "equivalent annual cost, less straight-line depreciation")
+def cost_of_capital(
+    capex: UsDollars, resale: UsDollars, discount_rate: PerSecond, horizon: Seconds
+) -> UsDollarsPerSecond:
+    """What the money that is bound in the purchase costs per time, beyond what is written off in equal parts.
+
+    >>> round(8760 * 3600 * cost_of_capital(capex=1000.0, resale=0.0, discount_rate=2.536783358701167e-09,
+    ...       horizon=126144000.0), 2)
+    51.92
+    """
+    rate, years = _yearly(discount_rate), _years(horizon)
+    level = (capex - resale * _discount(rate, years)) / (_annuity(rate, years) * YEAR)
+    return level - (capex - resale) / horizon
+
+
+@formula(cite=CORPORATE_FINANCE + "straight-line depreciation")
+def per_time(amount: UsDollars, horizon: Seconds) -> UsDollarsPerSecond:
+    """An amount spread evenly over the horizon.
+
+    >>> per_time(amount=1000.0, horizon=10.0)
+    100.0
+    """
+    return amount / horizon
+
+
+@formula(cite=CORPORATE_FINANCE + "lease or buy: the difference of two present costs")
+def lease_advantage(owning: UsDollars, renting: UsDollars) -> UsDollars:
+    """What renting saves over buying, in today's money; negative where buying is cheaper.
+
+    >>> lease_advantage(owning=1000.0, renting=900.0)
+    100.0
+    """
+    return owning - renting
+
+
+@formula(cite="definition: what a part leaves of the whole")
+def other_part(whole: UsDollarsPerSecond, part: UsDollarsPerSecond) -> UsDollarsPerSecond:
+    """The rest of a cost per time.
+
+    >>> other_part(whole=3.0, part=1.0)
+    2.0
+    """
+    return whole - part
+
+
+@formula(cite=CORPORATE_FINANCE + "investment timing: compare net present values as of today")
+def value_of_waiting(npv_now: UsDollars, npv_later: UsDollars, discount_rate: PerSecond, delay: Seconds) -> UsDollars:
+    """What investing later is worth beyond investing now, in today's money; negative where waiting loses.
+
+    >>> round(value_of_waiting(npv_now=100.0, npv_later=132.0, discount_rate=0.1 / (8760 * 3600),
+    ...       delay=8760 * 3600.0), 6)
+    20.0
+    """
+    return npv_later * _discount(_yearly(discount_rate), _years(delay)) - npv_now

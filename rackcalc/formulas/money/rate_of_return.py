@@ -1,12 +1,12 @@
-"""Internal rate of return, and modified internal rate of return."""
+"""Internal rate of return, and modified internal rate of return, of cash flows by year."""
 
 from collections.abc import Callable
 from typing import Any
 
-from rackcalc.formulas.money.present_value import CORPORATE_FINANCE, YEAR, _annuity, _yearly, _years
+from rackcalc.formulas.money.present_value import CORPORATE_FINANCE, YEAR, _yearly, _years
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import USD, PerSecond, Seconds, UsDollars, UsDollarsPerSecond
+from rackcalc.quantities.units import USD, PerSecond, Seconds, UsDollars
 
 
 def _bisect(function: Callable[[Any], Any], low: float, high: float) -> Any:
@@ -22,44 +22,27 @@ def _bisect(function: Callable[[Any], Any], low: float, high: float) -> Any:
 
 
 @formula(cite=CORPORATE_FINANCE + "internal rate of return")
-def irr(outlay: UsDollars, net_value: UsDollarsPerSecond, resale_value: UsDollars, horizon: Seconds) -> PerSecond:
-    """Discount rate at which the net present value of outlay, level net value and resale is zero.
-
-    nan without an outlay, and if no rate from -99.8 %/year to 10**10 %/year gives a net present value of zero.
-
-    >>> rate = irr(outlay=1000.0, net_value=1.2683916793505834e-05, resale_value=0.0, horizon=94608000.0)
-    >>> round(8760 * 3600 * rate, 4)
-    0.097
-    """
-    cost, resale = xp.pure(outlay / USD), xp.pure(resale_value / USD)
-    flow, years = xp.pure(net_value * YEAR / USD), _years(horizon)
-
-    def value(log_growth: Any) -> Any:
-        return flow * _annuity(xp.expm1(log_growth), years) + resale * xp.exp(-years * log_growth) - cost
-
-    rate = xp.where(cost > 0, xp.expm1(_bisect(value, -6.0, 18.5)), xp.nan)
-    return rate / YEAR
-
-
-@formula(cite=CORPORATE_FINANCE + "internal rate of return")
-def irr_of_flows(**flows: UsDollars) -> PerSecond:
+def irr_of_flows(horizon: Seconds, **flows: UsDollars) -> PerSecond:
     """Discount rate at which yearly flows, in order from now, have no net present value.
 
-    nan unless the flows change sign exactly once, because there may be several rates otherwise; see mirr_of_flows.
+    nan unless the flows change sign exactly once, because there may be several rates otherwise (see mirr_of_flows), and
+    where no rate from -99.8 %/year to 10**10 %/year gives a net present value of zero.
 
-    >>> round(8760 * 3600 * irr_of_flows(now=-100.0, a=39.0, b=59.0, c=55.0, d=20.0), 7)
+    >>> round(8760 * 3600 * irr_of_flows(horizon=126144000.0, now=-100.0, a=39.0, b=59.0, c=55.0, d=20.0), 7)
     0.2809484
     """
     amounts = [xp.pure(flow / USD) for flow in flows.values()]
+    end = _years(horizon)
     changes: Any = 0.0
     last: Any = 0.0
     for amount in amounts:
         sign = xp.where(amount > 0, 1.0, xp.where(amount < 0, -1.0, last))
         changes = changes + xp.where(sign * last < 0, 1.0, 0.0)
         last = sign
+    times = [xp.minimum(end, float(year)) for year in range(len(amounts))]
 
     def value(log_growth: Any) -> Any:
-        return sum(amount * xp.exp(-year * log_growth) for year, amount in enumerate(amounts))
+        return sum(amount * xp.exp(-time * log_growth) for time, amount in zip(times, amounts, strict=True))
 
     rate = xp.where(changes == 1, xp.expm1(_bisect(value, -6.0, 18.5)), xp.nan)
     return rate / YEAR

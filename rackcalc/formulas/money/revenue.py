@@ -13,7 +13,7 @@ from rackcalc.quantities.units import (
 
 @formula(cite="definition: price times tokens sold per time")
 def token_revenue(price: UsDollarsPerToken, tokens: TokensPerSecond, utilization: Ratio) -> UsDollarsPerSecond:
-    """Income per time from tokens.
+    """Income per time from tokens of one kind.
 
     >>> token_revenue(price=1e-06, tokens=5000.0, utilization=0.5)
     0.0025

@@ -14,8 +14,10 @@ from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.questions.better_side import better_side
-from rackcalc.questions.compare import attribution
+from rackcalc.questions.compare import attribution, ways_to_pay
 from rackcalc.questions.compare.input_differences import Difference, differences
+from rackcalc.questions.compare.waiting import Waiting, waiting
+from rackcalc.questions.compare.ways_to_pay import Decision
 from rackcalc.questions.former_estimates import FormerEstimate
 
 HEADLINES = (
@@ -26,7 +28,7 @@ HEADLINES = (
     "power.it",
     "cost.capex",
     "cost.tco",
-    "cost.per_million_tokens",
+    "cost.per_million_output_tokens",
     "roi.value",
 )
 # The figures that add up to a figure. For former estimates, of which there is JSON but no graph of formulas.
@@ -37,6 +39,7 @@ MADE_OF = {
     "power.peak.it": ("power.peak.chips", "power.peak.fans", "power.peak.host"),
     "cost.capex": ("cost.capex_terms.*",),
     "cost.opex": ("cost.opex_terms.*",),
+    "cost.per_hour": ("cost.per_hour_terms.*",),
     "roi.value": ("roi.value_terms.*",),
 }
 REST = "the rest"
@@ -79,13 +82,19 @@ class Explanation:
 
 @record
 class Comparison:
-    """Everything found. baseline: index of its column. inputs: differences by column; None where inputs are unknown."""
+    """Everything found. baseline: index of its column. inputs: differences by column; None where inputs are unknown.
+
+    decisions: on columns that pay for the same work in another way than the baseline. waiting: on columns of a later
+    year.
+    """
 
     columns: tuple[Column, ...]
     baseline: int
     cells: Mapping[str, tuple[Cell, ...]]
     inputs: tuple[tuple[Difference, ...] | None, ...]
     explanations: tuple[Explanation, ...]
+    decisions: tuple[Decision, ...]
+    waiting: tuple[Waiting, ...]
 
     @property
     def base(self) -> Column:
@@ -141,7 +150,31 @@ def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> C
         cells=cells,
         inputs=tuple(_inputs(base, column) for column in columns),
         explanations=tuple(found for found in explained if found.change or paths),
+        decisions=_decisions(columns, baseline),
+        waiting=_waiting(columns, baseline),
     )
+
+
+def _waiting(columns: Sequence[Column], baseline: int) -> tuple[Waiting, ...]:
+    """What it is worth to wait from the year of the baseline to those of the others."""
+    base = columns[baseline]
+    found = [
+        waiting(place, base.loaded, column.loaded, (base.figures, column.figures))
+        for place, column in enumerate(columns)
+        if place != baseline and base.loaded is not None and column.loaded is not None
+    ]
+    return tuple(one for one in found if one is not None)
+
+
+def _decisions(columns: Sequence[Column], baseline: int) -> tuple[Decision, ...]:
+    """What decides between the way to pay of the baseline and those of the others."""
+    base = columns[baseline].loaded
+    found = [
+        ways_to_pay.decision(place, base, column.loaded)
+        for place, column in enumerate(columns)
+        if place != baseline and base is not None and column.loaded is not None
+    ]
+    return tuple(one for one in found if one is not None)
 
 
 def _check_units(columns: Sequence[Column], known: Iterable[str]) -> None:

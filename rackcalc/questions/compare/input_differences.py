@@ -35,7 +35,7 @@ def _walk(old: Any, new: Any, path: str) -> Iterator[Difference]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys((*old, *new)):
             yield from _walk(old.get(key), new.get(key), f"{path}.{key}")
-    elif is_dataclass(old) and type(old) is type(new) and not isinstance(old, Quantity):
+    elif is_dataclass(old) and is_dataclass(new) and _kind(old) == _kind(new) and not isinstance(old, Quantity):
         names = [item.name for item in fields(old)]
         if getattr(old, "name", None) != getattr(new, "name", None):
             yield Difference(path, text_of(old), text_of(new))
@@ -44,6 +44,11 @@ def _walk(old: Any, new: Any, path: str) -> Iterator[Difference]:
             yield from _compared(old, new, name, path)
     elif text_of(old) != text_of(new) or _value(old) != _value(new):
         yield Difference(path, text_of(old), text_of(new))
+
+
+def _kind(item: Any) -> str:
+    """What sort of record it is, whichever of its words the user wrote (see words_read.py)."""
+    return item.__name__ if isinstance(item, type) else type(item).__name__
 
 
 def _value(item: Any) -> Any:

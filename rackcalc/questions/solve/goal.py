@@ -8,7 +8,8 @@ from rackcalc.replay.design_space import VariedRack
 
 
 class Objective(NamedTuple):
-    """With a path, the point with the smallest sign * value is wanted; without one, the first point of the grid."""
+    """With a path, the point with the smallest sign * value is wanted; without one, the first at which the
+    criteria begin or cease to hold, of several variables the first at which they hold."""
 
     path: str = ""
     sign: float = 1.0

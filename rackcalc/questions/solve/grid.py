@@ -32,12 +32,25 @@ class Grid(NamedTuple):
     refused: Counter[str]
 
     def best(self) -> tuple[int, ...]:
-        """Indices of the best point that holds, or of the closest where none does. Of equal points the first."""
+        """Indices of the best point that holds, or of the closest where none does. Of equal points the first.
+
+        Of a single variable without an objective it is the first point beside which the criteria begin or cease to
+        hold: a break-even lies between the two, and the start of the range may hold for no reason but its choice.
+        """
+        if self.value is None and self.is_ordered and self.holds.any():
+            held = [bool(one) for one in self.holds]
+            first = held.index(True)
+            return (first if first or all(held) else held.index(False) - 1,)
         if self.holds.any():
             rank = np.where(self.holds, self.value, np.inf) if self.value is not None else ~self.holds
         else:
             rank = np.where(self.computable, self.shortfall, np.inf)
         return tuple(int(index) for index in np.unravel_index(np.argmin(rank), self.computable.shape))
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether there is a single variable, of numbers."""
+        return len(self.dimensions) == 1 and len(self.dimensions[0]) == 1 and self.dimensions[0][0].unit is not None
 
     def at(self, indices: Sequence[int]) -> Dimensions:
         """The dimensions with only one value each."""

@@ -1,0 +1,147 @@
+"""Purchase, lease, cloud and API side by side, through the command line, against arithmetic on the printed figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from program import run
+
+RACK = """\
+name: chat
+accelerators: {gpu: {part: h100-sxm, count: 8, system: dgx-h100}}
+model: llama-3.3-70b
+workload: {input: 1024 token, output: 512 token, concurrency: 256, precision: fp8}
+serving: {split: gpu, runtime: vllm, tensor_parallel: 8}
+site: {cooling: air}
+economics: {utilization: 0.6}
+scenarios:
+  lease: {economics.acquisition: rent, economics.rent_per_gpu: 2.35 USD/GPU/hour}
+  dear: {economics.acquisition: rent, economics.rent_per_gpu: 9 USD/GPU/hour}
+  cloud: {economics.acquisition: rent, economics.rent_per_gpu: 2.95 USD/GPU/hour, economics.rent_for: hours of use}
+  api: {economics.acquisition: api, economics.provider: deepinfra}
+"""
+YEAR = 8760 * 3600.0
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("ways")
+    (path / "rack.yaml").write_text(RACK)
+    return path
+
+
+def answered(folder: Path, *arguments: str) -> Any:
+    done = run(*arguments, cwd=folder)
+    assert done.returncode == 0, done.stderr.decode()
+    return json.loads(done.stdout)
+
+
+def cost(folder: Path, *arguments: str) -> Any:
+    return answered(folder, "estimate", "rack.yaml", "--json", "--no-interval", *arguments)["cost"]
+
+
+@pytest.fixture(scope="module")
+def decisions(folder: Path) -> dict[str, Any]:
+    names = ("lease", "dear", "cloud", "api")
+    asked = [word for name in names for word in ("--scenario", name)]
+    found = answered(folder, "compare", "rack.yaml", "--json", *asked)
+    scenarios = [column["scenario"] for column in found["columns"]]
+    return {scenarios[one["column"]]: one for one in found["decisions"]}
+
+
+@pytest.mark.parametrize("name", ["lease", "dear", "cloud", "api"])
+def test_what_is_saved_is_the_difference_of_both_costs(folder: Path, decisions: dict[str, Any], name: str) -> None:
+    here, there = cost(folder), cost(folder, "--scenario", name)
+    assert decisions[name]["saving"] == pytest.approx(here["tco"]["value"] - there["tco"]["value"])
+    assert decisions[name]["term"] == ("api" if name == "api" else "rent_gpu")
+
+
+@pytest.mark.parametrize("name", ["cloud", "api"])
+def test_at_the_break_even_utilization_both_cost_the_same(folder: Path, decisions: dict[str, Any], name: str) -> None:
+    used = decisions[name]["utilization"]
+    if used is None:  # cheaper at any utilization: then at both ends
+        ends = []
+        for share in (0.01, 0.99):
+            at = ("--set", f"economics.utilization={share}")
+            ends.append((cost(folder, *at), cost(folder, "--scenario", name, *at)))
+        assert len({a["tco"]["value"] > b["tco"]["value"] for a, b in ends}) == 1
+        return
+    at = ("--set", f"economics.utilization={used!r}")
+    here, there = cost(folder, *at), cost(folder, "--scenario", name, *at)
+    assert there["tco"]["value"] == pytest.approx(here["tco"]["value"], rel=1e-3)
+    assert decisions[name]["cheaper_above"] is False, "who pays by use is the cheaper at little use"
+
+
+def test_a_lease_that_is_always_paid_has_no_break_even_utilization_but_a_month(
+    folder: Path, decisions: dict[str, Any]
+) -> None:
+    here, there = cost(folder), cost(folder, "--scenario", "lease")
+    month = here["capex"]["value"] / (there["opex"]["value"] - here["opex"]["value"]) / YEAR * 12
+    assert decisions["lease"]["utilization"] is None
+    assert decisions["lease"]["month"] == pytest.approx(month)
+    assert decisions["dear"]["month"] < decisions["lease"]["month"]
+
+
+def test_the_words_say_what_decides_and_which_inputs_differ(folder: Path) -> None:
+    done = run("compare", "rack.yaml", "--scenario", "cloud", "--scenario", "api", cwd=folder)
+    text = done.stdout.decode()
+    assert "is the cheaper above a utilization of" in text and "what decides: rent_gpu" in text
+    assert "economics.acquisition" in text and "economics.rent_for" in text
+
+
+def test_the_same_way_to_pay_decides_nothing(folder: Path) -> None:
+    asked = ("--scenario", "lease", "--scenario", "dear", "--baseline", "lease")
+    found = answered(folder, "compare", "rack.yaml", *asked, "--json")
+    scenarios = [column["scenario"] for column in found["columns"]]
+    assert {scenarios[one["column"]] for one in found["decisions"]} == {""}
+
+
+def test_tokens_of_an_api_cost_what_its_list_says(folder: Path) -> None:
+    """DeepInfra's list of November 2026: 0.10 USD a million of the prompt, 0.32 of the answer."""
+    report = answered(folder, "estimate", "rack.yaml", "--scenario", "api", "--json", "--no-interval")
+    sold = report["throughput"]["input_tokens"]["value"], report["throughput"]["tokens"]["value"]
+    assert report["cost"]["opex"]["value"] == pytest.approx(0.6 * (sold[0] * 0.10e-6 + sold[1] * 0.32e-6))
+    assert report["cost"]["capex"]["value"] == 0 and "per_gpu_hour" not in report["cost"]
+    assert any("bought from an API" in note for note in report["notes"])
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (["economics.acquisition=api", "model=llama-2-7b"], b"no API prices of"),
+        (["economics.acquisition=api", "economics.provider=deepinfre"], b"did you mean deepinfra"),
+        (["economics.rent_per_gpu=2 USD/GPU/hour", "economics.rent=1 USD/hour"], b"leave one of them out"),
+        (["economics.rent_per_gpu=2 USD/hour"], b"money per GPU and time"),
+        (["economics.token_price=1 USD/Mtoken"], b"write token_prices"),
+        (["economics.acquisition=buy"], b"purchase, rent, api"),
+    ],
+)
+def test_what_is_refused_says_how_to_mend_it(folder: Path, sets: list[str], said: bytes) -> None:
+    done = run("estimate", "rack.yaml", *[word for one in sets for word in ("--set", one)], cwd=folder)
+    assert done.returncode == 2 and said in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_a_former_name_is_answered_with_the_present_one(folder: Path) -> None:
+    for arguments in (
+        ("estimate", "rack.yaml", "--get", "cost.per_million_tokens"),
+        ("check", "rack.yaml", "--fail-if", "cost.per_million_tokens > 1 USD/Mtoken"),
+        ("sweep", "rack.yaml", "--vary", "workload.concurrency=1,2", "--get", "cost.per_million_tokens"),
+    ):
+        done = run(*arguments, cwd=folder)
+        assert done.returncode == 2 and b"per_million_output_tokens" in done.stderr, arguments
+
+
+@pytest.mark.parametrize("load", ["concurrency=64", "arrival_rate=2 request/s", "batch=32"])
+def test_utilization_counts_in_every_kind_of_load(folder: Path, load: str) -> None:
+    """Half as much use: twice the price of a token, but for the energy."""
+    key = load.partition("=")[0]
+    others = [f"workload.{name}=" for name in ("concurrency", "arrival_rate", "batch") if name != key]
+    sets = [word for one in (f"workload.{load}", *others) for word in ("--set", one)]
+    half, whole = (cost(folder, *sets, "--set", f"economics.utilization={u}") for u in (0.4, 0.8))
+    energy = [one["opex_terms"]["energy"]["value"] for one in (half, whole)]
+    assert energy[0] < energy[1]
+    rest = [one["per_hour"]["value"] - e for one, e in zip((half, whole), energy, strict=True)]
+    assert rest[0] == pytest.approx(rest[1])
+    tokens = [one["per_million_total_tokens"]["value"] for one in (half, whole)]
+    assert tokens[0] / half["per_hour"]["value"] == pytest.approx(2 * tokens[1] / whole["per_hour"]["value"])
