@@ -1,6 +1,8 @@
 """Cost and return of a rack: the money it costs and earns, and what a second software stack adds to its latency."""
 
 from rackcalc.config.parts import load_part
+from rackcalc.estimation.equipment_costs import equipment_costs
+from rackcalc.estimation.facility import CoolingPlant, PowerSupply
 from rackcalc.estimation.power_and_heat import pools_by_name
 from rackcalc.estimation.prices import purchase_price, rent_price
 from rackcalc.estimation.result import Latency, Throughput
@@ -25,10 +27,13 @@ def cost_and_return(
     gain: LatencyGain | None,
     penalty: SoftwarePenalty | None,
     shared: Shared | None,
+    plant: CoolingPlant | None = None,
+    supply: PowerSupply | None = None,
 ) -> Money:
     """Cost and return of what the rack delivers at the arrival rate; without a rate, of the planned utilization.
 
     power, peak: mean under the load, and at full load. gain: of a shorter latency. penalty: of a second software stack.
+    plant, supply: equipment around the rack, whose prices replace the premium of the cooling.
     """
     spec = rack.economics
     if rack.workload.arrival_rate is not None:
@@ -36,7 +41,8 @@ def cost_and_return(
     pools = pools_by_name(rack)
     purchases = {name: purchase_price(pool) for name, pool in pools.items()}
     rents = {name: rent_price(pool) for name, pool in pools.items()}
-    one_off = {} if penalty is None else {"porting": penalty.porting}
+    equipment, upkeep = equipment_costs(plant, supply)
+    one_off = ({} if penalty is None else {"porting": penalty.porting}) | equipment
     income = {}
     if gain is not None:
         income["latency"] = gain.value
@@ -46,13 +52,13 @@ def cost_and_return(
         spec,
         purchases=purchases,
         rents=rents,
-        it_power=peak.it,  # space is rented by the power that the rack may draw
+        it_power=peak.it if supply is None else supply.reserved,  # space is rented by the power that the rack may draw
         facility_power=power.facility,
         tokens=done.tokens,
         requests=done.requests,
-        cooling_premium=rack.site.cooling.capex_premium,
+        cooling_premium=rack.site.cooling.capex_premium if plant is None else None,
         one_off=one_off,
-        running={} if penalty is None else {"upkeep": penalty.upkeep},
+        running=({} if penalty is None else {"upkeep": penalty.upkeep}) | upkeep,
         income=income,
     )
 

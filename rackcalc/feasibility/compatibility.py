@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from rackcalc.config.racks import Loaded
+from rackcalc.feasibility.equipment import incomplete_equipment
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.chip_temperatures import ON_LIQUID
 from rackcalc.formulas.money.latency_value import missing
@@ -26,6 +27,7 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _version,
         _speculation,
         _cooling,
+        incomplete_equipment,
         _money,
     )
     found = [problem for check in checks for problem in check(loaded, loaded.rack)]

@@ -6,7 +6,7 @@ from rackcalc.config.catalog_files import part_names
 from rackcalc.quantities import units
 from rackcalc.quantities.quantity import KINDS
 from rackcalc.spec.fields import REQUIRED, Declared, Flag, Listing, Number, Part, Section, Table, Text, declarations
-from rackcalc.spec.part_kinds import CATALOG
+from rackcalc.spec.part_kinds import CATALOG, FILES
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -58,8 +58,8 @@ def _reference(cls: type, definitions: dict[str, Any], all_optional: bool = Fals
         definitions[name].update(_object(cls, definitions, all_optional))
         if all_optional:
             extra = {"from": {"type": "string", "description": "the part to start from"}}
-            if name == "ModelOverrides":
-                extra["hf_config"] = {"type": "string", "description": "path of a Hugging Face config.json"}
+            for key, described in (FILES[kind] for kind in FILES if CATALOG[kind] is cls):
+                extra[key] = {"type": "string", "description": described}
             definitions[name]["properties"] = extra | definitions[name]["properties"]
     return {"$ref": f"#/$defs/{name}"}
 
