@@ -66,7 +66,9 @@ def cost_and_return(
 def latency_gain(rack: Rack, latency: Latency) -> LatencyGain | None:
     """What the latency earns; None where the file does not value latency."""
     spec = rack.latency_value
-    return None if spec is None else latency_value(spec, getattr(latency, spec.quantile))
+    if spec is None:
+        return None
+    return latency_value(spec, getattr(latency, spec.quantile), distribution=(latency.p50, latency.p99))
 
 
 def second_stack_penalty(rack: Rack, served: ServiceModel) -> SoftwarePenalty | None:
