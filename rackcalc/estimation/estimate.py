@@ -278,7 +278,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     gain = latency_gain(rack, latency)
     account = cost_and_return(rack, mean, peak, done, gain, penalty, shared, plant, supply)
     if plant is not None:
-        plant = with_shares(plant, rack, account.cost.capex, peak.it)
+        plant = with_shares(plant, rack, account.cost.capex, peak.it if supply is None else supply.reserved)
     result = Estimate(
         name=rack.name,
         scenario=loaded.scenario,
