@@ -63,6 +63,16 @@ def test_facility_power_is_what_its_parts_draw() -> None:
     assert found.thermal.pue.value == pytest.approx(power.facility.value / power.it.value)
 
 
+def test_all_heat_leaves_the_building() -> None:
+    """What the outdoor equipment takes is what the servers and the fans indoors draw."""
+    found = computed("site.plant.liquid_rejection=air-cooled-chiller")
+    heat = found.plant.power.inputs["fans"].inputs  # outdoor fans by loop, and the air handlers'
+    assert set(heat) == {"air", "liquid", "air_handlers"}
+    air = heat["air"].inputs["january"].inputs["heat"].value
+    liquid = heat["liquid"].inputs["january"].inputs["heat"].value
+    assert air + liquid == pytest.approx(found.power.it.value + heat["air_handlers"].value)
+
+
 def test_without_the_supply_the_stated_pue_stays_and_a_note_says_so() -> None:
     found = computed("site.supply=")
     assert found.power.facility.value == pytest.approx(1.2 * found.power.it.value)
@@ -148,7 +158,7 @@ def test_a_year_of_weather_from_a_file_agrees_with_every_hour_of_it(tmp_path: Pa
     (tmp_path / "year.epw").write_text(weather(seasons, moist))
     file = str(tmp_path / "rack.yaml")
     own = computed("site.cooling=air", "site.plant.climate={weather: %s}" % (tmp_path / "year.epw"), file=file)
-    heat = own.power.it.value  # all of it goes to the room's air
+    heat = own.power.it.value * 1.06  # all of it goes to the room's air, as do the fans of the air handlers
     total = free = 0.0
     supply = 22 - 7  # degC: air supply of the cooling, less the approach of the air handler
     for i in range(8760):

@@ -171,7 +171,7 @@ def _equipment_notes(rack: Rack, result: Estimate) -> list[str]:
             said.append(
                 f"site.plant.door takes {over} less than the share of the heat that {rack.site.cooling.name} says"
             )
-    if supply is not None and supply.margin.known and float(supply.margin.value) < 0:
+    if supply is not None and supply.margin.known and float(supply.margin.value) < -0.01 * float(supply.reserved.value):
         over = show(-float(supply.margin.value), "W")
         said.append(f"site.supply reserves {over} less than the rack draws at full load")
     return said

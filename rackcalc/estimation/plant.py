@@ -82,9 +82,9 @@ def cooling_plant(rack: Rack, mean: Thermal, full: Thermal, it: Quantity) -> Coo
         load, pumps["cdu"] = _cdu_pumps(plant, cdu, units, mean)
         _, most_pumps["cdu_pumps"] = _cdu_pumps(plant, cdu, units, full)
     fans = {name: one.fans for name, one in year.items()}
-    fans["air_handlers"] = part_of(power=_room_heat(mean, cdu), share=plant.air_handler.fan_share)
+    fans["air_handlers"] = _room_fans(plant, mean, cdu)
     most_fans = {f"{name}_fans": one.fans for name, one in hottest.items()}
-    most_fans["air_handlers"] = part_of(power=_room_heat(full, cdu), share=plant.air_handler.fan_share)
+    most_fans["air_handlers"] = _room_fans(plant, full, cdu)
     compressors = {name: one.compressor for name, one in year.items()}
     sums = {"pumps": total(**pumps), "fans": total(**fans), "compressor": total(**compressors)}
     water = total(**{name: _water(loop, year[name]) for name, loop in loops.items()})
@@ -133,6 +133,16 @@ def _room_heat(heat: Thermal, cdu: Cdu | None) -> Quantity:
     return heat.heat_to_air
 
 
+def _room_fans(plant: Plant, heat: Thermal, cdu: Cdu | None) -> Quantity:
+    """Power of the air handlers' fans, which is heat in the room too."""
+    return part_of(power=_room_heat(heat, cdu), share=plant.air_handler.fan_share)
+
+
+def _room_load(plant: Plant, heat: Thermal, cdu: Cdu | None) -> Quantity:
+    """Heat that the chilled water carries out of the room."""
+    return total(room=_room_heat(heat, cdu), fans=_room_fans(plant, heat, cdu))
+
+
 def _approach(plant: Plant, cdu: Cdu, units: Quantity, heat: Thermal) -> Quantity:
     moved = total(own=heat.heat_to_liquid, others=plant.other_heat)
     return approach_at_load(approach=cdu.approach, heat=moved, capacity=cdu.capacity, units=units, spare=plant.spare)
@@ -157,7 +167,11 @@ def _loops(
     chilled = facility_supply(supply=inlet, approach=plant.air_handler.approach)
     loops = {
         "air": _Loop(
-            plant.air_rejection, chilled, plant.air_handler.water_rise, _room_heat(mean, cdu), _room_heat(full, cdu)
+            plant.air_rejection,
+            chilled,
+            plant.air_handler.water_rise,
+            _room_load(plant, mean, cdu),
+            _room_load(plant, full, cdu),
         )
     }
     if cooling.method == "air" or (cdu is not None and cdu.method == TO_AIR):
