@@ -276,7 +276,11 @@ def test_a_base_whose_figure_is_unknown_has_to_be_accepted(tmp_path: Path) -> No
     lpx = bundled_racks()["vr-nvl72-lpx-prefill-decode"].read_text(encoding="utf-8")  # nobody has published its price
     assert lpx.count("economics: {") == 1
     made = Repository(tmp_path / "r", lpx=lpx)
-    made.commit(lpx=lpx.replace("economics: {", "economics: {price: {lpu: 20000 USD}, "))
+    made.commit(
+        lpx=lpx.replace("economics: {", "economics: {price: {lpu: 20000 USD}, ").replace(
+            "part: groq-3-lpu", "part: {from: groq-3-lpu, tdp: 310 W}"
+        )
+    )
     gate = ("--fail-if", "delta(cost.tco) > 5 %")
     code, said, talk = made.diff("main..HEAD", *gate)
     assert code == 2 and "the baseline has no number for cost.tco" in talk and "ERROR" in said

@@ -200,14 +200,17 @@ def test_what_is_no_number_passes_no_filter() -> None:
 def test_an_unknown_figure_comes_last_and_is_counted() -> None:
     vary = ("--vary", "accelerators.lpu.part.price=,1000 USD")
     done = rackcalc_says("sweep", "vr-nvl72-lpx-prefill-decode", "--vary", "workload.batch=1,2", "--by", "cost.tco")
-    assert done.returncode == 0 and "unknown" in done.stdout and "(no price for lpu)" in done.stdout, (done, vary)
+    assert done.returncode == 0 and "unknown" in done.stdout and "(no price for lpu; no TDP for lpu)" in done.stdout, (
+        done,
+        vary,
+    )
     assert "note: no price for lpu" in done.stdout
 
 
 def test_a_bare_number_that_is_unknown_says_why() -> None:
     done = rackcalc_says("estimate", "vr-nvl72-lpx-prefill-decode", "--get", "cost.tco", "--get", "latency.tpot")
     assert done.stdout.splitlines()[0] == "nan" and float(done.stdout.splitlines()[1]) > 0
-    assert done.stderr == "note: cost.tco is unknown (no price for lpu)\n"
+    assert done.stderr == "note: cost.tco is unknown (no price for lpu; no TDP for lpu)\n"
 
 
 def test_a_sweep_has_no_baseline_and_words_have_no_order() -> None:

@@ -8,7 +8,23 @@ from rackcalc.api.errors import in_python
 from rackcalc.api.figures import Book, Figure
 from rackcalc.api.groups import Group, Named, member
 from rackcalc.api.racks import Computed, Rack, Source, rack_of
-from rackcalc.api.sections import Cost, Latency, Link, Memory, Power, Roi, Sharing, Software, Stage, Thermal, Throughput
+from rackcalc.api.sections import (
+    Carbon,
+    Cost,
+    Latency,
+    Link,
+    Memory,
+    Plant,
+    Power,
+    Roi,
+    Sharing,
+    Software,
+    Stage,
+    Supply,
+    Thermal,
+    Throughput,
+    Venue,
+)
 from rackcalc.api.sections import Value as LatencyValue
 
 
@@ -33,7 +49,11 @@ class Result(Computed, Mapping[str, Figure]):
     sharing: Sharing
     power: Power
     thermal: Thermal
+    plant: Plant
+    supply: Supply
+    carbon: Carbon
     cost: Cost
+    venue: Venue
     value: LatencyValue
     roi: Roi
 

@@ -209,6 +209,65 @@ class Thermal(Group):
     pue: Figure
 
 
+class Plant(Group):
+    """Cooling equipment, of racks with site.plant: power over the year and at its peak, units, water, price."""
+
+    cdus: Figure
+    cdu_load: Figure
+    cdu_approach: Figure
+    door_margin: Figure
+    pumps: Figure
+    fans: Figure
+    compressor: Figure
+    power: Figure
+    peak: Figure
+    free_cooling: Named[Figure]
+    too_warm: Named[Figure]
+    supply_margin: Named[Figure]
+    water: Figure
+    wue: Figure
+    capex_terms: Named[Figure]
+    capex: Figure
+    opex_terms: Named[Figure]
+    room: Figure
+    share_of_rack: Figure
+    share_of_room: Figure
+    cdu_share: Figure
+
+
+class Supply(Group):
+    """Electrical supply, of racks with site.supply: reserved power, breakers, shelves, losses, price."""
+
+    reserved: Figure
+    margin: Figure
+    apparent: Figure
+    current: Figure
+    circuits: Figure
+    breaker_use: Figure
+    shelves: Figure
+    ups: Figure
+    distribution: Figure
+    losses: Figure
+    peak_losses: Figure
+    capex: Figure
+
+
+class Carbon(Group):
+    """Carbon of the energy, of racks with site.region: per time, request and generated token."""
+
+    rate: Figure
+    per_request: Figure
+    per_token: Figure
+
+
+class Venue(Group):
+    """A rack beside the exchange it trades at: times from tick to order, what the exchange publishes, and ratios."""
+
+    tick_to_trade: Named[Figure]
+    published: Named[Figure]
+    times: Named[Figure]
+
+
 class CostSums(Group):
     """Sums of money paid."""
 

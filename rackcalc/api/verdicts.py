@@ -185,4 +185,4 @@ def claims(rack: Source, *, fail_if: str | Iterable[str] = ()) -> Claims:
         data = shown.document(loaded, judged)
         found = tuple(Claim(**claim) for claim in data["claims"])
         passed = not any(fails(one, words) for one in judged)
-        return Claims(data, shown.as_text(loaded, judged), passed, found, dict(data["counts"]))
+        return Claims(data, shown.as_lines(loaded, judged), passed, found, dict(data["counts"]))

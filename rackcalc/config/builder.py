@@ -333,6 +333,14 @@ class Builder:
             except InputError as error:
                 self.problems.extend(error.problems)
                 return None
+        if "weather" in node.value and declared.kind == "climates":
+            from rackcalc.config.weather_file import climate_node  # seldom needed
+
+            try:
+                return self.build(CATALOG["climates"], climate_node(node, path), path)
+            except InputError as error:
+                self.problems.extend(error.problems)
+                return None
         if "from" in node.value:
             own = {key: child for key, child in node.value.items() if key != "from"}
             return self.named_part(declared.kind, node.value["from"], own, path)

@@ -8,7 +8,7 @@ from rackcalc.config.document import Node, assign, parse
 from rackcalc.quantities.problems import InputError, Problem, shortened, suggest
 from rackcalc.spec.fields import REQUIRED, Length, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.lengths import FORMS, Lengths
-from rackcalc.spec.part_kinds import CATALOG
+from rackcalc.spec.part_kinds import CATALOG, FILES
 from rackcalc.spec.rack import Rack
 
 
@@ -79,18 +79,18 @@ def with_short_fields(root: Node, path: str) -> Node:
     return root
 
 
-# The keys that say what a model is before its other keys change it: setting one replaces the other.
-_BASES = ("from", "hf_config")
+# The keys that say what a part is before its other keys change it: setting one replaces the other.
+_BASES = ("from", *(key for key, _ in FILES.values()))
 
 
 def without_other_base(root: Node, path: str) -> Node:
-    """The tree in which a model is no longer what it was, where the path sets a config.json or a part to start from.
+    """The tree in which a part is no longer what it was, where the path sets a file or a part to start from.
 
-    Keys beside a former base stay, as they do under another part; a model that is written out goes as a whole.
+    Keys beside a former base stay, as they do under another part; one that is written out goes as a whole.
     """
     before, _, last = path.rpartition(".")
     declared = declared_at(before) if last in _BASES and before else None
-    if not isinstance(declared, Part) or declared.kind != "models":
+    if not isinstance(declared, Part) or declared.kind not in FILES:
         return root
     node = root
     for step in before.split("."):
@@ -169,8 +169,9 @@ def _declared_at(path: str) -> Any:
     inside = f" in {path!r}" if "." in path else " in a rack"
     for place, step in enumerate(path.split(".")):
         if isinstance(current, Part):
-            base = step == "from" or (step == "hf_config" and current.kind == "models")
-            current = Text("name" if step == "from" else "the path of a config.json") if base else CATALOG[current.kind]
+            file, described = FILES.get(current.kind, ("", ""))
+            base = step in ("from", file)
+            current = Text("name" if step == "from" else f"the {described}") if base else CATALOG[current.kind]
             if isinstance(current, Text):
                 before = step
                 continue

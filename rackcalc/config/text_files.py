@@ -64,7 +64,7 @@ def bytes_from_disk(path: str, shown: str = "", what: str = RACK, most: int = MA
         else:
             info = os.stat(path)
             if stat.S_ISDIR(info.st_mode):
-                raise failure(f"is a directory; name a {'YAML' if what == RACK else 'JSON'} file in it", name)
+                raise failure(f"is a directory; name {'a YAML file' if what == RACK else what} in it", name)
             if what != RACK and not stat.S_ISREG(info.st_mode):
                 raise failure(f"is a pipe or a device; {what} must be a regular file", name)
             if stat.S_ISREG(info.st_mode) and info.st_size > most:

@@ -10,6 +10,7 @@ from rackcalc.config.racks import Loaded
 from rackcalc.estimation.effects import conditions_of, note_on, without_effect
 from rackcalc.estimation.money import Powers, cost_and_return, latency_gain, second_stack_penalty
 from rackcalc.estimation.notes import notes
+from rackcalc.estimation.plant import cooling_plant, with_shares
 from rackcalc.estimation.power_and_heat import (
     NO_LOAD,
     mean_utilization,
@@ -21,6 +22,8 @@ from rackcalc.estimation.power_and_heat import (
     with_known_power,
 )
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
+from rackcalc.estimation.supply import by_equipment, carbon, power_supply
+from rackcalc.estimation.venue import venue_report
 from rackcalc.feasibility import requirements
 from rackcalc.feasibility.conditions import Chain, Require, decidable, refuse
 from rackcalc.formulas.combine import largest, smallest, total
@@ -320,12 +323,16 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     links = link_reports(rack, served, heat if known_heat is None or heat.outlet.known else known_heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)
-    mean, _ = power_and_heat(rack, mean_utilization(rack, served, done.utilization, shared))
+    mean, mild = power_and_heat(rack, mean_utilization(rack, served, done.utilization, shared))
+    plant, supply = cooling_plant(rack, mild, heat, mean.it), power_supply(rack, mean, peak)
+    mean, peak, pue = by_equipment(plant, supply, mean, peak)
     penalty = second_stack_penalty(rack, served)
     gain = latency_gain(rack, latency)
     paid = rack.economics.utilization if not has_load else ONE if stated is None else stated
     powers = Powers(power_over_time(rack, mean, stated if has_load else None), peak)
-    account = cost_and_return(loaded, served, powers, done, gain, penalty, shared, paid)
+    account = cost_and_return(loaded, served, powers, done, gain, penalty, shared, paid, plant, supply)
+    if plant is not None:
+        plant = with_shares(plant, rack, account.cost.capex, peak.it if supply is None else supply.reserved)
     result = Estimate(
         name=rack.name,
         scenario=loaded.scenario,
@@ -339,8 +346,12 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         software=penalty,
         sharing=shared,
         power=power_report(rack, mean, peak, done),
-        thermal=heat,
+        thermal=heat if pue is None else replace(heat, pue=pue),
+        plant=plant,
+        supply=supply,
+        carbon=carbon(rack, mean, done),
         cost=account.cost,
+        venue=venue_report(rack, latency),
         value=gain,
         roi=account.roi,
         notes=(),

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
+from rackcalc.estimation.equipment_costs import equipment_costs
+from rackcalc.estimation.facility import CoolingPlant, PowerSupply
 from rackcalc.estimation.power_and_heat import pools_by_name
 from rackcalc.estimation.prices import in_year, purchase_price, rent_price
 from rackcalc.estimation.result import Latency, Throughput
@@ -39,28 +41,36 @@ def cost_and_return(
     penalty: SoftwarePenalty | None,
     shared: Shared | None,
     used: Quantity,
+    plant: CoolingPlant | None = None,
+    supply: PowerSupply | None = None,
 ) -> Money:
     """Cost and return of what the rack delivers. gain: of a shorter latency. penalty: of a second software stack.
 
     used: share of that which is used and paid: of the time in which a load runs; without one, of the capacity.
+    plant, supply: equipment around the rack, whose prices replace the premium of the cooling.
     """
     rack = loaded.rack
     pools = pools_by_name(rack)
     prices = {name: purchase_price(pool, name) for name, pool in pools.items()}
     age = in_year(rack.economics)
+    equipment, upkeep = equipment_costs(plant, supply)
+    porting = {} if penalty is None else {"porting": penalty.porting}
+    software = {} if penalty is None else {"upkeep": penalty.upkeep}
     income = {}
     if gain is not None:
         income["latency"] = gain.value
     if shared is not None:
         income["other_work"] = shared.income
     gpus = rack.accelerators.gpu
-    supply = Supply(
+    hardware = Supply(
         purchases={name: age.price(price) for name, (price, _) in prices.items()},
         rents={name: age.rent(rent_price(pool)) for name, pool in pools.items()},
-        it_power=powers.peak.it,  # space is rented by the power that the rack may draw
+        it_power=powers.peak.it
+        if supply is None
+        else supply.reserved,  # space is rented by the power that the rack may draw
         facility_power=powers.facility,
         peak_power=powers.peak.facility,
-        cooling_premium=rack.site.cooling.capex_premium,
+        cooling_premium=rack.site.cooling.capex_premium if plant is None else None,
         gpus=None if gpus is None else gpus.count,
         ports=None if gpus is None else gpus.count,
         racks=rack.site.racks,
@@ -68,10 +78,10 @@ def cost_and_return(
     )
     return economics(
         rack.economics,
-        supply=supply,
+        supply=hardware,
         delivered=delivered(rack, served, done),
-        one_off={} if penalty is None else {"porting": penalty.porting},
-        running={} if penalty is None else {"upkeep": penalty.upkeep},
+        one_off=porting | equipment,
+        running=software | upkeep,
         income=income,
         utilization=used,
         api=api_of(loaded),
@@ -81,7 +91,9 @@ def cost_and_return(
 def latency_gain(rack: Rack, latency: Latency) -> LatencyGain | None:
     """What the latency earns; None where the file does not value latency."""
     spec = rack.latency_value
-    return None if spec is None else latency_value(spec, getattr(latency, spec.quantile))
+    if spec is None:
+        return None
+    return latency_value(spec, getattr(latency, spec.quantile), distribution=(latency.p50, latency.p99))
 
 
 def second_stack_penalty(rack: Rack, served: ServiceModel) -> SoftwarePenalty | None:

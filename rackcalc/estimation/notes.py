@@ -49,6 +49,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         if hosts:
             said.append(f"{rack.serving.runtime.name}: host bound in {', '.join(hosts)}; the GPU waits for launches")
     said += _money_notes(rack, result)
+    said += _equipment_notes(rack, result)
     said += _model_notes(rack)
     if rack.software is not None and rack.accelerators.lpu is not None:
         said.append("latency assumes a clean port; software.factor says what a second stack may add on top")
@@ -258,6 +259,32 @@ def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:
     over = float(heat.rack_headroom.value)
     if heat.rack_headroom.known and over < 0:
         said.append(f"{rack.site.cooling.name}: {show(-over, 'W')} per rack more at full load than it can remove")
+    return said
+
+
+def _equipment_notes(rack: Rack, result: Estimate) -> list[str]:
+    """What the cooling equipment and the electrical supply cannot do, and what is missing to reckon with them."""
+    said, plant, supply = [], result.plant, result.supply
+    if (plant is None) != (supply is None):
+        missing = "site.supply" if supply is None else "site.plant"
+        said.append(f"facility power is by the PUE of {rack.site.cooling.name}: by equipment it takes {missing} too")
+    if plant is not None:
+        parts = {"air": "air_rejection", "liquid": "liquid_rejection"}
+        for name, margin in plant.supply_margin.items():
+            hours = plant.too_warm[name]
+            if margin.known and float(margin.value) < 0:
+                short = show(-float(margin.value), "K", digits=2)
+                share = f"{float(hours.value):.0%} of the year" if float(hours.value) else "the hottest hour alone"
+                part = f"site.plant.{parts[name]} has no compressor"
+                said.append(f"{part}: its water is {short} too warm in the hottest hour, and too warm in {share}")
+        if plant.door_margin is not None and plant.door_margin.known and float(plant.door_margin.value) < 0:
+            over = show(-float(plant.door_margin.value), "W")
+            said.append(
+                f"site.plant.door takes {over} less than the share of the heat that {rack.site.cooling.name} says"
+            )
+    if supply is not None and supply.margin.known and float(supply.margin.value) < -0.01 * float(supply.reserved.value):
+        over = show(-float(supply.margin.value), "W")
+        said.append(f"site.supply reserves {over} less than the rack draws at full load")
     return said
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from rackcalc.estimation.facility import Carbon, CoolingPlant, PowerSupply, VenueReport
 from rackcalc.formulas.heat.power import Power
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.links.link_reliability import LinkReliability
@@ -125,7 +126,11 @@ class Estimate:
     sharing: Shared | None
     power: PowerReport
     thermal: Thermal
+    plant: CoolingPlant | None
+    supply: PowerSupply | None
+    carbon: Carbon | None
     cost: Cost
+    venue: VenueReport | None
     value: LatencyGain | None
     roi: Roi | None
     notes: tuple[str, ...]

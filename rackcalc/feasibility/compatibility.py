@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from rackcalc.config.racks import Loaded
+from rackcalc.feasibility.equipment import incomplete_equipment
 from rackcalc.feasibility.prices import price_problems
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.chip_temperatures import ON_LIQUID
@@ -34,6 +35,7 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _pipeline,
         _beside_the_model,
         _cooling,
+        incomplete_equipment,
         _money,
         _prices,
     )

@@ -104,6 +104,11 @@ _SCALES: dict[str, tuple[str, ...]] = {
     "USD/request": ("USD/Mrequest",),
     "USD/W": ("USD/kW",),
     "m^3/s": ("m^3/s",),
+    "VA": ("VA", "kVA", "MVA"),
+    "kg/s": ("kg/year",),
+    "kg/J": ("g/kWh",),
+    "kg/request": ("mg/request", "g/request", "kg/request"),
+    "kg/token": ("ug/token", "mg/token", "g/token"),
 }
 
 

@@ -25,6 +25,7 @@ PASCAL = 1.0
 USD = 1.0
 GPU = 1.0
 DECIBEL = 1.0
+VOLT_AMPERE = 1.0
 
 Ratio = Annotated[float, "1"]  # shares, efficiencies, utilization
 Count = Annotated[float, "1"]  # chips, layers, matrix dimensions
@@ -63,6 +64,14 @@ KilogramsPerSecond = Annotated[float, "kg/s"]
 JoulesPerKilogramKelvin = Annotated[float, "J/kg/K"]
 Pascals = Annotated[float, "Pa"]
 Decibels = Annotated[float, "dB"]
+Amperes = Annotated[float, "A"]
+Volts = Annotated[float, "V"]
+VoltAmperes = Annotated[float, "VA"]
+KilogramsPerJoule = Annotated[float, "kg/J"]
+KilogramsPerRequest = Annotated[float, "kg/request"]
+KilogramsPerToken = Annotated[float, "kg/token"]
+CubicMetresPerJoule = Annotated[float, "m^3/s/W"]
+UsDollarsPerCubicMetre = Annotated[float, "USD/m^3"]
 UsDollars = Annotated[float, "USD"]
 UsDollarsPerSecond = Annotated[float, "USD/s"]
 UsDollarsPerGpuSecond = Annotated[float, "USD/GPU/s"]  # a rent, or a cost, of one GPU
@@ -118,6 +127,13 @@ DIMENSIONS: dict[str, tuple[str, str]] = {
     "Pa": ("a pressure", "500 Pa"),
     "dB": ("a level", "20 dB"),
     "dB/K": ("a level per kelvin", "0.02 dB/K"),
+    "A": ("a current", "60 A"),
+    "V": ("a voltage", "415 V"),
+    "VA": ("an apparent power", "17 kVA"),
+    "kg/J": ("carbon per energy", "0.35 kg/kWh"),
+    "kg/request": ("a mass per request", "0.001 kg/request"),
+    "kg/token": ("a mass per token", "0.000001 kg/token"),
+    "USD/m^3": ("a price of water", "2 USD/m^3"),
     "USD": ("an amount of money", "30000 USD"),
     "USD/s": ("money per time", "6.03 USD/hour"),
     "USD/GPU/s": ("money per GPU and time", "2.95 USD/GPU/hour"),
@@ -137,6 +153,9 @@ _PREFIXED = {
     "BTU/h": ("", "k"),
     "s": ("", "m", "u", "µ", "n", "p"),
     "W": ("", "m", "k", "M", "G"),
+    "VA": ("", "k", "M"),
+    "A": ("", "k"),
+    "V": ("", "k"),
     "J": ("", "m", "k", "M"),
     "Wh": ("", "k", "M", "G"),
     "Hz": ("", "k", "M", "G"),
@@ -168,6 +187,8 @@ _PLAIN = (
     "USD/W/s USD/kW/month USD/kW/year USD/kW-month USD/token USD/Mtoken USD/Mtok USD/ktoken USD/request "
     "USD/krequest USD/Mrequest ms/token us/token 1/s^2 USD/GPU/hour USD/GPU/h USD/GPU-hour USD/GPU-h "
     "USD/GPU/month USD/GPU/year "
+    "kg/J kg/kWh g/kWh g/J lb/MWh kg/h kg/hour kg/day kg/year kg/request g/request mg/request g/token mg/token "
+    "ug/token kg/token L/kWh m^3/J m^3/year m^3/day L/h L/day USD/m^3 USD/L "
 )
 
 

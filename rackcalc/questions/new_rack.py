@@ -66,7 +66,7 @@ workload:
 {load_line}
   precision: {precision}  # of weights and arithmetic
 serving: {{split: gpu, runtime: {engine}, tensor_parallel: {width}}}  # GPUs that share one copy of the model
-economics: {{electricity: 0.10 USD/kWh, token_price: 0.60 USD/Mtoken}}
+economics: {{electricity: 0.10 USD/kWh, token_prices: {{input: 0.20 USD/Mtoken, output: 0.60 USD/Mtoken}}}}
 gates:  # rackcalc check exits with 3 when one fails
   - {{fail_if: latency.tpot > 50 ms/token, why: reading speed}}
   - {{fail_if: memory.gpu.free < 1 GB, why: room for longer prompts}}

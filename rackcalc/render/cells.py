@@ -16,6 +16,8 @@ SPELLINGS = {
     "roi.irr": "percent/year",
     "thermal.airflow": "CFM",
     "thermal.coolant_flow": "L/min",
+    "plant.water": "L/day",
+    "plant.wue": "L/kWh",
 }
 
 # units of bare numbers, which cannot say their unit: what the name says, else what the table shows

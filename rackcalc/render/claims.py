@@ -17,7 +17,46 @@ from rackcalc.render.percentages import percent
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.claims/1"
+SHORT_HEAD = ("verdict", "claim", "claimed", "computed")
+WIDTH = 110  # characters of a line on one screen
 HEAD = ("verdict", "rack is", "claim", "claimed", "computed", "80 % interval", "figure", "decided by")
+
+
+def as_lines(loaded: Any, judged: Sequence[Judgement]) -> str:
+    """A line for every claim, or several in a narrow terminal, and a count: what fits on one screen."""
+    rows = [(one.verdict, one.claim.says, *in_short(one)) for one in judged]
+    width, table = min(line_width(), WIDTH), list(aligned([SHORT_HEAD, *rows], left=len(SHORT_HEAD)))
+    if max(map(len, table)) > width:
+        table = [line for one in judged for line in stacked_in_short(one, width)]
+    else:
+        start = table[0].index(SHORT_HEAD[2])
+        rows_with_claims = zip(judged, table[1:], strict=True)
+        table[1:] = [line for one, row in rows_with_claims for line in with_reason(one, row, start, width)]
+    more = "; `--all` adds intervals, figures, sources and notes"
+    lines = [loaded.rack.name, *table, *wrapped(count(judged) + more, width)]
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def in_short(one: Judgement) -> list[str]:
+    """What is claimed and what is computed; nothing where there is no figure."""
+    if one.expectation is None or one.actual is None or not one.actual.known:
+        return ["", ""]
+    return figures(one)[:2]
+
+
+def with_reason(one: Judgement, row: str, start: int, width: int) -> list[str]:
+    """The row of a claim; where it has no figure with the reason from `start` on, in several lines if that is long."""
+    if in_short(one) != ["", ""]:
+        return [row]
+    reason = textwrap.wrap(one.reason, max(width - start, 30), break_on_hyphens=False)
+    return [f"{row:{start}}{reason[0]}", *(" " * start + part for part in reason[1:])] if reason else [row]
+
+
+def stacked_in_short(one: Judgement, width: int) -> list[str]:
+    """A claim in a few lines of at most `width` characters."""
+    claimed, found = in_short(one)
+    said = f"claimed {claimed}, computed {found}" if claimed else one.reason
+    return [*wrapped(f"{one.verdict}: {one.claim.says}", width), *wrapped(said, width, "    ")]
 
 
 def as_text(loaded: Any, judged: Sequence[Judgement]) -> str:
@@ -217,7 +256,12 @@ def line(one: Judgement) -> str:
 
 # name -> (renderer, file endings that select it)
 FORMATS: dict[str, tuple[Callable[..., str], tuple[str, ...]]] = {
-    "table": (as_text, (".txt",)),
+    "table": (as_lines, (".txt",)),
     "markdown": (as_markdown, (".md", ".markdown")),
     "json": (as_json, (".json",)),
 }
+
+
+def formats(everything: bool) -> dict[str, tuple[Callable[..., str], tuple[str, ...]]]:
+    """The formats, the table with all columns, notes and sources where everything is wanted."""
+    return FORMATS | {"table": (as_text, FORMATS["table"][1])} if everything else FORMATS

@@ -19,7 +19,7 @@ from rackcalc.spec.fields import (
     declarations,
 )
 from rackcalc.spec.lengths import FORMS, Lengths
-from rackcalc.spec.part_kinds import CATALOG
+from rackcalc.spec.part_kinds import CATALOG, FILES
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -82,8 +82,8 @@ def _reference(cls: type, definitions: dict[str, Any], all_optional: bool = Fals
         definitions[name].update(_object(cls, definitions, all_optional))
         if all_optional:
             extra = {"from": {"type": "string", "description": "the part to start from"}}
-            if name == "ModelOverrides":
-                extra["hf_config"] = {"type": "string", "description": "path of a Hugging Face config.json"}
+            for key, described in (FILES[kind] for kind in FILES if CATALOG[kind] is cls):
+                extra[key] = {"type": "string", "description": described}
             definitions[name]["properties"] = extra | definitions[name]["properties"]
     return {"$ref": f"#/$defs/{name}"}
 

@@ -74,10 +74,27 @@ class LatencyValue:
         whole=True,
         default="5",
     )
-    rival_latency: Quantity | None = number("s", "race: latency of a rival", above=0, default=None, example="40 us")
+    rival_latency: Quantity | None = number(
+        "s", "race: median latency of a rival", above=0, default=None, example="40 us"
+    )
+    rival_p99: Quantity | None = number(
+        "s",
+        "race: 99th percentile of a rival's latency; with it rivals and rack are log-normal, by p50 and p99",
+        above=0,
+        default=None,
+        example="120 us",
+    )
+    races: Quantity = number(
+        "1/s",
+        "race: races a year; less than one won in a year is none (one a minute and stock in 100 stocks, as Aquilina, "
+        "Budish and O'Neill counted)",
+        above=0,
+        default="13e6 1/year",
+    )
     window: Quantity = number(
         "s",
-        "race: scale of the scatter of arrivals (the modal race lasts 5 to 10 us: Aquilina, Budish and O'Neill)",
+        "race without rival_p99: scale of the scatter of arrivals (the modal race lasts 5 to 10 us: Aquilina, Budish "
+        "and O'Neill)",
         above=0,
         default="10 us",
     )

@@ -12,9 +12,12 @@ from rackcalc.spec.limits import Limits
 from rackcalc.spec.links import CpuPath, Link
 from rackcalc.spec.models import Model
 from rackcalc.spec.money import Economics, LatencyValue
+from rackcalc.spec.plant import Plant
 from rackcalc.spec.runtimes import Runtime
 from rackcalc.spec.site import Cooling, System
 from rackcalc.spec.software import Sharing, Software
+from rackcalc.spec.supply import Region, Supply
+from rackcalc.spec.venue import Trading
 
 SPLITS: dict[str, tuple[str, ...]] = {  # name -> the pools that it needs
     "gpu": ("gpu",),
@@ -397,6 +400,13 @@ class Site:
     airflow: Quantity | None = number(
         "m^3/s", "air the site can push through the rack (default: what the design rise needs)", above=0, default=None
     )
+    plant: Plant | None = section(
+        Plant, "the cooling equipment: its price, its power over a year, water", optional=True
+    )
+    supply: Supply | None = section(Supply, "the electrical supply: losses, breakers, reserved power", optional=True)
+    region: Region | None = catalog_part(
+        "regions", "where it stands: carbon of the energy, price of the building", default=None
+    )
 
 
 @record
@@ -454,6 +464,7 @@ class Rack:
     sharing: Sharing | None = section(Sharing, "the GPUs' other work", optional=True)
     site: Site = section(Site, "where it stands")
     economics: Economics = section(Economics, "money")
+    venue: Trading | None = section(Trading, "the exchange it trades at, and the way to an order", optional=True)
     latency_value: LatencyValue | None = section(LatencyValue, "what a millisecond is worth", optional=True)
     gates: tuple[Gate, ...] = listing(Gate, "limits")
     claims: tuple[Claim, ...] = listing(Claim, "what somebody says about it")

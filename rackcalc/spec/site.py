@@ -93,3 +93,13 @@ class Cooling:
         "1", "price over plain air, as a share of the cooled equipment's price", at_least=-1
     )
     pump_share: Quantity = number("1", "pump power as a share of heat moved", at_least=0, at_most=1)
+    plate_price: Quantity | None = number(
+        "USD",
+        "cold plate and hoses of one chip, of servers not built for liquid (with site.plant)",
+        at_least=0,
+        default=None,
+        example="400 USD",
+    )
+    manifold_price: Quantity | None = number(
+        "USD", "manifolds of one rack, of servers not built for liquid (with site.plant)", at_least=0, default=None
+    )

@@ -24,7 +24,7 @@ MODULES = [
 ]
 UNIT_CONSTANTS = {
     "SECOND": "s", "BYTE": "B", "FLOP": "FLOP", "TOKEN": "token", "REQUEST": "request", "WATT": "W", "KELVIN": "K",
-    "METRE": "m", "PASCAL": "Pa", "USD": "USD", "GPU": "GPU", "DECIBEL": "dB",
+    "METRE": "m", "PASCAL": "Pa", "USD": "USD", "GPU": "GPU", "DECIBEL": "dB", "VOLT_AMPERE": "VA",
 }  # fmt: skip
 DERIVED_CONSTANTS = {"YEAR": "s", "MONTH": "s", "HOUR": "s", "DAY": "s", "MILLISECOND": "s", "JOULE": "J", "BIT": "B"}
 ALL = pytest.mark.parametrize("formula", FORMULAS.values(), ids=FORMULAS)

@@ -3,7 +3,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy import optimize
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import integrate, optimize, stats
 
 from rackcalc.formulas.money import latency_value as lv
 from rackcalc.quantities import unit_text
@@ -128,3 +130,42 @@ def test_arrays_pass_through(kind: str) -> None:
     axis = Quantity(np.array([1e-3, 5e-3, 13e-3]), "s", "latency")
     value = lv.latency_value(spec(kind, **own), axis).value.value
     assert value.shape == (3,) and (np.diff(value) <= 0).all()
+
+
+@pytest.mark.parametrize("behind", [0.3, 1.0, 1.5, 4.0])
+@pytest.mark.parametrize(("own", "theirs"), [(0.5, 0.5), (0.1, 0.7), (0.7, 0.2), (0.0, 0.4)])
+@pytest.mark.parametrize("rivals", [1.0, 5.0])
+def test_first_place_agrees_with_an_integral(behind: float, own: float, theirs: float, rivals: float) -> None:
+    rival = stats.lognorm(theirs, scale=10e-6)
+
+    def won(z: float) -> float:
+        chance = rival.sf(behind * 10e-6 * math.exp(own * z)) ** rivals
+        return float(chance * math.exp(-z * z / 2) / math.sqrt(2 * math.pi))
+
+    wanted = integrate.quad(won, -8, 8, limit=200)[0]
+    assert lv.first_place(behind * 10e-6, own, 10e-6, theirs, rivals) == pytest.approx(wanted, rel=1e-4, abs=1e-9)
+
+
+@settings(max_examples=40)
+@given(st.floats(1e-6, 1e-2), st.floats(1.01, 3), st.floats(0, 1), st.floats(0.05, 1), st.integers(1, 20))
+def test_later_wins_less_often(now: float, later: float, own: float, theirs: float, rivals: int) -> None:
+    early = lv.first_place(now, own, 10e-6, theirs, float(rivals))
+    late = lv.first_place(now * later, own, 10e-6, theirs, float(rivals))
+    assert 0 <= late <= early <= 1
+
+
+def test_log_spread_gives_the_percentile_back() -> None:
+    spread = lv.log_spread(10e-6, 50e-6)
+    assert stats.lognorm(spread, scale=10e-6).ppf(0.99) == pytest.approx(50e-6)
+    assert lv.log_spread(10e-6, 10e-6) == lv.log_spread(10e-6, 5e-6) == 0
+
+
+def test_less_than_one_race_a_year_is_none() -> None:
+    late = spec("race", prize="5e9 USD/year", rival_latency="10 us", rival_p99="50 us")
+    gain = lv.latency_value(late, latency("1.8 ms"), distribution=(latency("1.8 ms"), latency("2.3 ms")))
+    assert gain.value.value == 0 and gain.probability is not None and gain.probability.value == 0
+    level = lv.latency_value(late, latency("10 us"), distribution=(latency("10 us"), latency("50 us")))
+    assert level.probability is not None and level.probability.value == pytest.approx(1 / 6, rel=1e-6)
+    rare = spec("race", prize="5e9 USD/year", rival_latency="10 us", rival_p99="50 us", races="1 1/year")
+    none = lv.latency_value(rare, latency("10 us"), distribution=(latency("10 us"), latency("50 us")))
+    assert none.value.value == 0  # a sixth of a race a year

@@ -29,6 +29,7 @@ def claims(
         bool, typer.Option("--exit-zero", help="Report only: exit 0 whatever --fail-if finds.")
     ] = False,
     format_: Annotated[str, typer.Option("--format", metavar="table|markdown|json")] = "table",
+    all_: Annotated[bool, typer.Option("--all", help="Intervals, figures, sources and notes too.")] = False,
     json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Short for --format markdown.")] = False,
     set_: SetOption = None,
@@ -39,13 +40,14 @@ def claims(
     use_error_format(error_format)
     if json and markdown:
         raise failure("--json and --markdown exclude each other")
-    name, files = chosen(shown.FORMATS, "markdown" if markdown else format_, json), targets(shown.FORMATS, output)
+    formats = shown.formats(all_)
+    name, files = chosen(formats, "markdown" if markdown else format_, json), targets(formats, output)
     words = [failing_word(word, "--fail-if") for word in fail_if or ()]
     text, file = find_rack(rack)
     loaded, judged = judge_claims(text, file, set_ or (), CHECKS)
     if not judged:
         raise failure("no claims: add a claims section to the file", file)
-    publish(shown.FORMATS, name, files, loaded, judged)
+    publish(formats, name, files, loaded, judged)
     broken = [one for one in judged if fails(one, words)]
     report_annotations([("error", one.node.problem("", shown.line(one))) for one in broken])
     if broken and not exit_zero:

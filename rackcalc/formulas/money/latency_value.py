@@ -7,12 +7,22 @@ it becomes faster. For execution rather than racing, the cost of latency grows a
 2013).
 """
 
+from math import exp, pi, sqrt
 from typing import Any
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record, replace
-from rackcalc.quantities.units import Count, PerSecondSquared, Ratio, Seconds, UsDollars, UsDollarsPerSecond
+from rackcalc.quantities.units import (
+    SECOND,
+    Count,
+    PerSecond,
+    PerSecondSquared,
+    Ratio,
+    Seconds,
+    UsDollars,
+    UsDollarsPerSecond,
+)
 from rackcalc.spec.money import LatencyValue
 
 _MOALLEMI = "C. Moallemi, M. Saglam, Operations Research 61 (2013) 1070-1086, asymptotic cost of latency"
@@ -83,6 +93,53 @@ def win_probability(latency: Seconds, rival_latency: Seconds, rivals: Count, win
     0.2
     """
     return 1 / (1 + rivals * xp.exp(xp.pure((latency - rival_latency) / window)))
+
+
+_Z99 = 2.3263478740408408  # the normal distribution's 99th percentile
+_STEPS = tuple(-6 + 0.1 * i for i in range(121))  # standard deviations
+_WEIGHTS = tuple(0.1 * exp(-z * z / 2) / sqrt(2 * pi) for z in _STEPS)
+
+
+@formula(cite="definition: a log-normal distribution by its median and its 99th percentile")
+def log_spread(median: Seconds, p99: Seconds) -> Ratio:
+    """Standard deviation of the logarithm of a time; 0 where the percentile is not above the median.
+
+    >>> round(log_spread(median=10e-6, p99=50e-6), 4)
+    0.6918
+    """
+    return xp.maximum(xp.log(xp.pure(p99 / median)), 0.0) / _Z99
+
+
+@formula(
+    cite="order statistics: H. A. David, H. N. Nagaraja, 3rd ed., ch. 2: the chance of being before the first of equal "
+    "rivals, one log-normal time against theirs; trapezoidal rule"
+)
+def first_place(latency: Seconds, spread: Ratio, rival_latency: Seconds, rival_spread: Ratio, rivals: Count) -> Ratio:
+    """Probability of being first among rivals whose times are log-normal, as one's own. spread: of the logarithms.
+
+    1 / (1 + rivals) for equal distributions:
+
+    >>> round(first_place(latency=40e-6, spread=0.5, rival_latency=40e-6, rival_spread=0.5, rivals=4.0), 6)
+    0.2
+    """
+    behind = xp.log(xp.pure(latency / rival_latency))
+    least = xp.maximum(rival_spread, 0.02)  # rivals that are never late or early would be a step
+    found = 0.0
+    for z, weight in zip(_STEPS, _WEIGHTS, strict=True):
+        slower = xp.erfc((behind + spread * z) / least / sqrt(2)) / 2  # the chance that a rival takes longer
+        found = found + weight * xp.power(slower, rivals)
+    return xp.minimum(found, 1.0)
+
+
+@formula(cite="definition: an expected number below one a year is none that anybody could count")
+def countable(probability: Ratio, races: PerSecond) -> Ratio:
+    """The probability of winning a race, 0 where not one race a year is won. races: per time.
+
+    >>> countable(probability=0.2, races=0.4), countable(probability=1e-62, races=0.4)
+    (0.2, 0.0)
+    """
+    won = xp.pure(probability * races * (8760 * 3600 * SECOND))
+    return xp.where(won >= 1, probability, 0.0)
 
 
 @formula(cite="definition: prize times the gain in probability")
@@ -189,16 +246,25 @@ def missing(spec: LatencyValue) -> tuple[str, ...]:
     return tuple(name for name in NEEDS[spec.kind] if getattr(spec, name) is None)
 
 
-def latency_value(spec: LatencyValue, latency: Quantity, baseline: Quantity | None = None) -> LatencyGain:
+def latency_value(
+    spec: LatencyValue,
+    latency: Quantity,
+    baseline: Quantity | None = None,
+    distribution: tuple[Quantity, Quantity] | None = None,
+) -> LatencyGain:
     """Value of a latency (s) compared with the baseline (s, by default that of the spec), by the model of the spec.
 
-    ValueError when missing(spec) is not empty.
+    distribution: median and 99th percentile of the latency, for a race against the rivals' distribution; without it
+    the latency is always the same. ValueError when missing(spec) is not empty.
     """
     if missing(spec):
         raise ValueError(f"latency value of kind {spec.kind} needs {' and '.join(missing(spec))}")
     baseline = spec.baseline if baseline is None else baseline
     saved = time_saved(baseline=baseline, latency=latency)
-    gain = _MODELS[spec.kind](spec, saved, latency, baseline)
+    if spec.kind == "race":
+        gain = _race(spec, saved, latency, baseline, distribution)
+    else:
+        gain = _MODELS[spec.kind](spec, saved, latency, baseline)
     value = gain.gross if spec.maximum is None else limited_value(value=gain.gross, maximum=spec.maximum)
     share = None if spec.kind == "saturating" else _prize_share(value)
     kept = kept_value(value=value, share_kept=spec.share_kept)
@@ -216,9 +282,27 @@ def _saturating(spec: Any, saved: Quantity, latency: Quantity, baseline: Quantit
     return LatencyGain(value, value, saved)
 
 
-def _race(spec: Any, saved: Quantity, latency: Quantity, baseline: Quantity) -> LatencyGain:
-    race = {"rival_latency": spec.rival_latency, "rivals": spec.rivals, "window": spec.window}
-    now, before = win_probability(latency=latency, **race), win_probability(latency=baseline, **race)
+def _race(
+    spec: Any,
+    saved: Quantity,
+    latency: Quantity,
+    baseline: Quantity,
+    distribution: tuple[Quantity, Quantity] | None,
+) -> LatencyGain:
+    """By the rivals' distribution where their p99 is stated; the baseline scatters as the latency does."""
+    if spec.rival_p99 is None:
+        race = {"rival_latency": spec.rival_latency, "rivals": spec.rivals, "window": spec.window}
+        now, before = win_probability(latency=latency, **race), win_probability(latency=baseline, **race)
+    else:
+        median, p99 = (latency, latency) if distribution is None else distribution
+        race = {
+            "spread": log_spread(median=median, p99=p99),
+            "rival_latency": spec.rival_latency,
+            "rival_spread": log_spread(median=spec.rival_latency, p99=spec.rival_p99),
+            "rivals": spec.rivals,
+        }
+        now, before = first_place(latency=median, **race), first_place(latency=baseline, **race)
+    now, before = (countable(probability=chance, races=spec.races) for chance in (now, before))
     value = race_value(prize=spec.prize, probability=now, baseline_probability=before)
     return LatencyGain(value, value, saved, None, now, before)
 
@@ -236,4 +320,4 @@ def _prize_share(value: Quantity) -> Quantity:
     return prize_share(value=value, world_prize=world)
 
 
-_MODELS = {"linear": _linear, "saturating": _saturating, "race": _race, "square-root": _square_root}
+_MODELS = {"linear": _linear, "saturating": _saturating, "square-root": _square_root}

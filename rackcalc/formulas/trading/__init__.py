@@ -1,0 +1,1 @@
+"""Trading: a rack's time beside that of an exchange."""
