@@ -48,11 +48,11 @@ def test_no_number_is_written_as_only_programs_read_it(rack: str, monkeypatch: p
 
 
 def test_words_for_what_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    lossy = shown("llama70b-8xh100", 80, monkeypatch, "economics.token_price=0.0001 USD/Mtoken")
+    lossy = shown("llama70b-8xh100", 80, monkeypatch, "economics.token_prices={output: 0.0001 USD/Mtoken}")
     assert any("never paid back" in line for line in lossy)
     rented = shown(
         "llama70b-8xh100", 80, monkeypatch, "economics.acquisition=rent", "economics.rent=20 USD/hour",
-        "economics.price=", "economics.token_price=20 USD/Mtoken",
+        "economics.price=", "economics.token_prices={output: 20 USD/Mtoken}",
     )  # fmt: skip
     assert any("no outlay" in line for line in rented)
     unknown = shown("vr-nvl72-lpx-mixture", 80, monkeypatch)
