@@ -26,6 +26,12 @@ site:
   region: us-new-jersey
 """
 
+DECODER = (  # tokens that an API sells
+    "model=llama-3.3-70b",
+    "workload={input: 1024 token, output: 512 token, concurrency: 16, precision: fp8}",
+    "serving={split: gpu, runtime: vllm, tensor_parallel: 8}",
+)
+
 
 def computed(*sets: str, text: str = RACK, file: str = "rack.yaml") -> Any:
     return estimate(load_text(text, file, sets=sets))
@@ -84,7 +90,7 @@ def test_prices_of_equipment_replace_the_premium_and_add_up(cooling: str) -> Non
     found = computed(f"site.cooling={cooling}", "site.plant.door=passive-50kw")
     terms = found.cost.capex_terms
     assert "cooling" not in terms
-    own = [price.value for name, price in terms.items() if name.startswith("cooling, ")]
+    own = [price.value for name, price in terms.items() if name.startswith("cooling_")]
     assert sum(own) == pytest.approx(found.plant.capex.value)
     bare = found.plant.capex.value - found.plant.capex_terms["installation"].value
     assert found.plant.capex_terms["installation"].value == pytest.approx(0.3 * bare)
@@ -143,7 +149,7 @@ def test_reserved_power_by_plate_by_profile_and_by_meter() -> None:
     assert metered.supply.reserved.value == 9000
     space = [run.cost.opex_terms["space"].value for run in (computed(), metered)]
     assert space[1] / space[0] == pytest.approx(9000 / 14300)
-    low = computed("site.supply={provisioning: metered, metered: 2 kW}")
+    low = computed("site.supply={provisioning: metered, metered: 3 kW}")
     assert low.supply.margin.value < 0 and any("site.supply reserves" in note for note in low.notes)
 
 
@@ -217,6 +223,92 @@ def test_twelve_months_may_stand_in_the_rack_file() -> None:
 )
 def test_what_is_missing_is_named(sets: tuple[str, ...], words: str) -> None:
     assert words in problems(*sets)
+
+
+PAID = ("cooling_", "electrical_supply")  # how terms of the equipment's cost begin
+
+
+@pytest.mark.parametrize(
+    ("sets", "pays"),
+    [
+        ((), True),
+        (("economics.acquisition=rent", "economics.rent_covers=hardware"), True),
+        (("economics.acquisition=rent", "economics.rent_covers=everything"), False),
+        (("economics.acquisition=api", *DECODER), False),
+    ],
+)
+def test_who_does_not_own_the_place_buys_no_equipment_for_it(sets: tuple[str, ...], pays: bool) -> None:
+    cost = computed(*sets).cost
+    for terms in (cost.capex_terms, cost.opex_terms):
+        assert any(name.startswith(PAID) for name in terms) is pays, sets
+    assert (cost.capex.value > 0) is pays
+    shares = computed(*sets).plant.share_of_rack
+    assert (shares is None) is bool(sets), "a share of the price of a rack that is bought"
+
+
+@pytest.mark.parametrize("cooling", ["air", "direct-liquid"])
+def test_hours_without_load_are_on_the_same_equipment(cooling: str) -> None:
+    """A load that hardly ever runs costs the energy, water and carbon of a rack at rest, by its equipment."""
+    sets = (f"site.cooling={cooling}", "site.plant.air_rejection=cooling-tower", "workload.arrival_rate=4000 request/s")
+    never = computed(*sets, "economics.utilization=1e-9")
+    rest = computed(*sets[:2], "workload.arrival_rate=1e-6 request/s")
+    terms = [one.cost.opex_terms for one in (never, rest)]
+    for name in ("energy", "cooling_water"):
+        assert terms[0][name].value == pytest.approx(terms[1][name].value, rel=1e-3), name
+    assert never.carbon.rate.value == pytest.approx(rest.carbon.rate.value, rel=1e-3)
+    half, always = computed(*sets, "economics.utilization=0.5"), computed(*sets)
+    for figure in ("energy", "cooling_water"):
+        whole, idle = always.cost.opex_terms[figure].value, terms[0][figure].value
+        assert half.cost.opex_terms[figure].value == pytest.approx((whole + idle) / 2)
+    assert half.carbon.per_request.value * 2000 == pytest.approx(half.carbon.rate.value)
+
+
+@pytest.mark.parametrize("running", ["1", "0.3"])
+def test_carbon_is_of_the_energy_that_is_paid(running: str) -> None:
+    found = computed(f"economics.utilization={running}", "economics.electricity=0.1 USD/kWh")
+    energy = found.cost.opex_terms["energy"].value / (0.1 / 3.6e6)  # W
+    region = found.carbon.rate.inputs["carbon"].value
+    assert found.carbon.rate.value == pytest.approx(energy * region)
+
+
+def test_equipment_that_is_priced_twice_is_refused_or_said() -> None:
+    assert "beside site.plant" in problems("economics.equipment.cooling=1000 USD")
+    both, bare = computed(), computed("economics.space=50 USD/kW/month")
+    assert any("colocation" in note for note in both.notes)
+    assert not any("colocation" in note for note in bare.notes)
+
+
+def test_terms_have_names_that_a_gate_can_say() -> None:
+    found = computed("site.plant.air_rejection=cooling-tower")
+    for terms in (found.cost.capex_terms, found.cost.opex_terms, found.plant.capex_terms, found.cost.per_hour_terms):
+        assert all(" " not in name and "," not in name for name in terms), list(terms)
+
+
+def test_a_supply_below_the_mean_draw_is_refused() -> None:
+    words = problems("site.supply={provisioning: metered, metered: 1 kW}")
+    assert "site.supply.metered" in words and "reserve more" in words
+
+
+@pytest.mark.parametrize(
+    ("climate", "words"),
+    [
+        (
+            "hottest_dry_bulb: 1 degC, periods: {all: {dry_bulb: 30 degC, duration: 8760 hour}}",
+            "above hottest_dry_bulb",
+        ),
+        (
+            "hottest_dry_bulb: 35 degC, periods: {all: {dry_bulb: 12 degC, wet_bulb: 20 degC, duration: 8760 hour}}",
+            "no air is more than saturated",
+        ),
+        (
+            "hottest_dry_bulb: 35 degC, hottest_wet_bulb: 40 degC, "
+            "periods: {all: {dry_bulb: 12 degC, duration: 8760 hour}}",
+            "no air is more than saturated",
+        ),
+    ],
+)
+def test_impossible_weather_is_refused(climate: str, words: str) -> None:
+    assert words in problems(f"site.plant.climate={{name: x, {climate}}}")
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,49 @@ def test_what_is_refused_says_how_to_mend_it(folder: Path, sets: list[str], said
     assert done.returncode == 2 and said in done.stderr and b"Traceback" not in done.stderr
 
 
+CHAT = [
+    f"economics.token_prices.{kind}={usd} USD/Mtoken" for kind, usd in (("input", 1), ("cached", 0.25), ("output", 4))
+]
+
+
+def words(sets: list[str]) -> list[str]:
+    return [word for one in sets for word in ("--set", one)]
+
+
+def test_tokens_of_a_cache_earn_and_cost_their_own_price(folder: Path) -> None:
+    """55 % of the prompts' tokens at the price of cached ones, on both sides."""
+    offer = "{input: 1 USD/Mtoken, cached: 0.1 USD/Mtoken, output: 4 USD/Mtoken}"
+    api = f"economics.api={{name: it, date: 2026-11, offers: {{us: {offer}}}}}"
+    asked = words([*CHAT, "workload.cached=55 %", api])
+    report = answered(folder, "estimate", "rack.yaml", "--json", "--no-interval", *asked)
+    read, written = (0.6 * report["throughput"][name]["value"] for name in ("input_tokens", "tokens"))
+    terms = {name: one["value"] for name, one in report["roi"]["value_terms"].items()}
+    assert terms["cached_tokens"] == pytest.approx(0.25e-6 * 0.55 * read)
+    assert terms["input_tokens"] == pytest.approx(1e-6 * 0.45 * read)
+    assert terms["output_tokens"] == pytest.approx(4e-6 * written)
+    there = (0.1 * 0.55 + 1 * 0.45) * 1e-6 * read + 4e-6 * written
+    assert report["cost"]["api"]["us"]["value"] == pytest.approx(there)
+    per = {kind: report["cost"][f"per_million_{kind}_tokens"]["value"] for kind in ("input", "output", "total")}
+    whole = report["cost"]["per_hour"]["value"]
+    assert per["input"] * read + per["output"] * written == pytest.approx(whole)
+    assert per["total"] * (read + written) == pytest.approx(whole)
+    without = answered(folder, "estimate", "rack.yaml", "--json", "--no-interval", *words(CHAT))["cost"]
+    assert per["input"] < without["per_million_input_tokens"]["value"], "what is cached is not computed"
+
+
+def test_the_ratio_is_over_the_provider_that_is_named(folder: Path) -> None:
+    found = cost(folder, "--set", "economics.provider=together")
+    assert found["api_ratio"]["value"] == pytest.approx(found["per_hour"]["value"] / found["api"]["together"]["value"])
+    cheapest = min(one["value"] for one in found["api"].values())
+    assert cost(folder)["api_ratio"]["value"] == pytest.approx(found["per_hour"]["value"] / cheapest)
+
+
+def test_an_api_earns_nothing_by_the_latency_or_the_other_work_of_a_rack(folder: Path) -> None:
+    value = "latency_value={kind: linear, rate: 0.7 percent/ms/year, capital: 1e6 USD, baseline: 12 ms}"
+    done = run("estimate", "rack.yaml", "--scenario", "api", "--set", value, cwd=folder)
+    assert done.returncode == 2 and b"leave latency_value out" in done.stderr
+
+
 def test_a_former_name_is_answered_with_the_present_one(folder: Path) -> None:
     for arguments in (
         ("estimate", "rack.yaml", "--get", "cost.per_million_tokens"),

@@ -105,6 +105,26 @@ def test_years_side_by_side_and_what_waiting_is_worth(folder: Path) -> None:
     assert "waiting 2.5 years, from mid-2025 to 2028, loses" in text
 
 
+def test_a_year_is_a_date_and_not_a_number_in_doubt(folder: Path) -> None:
+    """The year of the catalog's prices is assumed, and still certain; half a year is not rounded away."""
+    done = run("estimate", "rack.yaml", "--set", "economics.year=2027.5", "--json", cwd=folder)
+    capex = json.loads(done.stdout)["cost"]["capex"]
+    kept = 0.8**1.5
+    assert capex["low"] == pytest.approx(270000 * kept, rel=0.05) and capex["high"] == pytest.approx(
+        460000 * kept, rel=0.05
+    )
+    text = run("explain", "rack.yaml", "cost.capex", "--scenario", "@mid-2025", cwd=folder).stdout.decode()
+    assert "2025.5 - 2026)" in text
+    assert "2025.5" in run("compare", "rack.yaml", "--years", cwd=folder).stdout.decode()
+
+
+def test_two_years_at_once_and_free_hardware_are_refused(folder: Path) -> None:
+    twice = run("estimate", "rack.yaml", "--scenario", "small@2026", "--year", "2028", cwd=folder)
+    assert twice.returncode == 2 and b"write --scenario small beside --year" in twice.stderr
+    free = run("estimate", "rack.yaml", "--set", "economics.price_decline=120 percent/year", cwd=folder)
+    assert free.returncode == 2 and b"at most 99 percent/year" in free.stderr
+
+
 def test_years_can_be_swept(folder: Path) -> None:
     done = run("sweep", "rack.yaml", "--vary", "scenario=@2026,@2028", "--get", "cost.capex", cwd=folder)
     assert done.returncode == 0, done.stderr

@@ -67,8 +67,14 @@ ExitZeroOption = Annotated[bool, typer.Option("--exit-zero", help="Report only: 
 
 def in_years(scenarios: Sequence[str] | None, years: Sequence[str] | None) -> list[str]:
     """Every scenario in every year, as one word each."""
-    from rackcalc.config.years import joined
+    from rackcalc.config.years import joined, split
+    from rackcalc.quantities.problems import failure
 
+    for scenario in scenarios or ():
+        name, year = split(scenario)
+        if year and years:
+            which = f"--scenario {name}" if name else "no --scenario"
+            raise failure(f'"{scenario}" names a year itself; write {which} beside --year', "--year")
     return [joined(scenario, year) for scenario in scenarios or [""] for year in years or [""]]
 
 

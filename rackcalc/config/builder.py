@@ -387,7 +387,7 @@ def broken_bound(declared: Number, value: float) -> str:
     if declared.at_least is not None and value < declared.at_least:
         return f"at least {declared.at_least:g}{unit}"
     if declared.at_most is not None and value > declared.at_most:
-        return f"at most {declared.at_most:g}{unit}"
+        return f"at most {unit_text.show(declared.at_most, declared.unit) if unit else f'{declared.at_most:g}'}"
     if declared.absolute and value > HOTTEST:
         return f"at most {HOTTEST:g}{unit}"
     return "a whole number" if declared.whole and value != int(value) else ""

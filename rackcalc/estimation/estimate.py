@@ -4,10 +4,13 @@ These functions only call formulas, so every number of the result leads to its f
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.effects import conditions_of, note_on, without_effect
+from rackcalc.estimation.equipment_costs import equipment_costs
+from rackcalc.estimation.facility import CoolingPlant
 from rackcalc.estimation.money import Powers, cost_and_return, latency_gain, second_stack_penalty
 from rackcalc.estimation.notes import notes
 from rackcalc.estimation.plant import cooling_plant, with_shares
@@ -285,12 +288,18 @@ def with_utilization(loaded: Loaded) -> Loaded:
     return replace(loaded, rack=replace(rack, economics=replace(rack.economics, utilization=PLANNED)))
 
 
-def power_over_time(rack: Rack, mean: Power, used: Quantity | None) -> Quantity:
-    """Mean power of rack and cooling over all time [W]. used: share of time in which the load runs; None: always."""
-    if used is None:
-        return mean.facility
-    idle, _ = power_and_heat(rack, dict.fromkeys(pools_by_name(rack), NO_LOAD))
-    return mean_over_time(working=mean.facility, idle=idle.facility, utilization=used)
+class Idle(NamedTuple):
+    """The rack while it has no load: its power, and the cooling equipment where the file names some."""
+
+    power: Power
+    plant: CoolingPlant | None
+
+
+def without_load(rack: Rack, full: Thermal, peak: Power) -> Idle:
+    """The rack while it has no load. full, peak: heat and power at full load, for which its equipment is sized."""
+    power, heat = power_and_heat(rack, dict.fromkeys(pools_by_name(rack), NO_LOAD))
+    plant, supply = cooling_plant(rack, heat, full, power.it), power_supply(rack, power, peak)
+    return Idle(by_equipment(plant, supply, power, peak)[0], plant)
 
 
 def compute(loaded: Loaded, require: Require) -> Estimate:
@@ -325,14 +334,21 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
     done = throughput_of(rack, served, queue)
     mean, mild = power_and_heat(rack, mean_utilization(rack, served, done.utilization, shared))
     plant, supply = cooling_plant(rack, mild, heat, mean.it), power_supply(rack, mean, peak)
+    running = stated if has_load else None  # share of time in which the load runs; None: always
+    idle = None if running is None else without_load(rack, heat, peak)
     mean, peak, pue = by_equipment(plant, supply, mean, peak)
+    facility = mean.facility
+    if idle is not None and running is not None:
+        facility = mean_over_time(working=facility, idle=idle.power.facility, utilization=running)
     penalty = second_stack_penalty(rack, served)
     gain = latency_gain(rack, latency)
     paid = rack.economics.utilization if not has_load else ONE if stated is None else stated
-    powers = Powers(power_over_time(rack, mean, stated if has_load else None), peak)
-    account = cost_and_return(loaded, served, powers, done, gain, penalty, shared, paid, plant, supply)
+    around = equipment_costs(plant, supply, None if idle is None else idle.plant, running)
+    powers = Powers(facility, peak)
+    account = cost_and_return(loaded, served, powers, done, gain, penalty, shared, paid, around, supply)
     if plant is not None:
-        plant = with_shares(plant, rack, account.cost.capex, peak.it if supply is None else supply.reserved)
+        bought = account.cost.capex if rack.economics.acquisition == "purchase" else None
+        plant = with_shares(plant, rack, bought, peak.it if supply is None else supply.reserved)
     result = Estimate(
         name=rack.name,
         scenario=loaded.scenario,
@@ -349,7 +365,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         thermal=heat if pue is None else replace(heat, pue=pue),
         plant=plant,
         supply=supply,
-        carbon=carbon(rack, mean, done),
+        carbon=carbon(rack, facility, done, running),
         cost=account.cost,
         venue=venue_report(rack, latency),
         value=gain,
@@ -357,7 +373,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         notes=(),
         file=loaded.file,
     )
-    require(requirements.link_requirements(loaded, result), ())
+    require(requirements.link_requirements(loaded, result) + requirements.supply_requirements(loaded, result), ())
     return result
 
 

@@ -4,8 +4,7 @@ from typing import NamedTuple
 
 from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
-from rackcalc.estimation.equipment_costs import equipment_costs
-from rackcalc.estimation.facility import CoolingPlant, PowerSupply
+from rackcalc.estimation.facility import PowerSupply
 from rackcalc.estimation.power_and_heat import pools_by_name
 from rackcalc.estimation.prices import in_year, purchase_price, rent_price
 from rackcalc.estimation.result import Latency, Throughput
@@ -41,19 +40,22 @@ def cost_and_return(
     penalty: SoftwarePenalty | None,
     shared: Shared | None,
     used: Quantity,
-    plant: CoolingPlant | None = None,
+    around: tuple[dict[str, Quantity], dict[str, Quantity]] = ({}, {}),
     supply: PowerSupply | None = None,
 ) -> Money:
     """Cost and return of what the rack delivers. gain: of a shorter latency. penalty: of a second software stack.
 
     used: share of that which is used and paid: of the time in which a load runs; without one, of the capacity.
-    plant, supply: equipment around the rack, whose prices replace the premium of the cooling.
+    around: costs of the equipment around the rack, at the start and while it runs. The premium of the cooling is for
+    cooling equipment, so it is left out where the file names that.
     """
     rack = loaded.rack
     pools = pools_by_name(rack)
     prices = {name: purchase_price(pool, name) for name, pool in pools.items()}
     age = in_year(rack.economics)
-    equipment, upkeep = equipment_costs(plant, supply)
+    equipment, upkeep = around
+    if rack.economics.acquisition == "api":
+        penalty = None  # whoever buys tokens ports no software
     porting = {} if penalty is None else {"porting": penalty.porting}
     software = {} if penalty is None else {"upkeep": penalty.upkeep}
     income = {}
@@ -70,18 +72,20 @@ def cost_and_return(
         else supply.reserved,  # space is rented by the power that the rack may draw
         facility_power=powers.facility,
         peak_power=powers.peak.facility,
-        cooling_premium=rack.site.cooling.capex_premium if plant is None else None,
+        cooling_premium=rack.site.cooling.capex_premium if rack.site.plant is None else None,
         gpus=None if gpus is None else gpus.count,
         ports=None if gpus is None else gpus.count,
         racks=rack.site.racks,
         made_of={name: {part: age.known(one) for part, one in parts.items()} for name, (_, parts) in prices.items()},
+        equipment=equipment,
+        upkeep=upkeep,
     )
     return economics(
         rack.economics,
         supply=hardware,
         delivered=delivered(rack, served, done),
-        one_off=porting | equipment,
-        running=software | upkeep,
+        one_off=porting,
+        running=software,
         income=income,
         utilization=used,
         api=api_of(loaded),

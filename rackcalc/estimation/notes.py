@@ -268,6 +268,13 @@ def _equipment_notes(rack: Rack, result: Estimate) -> list[str]:
     if (plant is None) != (supply is None):
         missing = "site.supply" if supply is None else "site.plant"
         said.append(f"facility power is by the PUE of {rack.site.cooling.name}: by equipment it takes {missing} too")
+    spec = rack.economics
+    equipped = plant is not None or supply is not None
+    if equipped and spec.space is None and "space" in result.cost.opex_terms:
+        said.append(
+            f"space at the price of {spec.prices.name} is colocation, whose rent pays for cooling and supply "
+            "too, which the file prices as equipment: economics.space says what the bare room costs"
+        )
     if plant is not None:
         parts = {"air": "air_rejection", "liquid": "liquid_rejection"}
         for name, margin in plant.supply_margin.items():

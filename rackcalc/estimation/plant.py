@@ -113,9 +113,12 @@ def cooling_plant(rack: Rack, mean: Thermal, full: Thermal, it: Quantity) -> Coo
     )
 
 
-def with_shares(plant: CoolingPlant, rack: Rack, rack_price: Quantity, power: Quantity) -> CoolingPlant:
-    """The equipment's price as a share of the whole rack's, and of the room. power: W that the room is built for."""
-    own = replace(plant, share_of_rack=share_of(part=plant.capex, whole=rack_price))
+def with_shares(plant: CoolingPlant, rack: Rack, rack_price: Quantity | None, power: Quantity) -> CoolingPlant:
+    """The equipment's price as a share of the whole rack's, and of the room. power: W that the room is built for.
+
+    rack_price: USD, None where the rack is not bought.
+    """
+    own = plant if rack_price is None else replace(plant, share_of_rack=share_of(part=plant.capex, whole=rack_price))
     if "cdu" in plant.capex_terms:
         own = replace(own, cdu_share=share_of(part=plant.capex_terms["cdu"], whole=plant.capex))
     region = rack.site.region

@@ -103,13 +103,16 @@ def by_equipment(
     return mean, facility(peak, plant.peak, supply.peak_losses)[0], own
 
 
-def carbon(rack: Rack, power: Power, done: Throughput) -> Carbon | None:
-    """Carbon of the energy; None where the file names no region."""
+def carbon(rack: Rack, facility: Quantity, done: Throughput, running: Quantity | None) -> Carbon | None:
+    """Carbon of the energy; None where the file names no region.
+
+    facility: W, over all time. running: share of time in which the load runs; None: always.
+    """
     region = rack.site.region
     if region is None:
         return None
-    rate = carbon_rate(power=power.facility, carbon=region.carbon)
-    requests, tokens = delivered(rack, done)
+    rate = carbon_rate(power=facility, carbon=region.carbon)
+    requests, tokens = delivered(rack, done, running)
     return Carbon(
         rate,
         carbon_per_request(carbon=rate, requests=requests),
@@ -117,11 +120,13 @@ def carbon(rack: Rack, power: Power, done: Throughput) -> Carbon | None:
     )
 
 
-def delivered(rack: Rack, done: Throughput) -> tuple[Quantity, Quantity | None]:
-    """Requests and tokens that the rack really delivers."""
+def delivered(rack: Rack, done: Throughput, running: Quantity | None) -> tuple[Quantity, Quantity | None]:
+    """Requests and tokens that the rack really delivers, over all time."""
     requests = rack.workload.arrival_rate
     if requests is None:
         requests = sustained_rate(capacity=done.capacity, utilization=done.utilization)
+    if running is not None:
+        requests = sustained_rate(capacity=requests, utilization=running)
     if rack.workload.output is None:
         return requests, None
     return requests, tokens_per_second(requests=requests, tokens=rack.workload.output)

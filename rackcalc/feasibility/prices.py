@@ -24,6 +24,14 @@ def price_problems(loaded: Loaded) -> list[Problem]:
     if spec.rent_per_gpu is not None and spec.rent is not None:
         message = "is stated beside economics.rent, the rent of the whole rack; leave one of them out"
         found.append(loaded.problem("economics.rent_per_gpu", message))
+    if loaded.rack.site.plant is not None and spec.equipment.cooling is not None:
+        message = "is stated beside site.plant, which prices the same equipment; leave one of them out"
+        found.append(loaded.problem("economics.equipment.cooling", message))
+    if spec.acquisition == "api":
+        for key, what in (("sharing", "other work of GPUs"), ("latency_value", "the latency of the rack")):
+            if getattr(loaded.rack, key) is not None:
+                message = f"an API earns nothing by {what}; leave {key} out, or choose another economics.acquisition"
+                found.append(loaded.problem(key, message))
     if spec.acquisition != "api" and spec.provider is None:
         return found
     api, model = api_of(loaded), loaded.rack.model.name

@@ -11,7 +11,7 @@ from typing import Any
 
 from rackcalc.config.racks import Loaded
 from rackcalc.feasibility.compatibility import incompatible_parts
-from rackcalc.feasibility.conditions import Chain, Condition, finite
+from rackcalc.feasibility.conditions import Chain, Condition, at_most, finite
 from rackcalc.feasibility.memory import memory_requirements
 from rackcalc.feasibility.sizes import size_requirements
 from rackcalc.formulas.heat.rack_cooling import Thermal
@@ -98,6 +98,21 @@ def link_requirements(loaded: Loaded, result: Any) -> list[Chain]:
 
         chains.append([finite(f"{name} link: no packet gets through", report.reliability.expected_delay, lost)])
     return chains
+
+
+def supply_requirements(loaded: Loaded, result: Any) -> list[Chain]:
+    """The rack does not draw more on average than the site reserves for it."""
+    if result.supply is None:
+        return []
+    drawn, reserved = result.power.it, result.supply.reserved
+
+    def overloaded() -> Problem:
+        plan = loaded.rack.site.supply
+        key = {"metered": "metered", "profiled": "profiled_share"}.get(plan.provisioning, "provisioning")
+        message = f"reserves {show_value(reserved)}, and the rack draws {show_value(drawn)} on average; reserve more"
+        return loaded.problem(f"site.supply.{key}", message)
+
+    return [[at_most("less power is reserved than is drawn", drawn, reserved, overloaded)]]
 
 
 def is_number(path: str, value: Any) -> Any:

@@ -13,7 +13,9 @@ def show_value(quantity: Quantity, digits: int = 4) -> str:
     if not isinstance(quantity.value, int | float):
         low, high = float(quantity.value.min()), float(quantity.value.max())
         return f"{show(low, quantity.unit)} .. {show(high, quantity.unit)}"
-    return show(float(quantity.value), quantity.unit, absolute=is_temperature(quantity), digits=digits)
+    return show(
+        float(quantity.value), quantity.unit, absolute=is_temperature(quantity) or _is_date(quantity), digits=digits
+    )
 
 
 def in_unit(quantity: Quantity, value: float, unit: str | None) -> float:
@@ -24,6 +26,11 @@ def in_unit(quantity: Quantity, value: float, unit: str | None) -> float:
         return convert(value, quantity.unit, unit, absolute=is_temperature(quantity))
     except UnitError as error:
         raise failure(str(error), "--unit") from None
+
+
+def _is_date(quantity: Quantity) -> bool:
+    """True for a point in time, in years, as a file states it."""
+    return quantity.absolute and quantity.unit == "1" and quantity.source is not None
 
 
 def is_temperature(quantity: Quantity) -> bool:

@@ -43,7 +43,7 @@ class Quantity:
     value: float, or a numpy array in a sweep. unit: canonical unit text ("s", "B/s", "USD/token", ...).
     name: what a leaf is called in its file. formula and inputs: how a computed value was made.
     source, low, high: for a leaf, where it was read and the range it is known to lie in.
-    absolute: a leaf in K that is a point on the temperature scale, not a difference.
+    absolute: a leaf that is a point on a scale, not a difference: in K a temperature, without a unit a date in years.
     weakest: its kind, as an index into ALL_KINDS.
     exact: a count or a definition, which is certain even when it is assumed, unless it has a range.
     """

@@ -113,11 +113,16 @@ _SCALES: dict[str, tuple[str, ...]] = {
 
 
 def show(value: float, unit: str, *, absolute: bool = False, digits: int = 4) -> str:
-    """Write a canonical value as people do: 0.0018, "s" -> "1.8 ms". absolute: a temperature, shown in degC."""
+    """Write a canonical value as people do: 0.0018, "s" -> "1.8 ms".
+
+    absolute: a point on a scale, of temperature in degC, of dates as a plain year.
+    """
     if value != value:
         return "nan"
     if unit == "K" and absolute:
         return f"{_rounded(value - 273.15, digits)} degC"
+    if unit == "1" and absolute:
+        return f"{value:.{max(digits, 6)}g}"
     if math.isinf(value):
         return ("" if value > 0 else "-") + "inf"
     scales = _SCALES.get(unit, (unit,))

@@ -24,7 +24,7 @@ class Number:
     at_least: float | None = None
     at_most: float | None = None
     whole: bool = False
-    absolute: bool = False  # an absolute temperature: degC means a point on the scale, not a difference
+    absolute: bool = False  # a point on a scale, not a difference: a temperature, of which degC is meant so, or a date
 
 
 @record

@@ -206,15 +206,17 @@ class Economics:
         "priced_in); years sets it",
         at_least=1990,
         at_most=2100,
+        absolute=True,
         default=None,
         example="2026.5",
     )
     priced_in: Quantity = number(
-        "1", "the year whose prices the catalog has", at_least=1990, at_most=2100, default="2026"
+        "1", "the year whose prices the catalog has", at_least=1990, at_most=2100, absolute=True, default="2026"
     )
     price_decline: Quantity | None = number(
         "1/s",
         "how much less the same hardware costs to buy or rent every year (default: prices stay)",
+        at_most=0.99 / (8760 * 3600),
         default=None,
         example="20 percent/year",
     )

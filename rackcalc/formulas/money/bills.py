@@ -21,7 +21,8 @@ class Supply:
     purchases, rents: price (USD) and rent (USD/s) of each whole pool, None if the catalog has none. made_of: what a
     pool's price is made of, by name. it_power: W for which space is rented. facility_power: average W; peak_power: the
     highest. cooling_premium: what the cooling adds to the price of the hardware [1]. gpus, ports, racks: how many; None
-    without GPUs.
+    without GPUs. equipment, upkeep: price (USD) and running cost (USD/s) of what stands around the rack, by name: of
+    every owner, and of a tenant of the hardware alone.
     """
 
     purchases: Mapping[str, Quantity | None]
@@ -34,6 +35,8 @@ class Supply:
     ports: Quantity | None = None
     racks: Quantity | None = None
     made_of: Mapping[str, Mapping[str, Quantity]] = field(default_factory=dict)
+    equipment: Mapping[str, Quantity] = field(default_factory=dict)
+    upkeep: Mapping[str, Quantity] = field(default_factory=dict)
 
 
 @record
@@ -126,14 +129,15 @@ def purchase_bill(spec: Economics, bought: Mapping[str, Quantity], supply: Suppl
     resale = resale_value(purchase=purchase, resale=own(spec.resale, spec.prices.resale))
     maintained = own(spec.maintenance, spec.prices.maintenance)
     owning = {**_place(spec, supply), "maintenance": maintenance_cost(purchase=purchase, maintenance=maintained)}
-    return Bill({**hardware, **built, **extras.capex}, {**owning, **extras.opex}, resale)
+    return Bill({**hardware, **built, **supply.equipment, **extras.capex}, {**owning, **extras.opex}, resale)
 
 
 def rent_bill(spec: Economics, rented: Mapping[str, Quantity], supply: Supply, extras: Extras) -> Bill:
     """The bill of a tenant."""
     paid = {f"rent_{name}": rent for name, rent in rented.items()}
-    place = _place(spec, supply) if spec.rent_covers == "hardware" else {}
-    return Bill(extras.capex, {**paid, **place, **extras.opex}, NOT_SOLD)
+    if spec.rent_covers == "everything":
+        return Bill(extras.capex, {**paid, **extras.opex}, NOT_SOLD)
+    return Bill({**supply.equipment, **extras.capex}, {**paid, **_place(spec, supply), **extras.opex}, NOT_SOLD)
 
 
 def api_bill(paid: Mapping[str, Quantity], extras: Extras) -> Bill:
@@ -154,4 +158,5 @@ def _place(spec: Economics, supply: Supply) -> dict[str, Quantity]:
         ),
         **demand,
         "space": space_cost(it_power=supply.it_power, space=own(spec.space, book.space)),
+        **supply.upkeep,
     }

@@ -72,6 +72,16 @@ def mean_over_time(working: Watts, idle: Watts, utilization: Ratio) -> Watts:
     return working * utilization + idle * (1 - utilization)
 
 
+@formula(cite="definition: the mean over times of work and of rest")
+def cost_over_time(working: UsDollarsPerSecond, idle: UsDollarsPerSecond, utilization: Ratio) -> UsDollarsPerSecond:
+    """Mean running cost of a rack whose load runs for a share of the time.
+
+    >>> cost_over_time(working=8.0, idle=4.0, utilization=0.25)
+    5.0
+    """
+    return working * utilization + idle * (1 - utilization)
+
+
 @formula(cite="definition: cost per time over requests served per time")
 def cost_per_request(cost: UsDollarsPerSecond, requests: RequestsPerSecond, utilization: Ratio) -> UsDollarsPerRequest:
     """Cost of one request, which is also the price at which nothing is earned or lost; inf when nothing is served.

@@ -104,8 +104,8 @@ class Cost(CostSums):
     lease_advantage: USD of today that renting saves over buying, when both prices are known. per_hour_terms: what
     per_hour is made of: purchases spread evenly over the horizon, the cost of the capital in them, and running costs.
     payments, depreciation: USD in each year. api: USD/s that the same tokens cost at the list prices of public APIs, by
-    provider; api_ratio: per_hour over the cheapest of them. unpriced: pools without a price. known: the same sums over
-    the known terms alone, so the least that the rack costs; None where all is known.
+    provider; api_ratio: per_hour over that of economics.provider, by default the cheapest. unpriced: pools without a
+    price. known: the same sums over the known terms alone, so the least that the rack costs; None where all is known.
     """
 
     lease_advantage: Quantity | None
@@ -222,7 +222,7 @@ def economics(
     priced = {"purchase": bought, "rent": rented, "api": {}}[spec.acquisition]
     certain = bills.known_terms(bill(bills.known(bought), bills.known(rented)))
     unpriced = tuple(name for name, price in priced.items() if not price.known)
-    cheapest = smallest(**offers) if offers else None
+    other = next(iter(_api_paid(spec, offers).values())) if offers else None
     cost = Cost(
         **sums.__dict__,
         lease_advantage=_lease_advantage(spec, sums, bought, rented, supply, extras, years),
@@ -232,7 +232,7 @@ def economics(
         payments={"year_0": sums.capex, **_shown(years, _money_out(payments))},
         depreciation=_shown(years, payments.depreciation),
         api=offers,
-        api_ratio=None if cheapest is None else cost_ratio(cost=sums.annualised, other=cheapest),
+        api_ratio=None if other is None else cost_ratio(cost=sums.annualised, other=other),
         unpriced=unpriced,
         known=None if sums.tco.known else _sums(spec, certain, years, delivered, utilization)[0],
     )
