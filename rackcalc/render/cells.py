@@ -55,11 +55,16 @@ def bare_unit(path: str, quantity: Quantity, asked: Sequence[str] = ()) -> str:
     return "USD/year" if quantity.unit == "USD/s" else quantity.unit
 
 
+def usual_unit(path: str) -> str | None:
+    """The unit that people expect of a figure; None where it depends on its size."""
+    return "USD/hour" if path.startswith("cost.per_hour_terms.") else SPELLINGS.get(path)
+
+
 def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
     """A figure as a person reads it; a dash for none."""
     if quantity is None:
         return "-"
-    spelling = "USD/hour" if path.startswith("cost.per_hour_terms.") else SPELLINGS.get(path)
+    spelling = usual_unit(path)
     value = float(quantity.value)
     if spelling is None or not quantity.known or value - value != 0:
         return show_value(quantity, digits)

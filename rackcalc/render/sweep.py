@@ -8,8 +8,11 @@ from typing import Any
 
 from rackcalc.quantities import unit_text
 from rackcalc.quantities.csv_cells import cell
+from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.sweep.result import Column, SweepResult
 from rackcalc.render.aligned_text import aligned, line_width
+from rackcalc.render.cells import cell as figure_cell
+from rackcalc.render.cells import usual_unit
 from rackcalc.render.json_data import json_text, json_value
 from rackcalc.version import __version__
 
@@ -57,6 +60,8 @@ def _cell(column: Column, value: Any) -> str:
         return value
     if value != value:
         return "unknown" if column.unknown else "no number"
+    if usual_unit(column.path) is not None:
+        return figure_cell(column.path, Quantity(value, column.unit))
     return unit_text.show(value, column.unit, absolute=column.absolute)
 
 
