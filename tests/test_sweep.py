@@ -340,3 +340,12 @@ def test_a_dask_worker_that_dies_takes_nothing_with_it(monkeypatch: pytest.Monke
 
         assert lists_of(job, columns, watched) == wanted
         assert killed
+
+
+def test_a_table_gives_a_figure_the_unit_of_its_name() -> None:
+    done = command(
+        "llama70b-8xh100", "--vary", "economics.year=2026,2027.5", "--get", "cost.per_hour", "--get", "roi.irr"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "USD/hour" in done.stdout and "USD/year" not in done.stdout
+    assert "2027.5" in done.stdout, "a date, not rounded to four digits"
