@@ -3,10 +3,12 @@
 import re
 from functools import lru_cache
 
-from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import replace
 from rackcalc.spec.runtimes import Engine, Runtime
 
+REFERENCE = 2025 + 10.5 / 12  # November 2025, in years
+YEAR = 31557600.0
 NOT_EAGER = constant(0.0, "1", "eager launches", "published", note="a compiled engine")
 
 
@@ -22,6 +24,19 @@ def version_number(version: str) -> tuple[int, ...]:
     return tuple(map(int, found[1].split("."))) if found else ()
 
 
+_MONTH = re.compile(r"at-(\d{4})-(\d{2})")
+
+
+def age_in_month(version: str) -> Quantity | None:
+    """The age of an engine as it was in the month of "at-YYYY-MM"; None for other versions."""
+    found = _MONTH.fullmatch(version)
+    if found is None:
+        return None
+    age = int(found[1]) + (int(found[2]) - 0.5) / 12 - REFERENCE
+    source = Source("assumed", note=f"a release of the month {version[3:]}, or of the two before")
+    return Quantity(age * YEAR, "s", "age", source=source, low=(age - 0.2) * YEAR, high=(age + 0.05) * YEAR)
+
+
 def release_numbers(engine: Engine) -> dict[tuple[int, ...], Quantity]:
     """The ages of the listed releases that have numbers."""
     return {version_number(name): age for name, age in engine.releases.items() if version_number(name)}
@@ -34,7 +49,8 @@ def at_version(runtime: Runtime, version: str) -> Runtime:
     if engine is None or not version:
         return runtime
     ages, wanted = release_numbers(engine), version_number(version)
-    age = engine.releases.get(version)
+    age = age_in_month(version)
+    age = engine.releases.get(version) if age is None else age
     if age is None and wanted and ages:
         age = ages[max((name for name in ages if name <= wanted), default=min(ages))]
     found = runtime if age is None else replace(runtime, engine=replace(engine, age=age))
@@ -43,7 +59,7 @@ def at_version(runtime: Runtime, version: str) -> Runtime:
 
 def known_version(engine: Engine, version: str) -> bool:
     """Whether this is a version, or the name of a listed release such as nightly."""
-    return version in engine.releases or bool(version_number(version))
+    return version in engine.releases or bool(version_number(version)) or age_in_month(version) is not None
 
 
 def beyond_known(engine: Engine, version: str) -> str:

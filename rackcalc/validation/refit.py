@@ -95,7 +95,7 @@ def encoder_leaves() -> Leaves:
 
 def wall_leaves() -> Leaves:
     """Host, boards, and what a busy GPU draws."""
-    names = ("HOST", "IDLE_HOST", "BUSY", "BOARD", "LIQUID_BOARD")
+    names = ("HOST", "IDLE_HOST", "EDGE_HOST", "IDLE_EDGE_HOST", "BUSY", "BOARD", "LIQUID_BOARD")
     found = {name: [getattr(server_power, name)] for name in names} | {"EFFICIENT": [power.EFFICIENT]}
     return found | {name: [leaf] for name, leaf in power.PEAKS.items()}
 

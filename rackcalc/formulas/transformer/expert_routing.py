@@ -3,8 +3,27 @@
 import math
 
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.quantity import Quantity, Source, formula
 from rackcalc.quantities.units import Count, Ratio
+
+SPREAD_CHOICES = Quantity(
+    0.68,
+    "1",
+    "tokens that choose their experts by themselves",
+    source=Source("measured", "serving-runs", note="fitted to decode steps: trained routers are not uniform"),
+    low=0.6,
+    high=1.0,
+)
+
+
+@formula(cite="routers prefer some experts, and tokens of one text are alike: form of our own, fitted to serving runs")
+def independent_rows(rows: Count, spread: Ratio) -> Count:
+    """Tokens that, choosing their experts uniformly, would reach as many as `rows` tokens of real text do.
+
+    >>> independent_rows(rows=11.0, spread=0.8)
+    9.0
+    """
+    return 1 + spread * xp.maximum(rows - 1, 0 * rows)
 
 
 @formula(cite="definition: expected coverage of independent draws; NVIDIA aiconfigurator 0.12.0 uses the same")

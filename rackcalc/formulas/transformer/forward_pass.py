@@ -2,7 +2,7 @@
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.transformer.counts import NONE, count
-from rackcalc.formulas.transformer.expert_routing import experts_hit
+from rackcalc.formulas.transformer.expert_routing import SPREAD_CHOICES, experts_hit, independent_rows
 from rackcalc.formulas.transformer.flops import (
     causal_pairs,
     decode_attention_flops,
@@ -94,7 +94,8 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
     attended = attended_tokens(context=job.context, **reach)
     pairs = BOTH_WAYS if job.phase == "encode" else causal_pairs(share=attended_share(tokens=job.tokens, **reach))
     active, experts = (model.experts.active, model.experts.experts) if model.experts else (NONE, count(1.0, "one"))
-    hit = experts_hit(experts=experts, active=active, rows=passed)
+    apart = independent_rows(rows=passed, spread=SPREAD_CHOICES)
+    hit = experts_hit(experts=experts, active=active, rows=apart)
     projection = matrix_flops(parameters=size.attention_parameters, rows=passed)
     caches: tuple[tuple[Quantity, Quantity], ...] = ()
     if size.groups:
