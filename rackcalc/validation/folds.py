@@ -18,7 +18,7 @@ from rackcalc.validation.parameter_swaps import Swaps, moved, swapped
 from rackcalc.validation.read import Row
 
 # The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
-MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
+MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm", "ada": "l40s"}
 # Families that BERT engines were measured on with other cards too (A30, A100 40 GB). These show the product of the
 # family's launch and the engine's floor, so the product stays when the launch is inherited.
 ENGINES_ON = {"ampere": "tensorrt"}
