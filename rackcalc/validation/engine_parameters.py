@@ -24,7 +24,7 @@ SHARED = {
     "expert_overhead.8-bit": Prior(60e-6, 0.3),
     "expert_overhead.4-bit": Prior(30e-6, 0.3),
     "expert_overhead.widened": Prior(50e-6, 0.3),
-    "routed_passes": Prior(6.0, 0.4),
+    "routed_passes": Prior(12.0, 1.0),
     "latent_launches": Prior(20.0, 0.3),
     "spread_choices": Prior(0.8, 0.2, 1.0),
     "latent_overhead": Prior(40e-6, 0.3),
@@ -41,9 +41,9 @@ SHARED = {
     "prefill_share.bf16": Prior(0.7, 0.1, 0.85),
     "prefill_share.fp8": Prior(0.6, 0.15, 0.8),
     "prefill_share.fp4": Prior(0.45, 0.2, 0.8),
-    "expert_prefill_share.16-bit": Prior(0.5, 0.3, 1.0),
-    "expert_prefill_share.8-bit": Prior(0.4, 0.3, 1.0),
-    "expert_prefill_share.4-bit": Prior(0.5, 0.3, 1.0),
+    "expert_prefill_share.16-bit": Prior(0.7, 0.15, 1.0),
+    "expert_prefill_share.8-bit": Prior(0.7, 0.15, 1.0),
+    "expert_prefill_share.4-bit": Prior(0.7, 0.15, 1.0),
     "expert_prefill_share.widened": Prior(0.4, 0.3, 1.0),
     "expert_tile": Prior(128.0, 0.5),
     "attention_prefill_share": Prior(0.8, 0.3, 1.2),
@@ -65,7 +65,10 @@ FACTOR = Prior(1.0, 0.15)  # on fixed times, by engine, GPU family and format: w
 
 
 # What differs between runtimes before any run is seen: the compiled engine of old versions; how KV cache is handed out.
+# TensorRT-LLM's scheduler is C++, and its MLPerf runs decode thousands of sequences on a GPU at once.
 SINGLE = {
+    "tensorrt-llm:sequence_time": Prior(0.3e-6, 0.5),
+    "tensorrt-llm:token_time": Prior(50e-6, 0.15),
     "tensorrt-llm:compiled_host": Prior(6e-3, 0.5),
     "tensorrt-llm:output_reserve": Prior(1.0, 0.05),
     "vllm:output_reserve": Prior(0.75, 0.1),
@@ -99,7 +102,8 @@ def parameter(name: str, program: str) -> Quantity:
 def names() -> list[str]:
     """Every fitted parameter: shared ones by field, the others by program and field."""
     own = [f"{program}:{field}" for field in OWN for program in PROGRAMS]
-    return [*SHARED, *own, *SINGLE, *(f"{program}:{field}" for program in PROGRAMS for field in factors(program))]
+    tables = [f"{program}:{field}" for program in PROGRAMS for field in factors(program)]
+    return list(dict.fromkeys([*SHARED, *own, *SINGLE, *tables]))
 
 
 def start(name: str) -> Quantity:

@@ -7,7 +7,7 @@ from rackcalc.quantities.quantity import Quantity, Source, formula
 from rackcalc.quantities.units import Count, Ratio
 
 SPREAD_CHOICES = Quantity(
-    0.68,
+    0.66,
     "1",
     "tokens that choose their experts by themselves",
     source=Source("measured", "serving-runs", note="fitted to decode steps: trained routers are not uniform"),
