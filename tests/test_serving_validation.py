@@ -128,7 +128,8 @@ def test_a_recorded_prediction_repeats_itself_and_follows_its_parameters() -> No
     )
     now = {name: float(engine_parameters.start(name).value) for name in engine_parameters.names()}
     assert again(now) == pytest.approx(found.tpot.value, rel=1e-12)
-    layers = 80 * 1e-6
+    factor = load_part("runtimes", "vllm").engine.fixed_factors["hopper fp8"].value
+    layers = 80 * 1e-6 * factor
     slower = again(now | {"vllm:layer_overhead": now["vllm:layer_overhead"] + 1e-6})
     assert slower - found.tpot.value == pytest.approx(layers, rel=0.1)
     assert again(now | {"sglang:layer_overhead": 1.0}) == pytest.approx(found.tpot.value)

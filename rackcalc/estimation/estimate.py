@@ -20,6 +20,7 @@ from rackcalc.estimation.power_and_heat import (
     with_known_power,
 )
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
+from rackcalc.estimation.unseen import unseen
 from rackcalc.feasibility import requirements
 from rackcalc.feasibility.conditions import Chain, Require, decidable, refuse
 from rackcalc.formulas.combine import largest, smallest, total
@@ -309,7 +310,8 @@ def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
     unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
     loaded = without_arrivals(loaded)
     said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
-    return replace(result, subject=summary_line(loaded.rack), notes=said), chains
+    new = unseen((result.latency.ttft, result.latency.tpot)).new
+    return replace(result, subject=summary_line(loaded.rack), notes=said, novelty=new), chains
 
 
 def estimate(loaded: Loaded) -> Estimate:

@@ -3,6 +3,7 @@
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_power
 from rackcalc.estimation.result import Estimate
+from rackcalc.estimation.unseen import DOUBTFUL, Unseen, unseen
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.formulas.transformer.checkpoint import in_doubt
@@ -33,6 +34,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         said.append(f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here")
     said += _model_notes(rack)
     said += _serving_notes(rack, result.latency.service)
+    said += _novelty_notes(unseen((result.latency.ttft, result.latency.tpot)))
     if rack.serving.runtime is not None:
         bound = {name: stage.bound_by for name, stage in result.stages.items()}
         hosts = [name for name, words in bound.items() if words == "host launches"]
@@ -115,6 +117,16 @@ def _serving_notes(rack: Rack, passage: Quantity) -> list[str]:
     if pool is not None and shared is not None and idle:
         said.append(f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared.value:g} share a copy of the model")
     return said
+
+
+def _novelty_notes(found: Unseen) -> list[str]:
+    """What no measurement of a serving engine has, and what that means for the figures."""
+    if not found.count:
+        return []
+    said = f"novelty {found.count}: {', '.join(found.new)} not in the measurements, so latencies have wider ranges"
+    if found.widest > DOUBTFUL:
+        said += f"; some may be off by a factor of {found.widest:.1f} and are not to be relied on"
+    return [said]
 
 
 def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:

@@ -10,7 +10,7 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.serving.engine_options import with_options
-from rackcalc.serving.engine_versions import at_version
+from rackcalc.serving.engine_versions import at_newest, at_version
 from rackcalc.serving.pool_links import gpu_link
 from rackcalc.serving.service_model import ONE, Stage
 from rackcalc.spec.chips import GPU
@@ -45,7 +45,8 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
         devices = gpus_of(groups=rack.serving.data_parallel, width=devices)
     runtime = rack.serving.runtime
     if runtime.engine is not None:  # only engines read the version
-        runtime = with_options(at_version(runtime, rack.serving.version or ""), rack.serving, pool.part)
+        version = rack.serving.version
+        runtime = with_options(at_version(runtime, version) if version else at_newest(runtime), rack.serving, pool.part)
     family: Family = load_part("families", pool.part.family)
     copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=devices)
     return GpuDeployment(pool.part, family, runtime, devices, gpu_link(rack, pool, devices), copies)

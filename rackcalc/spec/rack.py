@@ -202,7 +202,9 @@ class Serving:
         "serving engines: steps are captured and launched at once; false is enforce_eager, disable_cuda_graph",
         default=True,
     )
-    version: str | None = text("version of a serving engine, such as 0.12 (default: of late 2025)", default=None)
+    version: str | None = text(
+        "version of a serving engine, such as 0.12 (default: the newest release known)", default=None
+    )
     gpu_layers: Quantity | None = number(
         "1", "encoder-pipeline: layers that stay on the GPU (default: none)", at_least=0, whole=True, default=None
     )

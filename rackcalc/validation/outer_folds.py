@@ -18,6 +18,7 @@ from rackcalc.formulas.gpu.novelty import architecture
 from rackcalc.validation import fit_engines
 from rackcalc.validation.read import Row
 from rackcalc.validation.recorded_prediction import RecordedPrediction
+from rackcalc.validation.runs import PROGRAMS
 
 LAST_MONTH = "2026-02"  # what was measured later is left out together
 LONGEST_KEPT = 2048.0  # tokens of a prompt; those over twice as long are left out together
@@ -71,7 +72,7 @@ ONE_BY_ONE: Mapping[str, Callable[[Row], str]] = {
     "GPU": lambda row: row.part,
     "architecture": _architecture,
     "model": lambda row: row.model,
-    "engine": lambda row: row.runtime.split()[0],
+    "engine": lambda row: PROGRAMS[row.runtime.split()[0]],
     "layout": layout_of,
     "source": source_of,
 }

@@ -255,7 +255,8 @@ def engines_without(by: str, value: str) -> Swaps:
     rest = [prediction for prediction in predictions if getattr(prediction, by) != value]
     if len(rest) == len(predictions) or not rest:
         return {}
-    best = fit_engines.fit(rest)
+    now = {name: float(engine_parameters.start(name).value) for name in engine_parameters.names()}
+    best = fit_engines.fit(rest, start=now, rounds=4)
     swaps = {}
     for name, new in best.items():
         program, _, field = name.rpartition(":")

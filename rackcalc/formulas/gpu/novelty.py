@@ -24,26 +24,26 @@ LONGER = 1.25  # times the longest measured prompt, from which on a prompt is lo
 
 # Standard deviation of the log of a time, by what is new. Fitted: python -m rackcalc.validation.outer_folds --spread
 DECODE: Mapping[str, float] = {
-    "base": 0.10,
-    "GPU": 0.05,
-    "GPU family": 0.10,
-    "architecture": 0.12,
-    "kernels": 0.08,
-    "version": 0.10,
-    "layout": 0.12,
+    "base": 0.13,
+    "GPU": 0.08,
+    "GPU family": 0.165,
+    "architecture": 0.19,
+    "kernels": 0.10,
+    "version": 0.13,
+    "layout": 0.08,
     "longer prompts": 0.05,
-    "engine": 0.10,
+    "engine": 0.17,
 }
 PREFILL: Mapping[str, float] = {
-    "base": 0.22,
-    "GPU": 0.08,
-    "GPU family": 0.15,
-    "architecture": 0.25,
-    "kernels": 0.12,
+    "base": 0.28,
+    "GPU": 0.15,
+    "GPU family": 0.35,
+    "architecture": 0.33,
+    "kernels": 0.15,
     "version": 0.15,
-    "layout": 0.30,
-    "longer prompts": 0.15,
-    "engine": 0.20,
+    "layout": 0.20,
+    "longer prompts": 0.20,
+    "engine": 0.25,
 }
 
 
