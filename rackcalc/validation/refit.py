@@ -16,7 +16,7 @@ from rackcalc.estimation import server_power
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.validation import encoders, engine_parameters, fit_engines, fit_power, kernels, power, serving
 from rackcalc.validation.parameter_swaps import Swaps, moved
-from rackcalc.validation.read import Row, Unanswerable, bundled, read
+from rackcalc.validation.read import OTHER_MODELS, Row, Unanswerable, bundled, read
 from rackcalc.validation.recorded_prediction import RecordedPrediction, stack
 from rackcalc.validation.score import group_of
 
@@ -141,7 +141,7 @@ def gathered(task: Task) -> Iterator[list[Row]]:
     """Rows of a task that differ in array columns only."""
     found: dict[Row, list[Row]] = defaultdict(list)
     for row in read(bundled()[task.kind], lambda problem: None):
-        if row.quality != "C" and task.wanted(row):
+        if row.quality != "C" and task.wanted(row) and (task.kind == "wall_power" or row.model not in OTHER_MODELS):
             blank: dict[str, Any] = dict.fromkeys(task.arrays, "")
             words = [word for word in row.runtime.split() if not word[0].isdigit()]  # versions do not matter here
             key = row.described._replace(group=row.group, runtime=" ".join(words), **blank)
