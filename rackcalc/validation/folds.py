@@ -21,7 +21,9 @@ from rackcalc.validation.parameter_swaps import Swaps, moved, swapped
 from rackcalc.validation.read import Row
 
 # The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
-MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm", "ada": "l40s"}
+MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
+# Fitted to tables too, but no other family inherits from it: its attention kernels are of a generation before.
+ALONE = {"ada": "l40s"}
 # Families that BERT engines were measured on with other cards too (A30, A100 40 GB). These show the product of the
 # family's launch and the engine's floor, so the product stays when the launch is inherited.
 ENGINES_ON = {"ampere": "tensorrt"}
@@ -111,9 +113,9 @@ def families_without(part: str, swaps: Swaps) -> dict[tuple[str, str], Any]:
     # an mma.sync part when no other is measured: what BERT engines load per cycle on T4, A30 and the A100 of 40 GB; no
     # kernel table is of one of these, so this leaf never saw what is left out and is not refitted
     rule = load_part("runtimes", "tensorrt").compiled.load_per_cycle
-    for name, gpu in MEASURED_ON.items():
+    for name, gpu in {**MEASURED_ON, **ALONE}.items():
         if gpu == part:
-            clock = measured[name].clock
+            clock = measured[name].clock if name in measured else load_part("gpus", gpu).clock.value
             known[name] = inherited(name, known[name], clock, measured, rule)
     return {("families", name): family for name, family in known.items()}
 

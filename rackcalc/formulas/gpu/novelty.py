@@ -109,7 +109,10 @@ def novelty(phase: str, new: tuple[str, ...]) -> Quantity:
     return Quantity(1.0, "1", f"novelty {len(new)}", source=source, low=1 / width, high=width)
 
 
-@formula(cite="fitted to predictions of runs that were left out of the fit: rackcalc/validation/outer_folds.py")
+@formula(
+    cite="fitted to predictions of runs left out of the fit (rackcalc/validation/measured/serving.csv and "
+    "rackcalc/validation/measured/step_power.csv) by rackcalc/validation/outer_folds.py"
+)
 def as_novel(time: Seconds, novelty: Ratio) -> Seconds:
     """A time with the doubt about what is new in it.
 

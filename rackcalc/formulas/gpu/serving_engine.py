@@ -130,7 +130,7 @@ def padded_flops(flops: Flop, rows: Count, active: Count, hit: Count, tile: Coun
     return flops * (1 + xp.divide(tile * hit, 2 * rows * active))
 
 
-@formula(cite="definition: each row is copied to its experts and summed up again; " + FITTED)
+@formula(cite="each row is copied to its experts and summed up again: form of our own, " + FITTED)
 def routed_activations(rows: Count, active: Count, hidden: Count, passes: Count, element: Bytes) -> Bytes:
     """Traffic of sorting rows by expert, quantizing and summing them up, in one layer, on all GPUs together.
 

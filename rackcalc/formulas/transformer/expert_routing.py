@@ -16,7 +16,10 @@ SPREAD_CHOICES = Quantity(
 )
 
 
-@formula(cite="routers prefer some experts, and tokens of one text are alike: form of our own, fitted to serving runs")
+@formula(
+    cite="routers prefer some experts, and tokens of one text are alike: form of our own, "
+    "fitted to decode steps (rackcalc/validation/measured/step_power.csv) by rackcalc/validation/fit.py"
+)
 def independent_rows(rows: Count, spread: Ratio) -> Count:
     """Tokens that, choosing their experts uniformly, would reach as many as `rows` tokens of real text do.
 
