@@ -25,6 +25,16 @@ def dispatch_time(layers: Count, operations: Count, dispatch: Seconds) -> Second
     return layers * operations * dispatch
 
 
+@formula(cite="definition: a framework launches more operations than a compiler leaves kernels")
+def operations(launches: Count, each: Ratio) -> Count:
+    """Operations that the host launches in place of some fused kernels.
+
+    >>> operations(launches=10.0, each=2.6)
+    26.0
+    """
+    return launches * each
+
+
 @formula(
     cite="PyTorch documentation, CUDA semantics: kernels run asynchronously, the slower of host and GPU sets the pace"
 )
