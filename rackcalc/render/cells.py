@@ -24,7 +24,7 @@ SPELLINGS = {
 # units of bare numbers, which cannot say their unit: what the name says, else what the table shows
 BARE = {
     **SPELLINGS,
-    "cost.*per_million_*_tokens": "USD/Mtoken",
+    "cost.*per_million_*tokens": "USD/Mtoken",
     "cost.*per_gpu_hour": "USD/GPU/hour",
     "cost.per_hour_terms.*": "USD/hour",
     "cost.*per_million_requests": "USD/Mrequest",
