@@ -33,7 +33,11 @@ OUTSIDE = {  # packages that only some files may import
         *("quantities/elementwise.py", "formulas/queues/curves.py", "replay/", "questions/uncertainty/"),
         *("questions/sweep/", "questions/solve/", "validation/fit", "validation/refit.py"),
         *("validation/recorded_prediction.py", "api/", "formulas/queues/mixture_lanes.py"),
-        *("formulas/serving/engine_grids.py", "formulas/serving/engine_curves.py"),
+        *(
+            "formulas/serving/engine_grids.py",
+            "formulas/serving/engine_curves.py",
+            "formulas/serving/hours_in_lanes.py",
+        ),
     ),
 }
 

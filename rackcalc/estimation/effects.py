@@ -79,6 +79,8 @@ class _Search:
                 return [] if self.reached.has(value) else [path]
             case Text() | Flag():
                 return [] if path in self.words_read or path.endswith(".name") else [path]
+            case Listing(of=Number()):
+                return [] if any(self.reached.has(one) for one in value) else [path]
             case Listing():
                 return []
             case Section() | Part():
