@@ -66,7 +66,8 @@ def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
         return "never"
     if spelling is None or not quantity.known or value - value != 0:
         return show_value(quantity, digits)
-    return f"{unit_text.convert(value, quantity.unit, spelling):,.{digits}g} {spelling.replace('percent', '%')}"
+    number = unit_text.rounded(unit_text.convert(value, quantity.unit, spelling), digits)
+    return f"{number} {spelling.replace('percent', '%')}"
 
 
 def interval_text(path: str, quantity: Quantity, interval: tuple[float, float], digits: int = 3) -> str:
