@@ -111,7 +111,8 @@ def _lines(
     shown: Mapping[str, tuple[float, ...]], found: Curves, across: Scale, up: Scale, top: float
 ) -> Iterator[str]:
     """The curves, each with its name where it ends: above the chart for those that leave it, else on the right."""
-    leaving, staying = [], []
+    leaving: list[tuple[float, float, str, str]] = []
+    staying: list[tuple[float, float, str, str]] = []
     for style, (level, column) in zip(STYLES, shown.items(), strict=False):
         points, leaves = _within(list(zip(found.shares, column, strict=True)), top)
         if not points:
@@ -120,7 +121,7 @@ def _lines(
         yield tag("polyline", points=drawn, class_=f"curve {style}")
         ending = across(points[-1][0]), up(points[-1][1]), level, style
         (leaving if leaves else staying).append(ending)
-    beyond = LEFT
+    beyond = float(LEFT)
     for x, y, level, style in sorted(leaving):
         beyond = max(x - 8, beyond)
         yield words(beyond, y - 5, level, class_=f"name {style}")
