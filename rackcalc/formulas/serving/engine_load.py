@@ -164,7 +164,7 @@ def engine_of(point: Any) -> Any:
 SHARE = "share"
 
 
-QUIET = 1e-9  # of the rate in the busiest hour; of arrays, hours with less are taken to have as much
+QUIET = 1e-9  # of the rate in the busiest hour; in an hour with less nothing comes (of arrays, as much)
 
 
 def _hours(point: Any) -> list[tuple[Any, float]]:
@@ -179,7 +179,7 @@ def _hours(point: Any) -> list[tuple[Any, float]]:
     different = sorted(set(ratios))
     if ratios[0] != ratios[0] or different == [1.0]:
         return []
-    return [(ratio, ratios.count(ratio) / HOURS) for ratio in different if ratio > 0]
+    return [(ratio, ratios.count(ratio) / HOURS) for ratio in different if ratio > QUIET]
 
 
 def _law(*point: Any) -> Any:
