@@ -73,9 +73,8 @@ def _drawn(
             line(LEFT, up(limit), RIGHT, up(limit), "limit"),
             words(LEFT + 4, up(limit) - 4, f"limit on {level}", class_="alarm"),
         ]
-    share = found.now / _capacity(found)
-    if share <= 1:
-        drawn += [line(across(share), TOP, across(share), BOTTOM, "now"), words(across(share) + 3, BOTTOM - 5, "now")]
+    here = across(found.shares[found.rates.index(found.now)])
+    drawn += [line(here, TOP, here, BOTTOM, "now"), words(here + 3, BOTTOM - 5, "now")]
     name = "-".join(filter(None, ("load", group.rstrip("_"))))
     said = f"{title}: {', '.join(shown)} against the share of capacity in use."
     drawing = picture(view.id(name), title, said + " The table below has the numbers.", WIDTH, HEIGHT, drawn)
@@ -87,10 +86,6 @@ def _drawn(
     cited = ", ".join(view.why(f"latency.{group}{level}", f"{level} now") for level in shown)
     caption = tag("figcaption", f"{escaped(title)} against load ({cited})")
     return tag("figure", caption + drawing + numbers_behind(f"{title} against load", head, body))
-
-
-def _capacity(found: Curves) -> float:
-    return found.rates[-1] / found.shares[-1]
 
 
 def _text(view: View, path: str, value: float) -> str:

@@ -10,12 +10,17 @@ from rackcalc.quantities.record import record
 from rackcalc.replay.program import Run, program_of
 
 RATE = "workload.arrival_rate"
-LOADS = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96)  # shares of the capacity
+USED = "throughput.utilization"
+NEARLY, STEPS = 0.97, 20  # share of the rack in use at the highest load that is shown, and halvings to find it
+LOADS = (0.02, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.96, 1.0)  # shares of the largest
 
 
 @record
 class Curves:
-    """Figures by path at several loads. rates: requests/s, with that of the estimate among them; shares of capacity."""
+    """Figures by path at several loads.
+
+    rates: requests/s, with that of the estimate, now, among them. shares: of the capacity that is in use at each.
+    """
 
     rates: tuple[float, ...]
     shares: tuple[float, ...]
@@ -31,16 +36,28 @@ def curves(table: dict[str, Quantity], rate: Quantity | None, paths: list[str]) 
     now, most = float(rate.value), float(capacity.value)
     if not (isfinite(most) and most > 0 and now > 0):
         return None
-    wanted = [path for path in paths if path in table and table[path].known]
+    wanted = [path for path in [USED, *paths] if path in table and table[path].known]
     program, slots = program_of([table[path] for path in wanted], lambda leaf: 0 if leaf is rate else None)
     moving = {path: slot for path, slot in zip(wanted, slots, strict=True) if program.axes[slot]}
-    if not moving:
+    if USED not in moving or len(moving) < 2:
         return None
-    rates = sorted({*(share * most for share in LOADS), now})
+    top = _largest(program.start([moving[USED]]), now, most)
     run = program.start(list(moving.values()))
-    found = [_at(run, each) for each in rates]
-    values = {path: tuple(float(column[place]) for column in found) for place, path in enumerate(moving)}
-    return Curves(tuple(rates), tuple(each / most for each in rates), now, values)
+    found = [(each, _at(run, each)) for each in sorted({*(share * top for share in LOADS), now})]
+    kept = [(each, column) for each, column in found if column[0] < 1]
+    if now not in [each for each, _ in kept]:
+        return None
+    values = {path: tuple(column[place] for _, column in kept) for place, path in enumerate(moving)}
+    return Curves(tuple(each for each, _ in kept), values.pop(USED), now, values)
+
+
+def _largest(run: Run, now: float, most: float) -> float:
+    """The rate that nearly takes the whole rack. It is less than `most` where the rack throttles under that load."""
+    low, high = 0.0, max(most, now)
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _at(run, middle)[0] < NEARLY else (low, middle)
+    return low
 
 
 def _at(run: Run, each: float) -> list[float]:

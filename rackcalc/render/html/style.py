@@ -2,8 +2,8 @@
 
 STYLE = """
 :root{color-scheme:light dark;--back:#fff;--card:#f5f6f8;--text:#1b1f24;--soft:#505862;--edge:#c9ced6;--grid:#dfe3e8;
---link:#0a4f9c;--one:#2563a8;--two:#7a8796;--three:#8a4b08;--four:#6b3fa0;--bad:#b3261e;--good:#1d6b34;--warn:#7a5200;
---h1:#8db7dd;--h2:#6c9fbf;--h3:#d9a13b;--h4:#d0703a;--h5:#b3261e}
+--link:#0a4f9c;--one:#2563a8;--two:#5f6b79;--three:#8a4b08;--four:#6b3fa0;--bad:#b3261e;--good:#1d6b34;--warn:#7a5200;
+--h1:#5b8fc4;--h2:#3f86a0;--h3:#b07c14;--h4:#c25a1f;--h5:#b3261e}
 @media(prefers-color-scheme:dark){:root{--back:#14171b;--card:#1d2127;--text:#e8eaed;--soft:#aab2bd;--edge:#454c56;
 --grid:#30363e;--link:#8ab8f0;--one:#6fa8e6;--two:#8b97a6;--three:#e0a45c;--four:#c0a0ec;--bad:#f28b82;--good:#81c995;
 --warn:#f0c060;--h1:#4a7fb0;--h2:#4f93a8;--h3:#c99a3a;--h4:#dd7f45;--h5:#f28b82}}

@@ -13,9 +13,7 @@ SMALL = 0.005  # share of a stage below which its terms are summed up
 def waterfall(view: View) -> str:
     """A table of bars for every stage. Each bar starts where the one above it ends."""
     stages = view.report.stages
-    return (
-        _request(view) + _passage(view) + "".join(_stage(view, name) for name in stages if len(stages[name].terms) > 1)
-    )
+    return _request(view) + _passage(view) + "".join(_stage(view, name) for name in stages)
 
 
 def _passage(view: View) -> str:
@@ -53,7 +51,7 @@ def _request(view: View) -> str:
 def _stage(view: View, name: str) -> str:
     path = f"stages.{name}.time"
     whole = view.value(path)
-    if not whole:
+    if not whole or sum(time.value != 0 for time in view.report.stages[name].terms.values()) < 2:
         return ""
     stage = view.report.stages[name]
     caption = f"{'One decode step' if name == 'decode' else f'Stage {name}'}: bound by {stage.bound_by}"
