@@ -16,6 +16,7 @@ from rackcalc.estimation.notes import notes
 from rackcalc.estimation.plant import cooling_plant, with_shares
 from rackcalc.estimation.power_and_heat import (
     NO_LOAD,
+    in_busiest_hour,
     mean_utilization,
     pools_by_name,
     power_and_heat,
@@ -26,6 +27,7 @@ from rackcalc.estimation.power_and_heat import (
 )
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.estimation.supply import by_equipment, carbon, power_supply
+from rackcalc.estimation.unseen import unseen
 from rackcalc.estimation.venue import venue_report
 from rackcalc.feasibility import requirements
 from rackcalc.feasibility.conditions import Chain, Require, decidable, refuse
@@ -193,6 +195,14 @@ def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throu
     return Throughput(requests, tokens, prompts, used, most, at_slo, goodput, per_gpu, per_user)
 
 
+def busiest_hour_details(served: ServiceModel) -> dict[str, Quantity]:
+    """Figures of the busiest hour, where the hours of a day differ."""
+    peak = None if served.load is None else served.load.peak
+    if peak is None:
+        return {}
+    return {"peak_hour": peak.hour, "peak_rate": peak.rate} | {f"peak_{name}": t for name, t in peak.times.items()}
+
+
 def tpot_of(served: ServiceModel) -> Quantity:
     """Mean time per output token under the load."""
     tpot = served.tpot if served.load is None else served.load.tpot
@@ -260,7 +270,7 @@ def heat_at_load(rack: Rack, ideal: ServiceModel) -> Thermal | None:
         return None
     queue, shared = queue_at_load(rack, ideal)
     used = utilization_of(rack, ideal, queue)
-    return power_and_heat(known, mean_utilization(rack, ideal, used, shared))[1]
+    return power_and_heat(known, mean_utilization(rack, in_busiest_hour(ideal), used, shared))[1]
 
 
 def without_arrivals(loaded: Loaded) -> Loaded:
@@ -328,7 +338,10 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         used = utilization_of(rack, served, queue)
         most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
         time = served.occupancy if served.load is None else served.load.mean
-        require(requirements.load_requirements(loaded, used, most, time), ())
+        busiest = None if served.load is None else served.load.peak
+        if busiest is not None:
+            used = share_of_capacity(arrival_rate=busiest.rate, capacity=most)
+        require(requirements.load_requirements(loaded, used, most, time, busiest), ())
     links = link_reports(rack, served, heat if known_heat is None or heat.outlet.known else known_heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)
@@ -356,7 +369,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         latency=latency,
         throughput=done,
         stages=served.stages,
-        details=served.details,
+        details=served.details | busiest_hour_details(served),
         link=links,
         memory=served.memory,
         software=penalty,
@@ -390,7 +403,8 @@ def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
     unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
     loaded = with_utilization(without_arrivals(replace(loaded, rack=with_lengths(loaded.rack))))
     said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
-    return replace(result, subject=summary_line(loaded.rack), notes=said), chains
+    new = unseen((result.latency.ttft, result.latency.tpot)).new
+    return replace(result, subject=summary_line(loaded.rack), notes=said, novelty=new), chains
 
 
 def estimate(loaded: Loaded) -> Estimate:

@@ -3,6 +3,7 @@
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_power
 from rackcalc.estimation.result import Estimate
+from rackcalc.estimation.unseen import DOUBTFUL, Unseen, unseen
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
@@ -39,10 +40,11 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
     if _shares_an_engine(rack) and result.latency.tpot_p50 is None:
         said.append(_usual_request(rack))
-    said += _length_notes(rack)
+    said += [*_length_notes(rack), *_day_notes(result)]
     said += _format_notes(rack)
     said += _serving_notes(rack)
     said += _speculation_notes(rack, result)
+    said += _novelty_notes(unseen((result.latency.ttft, result.latency.tpot)))
     if rack.serving.runtime is not None:
         bound = {name: stage.bound_by for name, stage in result.stages.items()}
         hosts = [name for name, words in bound.items() if words == "host launches"]
@@ -93,6 +95,16 @@ def _length_notes(rack: Rack) -> list[str]:
         found = f"{float(work.cached.value):.0%} of the prompts' tokens are found in the prefix cache and not computed"
         said.append(f"{found}; each sequence is counted with the KV cache of its whole prompt, as if it shared none")
     return said
+
+
+def _day_notes(result: Estimate) -> list[str]:
+    """The busiest hour, where the hours of a day differ."""
+    found = result.details
+    if "peak_hour" not in found:
+        return []
+    rate, hour = show_value(found["peak_rate"]), float(found["peak_hour"].value)
+    late = f"ttft_p99 {show_value(found['peak_ttft_p99'])} and tpot_p99 {show_value(found['peak_tpot_p99'])} there"
+    return [f"peak in hour {hour:.0f}: {rate}, {late}; all else is over the requests of the whole day"]
 
 
 def _model_notes(rack: Rack) -> list[str]:
@@ -221,6 +233,16 @@ def _speculation_notes(rack: Rack, result: Estimate) -> list[str]:
         f"a step yields {show_value(tokens)} tokens on average if {show_value(plan.acceptance)} of drafts is accepted"
     )
     return [f"serving.speculation: {many}; itl figures are times between steps, whose tokens arrive together"]
+
+
+def _novelty_notes(found: Unseen) -> list[str]:
+    """What no measurement of a serving engine has, and what that means for the figures."""
+    if not found.count:
+        return []
+    said = f"novelty {found.count}: {', '.join(found.new)} not in the measurements, so latencies have wider ranges"
+    if found.widest > DOUBTFUL:
+        said += f"; some may be off by a factor of {found.widest:.1f} and are not to be relied on"
+    return [said]
 
 
 def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:

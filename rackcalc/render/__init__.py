@@ -18,6 +18,7 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "csv": ("rackcalc.render.estimate_csv", (".csv",)),
     "env": ("rackcalc.render.estimate_env", (".env",)),
     "markdown": ("rackcalc.render.estimate_markdown", (".md", ".markdown")),
+    "html": ("rackcalc.render.html.estimate_page", (".html", ".htm")),
 }
 
 
