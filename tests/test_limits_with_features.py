@@ -88,3 +88,13 @@ def test_percentiles_of_a_closed_loop_contain_the_wait_for_a_slow_path() -> None
     for mean, times in (("latency.mean", "latency.p"), ("latency.ttft", "latency.ttft_p")):
         assert value(told, f"{times}50") <= 1.2 * value(told, mean)
         assert value(told, f"{times}99") >= value(told, mean)
+
+
+@pytest.mark.parametrize("load", [{"arrival_rate": "8 request/s"}, {"concurrency": 400, "output_cv": 0.5}])
+def test_a_load_that_misses_its_limits_says_what_is_priced(load: dict[str, Any]) -> None:
+    told = rack({}, slo={"tpot_p99": "14 ms/token"}, **load)
+    assert value(told, "throughput.requests") == value(told, "throughput.at_slo")
+    assert any("workload.slo is missed at the load" in note for note in told.notes)
+    assert not any("it is priced" in note for note in told.notes)
+    met = rack({}, slo={"tpot_p99": "1 s/token"}, **load)
+    assert not any("workload.slo" in note for note in met.notes)

@@ -26,14 +26,17 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         if use.hypothetical:
             said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
     said += _thermal_notes(rack, result.thermal)
-    said += _limit_notes(rack, result.latency.service)
+    said += _limit_notes(rack, result.latency.service) or _slo_notes(rack, result)
     if result.value is not None:
         said += _gain_notes(result.value)
     if rack.workload.concurrency is not None:
-        said.append("workload.concurrency: a closed loop of so many requests, whatever the arrival rate; it is priced")
+        priced = "" if _limits_bind(rack, result) else "; it is priced"
+        said.append(f"workload.concurrency: a closed loop of so many requests, whatever the arrival rate{priced}")
     elif rack.workload.arrival_rate is None and result.latency.wait is not None:
         used = show_value(rack.economics.utilization)
-        said.append(f"no arrival_rate: latencies are those at the planned utilization of {used}, which is priced")
+        planned = f"no arrival_rate: latencies are those at the planned utilization of {used}"
+        free = result.throughput.at_slo is None
+        said.append(f"{planned}, {'which is priced' if free else 'but the most that meets workload.slo is priced'}")
     elif result.latency.wait is None:
         whose = "an idle rack" if result.latency.tpot is None else "a full batch"
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
@@ -183,6 +186,30 @@ def _limit_notes(rack: Rack, passage: Quantity) -> list[str]:
             alone = show_value(passage)
             said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
     return said
+
+
+def _offered(rack: Rack, result: Estimate) -> Quantity | None:
+    """Requests per second of the load that the file states; None where it states none."""
+    return rack.workload.arrival_rate if rack.workload.concurrency is None else result.throughput.capacity
+
+
+def _limits_bind(rack: Rack, result: Estimate) -> bool:
+    """Whether the load misses workload.slo, so that less than the load is priced."""
+    most, offered = result.throughput.at_slo, _offered(rack, result)
+    return most is not None and offered is not None and float(most.value) < float(offered.value) * (1 - 1e-6)
+
+
+def _slo_notes(rack: Rack, result: Estimate) -> list[str]:
+    """Which throughput is priced where the load misses workload.slo: the figures of the load itself stand beside it."""
+    if not _limits_bind(rack, result):
+        return []
+    most, offered = result.throughput.at_slo, _offered(rack, result)
+    assert most is not None and offered is not None
+    if not float(most.value):
+        return ["workload.slo: no load meets it, so no request is priced; latencies and power are those of the load"]
+    missed = f"workload.slo is missed at the load, {show_value(offered)}"
+    priced = f"throughput and cost are those of {show_value(most)}, the most that meets it"
+    return [f"{missed}: {priced}; latencies and power are those of the load"]
 
 
 def _serving_notes(rack: Rack) -> list[str]:
