@@ -503,7 +503,7 @@ def test_short_answers_take_no_longer_per_token_than_the_longest_step(output: in
     for share in (0.05, 0.3, 0.6, 0.85, 0.95, 0.99):
         answer = law.under_load(case.engine, prompts, outputs, share * capacity)
         # eight prompts of 30 ms fill a step, beside 1,000 sequences
-        assert 9e-3 <= answer.mean("tpot") and answer.quantile("tpot", 0.999) <= 9e-3 + 0.03 + 8 * 0.03 + 1e-9
+        assert answer.mean("tpot") >= 9e-3 and answer.quantile("tpot", 0.999) <= 9e-3 + 0.03 + 8 * 0.03 + 1e-9
         assert answer.decoding > 0
         assert answer.share_within("tpot", 0.3) == 1
     for share, within in ((0.3, 0.10), (0.6, 0.15)):
