@@ -98,3 +98,15 @@ def test_a_load_that_misses_its_limits_says_what_is_priced(load: dict[str, Any])
     assert not any("it is priced" in note for note in told.notes)
     met = rack({}, slo={"tpot_p99": "1 s/token"}, **load)
     assert not any("workload.slo" in note for note in met.notes)
+
+
+@pytest.mark.parametrize("serving", [{}, FEATURES["speculation"]])
+@pytest.mark.parametrize("load", [{"arrival_rate": "2 request/s"}, {"concurrency": 1}, {"concurrency": 32}])
+@pytest.mark.parametrize("output", ["1 token", "2 token", {"mean": "1 token", "spread": 0.5}])
+def test_answers_of_one_token_are_answered(serving: dict[str, Any], load: dict[str, Any], output: Any) -> None:
+    told = rack(serving, **load, input={"p50": "800 token", "p99": "4000 token"}, output=output)
+    assert value(told, "latency.mean") >= value(told, "latency.ttft") > 0
+    if "concurrency" in load and output != "2 token":
+        assert "latency.ttft_p99" not in told, "what cannot be told is absent"
+        with pytest.raises(rackcalc.InputError, match="answers have one token"):
+            rack(serving, **load, input_cv=0.5, output="1 token", slo={"ttft_p99": "1 s"})

@@ -14,6 +14,7 @@ from rackcalc.quantities.unit_text import show
 from rackcalc.serving.engine_versions import beyond_known
 from rackcalc.serving.pool_engines import engines_of, gpus_of_engine, that_decode, that_prefill
 from rackcalc.serving.pool_links import link_beyond_domain, nvlink_domain
+from rackcalc.serving.splits import one_token
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 
@@ -62,6 +63,9 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
 def _usual_request(rack: Rack) -> str:
     """Why p50 to p999 are the mean of whole requests."""
     if rack.workload.concurrency is not None and rack.serving.split == "gpu":
+        if one_token(rack.workload):
+            short = "a closed loop whose answers have one token: percentiles are not told, and p50 to p999 are the mean"
+            return f"{short}; with workload.arrival_rate they are"
         groups = "they can stay in groups that depend on how they started, so percentiles of first tokens and of tokens"
         return (
             f"all requests of the closed loop are alike: each takes the mean time, and {groups} are not told; "

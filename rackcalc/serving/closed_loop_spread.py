@@ -19,7 +19,7 @@ from rackcalc.serving.gpu_deployment import GpuDeployment
 from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.open_loop import engine_itself
 from rackcalc.serving.service_model import ONE, ClosedLoad
-from rackcalc.serving.splits import clients_differ
+from rackcalc.serving.splits import clients_differ, lengths_vary
 from rackcalc.spec.limits import Limits
 from rackcalc.spec.rack import Rack
 
@@ -31,7 +31,8 @@ def closed_load(rack: Rack, deployed: GpuDeployment, first: GpuPass, clients: Qu
     """What is told of requests beyond their means. clients: requests in flight of one engine."""
     differ = clients_differ(rack)
     engine = engine_itself(rack, deployed, first, now.room) if differ else {}
-    found = levels(rack, engine, now, clients, ALL) if differ or _is_one(clients) else {}
+    alone_and_alike = _is_one(clients) and not lengths_vary(rack.workload)
+    found = levels(rack, engine, now, clients, ALL) if differ or alone_and_alike else {}
     slo = rack.workload.slo
     if slo is None:
         return ClosedLoad(found)
