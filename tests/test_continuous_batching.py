@@ -5,7 +5,7 @@ RACKCALC_LONG_SIMULATIONS=1 simulates ten times as many requests.
 
 import math
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
@@ -489,3 +489,26 @@ def test_any_burstiness_has_percentiles_in_order(
         assert levels[0] > 0 and math.isfinite(levels[-1])
         if time != "itl":  # a gap that holds a prompt may be rarer than one in a thousand
             assert found.mean(time) <= levels[-1] * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("output", [2, 3, 5, 12])
+def test_short_answers_take_no_longer_per_token_than_the_longest_step(output: int) -> None:
+    """Times per token of answers of a few tokens, near capacity too: at least a step, at most a full one."""
+    case = Case(
+        fixed=9e-3, per_sequence=3e-5, per_cached=0.0, per_prompt=3e-5, per_pair=0.0, prompt=1000, output=output,
+        kind="fixed", chunked=True, budget=8000, seats=1000, burstiness=1.0, rate=1.0, load=0.0, seed=1,
+    )  # fmt: skip
+    prompts, outputs = lengths.fixed(1000), lengths.fixed(output)
+    capacity = law.capacity_of(case.engine, prompts, outputs)
+    for share in (0.05, 0.3, 0.6, 0.85, 0.95, 0.99):
+        answer = law.under_load(case.engine, prompts, outputs, share * capacity)
+        # eight prompts of 30 ms fill a step, beside 1,000 sequences
+        assert answer.mean("tpot") >= 9e-3 and answer.quantile("tpot", 0.999) <= 9e-3 + 0.03 + 8 * 0.03 + 1e-9
+        assert answer.decoding > 0
+        assert answer.share_within("tpot", 0.3) == 1
+    for share, within in ((0.3, 0.10), (0.6, 0.15)):
+        loaded = replace(case, rate=share * capacity)
+        run = loaded.simulated()
+        answer = law.under_load(loaded.engine, prompts, outputs, loaded.rate)
+        assert answer.mean("tpot") == pytest.approx(float(np.mean(run.tpot)), rel=within)
+        assert answer.mean("ttft") == pytest.approx(float(np.mean(run.ttft)), rel=0.05)

@@ -375,6 +375,8 @@ def test_suggestions_are_listed_as_people_do() -> None:
         ("serving.mem_fraction_static=0.9", "write serving.gpu_memory_utilization"),
         ("serving.pipeline_parallel_size=2", "write serving.pipeline_parallel"),
         ("serving.enable_lora=true", "write serving.lora"),
+        ("serving.enable_chunked_prefill=true", "serving.max_num_batched_tokens"),
+        ("serving.block-size=16", "leave it out"),
         ("workload.request_rate=3", "write workload.arrival_rate"),
         ("workload.max_num_seqs=64", "write serving.max_num_seqs"),
     ],

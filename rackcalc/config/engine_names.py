@@ -22,12 +22,28 @@ CONTEXT = (
 APART = "write serving.split: prefill-decode, and serving.prefill_gpus: how many GPUs prefill"
 COPIES = "write serving.redundant_experts"
 OVERLAP = "overlap of two batches is not modelled: an exchange between experts counts in full"
+CHUNKS = (
+    "engines that can share steps between prompts and tokens do; how many tokens a step may have is "
+    "serving.max_num_batched_tokens"
+)
+BLOCKS = "leave it out: the KV cache is counted by tokens"
+ORDER = "requests are served in the order of their arrival; other orders are not modelled"
+ENGINES_OWN = "leave it out: how an engine launches steps follows from serving.runtime and serving.version"
 LENGTHS = "leave it out: lengths follow from workload.input and workload.output"
 
 _NAMES: dict[str, str] = {
     **dict.fromkeys(("max_running_requests", "max_batch_size", "max_num_seqs"), SEATS),
     **dict.fromkeys(("chunked_prefill_size", "max_num_tokens", "max_prefill_tokens", "max_num_batched_tokens"), BUDGET),
     **dict.fromkeys(("mem_fraction_static", "free_gpu_memory_fraction", "kv_cache_free_gpu_mem_fraction"), MEMORY),
+    "kv_cache_free_gpu_memory_fraction": MEMORY,
+    **dict.fromkeys(("enable_chunked_prefill", "no_enable_chunked_prefill", "enable_mixed_chunk"), CHUNKS),
+    **dict.fromkeys(("enable_chunked_context", "disable_chunked_prefill"), CHUNKS),
+    **dict.fromkeys(("block_size", "page_size", "tokens_per_block"), BLOCKS),
+    **dict.fromkeys(("scheduling_policy", "schedule_policy", "capacity_scheduler_policy"), ORDER),
+    **dict.fromkeys(("async_scheduling", "num_scheduler_steps", "disable_overlap_schedule"), ENGINES_OWN),
+    **dict.fromkeys(
+        ("compilation_config", "enable_torch_compile", "attention_backend", "moe_a2a_backend"), ENGINES_OWN
+    ),
     **dict.fromkeys(("enforce_eager", "disable_cuda_graph", "cudagraph_mode"), EAGER),
     **dict.fromkeys(("tp", "tp_size", "tensor_parallel_size"), TENSOR),
     **dict.fromkeys(("dp", "dp_size", "data_parallel_size", "enable_dp_attention", "enable_attention_dp"), DATA),

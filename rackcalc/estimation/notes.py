@@ -15,6 +15,7 @@ from rackcalc.quantities.unit_text import show
 from rackcalc.serving.engine_versions import beyond_known
 from rackcalc.serving.pool_engines import engines_of, gpus_of_engine, that_decode, that_prefill
 from rackcalc.serving.pool_links import link_beyond_domain, nvlink_domain
+from rackcalc.serving.splits import one_token
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 
@@ -27,14 +28,17 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         if use.hypothetical:
             said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
     said += _thermal_notes(rack, result.thermal)
-    said += _limit_notes(rack, result.latency.service)
+    said += _limit_notes(rack, result.latency.service) or _slo_notes(rack, result)
     if result.value is not None:
         said += _gain_notes(result.value)
     if rack.workload.concurrency is not None:
-        said.append("workload.concurrency: a closed loop of so many requests, whatever the arrival rate; it is priced")
+        priced = "" if _limits_bind(rack, result) else "; it is priced"
+        said.append(f"workload.concurrency: a closed loop of so many requests, whatever the arrival rate{priced}")
     elif rack.workload.arrival_rate is None and result.latency.wait is not None:
         used = show_value(rack.economics.utilization)
-        said.append(f"no arrival_rate: latencies are those at the planned utilization of {used}, which is priced")
+        planned = f"no arrival_rate: latencies are those at the planned utilization of {used}"
+        free = result.throughput.at_slo is None
+        said.append(f"{planned}, {'which is priced' if free else 'but the most that meets workload.slo is priced'}")
     elif result.latency.wait is None:
         whose = "an idle rack" if result.latency.tpot is None else "a full batch"
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
@@ -61,6 +65,9 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
 def _usual_request(rack: Rack) -> str:
     """Why p50 to p999 are the mean of whole requests."""
     if rack.workload.concurrency is not None and rack.serving.split == "gpu":
+        if one_token(rack.workload):
+            short = "a closed loop whose answers have one token: percentiles are not told, and p50 to p999 are the mean"
+            return f"{short}; with workload.arrival_rate they are"
         groups = "they can stay in groups that depend on how they started, so percentiles of first tokens and of tokens"
         return (
             f"all requests of the closed loop are alike: each takes the mean time, and {groups} are not told; "
@@ -195,6 +202,30 @@ def _limit_notes(rack: Rack, passage: Quantity) -> list[str]:
             alone = show_value(passage)
             said.append(f"no load meets the SLO of {show_value(limit)}: one request takes {alone} on the idle rack")
     return said
+
+
+def _offered(rack: Rack, result: Estimate) -> Quantity | None:
+    """Requests per second of the load that the file states; None where it states none."""
+    return rack.workload.arrival_rate if rack.workload.concurrency is None else result.throughput.capacity
+
+
+def _limits_bind(rack: Rack, result: Estimate) -> bool:
+    """Whether the load misses workload.slo, so that less than the load is priced."""
+    most, offered = result.throughput.at_slo, _offered(rack, result)
+    return most is not None and offered is not None and float(most.value) < float(offered.value) * (1 - 1e-6)
+
+
+def _slo_notes(rack: Rack, result: Estimate) -> list[str]:
+    """Which throughput is priced where the load misses workload.slo: the figures of the load itself stand beside it."""
+    if not _limits_bind(rack, result):
+        return []
+    most, offered = result.throughput.at_slo, _offered(rack, result)
+    assert most is not None and offered is not None
+    if not float(most.value):
+        return ["workload.slo: no load meets it, so no request is priced; latencies and power are those of the load"]
+    missed = f"workload.slo is missed at the load, {show_value(offered)}"
+    priced = f"throughput and cost are those of {show_value(most)}, the most that meets it"
+    return [f"{missed}: {priced}; latencies and power are those of the load"]
 
 
 def _serving_notes(rack: Rack) -> list[str]:

@@ -12,7 +12,7 @@ from rackcalc.quantities.problems import Problem
 from rackcalc.serving.engine_versions import known_version, version_number
 from rackcalc.serving.pool_links import default_link
 from rackcalc.serving.pool_memory import kv_format
-from rackcalc.serving.splits import FUNCTIONS, clients_differ, takes_what_comes
+from rackcalc.serving.splits import FUNCTIONS, clients_differ, one_token, takes_what_comes
 from rackcalc.spec.rack import SPLITS, Rack
 
 MOST_KNOWN = 0.999  # share of a prompt that the prefix cache and what is fetched hold together
@@ -262,9 +262,9 @@ def _limits(loaded: Loaded, rack: Rack) -> list[Problem]:
         return []
     message = "is for decoders on GPUs under a serving engine, with workload.arrival_rate and no batch; limit p99"
     if rack.workload.concurrency is not None and _engine_decodes(rack) and rack.serving.split == "gpu":
-        message = (
-            "is not known where the requests of a closed loop are all alike; state workload.output_cv, or limit p99"
-        )
+        alike = "where the requests of a closed loop are all alike; state workload.output_cv, or limit p99"
+        short = "in a closed loop whose answers have one token; state workload.arrival_rate, or limit p99"
+        message = f"is not known {short if one_token(rack.workload) else alike}"
     return [
         loaded.problem(f"workload.slo.{time}_{level}", message)
         for time, limits in stated.items()

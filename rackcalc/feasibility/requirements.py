@@ -61,6 +61,9 @@ def load_requirements(
             return loaded.problem("economics.utilization", f"{message}; plan with less, or state workload.concurrency")
         offered, times = show_value(loaded.rack.workload.arrival_rate), float(utilization.value)
         most = show_value(capacity)
+        if times < 1:
+            near = f"{times:.1%} of what the rack can do ({most}): so near to it, requests wait without end"
+            return loaded.problem("workload.arrival_rate", f"{offered} is {near}; lower it or add chips")
         message = f"overload: {offered} is {times:.4g} times what the rack can do ({most}); lower it or add chips"
         return loaded.problem("workload.arrival_rate", message)
 

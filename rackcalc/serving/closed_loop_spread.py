@@ -2,22 +2,24 @@
 
 from typing import Any
 
-from rackcalc.formulas.combine import largest
+from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.queues.latency_under_load import LEVELS
 from rackcalc.formulas.serving import closed_loop_spread as spread
 from rackcalc.formulas.serving.concurrency import Loop, closed_rate
+from rackcalc.formulas.serving.kv_offload import path_cycle
 from rackcalc.formulas.serving.latency_limits import at_limit, of_limit, rate_if_met
 from rackcalc.formulas.serving.request_rates import goodput, of_all_copies
-from rackcalc.formulas.serving.request_time import generation_time
+from rackcalc.formulas.serving.request_time import generation_time, left_over
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.closed_loop import engine_loop
 from rackcalc.serving.drafting import per_token
 from rackcalc.serving.generation import output_tokens
 from rackcalc.serving.gpu_deployment import GpuDeployment
+from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.open_loop import engine_itself
 from rackcalc.serving.service_model import ONE, ClosedLoad
-from rackcalc.serving.splits import clients_differ
+from rackcalc.serving.splits import clients_differ, lengths_vary
 from rackcalc.spec.limits import Limits
 from rackcalc.spec.rack import Rack
 
@@ -29,7 +31,8 @@ def closed_load(rack: Rack, deployed: GpuDeployment, first: GpuPass, clients: Qu
     """What is told of requests beyond their means. clients: requests in flight of one engine."""
     differ = clients_differ(rack)
     engine = engine_itself(rack, deployed, first, now.room) if differ else {}
-    found = levels(rack, engine, now, clients, ALL) if differ or _is_one(clients) else {}
+    alone_and_alike = _is_one(clients) and not lengths_vary(rack.workload)
+    found = levels(rack, engine, now, clients, ALL) if differ or alone_and_alike else {}
     slo = rack.workload.slo
     if slo is None:
         return ClosedLoad(found)
@@ -43,11 +46,12 @@ def closed_load(rack: Rack, deployed: GpuDeployment, first: GpuPass, clients: Qu
     alone, number = used(ONE), now.room
     for _ in range(SEARCHES):
         number = at_limit(alone=alone, loaded=used(number), at=number, most=now.room)
-    rate = closed_rate(concurrency=number, time=whole_time(rack, engine_loop(rack, deployed, first, number)))
+    rate = closed_rate(concurrency=number, time=whole_time(rack, engine_loop(rack, deployed, first, number), number))
     at_slo = of_all_copies(rate=rate_if_met(rate=rate, used=alone), copies=deployed.replicas)
     shares = shares_within(rack, slo, engine, now, clients) if differ else {}
-    rate = closed_rate(concurrency=clients, time=whole_time(rack, now))
-    good = goodput(rate=of_all_copies(rate=rate, copies=deployed.replicas), **shares) if shares else None
+    assert rack.workload.concurrency is not None  # fewer than the copies of the model, where some have no client
+    rate = closed_rate(concurrency=rack.workload.concurrency, time=whole_time(rack, now, clients))
+    good = goodput(rate=rate, **shares) if shares else None
     return ClosedLoad(found, at_slo, good)
 
 
@@ -55,9 +59,23 @@ def _is_one(number: Quantity) -> bool:
     return isinstance(number.value, float) and number.value <= 1
 
 
-def whole_time(rack: Rack, loop: Loop) -> Quantity:
-    """Mean time of a request [s]."""
+def time_in_engine(rack: Rack, loop: Loop) -> Quantity:
+    """Mean time of a request, but for waits at the path of an offloaded KV cache [s]."""
     return generation_time(ttft=loop.ttft, tpot=per_token(rack, loop.tpot), output=output_tokens(rack))
+
+
+def whole_time(rack: Rack, loop: Loop, clients: Quantity) -> Quantity:
+    """Mean time of a request [s]. The path of an offloaded KV cache may be slower than the engine: they wait for it."""
+    time, fetch = time_in_engine(rack, loop), fetching(rack)
+    return time if fetch is None else largest(engine=time, path=path_cycle(requests=clients, fetch=fetch))
+
+
+def first_time(rack: Rack, loop: Loop, clients: Quantity) -> Quantity:
+    """Mean time to the first token [s], with such waits."""
+    if fetching(rack) is None:
+        return loop.ttft
+    waits = left_over(whole=whole_time(rack, loop, clients), part=time_in_engine(rack, loop))
+    return total(engine=loop.ttft, path=waits)
 
 
 ALL = {"": list(LEVELS)} | {time: [level for level in LEVELS if level != "p999"] for time in ("ttft", "tpot", "itl")}
@@ -68,7 +86,8 @@ def levels(
 ) -> Levels:
     """Percentiles by name. engine: what its law takes; {} where requests are all alike, for what is sure then."""
     found = {}
-    usual = {"": whole_time(rack, loop), "ttft": loop.ttft, "tpot": per_token(rack, loop.tpot), "itl": loop.tpot}
+    means = {"": whole_time(rack, loop, clients), "ttft": first_time(rack, loop, clients)}
+    usual = means | {"tpot": per_token(rack, loop.tpot), "itl": loop.tpot}
     for time, names in wanted.items():
         for level in names:
             name = f"{time}_{level}".strip("_")
@@ -99,10 +118,10 @@ def shares_within(
     found = {}
     whole, ttft, tpot = (list(slo.stated(time).values()) for time in ("", "ttft", "tpot"))
     if whole:
-        about = {"mean": whole_time(rack, loop), "host": loop.host}
+        about = {"mean": whole_time(rack, loop, clients), "host": loop.host}
         found["request"] = spread.request_share(limit=whole[-1], clients=clients, **about, **engine)
     if ttft:
-        about = {"mean": loop.ttft, "host": loop.host}
+        about = {"mean": first_time(rack, loop, clients), "host": loop.host}
         found["ttft"] = spread.first_token_share(limit=ttft[-1], clients=clients, **about, **engine)
     if tpot:
         found["tpot"] = spread.token_time_share(

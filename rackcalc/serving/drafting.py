@@ -1,7 +1,7 @@
 """Speculative decoding on GPUs: the model that drafts, what it holds, and how many tokens a step yields."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.serving.speculative_decoding import of_one_token, steps_of_answer, tokens_per_step
+from rackcalc.formulas.serving.speculative_decoding import of_all_tokens, of_one_token, steps_of_answer, tokens_per_step
 from rackcalc.formulas.transformer.counts import ONE, TWO
 from rackcalc.formulas.transformer.memory_traffic import expert_traffic, layers_bytes
 from rackcalc.formulas.transformer.model_size import ModelSize
@@ -103,6 +103,12 @@ def per_token(rack: Rack, step: Quantity) -> Quantity:
     """Time per output token [s/token] from that of a step, written as if it yielded one token."""
     tokens = tokens_of_step(rack)
     return step if tokens is None else of_one_token(step=step, tokens=tokens)
+
+
+def limit_of_step(rack: Rack, limit: Quantity) -> Quantity:
+    """Limit on the time of a step, written as if it yielded one token, from that on the time per output token."""
+    tokens = tokens_of_step(rack)
+    return limit if tokens is None else of_all_tokens(limit=limit, tokens=tokens)
 
 
 def engine_details(rack: Rack) -> dict[str, Quantity]:

@@ -28,7 +28,7 @@ from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import replace
 from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
-from rackcalc.serving.drafting import answer_steps, engine_details, per_token
+from rackcalc.serving.drafting import answer_steps, engine_details, limit_of_step, per_token
 from rackcalc.serving.generation import (
     decode_step,
     generation_service,
@@ -40,7 +40,6 @@ from rackcalc.serving.kv_offload import fetch_stage, fetching
 from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.pipeline import chunks_of, engine_in_rounds, overlap
 from rackcalc.serving.service_model import ONE, BusiestHour, EngineLoad, ServiceModel
-from rackcalc.spec.limits import Limits
 from rackcalc.spec.rack import Rack
 
 # A limited time -> its formulas of the largest rate, and of the share of requests that meet a limit.
@@ -50,6 +49,7 @@ LIMITED: dict[str, tuple[Any, Any]] = {
     "tpot": (engine_load.rate_by_token_time, engine_load.share_by_token_time),
     "itl": (engine_load.rate_by_token_gap, None),
 }
+SETTLING = 3  # rounds in which the rate of a pipeline, and how much its ring is slower at that rate, settle
 MIXED = {
     mixed: constant(float(mixed), "1", "prompts share steps", "published", note="1 where they do, 0 where not")
     for mixed in (True, False)
@@ -65,8 +65,9 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     seats = sequences_that_fit(rack, deployed)
     about = engine_times(rack, deployed, first, seats)
     most, fetch = capacity_of_one(rack, deployed, about), fetching(rack)
-    if fetch is not None:
-        most = smallest(engine=most, path=rate_of_path(fetch=fetch))
+    limits = {} if fetch is None else {"path": rate_of_path(fetch=fetch)}
+    if limits:
+        most = smallest(engine=most, **limits)
     copies = deployed.replicas
     rate = rack.workload.arrival_rate
     if rate is None:
@@ -76,7 +77,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     peak = busiest_rate(rate=rate, **hours) if hours else rate
     day = {name: over_busiest(hour=share, **hours) for name, share in hours.items()}
     rate_of_one = rate_per_copy(arrival_rate=peak, copies=copies)
-    own = about["work"]
+    idle = about
     about = in_the_ring(rack, deployed, about, rate_of_one)
     loaded = about | day | {"rate": rate_of_one}
     decoding = engine_load.sequences_decoding(**loaded)
@@ -86,7 +87,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     before = before_the_engine(deployed, together, step_per_token(step=step.time))
     before_alone = before_the_engine(deployed, ONE, about["step_0"])
     if deployed.stages is not None:  # the request's own prompt takes all of its time
-        before = total(before=before, prompt=left_over(whole=own, part=about["work"]))
+        before = total(before=before, prompt=left_over(whole=idle["work"], part=about["work"]))
     if fetch is not None:
         before = total(before=before, fetch=fetch, wait=path_wait(rate=rate_of_one, fetch=fetch))
         before_alone = total(before=before_alone, fetch=fetch)
@@ -108,8 +109,8 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         tpot_levels={name: per_token(rack, time) for name, time in levels(engine_load.token_time_within).items()},
         itl_levels=levels(engine_load.token_gap_within),
         rate=rate,
-        at_slo=None if work.slo is None else rate_at_slo(work.slo, about | day, before, copies),
-        goodput=None if work.slo is None else goodput_of(work.slo, loaded, before, rate),
+        at_slo=None if work.slo is None else rate_at_slo(rack, deployed, idle | day, most, before, limits),
+        goodput=None if work.slo is None else goodput_of(rack, loaded, before, rate),
     )
     if hours:
         steady = about | {"rate": rate_of_one}
@@ -171,7 +172,10 @@ def in_the_ring(rack: Rack, deployed: GpuDeployment, about: dict[str, Quantity],
 def capacity_of_one(rack: Rack, deployed: GpuDeployment, about: dict[str, Quantity]) -> Quantity:
     """Requests per second through one engine when all of its seats are taken."""
     share = overlap(rack, deployed, about["seats"])
-    return engine_load.engine_capacity(**(about if share is None else in_stages(about, share)))
+    rate = engine_load.engine_capacity(**(about if share is None else in_stages(about, share)))
+    for _ in range(SETTLING if deployed.stages is not None else 0):  # at that rate the ring itself is slower
+        rate = engine_load.engine_capacity(**in_the_ring(rack, deployed, about, rate))
+    return rate
 
 
 def before_the_engine(deployed: GpuDeployment, held: Quantity, step: Quantity) -> Quantity:
@@ -192,21 +196,41 @@ def work_of(prefill: GpuPass) -> Quantity:
     return total(work=work, launches=launches)
 
 
-def rate_at_slo(slo: Limits, about: dict[str, Quantity], before: Quantity, copies: Quantity) -> Quantity:
-    """The largest arrival rate at all copies at which all limits are met."""
-    rates = {}
-    for time, (rate_by, _) in LIMITED.items():
-        more = {} if time in ("tpot", "itl") else {"before": before}
-        for level, limit in slo.stated(time).items():
-            rates[f"{time}_{level}".strip("_")] = rate_by(limit=limit, probability=LEVELS[level], **more, **about)
-    return of_all_copies(rate=smallest(**rates), copies=copies)
+def rate_at_slo(
+    rack: Rack,
+    deployed: GpuDeployment,
+    about: dict[str, Quantity],
+    most: Quantity,
+    before: Quantity,
+    others: dict[str, Quantity],
+) -> Quantity:
+    """The largest arrival rate at all copies at which all limits are met.
+
+    most: capacity of one copy. others: rates that something beside the engine does not let it exceed.
+    """
+    rate = most
+    for _ in range(SETTLING if deployed.stages is not None else 1):
+        now, rates = in_the_ring(rack, deployed, about, rate), dict(others)
+        for time, (rate_by, _) in LIMITED.items():
+            more = {} if time in ("tpot", "itl") else {"before": before}
+            for level, limit in limits_in_steps(rack, time).items():
+                rates[f"{time}_{level}".strip("_")] = rate_by(limit=limit, probability=LEVELS[level], **more, **now)
+        rate = smallest(**rates)
+    return of_all_copies(rate=rate, copies=deployed.replicas)
 
 
-def goodput_of(slo: Limits, loaded: dict[str, Quantity], before: Quantity, rate: Quantity) -> Quantity | None:
+def limits_in_steps(rack: Rack, time: str) -> dict[str, Quantity]:
+    """The limits that a rack states on a time, by level; on times per token as those of a step, which the law tells."""
+    assert rack.workload.slo is not None
+    stated = rack.workload.slo.stated(time)
+    return {level: limit_of_step(rack, limit) for level, limit in stated.items()} if time == "tpot" else stated
+
+
+def goodput_of(rack: Rack, loaded: dict[str, Quantity], before: Quantity, rate: Quantity) -> Quantity | None:
     """Requests per second that meet the limits, each taken at its highest percentile; None for gaps of tokens alone."""
     shares = {}
     for time, (_, share_by) in LIMITED.items():
-        limits = slo.stated(time)
+        limits = limits_in_steps(rack, time)
         if limits and share_by is not None:
             more = {} if time == "tpot" else {"before": before}
             shares[time or "request"] = share_by(limit=list(limits.values())[-1], **more, **loaded)

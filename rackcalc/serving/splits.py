@@ -4,7 +4,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 from rackcalc.serving.service_model import ServiceModel
-from rackcalc.spec.rack import Rack
+from rackcalc.spec.rack import Rack, Workload
 
 # split -> family of the model -> module and function; a module is imported when its split is asked for
 FUNCTIONS = {
@@ -28,12 +28,25 @@ def takes_what_comes(rack: Rack) -> bool:
 
 
 def clients_differ(rack: Rack) -> bool:
-    """Whether the requests of an engine's closed loop differ in length, so that their percentiles can be told."""
+    """Whether requests of an engine's closed loop differ in length, so that their percentiles can be told.
+
+    Nothing is told of answers of one token, which never decode: the law is about those that do.
+    """
     work, runtime = rack.workload, rack.serving.runtime
     engine = runtime is not None and runtime.engine is not None
     if work.concurrency is None or not engine or rack.serving.split != "gpu" or rack.model.family != "decoder":
         return False
+    return lengths_vary(work) and not one_token(work)
+
+
+def lengths_vary(work: Workload) -> bool:
+    """Whether prompts or answers differ in length."""
     return any(cv is not None and not _is_zero(cv.value) for cv in (work.input_cv, work.output_cv))
+
+
+def one_token(work: Workload) -> bool:
+    """Whether answers have one token."""
+    return work.output is not None and isinstance(work.output.value, float) and work.output.value <= 1
 
 
 def _is_zero(value: object) -> bool:

@@ -27,6 +27,7 @@ from rackcalc.formulas.queues.engine_steps import (
     Full,
     Prompts,
     full_engine,
+    longest_step,
     no_arrival,
     pace,
     prompt_room,
@@ -63,7 +64,8 @@ class UnderLoad:
     waits: chance that a request must wait for a seat. wait: its mean wait for one, over all requests.
     prompt_share: share of time by which prompts lengthen decoding. capacity: requests/s with all seats taken.
     numbers, shares: share of time with so many seats taken, at some numbers between none and all (the others lie
-    between, and count to the nearest). over: whether more requests arrive than can leave.
+    between, and count to the nearest). over: whether more requests arrive than can leave. longest: a step with as many
+    tokens as it may have, beyond which no time between two tokens lies.
     parts: of each mixture, made when they are asked for. merges: whether parts that are near each other become one.
     """
 
@@ -80,6 +82,7 @@ class UnderLoad:
     shares: Any
     over: Any = False
     merges: bool = True
+    longest: Any = math.inf
     _kept: dict[Any, Any] = field(default_factory=dict)
 
     @property
@@ -107,11 +110,16 @@ class UnderLoad:
         """What the given share of requests (of gaps, for "itl") stays within."""
         if self.over is True:
             return xp.inf
-        return xp.where(self.over, xp.inf, mixture_quantile(probability, self.mixture(time), self._tail(time)))
+        found = mixture_quantile(probability, self.mixture(time), self._tail(time))
+        if time in ("tpot", "itl"):
+            found = xp.minimum(found, self.longest)
+        return xp.where(self.over, xp.inf, found)
 
     def share_within(self, time: str, limit: Any) -> Any:
         """Share of requests (of gaps, for "itl") that stay within a limit in s."""
         found = 1 - mixture_tail(limit, self.mixture(time), self._tail(time))
+        if time in ("tpot", "itl"):
+            found = xp.where(limit >= self.longest, 1.0, found)
         return xp.where(self.over, 0.0, xp.where(found > ROUNDING, found, 0.0))
 
 
@@ -235,7 +243,7 @@ def under_load(
     waits = _arrivals_that_wait(station, outputs, rate, full.rate, gap_scv)
     return _answer(
         engine, work, first, classes, gaps, station, outputs, rate, waits, steps[-1] - met.own, most, stall,
-        over=over | first.over,
+        over=over | first.over, longest=longest_step(engine, prompts, steps[-1]),
     )  # fmt: skip
 
 
@@ -303,7 +311,7 @@ def _arrivals_that_wait(station: Present, outputs: Lengths, rate: Any, capacity:
 def _answer(
     engine: Engine, work: Prompts, first: FirstToken, classes: list[Decoding], gaps: Callable[[], list[Part]],
     station: Present, outputs: Lengths, rate: Any, waits: Any, slower: Any, capacity: Any, stall: Any,
-    wait_scv: Any = 1.0, over: Any = False,
+    wait_scv: Any = 1.0, over: Any = False, longest: Any = math.inf,
 ) -> UnderLoad:  # fmt: skip
     wait = station.waiting / rate
     later = xp.where(waits > 0, xp.divide(wait, waits), 0.0)
@@ -348,6 +356,7 @@ def _answer(
         numbers=station.numbers,
         shares=station.shares,
         over=over,
+        longest=longest,
     )
 
 

@@ -86,6 +86,7 @@ def day_of(hours: UnderLoad, times: Sequence[float]) -> Day:
         numbers=[],
         shares=[],
         over=over,
+        longest=by_hour(hours.longest, count)[0],
         merges=False,  # parts of different hours have the same means, and other variances
     )
     return Day(hours, times, everything)

@@ -146,7 +146,7 @@ def decoding_times(
         tokens = xp.where(some, stratum.mean - 1, 1.0)
         ratio = seen.turnover / tokens
         memory = 2 * ratio * (1 - ratio * -xp.expm1(-1 / ratio))
-        mean = seen.step + xp.minimum(behind.extra / tokens, behind.most)
+        mean = xp.maximum(seen.step + xp.minimum(_extra(engine, behind, rate * echo, tokens), behind.most), seen.alone)
         context = wide * (seen.number * memory + 1)
         shared = xp.minimum(seen.spread * memory, bounded) + context
         started = left_variance / tokens**2
@@ -175,6 +175,16 @@ def decoding_times(
         result.append(Decoding(xp.where(some, stratum.share, 0.0), tokens, stratum.variance, mean, parts))
     total = sum([part.share for part in result])
     return [Decoding(part.share / total, part.tokens, part.variance, part.mean, part.parts) for part in result]
+
+
+def _extra(engine: Engine, behind: LeftBehind, follow: Any, tokens: Any) -> Any:
+    """Time per token by which the prompts left behind lengthen a life of so many tokens.
+
+    follow: prompts that arrive in the time that one adds. Where prompts share the steps, those come a step later: a
+    life of few tokens ends before the last of them.
+    """
+    met = 1 - xp.power(xp.clip(follow, 0.0, 1.0), tokens) if engine.chunked else 1.0
+    return behind.extra * met / tokens
 
 
 def _stalls(prompts: Prompts, stall: Any, tokens: Any) -> tuple[Any, Any]:

@@ -88,6 +88,22 @@ def prompt_room(engine: Engine, decoding: Any) -> Any:
     return xp.maximum(engine.budget - decoding, engine.budget / 4) if engine.chunked else engine.budget
 
 
+def longest_step(engine: Engine, lengths: Lengths, full: Any) -> Any:
+    """A step with as many prompt tokens as it may have, of the prompts whose tokens take longest, the last of them.
+
+    full: time of a step with all seats taken and no prompt. Where prompts do not share the steps it has no bound.
+    """
+    if not engine.chunked:
+        return xp.inf
+    most: Any = 0.0
+    for part in lengths.strata:
+        tokens = part.mean + 2 * xp.sqrt(part.variance)
+        piece = xp.minimum(tokens, engine.budget)
+        work = engine.work(tokens) - engine.work(tokens - piece)
+        most = xp.maximum(most, work * engine.budget / piece)
+    return full + most
+
+
 def companions(expected: Any, gap_scv: Any) -> Any:
     """Arrivals in a time after an arrival, beyond the `expected` number at any time.
 

@@ -55,6 +55,16 @@ def of_one_token(step: SecondsPerToken, tokens: Count) -> SecondsPerToken:
     return xp.divide(step, tokens)
 
 
+@formula(cite="definition: a step yields several tokens per sequence")
+def of_all_tokens(limit: SecondsPerToken, tokens: Count) -> SecondsPerToken:
+    """Limit on the time of a step from that on the time per output token.
+
+    >>> round(of_all_tokens(limit=0.02, tokens=1.5), 9)
+    0.03
+    """
+    return limit * tokens
+
+
 @formula(cite="definition: what a step yields is sent at once")
 def steps_between_messages(interval: Count, tokens: Count) -> Count:
     """Steps from one message to a client to the next, of an engine that sends `interval` tokens at a time.
