@@ -26,6 +26,7 @@ COMMANDS = {
     "diff": "What a change in git does to racks, and whether it keeps their gates. Exit 3 when one fails.",
     "claims": "Judge what is claimed of a rack: holds, claimed too high or too low, ... As a gate: --fail-if.",
     "explain": "Show why a figure is what it is: formula, values, inputs, sources, down to the catalog.",
+    "figures": "What each figure of a result means, its unit, and which side of it is better.",
     "sweep": "Vary values, parts, scenarios: the best points, the Pareto front, statistics, or every point in a file.",
     "solve": "Goal seek and break-even: the first or best point at which something holds. Exit 3 when there is none.",
     "uncertainty": "How sure the figures are: intervals, odds of the gates, and which doubt matters most.",
