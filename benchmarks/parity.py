@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rackcalc.render.percentages import error_percent
-from rackcalc.validation import Result, run
+from rackcalc.validation import Result, fit_engines, outer_folds, run
+from rackcalc.validation.engine_parameters import names, start
+from rackcalc.validation.outer_folds import Line
 from rackcalc.validation.score import Score, Summary, Tally, group_of, summaries, unanswered
 
 ROOT = Path(__file__).parent.parent
@@ -114,17 +116,18 @@ def line(one: Summary, worst: dict[tuple[str, str], float]) -> tuple[str, ...]:
     )
 
 
-def headlines(found: Known, parts: Known) -> str:
-    """The README's choice of lines and columns."""
-    head = ("kind", "metric", "rows", "part left out", "inside 80 %", "in sample", "peers")
+def headlines(found: Known, parts: Known, worst: dict[tuple[str, str], float], outer: Sequence[Line]) -> str:
+    """The README's choice of lines and columns: outer folds where there are, else each GPU left out in turn."""
+    head = ("kind", "metric", "rows", "left out, mean", "worst", "inside 80 %", "in sample", "peers")
+    means = {key: (parts[key].mape, worst[key]) for key in HEADLINES} | outer_means(outer)
     lines = (
         (
-            *(*key, f"{found[key].rows}", error_percent(parts[key].mape), error_percent(parts[key].coverage)),
+            *(*key, f"{found[key].rows}", *map(error_percent, means[key]), error_percent(parts[key].coverage)),
             *(error_percent(found[key].mape), BESIDE.get(key, "")),
         )
         for key in HEADLINES
     )
-    return table(head, lines, range(2, 6))
+    return table(head, lines, range(2, 7))
 
 
 def folded(parts: Known, models: Known) -> str:
@@ -137,6 +140,55 @@ def folded(parts: Known, models: Known) -> str:
     return table(head, lines, range(2, 7))
 
 
+OUTER = {"tpot_mean": ("serving", "tpot"), "ttft_mean": ("serving", "ttft"), "tpot_p50": ("step_power", "tpot")}
+FORMER = Path(__file__).parent / "former_errors.csv"  # of the release before, on the same rows
+
+
+def outer() -> list[Line]:
+    """Every outer fold of the protocol, its parameters fitted without what it leaves out."""
+    predictions = fit_engines.recorded()
+    whole = fit_engines.fit(predictions, start={x: float(start(x).value) for x in names()}, rounds=4)
+    return outer_folds.lines(one for found, *_ in outer_folds.protocol(predictions, whole) for one in found)
+
+
+def outer_table(found: Sequence[Line]) -> str:
+    """Errors of serving engines on what was left out, by what that was."""
+    head = ("left out", "kind", "metric", "folds", "rows", "sources", "mean", "by row", "worst", "worst fold")
+    lines = (
+        (
+            *(one.kind, *OUTER[one.metric], f"{one.folds}", f"{one.rows}", f"{one.sources}"),
+            *(error_percent(one.mean_group), error_percent(one.mean_row), error_percent(one.worst), one.worst_of),
+        )
+        for one in sorted(found, key=lambda one: (OUTER[one.metric], one.kind))
+    )
+    return table(head, lines, range(3, 9))
+
+
+def outer_means(found: Sequence[Line]) -> dict[tuple[str, str], tuple[float, float]]:
+    """(kind, metric) -> mean over the kinds of folds, and the worst fold of all."""
+    means: dict[tuple[str, str], list[Line]] = defaultdict(list)
+    for one in found:
+        means[OUTER[one.metric]].append(one)
+    return {
+        key: (sum(x.mean_group for x in all_of) / len(all_of), max(x.worst for x in all_of))
+        for key, all_of in means.items()
+    }
+
+
+def against_former(now: Known) -> str:
+    """The errors of the release before and of this one, on the same rows."""
+    lines = []
+    for text in FORMER.read_text(encoding="utf-8").splitlines()[1:]:
+        kind, subject, error, row, coverage = text.split(",")
+        one = now.get((kind, subject))
+        if one is not None:
+            before = (float(error), float(row), float(coverage))
+            after = (one.mape, one.median_ape, one.coverage)
+            lines.append((kind, subject, *map(error_percent, before), *map(error_percent, after)))
+    head = ("kind", "metric", "former error", "by row", "its 80 %", "error", "by row", "its 80 %")
+    return table(head, lines, range(2, 8))
+
+
 def both(one: Summary) -> tuple[str, str]:
     """Error and coverage."""
     return error_percent(one.mape), error_percent(one.coverage)
@@ -147,13 +199,17 @@ def by_key(found: Iterable[Summary]) -> Known:
     return {(one.kind, one.subject): one for one in found}
 
 
-def left_out(kinds: Sequence[str], by: str) -> Known:
-    """Every kind validated by itself, without each part or model in turn."""
+def left_out(kinds: Sequence[str], by: str) -> tuple[Known, dict[tuple[str, str], float]]:
+    """Every kind validated by itself, without each part or model in turn; also the error of its worst group."""
     found: Known = {}
+    worst: dict[tuple[str, str], float] = defaultdict(float)
     for kind in kinds:
         tally = run.scored(run.sources((), (kind,)), (kind,), [], False, 0, None, by)
-        found |= by_key(summaries(tally.scores()))
-    return found
+        scores = tally.scores()
+        found |= by_key(summaries(scores))
+        for score in scores:
+            worst[kind, score.subject] = max(worst[kind, score.subject], min(score.mape, outer_folds.CAP))
+    return found, worst
 
 
 def missing(tally: Tally) -> str:
@@ -250,9 +306,11 @@ def main() -> None:
     scores = tally.scores()
     found = summaries(scores)
     peers = table(("tool", "how", "error", "where from"), PEERS, range(0))
-    parts, models = left_out(FOLDED, "part"), left_out(BY_MODEL, "model")
-    write(ROOT / "README.md", {"accuracy": headlines(by_key(found), parts)})
+    (parts, worst), (models, _) = left_out(FOLDED, "part"), left_out(BY_MODEL, "model")
+    folds = outer()
+    write(ROOT / "README.md", {"accuracy": headlines(by_key(found), parts, worst, folds)})
     tables = {"accuracy": errors(found, scores), "missing": missing(tally), "left-out": folded(parts, models)}
+    tables |= {"outer-folds": outer_table(folds), "former": against_former(by_key(found))}
     write(ROOT / "docs" / "accuracy.md", tables | {"peers": peers})
     draw(points.found, ROOT / "docs" / "accuracy.svg")
 

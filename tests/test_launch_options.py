@@ -38,7 +38,7 @@ def test_other_benchmarks_run_with_the_defaults_of_the_engine() -> None:
         ({"model": "deepseek-r1", "runtime": "trtllm 1.2.0rc6", "concurrency": "64"}, "hold_steps", 40),
         ({"runtime": "sglang 0.5.9", "concurrency": "8"}, "poll_steps", 10),
         ({"runtime": "sglang 0.5.9"}, "poll_steps", 30),
-        ({"runtime": "sglang 0.5.9", "part": "h200-sxm"}, "poll_steps", 1),
+        ({"runtime": "sglang 0.5.9", "part": "h200-sxm"}, "poll_steps", 10),
         ({"runtime": "vllm"}, "eager_prefill", 1),
         ({"runtime": "vllm 0.19.0"}, "eager_prefill", 0),
         ({"runtime": "vllm", "part": "h100-sxm"}, "eager_prefill", 0),

@@ -32,8 +32,8 @@ OUTSIDE = {  # packages that only some files may import
     "numpy": (
         *("quantities/elementwise.py", "formulas/queues/curves.py", "replay/", "questions/uncertainty/"),
         *("questions/sweep/", "questions/solve/", "validation/fit", "validation/refit.py"),
-        *("validation/recorded_prediction.py", "api/", "formulas/queues/mixture_lanes.py"),
-        *("formulas/serving/engine_grids.py", "formulas/serving/engine_curves.py"),
+        *("validation/recorded_prediction.py", "validation/outer_folds.py", "api/"),
+        *("formulas/queues/mixture_lanes.py", "formulas/serving/engine_grids.py", "formulas/serving/engine_curves.py"),
     ),
 }
 

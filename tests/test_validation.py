@@ -216,20 +216,20 @@ def scores() -> list[Score]:
 @pytest.mark.parametrize(
     ("kind", "word", "part", "measured", "bar"),
     [
-        ("gemm", "latency", "", 0.056, 0.060),
-        ("attention", "latency", "", 0.058, 0.062),
-        ("collective", "latency", "", 0.064, 0.068),
-        ("collective", "eager_latency", "", 0.058, 0.063),
+        ("gemm", "latency", "", 0.066, 0.072),
+        ("attention", "latency", "", 0.075, 0.080),
+        ("collective", "latency", "", 0.073, 0.080),
+        ("collective", "eager_latency", "", 0.070, 0.076),
         ("collective", "nccl_latency", "", 0.097, 0.103),
-        ("encoder", "latency", "", 0.048, 0.052),
+        ("encoder", "latency", "", 0.066, 0.072),
         ("encoder", "latency", "a30", 0.025, 0.030),  # TensorRT alone
         ("encoder", "latency", "a100-sxm-40gb", 0.036, 0.040),  # TensorRT alone
         ("encoder", "latency_p99", "", 0.065, 0.070),
         ("mlperf", "latency", "", 0.063, 0.070),
-        ("mlperf", "rate", "", 0.073, 0.080),
-        ("wall_power", "power", "", 0.041, 0.045),
+        ("mlperf", "rate", "", 0.093, 0.105),
+        ("wall_power", "power", "", 0.081, 0.088),
         ("point_to_point", "bandwidth", "", 0.032, 0.036),
-        ("lpu", "rate", "", 0.127, 0.15),
+        ("lpu", "rate", "", 0.141, 0.155),
         ("lpu", "latency", "", 0.117, 0.14),
     ],
 )

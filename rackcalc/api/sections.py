@@ -278,6 +278,7 @@ class CostSums(Group):
     annualised: Figure
     per_hour: Figure
     per_gpu_hour: Figure
+    per_million_tokens: Figure
     per_million_input_tokens: Figure
     per_million_output_tokens: Figure
     per_million_total_tokens: Figure

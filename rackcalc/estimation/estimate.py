@@ -23,6 +23,7 @@ from rackcalc.estimation.power_and_heat import (
 )
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.estimation.supply import by_equipment, carbon, power_supply
+from rackcalc.estimation.unseen import unseen
 from rackcalc.estimation.venue import venue_report
 from rackcalc.feasibility import requirements
 from rackcalc.feasibility.conditions import Chain, Require, decidable, refuse
@@ -374,7 +375,8 @@ def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
     unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
     loaded = with_utilization(without_arrivals(replace(loaded, rack=with_lengths(loaded.rack))))
     said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
-    return replace(result, subject=summary_line(loaded.rack), notes=said), chains
+    new = unseen((result.latency.ttft, result.latency.tpot)).new
+    return replace(result, subject=summary_line(loaded.rack), notes=said, novelty=new), chains
 
 
 def estimate(loaded: Loaded) -> Estimate:

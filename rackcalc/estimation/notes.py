@@ -3,6 +3,7 @@
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_power
 from rackcalc.estimation.result import Estimate
+from rackcalc.estimation.unseen import DOUBTFUL, Unseen, unseen
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
@@ -43,6 +44,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     said += _format_notes(rack)
     said += _serving_notes(rack)
     said += _speculation_notes(rack, result)
+    said += _novelty_notes(unseen((result.latency.ttft, result.latency.tpot)))
     if rack.serving.runtime is not None:
         bound = {name: stage.bound_by for name, stage in result.stages.items()}
         hosts = [name for name, words in bound.items() if words == "host launches"]
@@ -221,6 +223,16 @@ def _speculation_notes(rack: Rack, result: Estimate) -> list[str]:
         f"a step yields {show_value(tokens)} tokens on average if {show_value(plan.acceptance)} of drafts is accepted"
     )
     return [f"serving.speculation: {many}; itl figures are times between steps, whose tokens arrive together"]
+
+
+def _novelty_notes(found: Unseen) -> list[str]:
+    """What no measurement of a serving engine has, and what that means for the figures."""
+    if not found.count:
+        return []
+    said = f"novelty {found.count}: {', '.join(found.new)} not in the measurements, so latencies have wider ranges"
+    if found.widest > DOUBTFUL:
+        said += f"; some may be off by a factor of {found.widest:.1f} and are not to be relied on"
+    return [said]
 
 
 def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:

@@ -111,7 +111,10 @@ class PowerReport:
 
 @record
 class Estimate:
-    """Everything about one rack. notes: what a reader must know before quoting a figure. file: where it stands."""
+    """Everything about one rack. notes: what a reader must know before quoting a figure. file: where it stands.
+
+    novelty: what about its serving engine no measurement has, in words.
+    """
 
     name: str
     scenario: str
@@ -134,6 +137,7 @@ class Estimate:
     value: LatencyGain | None
     roi: Roi | None
     notes: tuple[str, ...]
+    novelty: tuple[str, ...] = ()
     file: str = ""
 
     @property

@@ -1,6 +1,7 @@
 """Power of servers beside their chips: by the fit to measured wall power, or as the product states it."""
 
 from functools import cache
+from typing import NamedTuple
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
@@ -28,12 +29,41 @@ def _fitted(value: float, unit: str, name: str, low: float, high: float, note: s
 
 HOST = _fitted(595.0, "W", "host of a busy two-socket server", 480.0, 630.0, "3 to 8 GPUs")
 IDLE_HOST = _fitted(350.0, "W", "host of an idle two-socket server", 320.0, 440.0, "lowest samples")
+EDGE_HOST = _fitted(190.0, "W", "host of a busy box for one small card", 140.0, 245.0, "two boxes with an A2")
+IDLE_EDGE_HOST = _fitted(108.0, "W", "host of an idle box for one small card", 82.0, 135.0, "two boxes with an A2")
+WORKSTATION = Quantity(
+    340.0, "W", "host of a busy one-socket machine", low=240.0, high=480.0,
+    source=Source("assumed", note="one or two cards: between a box for a small card and a two-socket server"),
+)  # fmt: skip
+IDLE_WORKSTATION = Quantity(
+    195.0, "W", "host of an idle one-socket machine", low=110.0, high=280.0,
+    source=Source("assumed", note="one or two cards: between a box for a small card and a two-socket server"),
+)  # fmt: skip
+FEW_CARDS = 2  # cards that one socket has lanes for
+SMALL_CARD = 75.0  # W that a slot gives: cards that need no cable go into boxes for the edge
 BUSY = _fitted(0.993, "1", "busy GPU over its TDP", 0.97, 1.02, "B200")
 BOARD = _fitted(0.194, "1", "switches and fans of an 8-GPU board, over TDP", 0.18, 0.22, "HGX and DGX")
 LIQUID_BOARD = _fitted(0.083, "1", "switches of a liquid-cooled 8-GPU board, over TDP", 0.07, 0.12, "one system")
 NO_BOARD = _fitted(0.0, "1", "no board of switches", 0.0, 0.0, "cards, or GPUs joined without switches")
 SERVER_SIZE = constant(8.0, "1", "chips per server", "assumed", note="where the file names no system")
 FITTED_SIZE = 8  # the fit is to servers of 3 to 8 GPUs
+
+
+class Host(NamedTuple):
+    """Power [W] of a host while its chips are busy, and while they are idle."""
+
+    busy: Quantity
+    idle: Quantity
+
+
+def host_of(part: GPU | None, cards: float) -> Host:
+    """The type of host that so many cards are put into, where no system is named."""
+    tdp = None if part is None else part.tdp
+    if part is None or cards > FEW_CARDS or part.name in board_parts():
+        return Host(HOST, IDLE_HOST)
+    if cards == 1 and tdp is not None and float(tdp.value) <= SMALL_CARD:
+        return Host(EDGE_HOST, IDLE_EDGE_HOST)
+    return Host(WORKSTATION, IDLE_WORKSTATION)
 
 
 @cache
@@ -86,8 +116,9 @@ def host_power(
         one = board_share(pool.part, cooling.method in ON_LIQUID)
         share = share_on_boards(share=one, chips=pool.count, per_board=SERVER_SIZE)
     common = {"chips": pool.count, "tdp": tdp, "board_share": share}
-    busy = wall_power(host_power=power_of(power=HOST, count=systems), chip_share=BUSY, **common)
-    idle = idle_wall_power(host_power=power_of(power=IDLE_HOST, count=systems), idle_power=idle_power, **common)
+    host = host_of(pool.part if isinstance(pool, GpuPool) else None, float(pool.count.value))
+    busy = wall_power(host_power=power_of(power=host.busy, count=systems), chip_share=BUSY, **common)
+    idle = idle_wall_power(host_power=power_of(power=host.idle, count=systems), idle_power=idle_power, **common)
     return beside_chips_and_fans(
         server=between(idle=idle, busy=busy, utilization=utilization),
         busy=busy,

@@ -1,13 +1,7 @@
 """Names that figures and keys had once: who types one is told the present name, and never gets another number."""
 
-COST_OF_TOKENS = (
-    "all tokens pay for the rack in per_million_total_tokens; token_split says how prompts and answers share"
-)
-
 FORMER: dict[str, str] = {
     # figures
-    "cost.per_million_tokens": f"write cost.per_million_output_tokens; {COST_OF_TOKENS}",
-    "cost.known.per_million_tokens": f"write cost.known.per_million_output_tokens; {COST_OF_TOKENS}",
     "roi.value_terms.tokens": "write roi.value_terms.output_tokens; there are input_tokens and cached_tokens too",
     "cost.opex_terms.rent of gpu": "write cost.opex_terms.rent_gpu",
     "cost.opex_terms.rent of lpu": "write cost.opex_terms.rent_lpu",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from math import inf
 
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.display import in_unit, is_temperature, show_value
@@ -23,7 +24,7 @@ SPELLINGS = {
 # units of bare numbers, which cannot say their unit: what the name says, else what the table shows
 BARE = {
     **SPELLINGS,
-    "cost.*per_million_*_tokens": "USD/Mtoken",
+    "cost.*per_million_*tokens": "USD/Mtoken",
     "cost.*per_gpu_hour": "USD/GPU/hour",
     "cost.per_hour_terms.*": "USD/hour",
     "cost.*per_million_requests": "USD/Mrequest",
@@ -61,6 +62,8 @@ def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
         return "-"
     spelling = "USD/hour" if path.startswith("cost.per_hour_terms.") else SPELLINGS.get(path)
     value = float(quantity.value)
+    if value == inf and path.endswith("payback"):
+        return "never"
     if spelling is None or not quantity.known or value - value != 0:
         return show_value(quantity, digits)
     return f"{unit_text.convert(value, quantity.unit, spelling):,.{digits}g} {spelling.replace('percent', '%')}"

@@ -22,9 +22,8 @@ def document(
     wanted = selected(estimate, paths)
     known = intervals_of(estimate, wanted if paths else None) if interval else {}
     leaves = {path: figure_data(quantity, known.get(path)) for path, quantity in wanted.items()}
-    found = (
-        {"schema": SCHEMA, "rackcalc": __version__} | placed(nested(estimate), leaves) | {"notes": [*estimate.notes]}
-    )
+    said = {"notes": [*estimate.notes], "novelty": [*estimate.novelty]}
+    found = {"schema": SCHEMA, "rackcalc": __version__} | placed(nested(estimate), leaves) | said
     return found if with_file else {key: value for key, value in found.items() if key != "file"}
 
 

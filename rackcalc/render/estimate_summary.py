@@ -177,8 +177,10 @@ def _money(known: Figures) -> Iterator[Line]:
         pieces.append(known.text("cost.per_hour"))
     units = {"output tokens": "output_tokens", "input tokens": "input_tokens", "requests": "requests"}
     shown = {what: f"cost.per_million_{name}" for what, name in units.items() if known.has(f"cost.per_million_{name}")}
-    if len(shown) > 1:
-        shown.pop("requests")
+    if "output tokens" in shown:
+        shown.pop("requests", None)
+    elif "requests" in shown:
+        shown = {"requests": shown["requests"]}
     for what, path in shown.items():
         text = known.text(path, ranged=True)
         pieces.append(f"{text.replace('/Mtoken', '').replace('/Mrequest', '')} per million {what}")

@@ -14,7 +14,7 @@ from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record, replace
 from rackcalc.serving.drafting import tokens_of_step
 from rackcalc.serving.engine_options import sending_steps, with_options
-from rackcalc.serving.engine_versions import at_version
+from rackcalc.serving.engine_versions import at_newest, at_version
 from rackcalc.serving.pool_links import gpu_link, network_between
 from rackcalc.serving.service_model import ONE, Stage
 from rackcalc.spec.chips import GPU
@@ -56,7 +56,8 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
         devices = gpus_of(groups=groups, width=devices)
     runtime = rack.serving.runtime
     if runtime.engine is not None:  # only engines read the version
-        runtime = with_options(at_version(runtime, rack.serving.version or ""), rack.serving, pool.part)
+        version = rack.serving.version
+        runtime = with_options(at_version(runtime, version) if version else at_newest(runtime), rack.serving, pool.part)
         runtime = sending_steps(runtime, tokens_of_step(rack))
         if groups is not None:
             runtime = of_groups(runtime, groups)

@@ -83,6 +83,12 @@ class LPU:
     )
     compiler_factor_encoder: Quantity = number("1", "achieved over structural time, encoders", above=0)
     compiler_factor_decode: Quantity = number("1", "achieved over structural time, decoding", above=0)
+    block_wait: Quantity = number(
+        "s",
+        "time of a block of a decoder layer that nothing overlaps: chips wait for each other, streams start",
+        at_least=0,
+        default="0 s",
+    )
     all_reduce_latency: Quantity = number("s", "all-reduce over one tightly coupled group of chips", at_least=0)
     host_io: Quantity = number("s", "host round trip outside the chip", at_least=0)
     tdp: Quantity | None = number("W", "thermal design power", above=0, default=None)

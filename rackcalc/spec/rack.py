@@ -331,7 +331,9 @@ class Serving:
         default="random",
         choices=("random", "round-robin", "least-loaded"),
     )
-    version: str | None = text("version of a serving engine, such as 0.12 (default: of late 2025)", default=None)
+    version: str | None = text(
+        "version of a serving engine, such as 0.12 (default: the newest release known)", default=None
+    )
     gpu_layers: Quantity | None = number(
         "1", "encoder-pipeline: layers that stay on the GPU (default: none)", at_least=0, whole=True, default=None
     )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.spec.fields import Number, flag, number, section, table, text
+from rackcalc.spec.fields import Number, Text, flag, listing, number, section, table, text
 from rackcalc.spec.formats import FORMATS
 
 
@@ -50,6 +50,25 @@ class Compiled:
     ramp_time: Quantity = number("s", "pass at which half of ramp_share is left", above=0)
 
 
+# Kernels of routed experts: 16-bit; 8-bit, whose activations are quantized block by block; 4-bit on matrix units that
+# compute in 4 bit; 4-bit on others.
+EXPERT_KERNELS = ("16-bit", "8-bit", "4-bit", "widened")
+
+
+@record
+class Measured:
+    """Of what serving engines were measured. What lies outside is new, and figures about it have wider ranges."""
+
+    gpus: tuple[str, ...] = listing(Text("full name of a GPU"), "GPUs, under any engine")
+    families: tuple[str, ...] = listing(Text("family of GPUs"), "families of these GPUs")
+    architectures: tuple[str, ...] = listing(Text("class of models"), "classes of models, under any engine")
+    oldest: Quantity = number("s", "age of the oldest version of this engine")
+    newest: Quantity = number("s", "age of its newest version")
+    longest: Quantity = number("token", "longest prompt or context, under any engine", above=0, example="10000 token")
+    widest: Quantity = number("1", "most GPUs that share a copy of a model, under any engine", above=0)
+    groups: Quantity = number("1", "most groups of data-parallel attention, under any engine", above=0)
+
+
 @record
 class LargeGpus:
     """What an engine starts with on GPUs of at least so much memory, but for those of one family."""
@@ -69,15 +88,32 @@ class Engine:
     """
 
     layer_overhead: Quantity = number("s", "fixed time per decoder layer and step", at_least=0)
-    expert_overhead: Quantity = number("s", "further fixed time per layer with experts", at_least=0)
-    fp4_expert_overhead: Quantity = number("s", "the same with fused kernels for 4-bit experts", at_least=0)
+    expert_overhead: Mapping[str, Quantity] = table(
+        Number("s", "further fixed time per layer with experts", at_least=0),
+        "by the kernels that experts take",
+        choices=EXPERT_KERNELS,
+        required=True,
+    )
+    routed_passes: Quantity = number(
+        "1",
+        "reads and writes of the routed activations: sorting, quantizing, activation, sum; in rows of 16 bit",
+        at_least=0,
+    )
+    latent_launches: Quantity = number(
+        "1", "kernels of a layer's latent attention in a prefill that is not captured", at_least=0
+    )
     latent_overhead: Quantity = number("s", "further fixed time per layer with latent attention", at_least=0)
     attention_share: Quantity = number(
         "1", "part of layer_overhead spent on the attention side of a layer", at_least=0, at_most=1
     )
     weight_share: Quantity = number("1", "share of memory bandwidth reading weights", above=0, at_most=1)
     fp4_share: Quantity = number("1", "further factor for dense 4-bit weights", above=0, at_most=1)
-    expert_share: Quantity = number("1", "share of memory bandwidth reading experts", above=0, at_most=1)
+    expert_share: Mapping[str, Quantity] = table(
+        Number("1", "share of memory bandwidth reading experts", above=0, at_most=1),
+        "by the kernels that experts take",
+        choices=EXPERT_KERNELS,
+        required=True,
+    )
     kv_share: Quantity = number("1", "share of memory bandwidth reading the KV cache", above=0, at_most=1)
     decode_share: Quantity = number("1", "share of dense peak while decoding", above=0, at_most=1)
     sequence_time: Quantity = number("s", "host time per sequence and step: scheduling, input, output", at_least=0)
@@ -93,11 +129,20 @@ class Engine:
         choices=tuple(FORMATS),
     )
     expert_tile: Quantity = number("1", "rows that an expert's rows are padded to in prefill", at_least=0)
-    attention_prefill_share: Quantity = number(
-        "1", "share of dense 16-bit peak of attention in prefill", above=0, at_most=1
+    expert_prefill_share: Mapping[str, Quantity] = table(
+        Number("1", "rate of routed experts in prefill over that of dense products", above=0, at_most=1),
+        "by the kernels that experts take",
+        choices=EXPERT_KERNELS,
+        required=True,
     )
-    eager_layers: Quantity = number(
-        "1", "host time to launch a layer's kernels one by one, over its fixed time in a captured step", at_least=0
+    attention_prefill_share: Quantity = number(
+        "1", "rate of attention in prefill over that of the family's own kernel", above=0
+    )
+    eager_launch: Quantity = number("s", "host time to launch one kernel by itself", at_least=0)
+    measured: Measured | None = section(Measured, "of what the engine was measured", optional=True)
+    fixed_factors: Mapping[str, Quantity] = table(
+        Number("1", "fixed times of layers over those of all runs together", above=0),
+        "by GPU family and format of the weights, such as 'hopper fp8'; others: 1",
     )
     eager_prefill: Quantity = number(
         "1", "share of a prefill's launches that are not captured or compiled into few", at_least=0, at_most=1

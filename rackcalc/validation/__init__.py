@@ -111,10 +111,12 @@ def validate(
     group and metric, evenly spread. change: makes the prediction from what the catalog predicts.
     seen: rows so far, where several calls share the sample.
     """
+    from rackcalc.validation.conservation import checked
+
     seen = Counter() if seen is None else seen
-    for row in rows:
-        if row.quality == "C":
-            yield Result(row, None, CLAIM)
+    for row, wrong in checked(rows):
+        if row.quality == "C" or wrong:
+            yield Result(row, None, CLAIM if row.quality == "C" else wrong)
             continue
         key = row.kind, row.group, row.metric
         wanted = seen[key] % (seen[key] // most + 1) == 0 if most else False

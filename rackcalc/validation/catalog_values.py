@@ -22,8 +22,12 @@ def written(
     for name, value in best.items():
         owner, _, field = name.rpartition(":")
         if owner in ("", program) and not (field == "lockstep" and program == "sglang"):
-            key = re.escape(field.rpartition(".")[2])
-            line = rf"(?m)^(\s*{key}: {{value: )([\d.e+-]+)( ?[^,]*), low: ([\d.e+-]+)[^,]*, high: ([\d.e+-]+)[^,}}]*"
+            section, _, key = field.rpartition(".")
+            within = rf"(?:^  {section}:\n(?:    .*\n)*?)" if section else "^"  # a table is indented below its name
+            line = (
+                rf"(?m)({within}\s*{re.escape(key)}: {{value: )([\d.e+-]+)( ?[^,]*), low: ([\d.e+-]+)[^,]*, "
+                r"high: ([\d.e+-]+)[^,}]*"
+            )
             text = re.sub(line, partial(_numbers, value=value, ends=(ranges or {}).get(name)), text)
     return text
 

@@ -3,15 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part, with_parts
+from rackcalc.formulas.gpu.novelty import architecture
 from rackcalc.quantities.problems import failure
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.replay.program import with_leaves
 from rackcalc.spec.gpu_families import Family
+from rackcalc.spec.runtimes import Runtime
 from rackcalc.validation import Result, kernels, mlperf, runs, serving, validate
 from rackcalc.validation.leave_out import Measured, inherited
 from rackcalc.validation.parameter_swaps import Swaps, moved, swapped
@@ -19,9 +22,15 @@ from rackcalc.validation.read import Row
 
 # The GPU whose kernel tables a family was fitted to. Other GPUs of the family know nothing of these tables.
 MEASURED_ON = {"ampere": "a100-sxm-80gb", "hopper": "h100-sxm", "blackwell": "b200-sxm"}
+# Fitted to tables too, but no other family inherits from it: its attention kernels are of a generation before.
+ALONE = {"ada": "l40s"}
 # Families that BERT engines were measured on with other cards too (A30, A100 40 GB). These show the product of the
 # family's launch and the engine's floor, so the product stays when the launch is inherited.
 ENGINES_ON = {"ampere": "tensorrt"}
+SERVED = (  # models of the serving runs
+    *("deepseek-r1", "gpt-oss-120b", "llama-3.1-70b", "llama-3.1-8b", "llama-3.3-70b", "minimax-m2.5"),
+    *("qwen3-235b-a22b", "qwen3-32b", "gemma-3-27b", "qwen3-30b-a3b"),
+)
 ENGINE_KINDS = frozenset(("serving", "throughput", "step_power", "mlperf"))
 # Tasks of refit.py that a kind's predictions depend on.
 NEEDS = {
@@ -104,9 +113,9 @@ def families_without(part: str, swaps: Swaps) -> dict[tuple[str, str], Any]:
     # an mma.sync part when no other is measured: what BERT engines load per cycle on T4, A30 and the A100 of 40 GB; no
     # kernel table is of one of these, so this leaf never saw what is left out and is not refitted
     rule = load_part("runtimes", "tensorrt").compiled.load_per_cycle
-    for name, gpu in MEASURED_ON.items():
+    for name, gpu in {**MEASURED_ON, **ALONE}.items():
         if gpu == part:
-            clock = measured[name].clock
+            clock = measured[name].clock if name in measured else load_part("gpus", gpu).clock.value
             known[name] = inherited(name, known[name], clock, measured, rule)
     return {("families", name): family for name, family in known.items()}
 
@@ -119,8 +128,33 @@ def fold(kinds: Iterable[str], by: str, value: str) -> Fold:
         floor = load_part("runtimes", program).compiled.kernel_floor
         longer = launch_of(load_part("families", name)) / launch_of(changed["families", name])
         swaps[id(floor)] = moved(floor, swaps.get(id(floor), floor).value * longer)
-    changed |= {("runtimes", name): swapped(load_part("runtimes", name), swaps) for name in part_names("runtimes")}
+    for name in part_names("runtimes"):
+        changed["runtimes", name] = unseen(swapped(load_part("runtimes", name), swaps), by, value)
     return Fold(changed, swaps)
+
+
+def unseen(runtime: Runtime, by: str, value: str) -> Runtime:
+    """The runtime as if its engine had never been measured on a part, or with a model."""
+    engine = runtime.engine
+    if engine is None or engine.measured is None or not value:
+        return runtime
+    measured, factors = engine.measured, engine.fixed_factors
+    if by == "part" and value in part_names("gpus"):
+        gone = load_part("gpus", value)
+        gpus = tuple(name for name in measured.gpus if name != gone.name)
+        kept = {load_part("gpus", name).family for name in part_names("gpus") if load_part("gpus", name).name in gpus}
+        measured = replace(measured, gpus=gpus, families=tuple(name for name in measured.families if name in kept))
+        factors = {key: factor for key, factor in factors.items() if key.partition(" ")[0] in kept}
+    elif by == "model" and value in part_names("models"):
+        alone = [
+            name for name in SERVED
+            if name != value and architecture(load_part("models", name)) == architecture(load_part("models", value))
+        ]  # fmt: skip
+        if not alone:
+            kind = architecture(load_part("models", value))
+            kinds = tuple(name for name in measured.architectures if name != kind)
+            measured = replace(measured, architectures=kinds)
+    return replace(runtime, engine=replace(engine, measured=measured, fixed_factors=factors))
 
 
 def launch_of(family: Family) -> float:

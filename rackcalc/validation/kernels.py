@@ -56,7 +56,9 @@ def eager(row: Row) -> Chip:
 def gemm(row: Row) -> Quantity:
     """Matrix product in a steady loop. cublaslt multiplies operands that already are in their format."""
     m, n, k = (row.number(name, "1") for name in ("m", "n", "k"))
-    return kernels.gemm(eager(row), m, n, k, ONE, weight_format=row.precision, plain=word(row) == "cublaslt")
+    return kernels.gemm(
+        eager(row), m, n, k, ONE, weight_format=row.precision, plain=word(row) == "cublaslt", looped=True
+    )
 
 
 def kv_format(row: Row) -> str:
@@ -70,7 +72,7 @@ def attention(row: Row) -> Quantity:
     names = {"batch": "batch", "heads": "query_heads", "kv_heads": "kv_heads", "head_dim": "head_dim"}
     shape = {name: row.number(column, "1") for name, column in names.items()}
     if row.operation == "generation":
-        return decode_attention(chip, kv_format(row), context=row.number("kv_tokens", "token"), **shape)
+        return decode_attention(chip, kv_format(row), context=row.number("kv_tokens", "token"), **shape, looped=True)
     if row.operation != "context":
         raise Unanswerable(f'no attention phase "{row.operation}"; known: context, generation')
     if row.kv_tokens not in ("", row.input_tokens):

@@ -1,6 +1,6 @@
 """Power at the plug of servers under MLPerf loads, and what sites report."""
 
-from rackcalc.estimation.server_power import BUSY, HOST, IDLE_HOST, SERVER_SIZE, board_share
+from rackcalc.estimation.server_power import BUSY, SERVER_SIZE, board_share, host_of
 from rackcalc.formulas.heat.power import idle_wall_power, share_of_power, share_on_boards
 from rackcalc.formulas.heat.power import wall_power as busy_wall_power
 from rackcalc.quantities.quantity import Quantity, Source
@@ -27,14 +27,15 @@ def wall_power(row: Row) -> Quantity:
     if not row.metric.startswith("power"):
         raise Unanswerable("the rate during a power run: see the mlperf rows")
     part, chips = gpu(row), row.number("parts", "1")
+    host = host_of(part, float(chips.value))
     one = board_share(part, row.cooling == "liquid")
     board = share_on_boards(share=one, chips=chips, per_board=SERVER_SIZE)
     if row.metric == "power_min":
         return idle_wall_power(
-            host_power=IDLE_HOST, chips=chips, idle_power=part.idle_power, tdp=part.tdp, board_share=board
+            host_power=host.idle, chips=chips, idle_power=part.idle_power, tdp=part.tdp, board_share=board
         )
     share = EFFICIENT if "maxq" in row.mode.split() else BUSY
-    mean = busy_wall_power(host_power=HOST, chips=chips, tdp=part.tdp, chip_share=share, board_share=board)
+    mean = busy_wall_power(host_power=host.busy, chips=chips, tdp=part.tdp, chip_share=share, board_share=board)
     if row.metric in PEAKS:
         return share_of_power(power=mean, share=PEAKS[row.metric])
     if row.metric != "power_mean":

@@ -77,6 +77,7 @@ ALWAYS = ("case", "kind", "part", "metric", "value", "unit")
 # Names that measurements use and that are no transformers: known, and not answered.
 OTHER_MODELS = {
     "3d-unet": "a convolutional network",
+    "bert-large-2-4-sparse": "a network with two of four weights left out, for units that skip them",
     "dlrm": "a recommendation model",
     "dlrm-v2": "a recommendation model",
     "resnet-50": "a convolutional network",

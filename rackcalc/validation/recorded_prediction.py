@@ -5,6 +5,7 @@ from typing import Any
 
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.replay.program import program_of
+from rackcalc.validation.read import Row
 
 
 class RecordedPrediction:
@@ -12,7 +13,7 @@ class RecordedPrediction:
 
     quantity: the prediction as computed with the values of the catalog. measured: array, in the same unit. leaves: id
     of a leaf -> name of the fitted parameter that it is. fitted: whether it counts in a fit; else it is only scored.
-    parameters: names of those that it depends on.
+    parameters: names of those that it depends on. rows: what was measured, in order, where a fold asks for it.
     """
 
     def __init__(
@@ -25,9 +26,10 @@ class RecordedPrediction:
         measured: Any,
         leaves: Mapping[int, str],
         fitted: bool = True,
+        rows: Sequence[Row] = (),
     ) -> None:
         self.part, self.model, self.group, self.metric = part, model, group, metric
-        self.quantity, self.measured, self.leaves, self.fitted = quantity, measured, leaves, fitted
+        self.quantity, self.measured, self.leaves, self.fitted, self.rows = quantity, measured, leaves, fitted, rows
         axes: dict[str, int] = {}
 
         def axis_of(leaf: Quantity) -> int | None:

@@ -16,7 +16,7 @@ from rackcalc.estimation import server_power
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.validation import encoders, engine_parameters, fit_engines, fit_power, kernels, power, serving
 from rackcalc.validation.parameter_swaps import Swaps, moved
-from rackcalc.validation.read import Row, Unanswerable, bundled, read
+from rackcalc.validation.read import OTHER_MODELS, Row, Unanswerable, bundled, read
 from rackcalc.validation.recorded_prediction import RecordedPrediction, stack
 from rackcalc.validation.score import group_of
 
@@ -95,7 +95,7 @@ def encoder_leaves() -> Leaves:
 
 def wall_leaves() -> Leaves:
     """Host, boards, and what a busy GPU draws."""
-    names = ("HOST", "IDLE_HOST", "BUSY", "BOARD", "LIQUID_BOARD")
+    names = ("HOST", "IDLE_HOST", "EDGE_HOST", "IDLE_EDGE_HOST", "BUSY", "BOARD", "LIQUID_BOARD")
     found = {name: [getattr(server_power, name)] for name in names} | {"EFFICIENT": [power.EFFICIENT]}
     return found | {name: [leaf] for name, leaf in power.PEAKS.items()}
 
@@ -141,7 +141,7 @@ def gathered(task: Task) -> Iterator[list[Row]]:
     """Rows of a task that differ in array columns only."""
     found: dict[Row, list[Row]] = defaultdict(list)
     for row in read(bundled()[task.kind], lambda problem: None):
-        if row.quality != "C" and task.wanted(row):
+        if row.quality != "C" and task.wanted(row) and (task.kind == "wall_power" or row.model not in OTHER_MODELS):
             blank: dict[str, Any] = dict.fromkeys(task.arrays, "")
             words = [word for word in row.runtime.split() if not word[0].isdigit()]  # versions do not matter here
             key = row.described._replace(group=row.group, runtime=" ".join(words), **blank)
@@ -255,7 +255,8 @@ def engines_without(by: str, value: str) -> Swaps:
     rest = [prediction for prediction in predictions if getattr(prediction, by) != value]
     if len(rest) == len(predictions) or not rest:
         return {}
-    best = fit_engines.fit(rest)
+    now = {name: float(engine_parameters.start(name).value) for name in engine_parameters.names()}
+    best = fit_engines.fit(rest, start=now, rounds=4)
     swaps = {}
     for name, new in best.items():
         program, _, field = name.rpartition(":")

@@ -117,7 +117,8 @@ def run_of(row: Row) -> Run:
         raise Unanswerable("the format of the weights is not stated")
     if row.pipeline_parallel not in ("", "1"):
         raise Unanswerable("a pipeline over GPUs: engines here share layers, not depth")
-    version = next((word for word in words if word[0].isdigit() and "xtp" not in word), "")
+    month = next((word for word in words if word.startswith("at-")), "")
+    version = next((word for word in words if word[0].isdigit() and "xtp" not in word), month)
     nightly = any(word.startswith("nightly") for word in words)
     version = "nightly" if nightly else COMPILED if program == "nim" else version
     return Run(

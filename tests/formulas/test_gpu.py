@@ -196,7 +196,8 @@ def test_engine_does_not_count_launches_twice() -> None:
     step = decoder(passes.decode, "tensorrt-llm", "llama-3.1-70b", "fp8", "fp8", 1000.0)
     engine = load_part("runtimes", "tensorrt-llm").engine
     roofline = (68.45e9 + 2 * 1.05e9) / 8 / (engine.weight_share.value * 7.7e12)
-    layers = 80 * (engine.layer_overhead.value + 2 * (4.8e-6 + 7 * 0.064e-6))
+    fixed = engine.layer_overhead.value * engine.fixed_factors["blackwell fp8"].value
+    layers = 80 * (fixed + 2 * (4.8e-6 + 7 * 0.064e-6))
     assert step.device_time.value == pytest.approx(layers + roofline, rel=0.02)
 
 

@@ -119,10 +119,18 @@ def test_fewest_chips_for_bare_weights(model, v1_chips, groq3_chips):
 
 def test_llama_2_70b_on_576_chips():
     step = decode(V1, LLAMA2, 576, "int8")
-    assert step.structural.value == pytest.approx(1.89e-3, rel=0.02)
+    waits = 2 * 80 * V1.block_wait.value
+    assert step.structural.value - waits == pytest.approx(1.89e-3, rel=0.02)
     assert 250 <= 1 / step.tpot.value <= 300
-    assert 1.5 <= 1 / 267.2 / step.structural.value <= 2.1
     assert step.group.value == 8 and step.stages.value == 72
+
+
+@pytest.mark.parametrize(
+    ("model", "low", "high"), [("llama-2-7b", 675, 825), ("llama-3.1-8b", 675, 860), ("mixtral-8x7b", 430, 530)]
+)
+def test_small_and_mixture_models_run_at_their_public_rates(model, low, high):
+    """750, 750 to 780 and 480 tokens/s per user, on an unknown number of chips."""
+    assert low <= 1 / decode(V1, load_part("models", model), 576, "int8").tpot.value <= high
 
 
 def test_groq_3_decodes_within_the_estimated_range():

@@ -182,5 +182,7 @@ def test_ports_follow_the_hardware():
 def test_accelerators_host_and_fans_fill_the_power_of_a_system(name):
     system = load_part("systems", name)
     chip = load_part("gpus" if system.accelerator in part_names("gpus") else "lpus", system.accelerator)
+    if chip.tdp is None or system.power is None:
+        pytest.skip("nobody has published its power")
     parts = system.count.value * chip.tdp.value + system.host_power.value
     assert parts + system.fan_share.value * system.power.value == pytest.approx(system.power.value, rel=0.01)

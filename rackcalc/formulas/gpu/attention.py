@@ -7,6 +7,7 @@ peak rate is fitted end to end and contains the softmax.
 
 from rackcalc.formulas.gpu.chip import Chip
 from rackcalc.formulas.gpu.compute_formats import by_format
+from rackcalc.formulas.gpu.loop_cache import in_loop
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula
@@ -180,6 +181,16 @@ def latent_decode_attention_time(
     return launch + xp.maximum(read, arithmetic)
 
 
+@formula(cite="definition: keys and values")
+def cache_read(batch: Count, context: Tokens, kv_heads: Count, head_dim: Count, element: Bytes) -> Bytes:
+    """What attention reads of the KV cache of one layer for one new token per sequence.
+
+    >>> cache_read(batch=1.0, context=1024.0, kv_heads=8.0, head_dim=128.0, element=2.0)
+    4194304.0
+    """
+    return 2 * batch * (context / TOKEN) * kv_heads * head_dim * element
+
+
 def prefill_attention(
     chip: Chip,
     name: str,
@@ -221,9 +232,17 @@ def decode_attention(
     heads: Quantity,
     kv_heads: Quantity,
     head_dim: Quantity,
+    looped: bool = False,
 ) -> Quantity:
-    """Attention of one new token per sequence on one GPU. stored: format of the KV cache."""
+    """Attention of one new token per sequence on one GPU. stored: format of the KV cache.
+
+    looped: again and again with the same cache, as in benchmarks.
+    """
     kernel = by_format(chip.family.attention_decode, stored)
+    bandwidth = chip.gpu.memory_bandwidth
+    if looped:
+        shape = {"batch": batch, "context": context, "kv_heads": kv_heads, "head_dim": head_dim}
+        bandwidth = in_loop(chip, cache_read(**shape, element=width(stored)), kernel.memory_share)
     return decode_attention_time(
         batch=batch,
         context=context,
@@ -231,7 +250,7 @@ def decode_attention(
         kv_heads=kv_heads,
         head_dim=head_dim,
         element=width(stored),
-        bandwidth=chip.gpu.memory_bandwidth,
+        bandwidth=bandwidth,
         sms=chip.gpu.sms,
         launch=kernel.launch,
         memory_share=kernel.memory_share,

@@ -4,7 +4,7 @@ from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.chip import Chip
 from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
 from rackcalc.formulas.gpu.kernels import repeated
-from rackcalc.formulas.gpu.launches import copies_in_version, launches_exposed
+from rackcalc.formulas.gpu.launches import launches_exposed, operations
 from rackcalc.formulas.gpu.layer_parts import Parts
 from rackcalc.formulas.gpu.serving_engine import (
     arithmetic_time,
@@ -19,9 +19,12 @@ from rackcalc.formulas.gpu.serving_engine import (
     message,
     padded_flops,
     rest_of,
+    routed_activations,
     rows_of_group,
     sampling,
+    scores_time,
     sequences_time,
+    softmax_rate,
     unbalanced,
     weights_time,
 )
@@ -30,13 +33,14 @@ from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.links.expert_exchange import expert_exchange
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.expert_routing import SPREAD, expert_imbalance, experts_held, with_copies
-from rackcalc.formulas.transformer.flops import flops_per_device
+from rackcalc.formulas.transformer.flops import flops_per_device, mean_of_dims, sum_of_dims
 from rackcalc.formulas.transformer.forward_pass import Job, Work
 from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import ModelSize
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
+from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Engine
 
@@ -52,13 +56,31 @@ LATENT_SHARE = Quantity(
     high=0.67,
 )
 FORMATS_8_BIT = ("fp8", "int8")
+
+
+def _kernels(number: float, name: str, note: str) -> Quantity:
+    return constant(number, "1", f"kernels of {name}", "assumed", note=note)
+
+
+ATTENTION_KERNELS = _kernels(6.0, "attention", "norm, projections in, rotation, cache, attention, projection out")
+OPERATIONS = Quantity(
+    2.6,
+    "1",
+    "framework operations over kernels where nothing is compiled",
+    source=Source("assumed", note="26 operations of an eager layer, 17 to 30 us each, against 10 fused kernels"),
+    low=2.0,
+    high=3.0,
+)
+EXPERT_LAUNCHES = _kernels(12.0, "a layer of experts", "norm, router, choice, sorts, quantizing, products, sum")
+DENSE_KERNELS = _kernels(4.0, "a feed-forward layer", "norm, two products, activation")
 Times = dict[str, Quantity]  # s, by kind of kernel
 
 
 def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
     """A layer in a serving engine. A prefill adds attention arithmetic; its launches overlap with kernels."""
-    on = Setting(chip, engine, model, job, done)
+    on = Setting(chip, engine, model, job, done, size.formats.ffn if model.experts is None else size.formats.experts)
     fixed, exchanged, stored = on.fixed(engine.layer_overhead), on.exchanged(), size.formats
+    mixing = ATTENTION_KERNELS if model.mla is None else engine.latent_launches
     attention_fixed = {"overhead": repeated(time=fixed, copies=engine.attention_share)}
     if model.mla is not None:
         attention_fixed["latent_overhead"] = on.fixed(engine.latent_overhead)
@@ -71,25 +93,39 @@ def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job:
     ffn |= on.after_ffn(exchanged)
     experts = {}
     if model.experts is not None:
-        small = compute_format(chip, stored.experts) == "fp4"
-        extra = on.fixed(engine.fp4_expert_overhead if small else engine.expert_overhead)
+        path = expert_kernels(chip, stored.experts)
+        extra = on.fixed(engine.expert_overhead[path])
         kernels = on.experts(size) | on.dispatched(exchanged)
-        experts = on.launched(kernels, rest | {"expert_overhead": extra})
+        experts = on.launched(kernels, rest | {"expert_overhead": extra}, EXPERT_LAUNCHES)
     ends = on.part("head", done.head_flops, size.head_weights, stored.head, on.group) | on.sequences()
     return Parts(
-        attention=on.launched(attention, attention_fixed), ffn=on.launched(ffn, rest), experts=experts, ends=ends
+        attention=on.launched(attention, attention_fixed, mixing),
+        ffn=on.launched(ffn, rest, DENSE_KERNELS),
+        experts=experts,
+        ends=ends,
     )
+
+
+def expert_kernels(chip: Chip, stored: str) -> str:
+    """The kernels that experts stored in a format take on a GPU, one of EXPERT_KERNELS."""
+    if FORMATS[stored] < 1:
+        return "4-bit" if "fp4" in chip.gpu.peak else "widened"
+    return "8-bit" if FORMATS[stored] < 2 else "16-bit"
 
 
 @record
 class Setting:
-    """An engine on a chip with a model and a job; methods give the times [s] of parts of one layer."""
+    """An engine on a chip with a model and a job; methods give the times [s] of parts of one layer.
+
+    path: the format of most of the weights, by which kernels differ.
+    """
 
     chip: Chip
     engine: Engine
     model: Model
     job: Job
     done: Work
+    path: str
 
     @property
     def decoding(self) -> bool:
@@ -143,22 +179,24 @@ class Setting:
         return expert_imbalance(spread=SPREAD, held=held, devices=job.devices)
 
     def fixed(self, time: Quantity) -> Quantity:
-        """A fixed time in this version of the engine, inside a captured step."""
-        return at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
+        """A fixed time in this version of the engine, inside a captured step, with kernels for this GPU and format."""
+        time = at_age(time=time, improvement=self.engine.improvement, age=self.engine.age)
+        factor = self.engine.fixed_factors.get(f"{self.chip.gpu.family} {self.path}")
+        return time if factor is None else repeated(time=time, copies=factor)
 
-    def launched(self, kernels: dict[str, Quantity], fixed: dict[str, Quantity]) -> dict[str, Quantity]:
+    def launched(
+        self, kernels: dict[str, Quantity], fixed: dict[str, Quantity], launches: Quantity
+    ) -> dict[str, Quantity]:
         """Kernels with their fixed times, and the host's time to launch them where the pass is not captured."""
         if self.decoding and self.engine.cuda_graphs:
             return kernels | fixed
-        engine = self.engine
-        copies, share = engine.eager_layers, engine.eager_prefill
-        if self.decoding:
-            copies = copies_in_version(copies=copies, improvement=engine.improvement, age=engine.age)
-            share = ONE
+        if not self.engine.cuda_graphs:
+            launches = operations(launches=launches, each=OPERATIONS)
         added = launches_exposed(
             captured=total(**fixed),
-            copies=copies,
-            share=share,
+            launches=launches,
+            launch=self.engine.eager_launch,
+            share=ONE if self.decoding else self.engine.eager_prefill,
             kernels=total(**kernels),
         )
         return kernels | fixed | {"launches": added}
@@ -202,12 +240,21 @@ class Setting:
         Any other prefill only computes.
         """
         gpu, decoding = self.chip.gpu, self.decoding
-        arithmetic = arithmetic_time(
-            flops=flops_per_device(flops=self.done.score_flops, devices=self.job.devices),
-            peak=gpu.peak[compute_format(self.chip, "bf16")],
-            share=self.attention_share if decoding else self.engine.attention_prefill_share,
-            factor=ONE,
-        )
+        flops = flops_per_device(flops=self.done.score_flops, devices=self.job.devices)
+        peak = gpu.peak[compute_format(self.chip, "bf16")]
+        if decoding:
+            arithmetic = arithmetic_time(flops=flops, peak=peak, share=self.attention_share, factor=ONE)
+        else:
+            kernel = by_format(self.chip.family.attention_prefill, "bf16")
+            arithmetic = scores_time(
+                flops=flops,
+                head_dim=self.score_dim(),
+                peak=peak,
+                rate=softmax_rate(sms=gpu.sms, lanes=gpu.fp32_lanes, clock=gpu.clock),
+                score_operations=kernel.score_operations,
+                overlap=kernel.overlap,
+                share=self.engine.attention_prefill_share,
+            )
         arithmetic = self.of_fullest(arithmetic)
         if not decoding and self.job.past is None:
             return arithmetic
@@ -236,8 +283,16 @@ class Setting:
         )
         return self.of_fullest(read)
 
-    def arithmetic(self, flops: Quantity, stored: str) -> Quantity:
-        """Time of matrix products that are spread over all GPUs."""
+    def score_dim(self) -> Quantity:
+        """Dimensions of a head's queries and values, mean of both."""
+        mla = self.model.mla
+        if mla is None:
+            return self.model.head_dim
+        key = sum_of_dims(first=mla.qk_nope_head_dim, second=mla.qk_rope_head_dim)
+        return mean_of_dims(first=key, second=mla.v_head_dim)
+
+    def arithmetic(self, flops: Quantity, stored: str, factor: Quantity = ONE) -> Quantity:
+        """Time of matrix products that are spread over all GPUs. factor: on the rate of dense ones."""
         name = compute_format(self.chip, stored)
         share = self.engine.decode_share
         if not self.decoding:
@@ -246,7 +301,7 @@ class Setting:
             flops=flops_per_device(flops=flops, devices=self.job.devices),
             peak=self.chip.gpu.peak[name],
             share=share,
-            factor=ONE,
+            factor=factor,
         )
 
     def both(self, name: str, memory: Quantity, arithmetic: Quantity) -> Times:
@@ -272,20 +327,36 @@ class Setting:
         done, model = self.done, self.model
         assert model.experts is not None
         read = with_copies(size=done.expert_bytes, experts=model.experts.experts, redundant=self.job.redundant)
+        path = expert_kernels(self.chip, size.formats.experts)
         routed = weights_time(
             size=bytes_per_device(size=read, devices=self.job.devices),
             bandwidth=self.chip.gpu.memory_bandwidth,
-            share=self.engine.expert_share,
+            share=self.engine.expert_share[path],
             factor=ONE,
         )
-        flops = done.expert_flops
+        flops, factor = done.expert_flops, ONE
         if not self.decoding:
+            factor = self.engine.expert_prefill_share[path]
             load = {"rows": done.rows, "active": model.experts.active, "hit": done.hit}
             flops = padded_flops(flops=flops, **load, tile=self.engine.expert_tile)
-        arithmetic = unbalanced(time=self.arithmetic(flops, size.formats.experts), imbalance=self.imbalance())
+        arithmetic = self.arithmetic(flops, size.formats.experts, factor)
+        arithmetic = unbalanced(time=arithmetic, imbalance=self.imbalance())
         holders = self.dense_holders
         shared = self.part("shared_experts", done.shared_flops, size.shared_weights, size.formats.ffn, holders)
-        return self.both("experts", routed, arithmetic) | shared
+        moved = routed_activations(
+            rows=done.rows,
+            active=model.experts.active,
+            hidden=model.hidden,
+            passes=self.engine.routed_passes,
+            element=width("bf16"),
+        )
+        routing = weights_time(
+            size=bytes_per_device(size=moved, devices=self.job.devices),
+            bandwidth=self.chip.gpu.memory_bandwidth,
+            share=ONE,
+            factor=ONE,
+        )
+        return self.both("experts", routed, arithmetic) | {"routing": routing} | shared
 
     def sequences(self) -> dict[str, Quantity]:
         """Work outside the layers that grows with the number of sequences that one scheduler has in a decode step."""

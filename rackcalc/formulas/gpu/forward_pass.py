@@ -15,6 +15,7 @@ from rackcalc.formulas.gpu.launches import dispatch_time
 from rackcalc.formulas.gpu.layer_kernels import kernel_parts
 from rackcalc.formulas.gpu.layer_parts import Parts
 from rackcalc.formulas.gpu.megakernel import megakernel_parts
+from rackcalc.formulas.gpu.novelty import as_novel, novelty, what_is_new
 from rackcalc.formulas.gpu.passes import whole_pass
 from rackcalc.formulas.gpu.roofline import memory_utilization, utilization
 from rackcalc.formulas.transformer.counts import NONE, ONE
@@ -61,6 +62,7 @@ class GpuPass:
     time = max(device_time, host_time) + step_host. host_time: launching every operation (0 under a captured graph).
     terms: device time by kernel kind, whole pass. attention, ffn: one layer (mean over layers), all-reduce included.
     head: norm and output matrix. flops, bytes_moved: whole model, all GPUs. utilization: of dense peak of all GPUs.
+    novelty [1]: in serving engines, the doubt about `time`, from what is `new` about the pass; terms are without it.
     """
 
     time: Quantity
@@ -75,6 +77,8 @@ class GpuPass:
     bytes_moved: Quantity
     utilization: Quantity
     memory_utilization: Quantity
+    novelty: Quantity | None = None
+    new: tuple[str, ...] = ()
 
 
 NO_L2 = constant(0.0, "B", "last-level cache", "assumed", note="not stated; all activations go to memory")
@@ -225,6 +229,13 @@ def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, e
     host = dispatch_time(layers=depth, operations=operations, dispatch=chip.runtime.dispatch)
     step = repeated(time=chip.runtime.step_host, copies=NONE if job.phase == "encode" else ONE)
     time = total(execution=largest(device=device_time, host=host), step_host=step)
+    new: tuple[str, ...] = ()
+    doubt = None
+    if chip.runtime.engine is not None and job.phase != "encode":
+        stored = size.formats.ffn if model.experts is None else size.formats.experts
+        new = what_is_new(chip, chip.runtime.engine, model, stored, job)
+        doubt = novelty(job.phase, new)
+        time = as_novel(time=time, novelty=doubt)
     peak = chip.gpu.peak[compute_format(chip, size.formats.ffn)]
     return GpuPass(
         time=time,
@@ -241,4 +252,6 @@ def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, e
         memory_utilization=memory_utilization(
             size=done.bytes_moved, time=time, bandwidth=chip.gpu.memory_bandwidth, devices=job.devices
         ),
+        novelty=doubt,
+        new=new,
     )

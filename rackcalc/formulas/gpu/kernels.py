@@ -6,6 +6,7 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.chip import Chip
 from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
 from rackcalc.formulas.gpu.launches import kernel_launch
+from rackcalc.formulas.gpu.loop_cache import in_loop
 from rackcalc.formulas.gpu.power_cap import share_under_cap
 from rackcalc.formulas.transformer.memory_traffic import activation_bytes
 from rackcalc.formulas.transformer.weights import width
@@ -90,6 +91,16 @@ def gemm_time(
     return launch + _fastest(m, n, k, groups, per_k, floor, split_k, reduction, sms)
 
 
+@formula(cite="definition: both operands and the result")
+def product_bytes(m: Count, n: Count, k: Count, weight_width: Bytes, input_width: Bytes, output_width: Bytes) -> Bytes:
+    """Traffic of a matrix product.
+
+    >>> product_bytes(m=1.0, n=1000.0, k=1000.0, weight_width=2.0, input_width=2.0, output_width=2.0)
+    2004000.0
+    """
+    return n * k * weight_width + m * k * input_width + m * n * output_width
+
+
 @formula(cite=FITTED + ": 0.40 to 0.46 of memory bandwidth on H100 and B200, to 8 and to 4 bits alike")
 def quantise_time(
     m: Count,
@@ -141,11 +152,12 @@ def gemm(
     weight_format: str,
     quantised: bool = False,
     plain: bool = False,
+    looped: bool = False,
 ) -> Quantity:
     """Time of a matrix product on one GPU. quantised: activations are already in the format of the matrix unit.
 
     plain: a library call by itself. Activations are in that format too, the result has 16 bits, and no kernel
-    quantises before it.
+    quantises before it. looped: again and again with the same operands, as in benchmarks.
     """
     name = compute_format(chip, weight_format)
     parameters: GemmParameters = by_format(chip.family.gemm, name)
@@ -153,6 +165,10 @@ def gemm(
     launch = by_format(chip.family.gemm, "bf16").launch if plain else parameters.launch
     if chip.runtime.launch == "graph" and not plain and parameters.graph_launch is not None:
         launch = parameters.graph_launch
+    bandwidth = chip.gpu.memory_bandwidth
+    if looped:
+        widths = {"weight_width": width(weight_format), "input_width": operand, "output_width": width("bf16")}
+        bandwidth = in_loop(chip, product_bytes(m=m, n=n, k=k, **widths), parameters.memory_share)
     time = gemm_time(
         m=m,
         n=n,
@@ -163,7 +179,7 @@ def gemm(
         input_width=operand,
         output_width=operand if quantised else width("bf16"),
         peak=chip.gpu.peak[name],
-        bandwidth=chip.gpu.memory_bandwidth,
+        bandwidth=bandwidth,
         sms=chip.gpu.sms,
         launch=kernel_launch(launch=launch, saving=chip.runtime.launch_saving),
         compute_share=share_under_cap(chip, parameters, name),

@@ -2,7 +2,7 @@
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import SECOND, Count, PerSecond, Ratio, Seconds
+from rackcalc.quantities.units import SECOND, Count, Ratio, Seconds
 
 
 @formula(cite="NVIDIA CUDA programming guide: programmatic dependent launch overlaps a kernel's prologue")
@@ -25,27 +25,27 @@ def dispatch_time(layers: Count, operations: Count, dispatch: Seconds) -> Second
     return layers * operations * dispatch
 
 
+@formula(cite="definition: a framework launches more operations than a compiler leaves kernels")
+def operations(launches: Count, each: Ratio) -> Count:
+    """Operations that the host launches in place of some fused kernels.
+
+    >>> operations(launches=10.0, each=2.6)
+    26.0
+    """
+    return launches * each
+
+
 @formula(
     cite="PyTorch documentation, CUDA semantics: kernels run asynchronously, the slower of host and GPU sets the pace"
 )
-def launches_exposed(captured: Seconds, copies: Count, share: Ratio, kernels: Seconds) -> Seconds:
+def launches_exposed(captured: Seconds, launches: Count, launch: Seconds, share: Ratio, kernels: Seconds) -> Seconds:
     """What the host adds to a part of a layer when it launches its kernels one by one. captured: the part's fixed time
-    inside a captured step; copies: host time over that; share: of the launches that are not captured.
+    inside a captured step; launch: host time of each launch; share: of the launches that are not captured.
 
-    >>> round(1e6 * launches_exposed(captured=40e-6, copies=10.0, share=1.0, kernels=150e-6))
+    >>> round(1e6 * launches_exposed(captured=40e-6, launches=10.0, launch=40e-6, share=1.0, kernels=150e-6))
     210
     """
-    return xp.maximum(captured * copies * share - captured - kernels, 0 * kernels)
-
-
-@formula(cite="assumption: to launch a kernel from Python takes as long in every version of an engine")
-def copies_in_version(copies: Ratio, improvement: PerSecond, age: Seconds) -> Ratio:
-    """Host time of launches over the fixed time of a captured step, in a version released `age` after the reference.
-
-    >>> round(copies_in_version(copies=8.0, improvement=2e-8, age=31557600.0), 2)
-    15.04
-    """
-    return copies * xp.exp(xp.pure(improvement * age))
+    return xp.maximum(launches * launch * share - captured - kernels, 0 * kernels)
 
 
 @formula(cite="definition: what is seen of a pass whose launches run beside it is the longer side")

@@ -20,7 +20,7 @@ from rackcalc.formulas.gpu.matrix_shapes import (
 )
 from rackcalc.formulas.gpu.power_cap import share_under_cap
 from rackcalc.formulas.transformer.counts import NONE, ONE, THREE, TWO
-from rackcalc.formulas.transformer.expert_routing import busiest_experts, experts_hit
+from rackcalc.formulas.transformer.expert_routing import SPREAD_CHOICES, busiest_experts, experts_hit, independent_rows
 from rackcalc.formulas.transformer.flops import rows, sum_of_dims
 from rackcalc.formulas.transformer.forward_pass import Job
 from rackcalc.formulas.transformer.model_size import ModelSize
@@ -185,7 +185,8 @@ def _ffn(chip: Chip, model: Model, inner: Quantity, passed: Quantity, job: Job, 
 def _experts(
     chip: Chip, model: Model, experts: Experts, size: ModelSize, passed: Quantity, job: Job
 ) -> dict[str, Quantity]:
-    hit = experts_hit(experts=experts.experts, active=experts.active, rows=passed)
+    apart = independent_rows(rows=passed, spread=SPREAD_CHOICES)
+    hit = experts_hit(experts=experts.experts, active=experts.active, rows=apart)
     per_expert = rows_per_expert(rows=passed, active=experts.active, hit=hit)
     slices = ONE if job.expert_parallel else job.devices
     groups = busiest_experts(hit=hit, experts=experts.experts, devices=job.devices) if job.expert_parallel else hit

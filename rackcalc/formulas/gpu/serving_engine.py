@@ -6,7 +6,18 @@ that are added one by one.
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Flop, FlopPerSecond, PerSecond, Ratio, Seconds
+from rackcalc.quantities.units import (
+    FLOP,
+    Bytes,
+    BytesPerSecond,
+    Count,
+    Flop,
+    FlopPerSecond,
+    Hertz,
+    PerSecond,
+    Ratio,
+    Seconds,
+)
 
 FITTED = (
     "fitted to InferenceX and ML.ENERGY runs on H100 and B200 (rackcalc/validation/measured/serving.csv and "
@@ -33,6 +44,40 @@ def arithmetic_time(flops: Flop, peak: FlopPerSecond, share: Ratio, factor: Rati
     83.0
     """
     return flops / (share * factor * peak)
+
+
+@formula(cite="definition: lanes of all SMs, one operation a cycle")
+def softmax_rate(sms: Count, lanes: Count, clock: Hertz) -> PerSecond:
+    """Operations per second of the 32-bit lanes of a GPU.
+
+    >>> softmax_rate(sms=100.0, lanes=128.0, clock=1e9)
+    12800000000000.0
+    """
+    return sms * lanes * clock
+
+
+@formula(cite="as tiled_attention_time: the softmax is a limit of its own beside the products; " + FITTED)
+def scores_time(
+    flops: Flop,
+    head_dim: Count,
+    peak: FlopPerSecond,
+    rate: PerSecond,
+    score_operations: Count,
+    overlap: Ratio,
+    share: Ratio,
+) -> Seconds:
+    """Attention of prompts: products on the matrix unit and softmax on the lanes, beside or after each other.
+
+    head_dim: mean of keys and values. share: rate over that of the family's kernel.
+
+    >>> round(1e3 * scores_time(flops=1e12, head_dim=128.0, peak=1e15, rate=3e13, score_operations=15.0, overlap=1.0,
+    ...                         share=0.5), 2)
+    2.0
+    """
+    products = flops / peak
+    softmax = flops / FLOP / (4 * head_dim) * score_operations / rate
+    serial = (1 - overlap) * xp.minimum(products, softmax)
+    return (xp.maximum(products, softmax) + serial) / share
 
 
 @formula(cite=FITTED)
@@ -83,6 +128,16 @@ def padded_flops(flops: Flop, rows: Count, active: Count, hit: Count, tile: Coun
     3.0
     """
     return flops * (1 + xp.divide(tile * hit, 2 * rows * active))
+
+
+@formula(cite="each row is copied to its experts and summed up again: form of our own, " + FITTED)
+def routed_activations(rows: Count, active: Count, hidden: Count, passes: Count, element: Bytes) -> Bytes:
+    """Traffic of sorting rows by expert, quantizing and summing them up, in one layer, on all GPUs together.
+
+    >>> routed_activations(rows=1000.0, active=8.0, hidden=4096.0, passes=6.0, element=2.0)
+    393216000.0
+    """
+    return rows * active * hidden * passes * element
 
 
 @formula(cite="sequences are independent: form of our own, " + FITTED)

@@ -4,6 +4,7 @@ import math
 
 from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.links.collective import (
+    between_two,
     copy_rate,
     eager_time,
     in_switch,
@@ -13,6 +14,7 @@ from rackcalc.formulas.links.collective import (
     per_node,
     ring,
     shared_rate,
+    slower_host,
     two_shot,
     up_to,
 )
@@ -23,14 +25,23 @@ from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.links import Link
 from rackcalc.spec.runtimes import Runtime
 
-PCIE_SHARE = constant(
-    0.67,
+PCIE_SHARE = Quantity(
+    0.68,
     "1",
     "share of PCIe rate left to collectives",
-    "estimate",
-    "aic-data",
-    "cross-NUMA over NVLink copy efficiency; untested",
+    source=Source("measured", "aic-data", note="L40S; more than two cards share it"),
+    low=0.55,
+    high=0.85,
 )
+GRACE_FACTOR = Quantity(
+    2.3,
+    "1",
+    "time of a launch on a Grace CPU over that on x86",
+    source=Source("measured", "aic-data", note="eager all-reduces, GB200 against B200: 2.2 to 2.5"),
+    low=2.0,
+    high=2.6,
+)
+ON_GRACE = "nvlink-c2c"  # the port to such a host
 COPY_SHARE = constant(0.85, "1", "share of memory bandwidth of a copy", "measured", "aic-data", "0.79 to 0.95")
 NO_FLOOR = constant(0.0, "s", "host launch of an all-reduce", "assumed", note="hidden behind other work")
 NEVER = constant(math.inf, "s", "all-reduce by a kernel that does not exist", "published", note="definition")
@@ -70,11 +81,17 @@ def all_reduce(
     library is available. launch: "graph" or "eager", if it differs from the launch mode of the runtime.
     """
     algorithms = _library(TWICE, size, devices, link, gpu, family, family.ring.share)
-    if not _rate(link)[0] and not runtime.library_all_reduce:
-        algorithms |= _own_kernels(size, devices, link, gpu, family, runtime)
+    pcie = _over_pcie(link)
+    if not runtime.library_all_reduce:
+        own = _own_kernels(size, devices, link, gpu, family, runtime)
+        if pcie:
+            own = {name: between_two(time=time, devices=devices) for name, time in own.items() if name != "in_switch"}
+        algorithms |= own
     best = smallest(**algorithms)
     if (launch or runtime.launch) == "eager":
         floor = runtime.eager_floors.get(gpu.family, NO_FLOOR if runtime.eager_floor is None else runtime.eager_floor)
+        if ON_GRACE in gpu.ports:
+            floor = slower_host(floor=floor, factor=GRACE_FACTOR)
         best = eager_time(
             graph=best,
             library=smallest(**{name: time for name, time in algorithms.items() if name.startswith("library")}),
@@ -115,17 +132,23 @@ def _own_kernels(
     return times
 
 
-def _rate(link: Link) -> tuple[bool, Quantity]:
-    """Whether the link is PCIe, and the rate at which collectives can use it."""
-    pcie = any(port.startswith("pcie") for port in link.ports)
-    return pcie, shared_rate(bandwidth=link.bandwidth, share=PCIE_SHARE) if pcie else link.bandwidth
+def _over_pcie(link: Link) -> bool:
+    """Whether a link is PCIe."""
+    return any(port.startswith("pcie") for port in link.ports)
+
+
+def _rate(link: Link, devices: Quantity) -> Quantity:
+    """The rate at which collectives can use a link."""
+    if not _over_pcie(link):
+        return link.bandwidth
+    return shared_rate(bandwidth=link.bandwidth, share=PCIE_SHARE, devices=devices)
 
 
 def _library(
     rounds: Quantity, size: Quantity, devices: Quantity, link: Link, gpu: GPU, family: Family, share: Quantity
 ) -> dict[str, Quantity]:
     """Times of the general library (NCCL) with a ring and, for an all-reduce, in the switch."""
-    law, (pcie, bandwidth) = family.ring, _rate(link)
+    law, pcie, bandwidth = family.ring, _over_pcie(link), _rate(link, devices)
     rate = copy_rate(per_cycle=law.copy_per_cycle, sms=gpu.sms, clock=gpu.clock)
     common = {"size": size, "devices": devices, "bandwidth": bandwidth, "rounds": rounds, "floor": law.floor}
     common |= {"step": law.step, "setup": law.setup, "copy_rate": rate}
@@ -152,5 +175,7 @@ def library_collective(
     near = devices if nodes is None else per_node(devices=devices, nodes=nodes)
     if operation == "all_reduce":
         return smallest(**_library(TWICE, size, near, link, gpu, family, family.ring.share))
-    share = pair_share(share=family.ring.share, factor=family.ring.pair_factor, devices=near)
+    share = family.ring.share  # two cards over PCIe use what there is; over NVLink they cannot use all channels
+    if not _over_pcie(link):
+        share = pair_share(share=share, factor=family.ring.pair_factor, devices=near)
     return smallest(**_library(ONCE, size, near, link, gpu, family, share))

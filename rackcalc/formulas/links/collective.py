@@ -243,11 +243,33 @@ def per_node(devices: Count, nodes: Count) -> Count:
     return devices / nodes
 
 
-@formula(cite="assumption: collectives over PCIe keep the measured cross-socket share of the link rate")
-def shared_rate(bandwidth: BytesPerSecond, share: Ratio) -> BytesPerSecond:
-    """Rate left for each device where copies cross sockets.
+@formula(cite="measured: collectives of 2, 4 and 8 L40S (rackcalc/validation/measured/collective.csv)")
+def shared_rate(bandwidth: BytesPerSecond, share: Ratio, devices: Count) -> BytesPerSecond:
+    """Rate left for each device over PCIe. Two cards copy to each other; more of them share the way through the host.
 
-    >>> shared_rate(bandwidth=32e9, share=0.67)
-    21440000000.0
+    >>> shared_rate(bandwidth=32e9, share=0.7, devices=2.0), shared_rate(bandwidth=32e9, share=0.7, devices=8.0)
+    (22400000000.0, 2800000000.0)
     """
-    return bandwidth * share
+    return bandwidth * share / xp.where(devices > 2, devices, 1.0)
+
+
+@formula(cite="vLLM and SGLang: custom all-reduce between two cards over PCIe, between more over NVLink only")
+def between_two(time: Seconds, devices: Count) -> Seconds:
+    """Time of a kernel that two GPUs at most can run, else inf.
+
+    >>> between_two(time=1e-5, devices=2.0), between_two(time=1e-5, devices=4.0)
+    (1e-05, inf)
+    """
+    return xp.where(devices <= 2, time, xp.inf * SECOND)
+
+
+@formula(
+    cite="measured: eager all-reduces of two and four GB200 against B200 (rackcalc/validation/measured/collective.csv)"
+)
+def slower_host(floor: Seconds, factor: Ratio) -> Seconds:
+    """Host time of a launch on a processor that is slower with one thread.
+
+    >>> round(1e6 * slower_host(floor=28.9e-6, factor=2.3), 1)
+    66.5
+    """
+    return floor * factor

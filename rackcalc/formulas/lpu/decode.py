@@ -161,7 +161,7 @@ def _step(
     layer = layer_cycles(lpu, model, group, work.weight_format, work.kv_format, work.batch, work.tokens, work.context)
     size = activation_size(rows=m, hidden=model.hidden, width=width("bf16"))
     exchange = exchange_time(lpu, group, size, bandwidth)
-    attention, feed_forward_ = block_times(lpu, layer, exchange)
+    attention, feed_forward_ = block_times(lpu, layer, exchange, model.experts is not None)
     stages = stage_count(chips=chips, group=group, layers=model.layers)
     hop = chip_hop(latency=latency, size=size, bandwidth=bandwidth, links=group, cut_through=lpu.cut_through)
     head = cycle_time(

@@ -34,7 +34,7 @@ def feed_forward(
     def block(group: Quantity) -> tuple[Quantity, Quantity]:
         layer = layer_cycles(lpu, model, group, weight_format, weight_format, batch, ONE_TOKEN, _NO_CONTEXT)
         exchange = exchange_time(lpu, group, size, bandwidth)
-        return exchange, block_times(lpu, layer, exchange)[1]
+        return exchange, block_times(lpu, layer, exchange, model.experts is not None)[1]
 
     tried = {f"chips_{n}": group_time(time=block(group_of(n))[1], chips=chips, group=group_of(n)) for n in GROUPS}
     group = fastest_group(**tried)

@@ -10,7 +10,7 @@ from rackcalc.formulas.lpu.matrix_cycles import (
 )
 from rackcalc.formulas.lpu.vector_cycles import attention_vector_cycles, feed_forward_vector_cycles
 from rackcalc.formulas.transformer.counts import count
-from rackcalc.formulas.transformer.expert_routing import experts_hit
+from rackcalc.formulas.transformer.expert_routing import SPREAD_CHOICES, experts_hit, independent_rows
 from rackcalc.formulas.transformer.flops import rows
 from rackcalc.formulas.transformer.parameters import times
 from rackcalc.formulas.transformer.sliding_window import attended_tokens
@@ -142,7 +142,9 @@ def feed_forward_block(model: Model, m: Quantity, unit: dict[str, Quantity]) -> 
         shared_ffn=shared,
         experts=experts.experts,
         active=experts.active,
-        hit=experts_hit(experts=experts.experts, active=experts.active, rows=m),
+        hit=experts_hit(
+            experts=experts.experts, active=experts.active, rows=independent_rows(rows=m, spread=SPREAD_CHOICES)
+        ),
         **shape,
         **unit,
     )

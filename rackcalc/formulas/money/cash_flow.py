@@ -7,7 +7,7 @@ its end, as in spreadsheets. Amounts are nominal if the discount rate is nominal
 from rackcalc.formulas.money.present_value import CORPORATE_FINANCE, YEAR, _years
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import Count, Ratio, Seconds, UsDollars, UsDollarsPerSecond
+from rackcalc.quantities.units import USD, Count, Ratio, Seconds, UsDollars, UsDollarsPerSecond
 
 IRS = "IRS Publication 946 (2024), table A-1: half-year convention, 5-year property"
 MACRS_5 = (0.2, 0.32, 0.192, 0.1152, 0.1152, 0.0576)
@@ -30,7 +30,7 @@ def amount_in_year(rate: UsDollarsPerSecond, part: Ratio) -> UsDollars:
     >>> round(amount_in_year(rate=1000.0 / (8760 * 3600), part=0.5), 6)
     500.0
     """
-    return rate * YEAR * part
+    return xp.where(part > 0, rate * YEAR * part, 0.0 * USD)  # nothing is paid after the end, however much a year costs
 
 
 @formula(cite=CORPORATE_FINANCE + "straight-line depreciation")

@@ -81,7 +81,8 @@ class CostSums:
     capex: USD paid at the start. opex: USD/s. resale: USD at the end. tco: USD of today over the horizon. annualised,
     per_hour: USD/s, the level income at which nothing is earned or lost; per_gpu_hour: the same for each GPU.
     per_million_*: USD/token and USD/request. Of tokens: total is all cost over all tokens; input and output split it as
-    economics.token_split says, by default by the time that prompts and answers take on the chips.
+    economics.token_split says, by default by the time that prompts and answers take on the chips. per_million_tokens is
+    all cost over the generated tokens alone, as if prompts were free.
     """
 
     capex: Quantity
@@ -91,6 +92,7 @@ class CostSums:
     annualised: Quantity
     per_hour: Quantity
     per_gpu_hour: Quantity | None
+    per_million_tokens: Quantity | None
     per_million_input_tokens: Quantity | None
     per_million_output_tokens: Quantity | None
     per_million_total_tokens: Quantity | None
@@ -322,7 +324,7 @@ def _per_token(spec: Economics, delivered: Delivered, use: Mapping[str, Quantity
     """Cost of one token of each kind, by the split that the file states."""
     prompts, output = delivered.prompts, delivered.output
     found: dict[str, Quantity | None] = dict.fromkeys(
-        ("per_million_input_tokens", "per_million_output_tokens", "per_million_total_tokens")
+        ("per_million_tokens", "per_million_input_tokens", "per_million_output_tokens", "per_million_total_tokens")
     )
     if not prompts:
         return found
@@ -332,6 +334,7 @@ def _per_token(spec: Economics, delivered: Delivered, use: Mapping[str, Quantity
     if output is None:
         found["per_million_input_tokens"] = found["per_million_total_tokens"]
         return found
+    found["per_million_tokens"] = cost_of_tokens(tokens=output, share=ONE, **use)
     share = {
         "gpu-time": delivered.prompt_share,
         "output": NO_SHARE,

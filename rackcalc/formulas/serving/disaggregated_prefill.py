@@ -86,7 +86,7 @@ def at_random_point(
 ) -> Seconds:
     """Wait for the pass under way to end that the given share of requests stays within; as until_next_pass.
 
-    >>> at_random_point(probability=0.75, time=2.0, rate=8.0, engines=1.0, prompts=32.0, most=1e9)
+    >>> round(at_random_point(probability=0.75, time=2.0, rate=8.0, engines=1.0, prompts=32.0, most=1e9), 6)
     1.0
     """
     busy = xp.minimum(xp.pure(xp.divide(rate * time, engines * prompts) / REQUEST), 1.0)

@@ -229,7 +229,7 @@ def slower_steps(rate: RequestsPerSecond, step: SecondsPerToken, work: Seconds, 
 
     One prompt alone delays all batches by as much as one in each batch would. work: of a prompt in the stages.
 
-    >>> slower_steps(rate=1e-9, step=0.02, work=0.2, chunks=1.0, stages=4.0)
+    >>> round(slower_steps(rate=1e-9, step=0.02, work=0.2, chunks=1.0, stages=4.0), 6)
     1.0
     """
     alone, prompt = xp.pure(step * TOKEN / SECOND), xp.pure(work / SECOND)

@@ -16,6 +16,28 @@ SPREAD = Quantity(
     low=0.0, high=0.8,
 )  # fmt: skip
 
+SPREAD_CHOICES = Quantity(
+    0.66,
+    "1",
+    "tokens that choose their experts by themselves",
+    source=Source("measured", "serving-runs", note="fitted to decode steps: trained routers are not uniform"),
+    low=0.6,
+    high=1.0,
+)
+
+
+@formula(
+    cite="routers prefer some experts, and tokens of one text are alike: form of our own, "
+    "fitted to decode steps (rackcalc/validation/measured/step_power.csv) by rackcalc/validation/fit.py"
+)
+def independent_rows(rows: Count, spread: Ratio) -> Count:
+    """Tokens that, choosing their experts uniformly, would reach as many as `rows` tokens of real text do.
+
+    >>> independent_rows(rows=11.0, spread=0.8)
+    9.0
+    """
+    return 1 + spread * xp.maximum(rows - 1, 0 * rows)
+
 
 @formula(cite="definition: expected coverage of independent draws; NVIDIA aiconfigurator 0.12.0 uses the same")
 def experts_hit(experts: Count, active: Count, rows: Count) -> Count:

@@ -77,6 +77,16 @@ def layers_flops(flops: Flop, layers: Count) -> Flop:
     return flops * layers
 
 
+@formula(cite="definition: a mean")
+def mean_of_dims(first: Count, second: Count) -> Count:
+    """Mean of the dimensions of two vectors.
+
+    >>> mean_of_dims(first=192.0, second=128.0)
+    160.0
+    """
+    return (first + second) / 2
+
+
 @formula(cite="definition: an even split")
 def flops_per_device(flops: Flop, devices: Count) -> Flop:
     """Arithmetic of one of several GPUs that share it evenly.

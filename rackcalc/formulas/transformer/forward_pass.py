@@ -2,7 +2,7 @@
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.transformer.counts import NONE, ONE, count
-from rackcalc.formulas.transformer.expert_routing import experts_hit
+from rackcalc.formulas.transformer.expert_routing import SPREAD_CHOICES, experts_hit, independent_rows
 from rackcalc.formulas.transformer.flops import (
     decode_attention_flops,
     layers_flops,
@@ -111,7 +111,8 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
     attended = attended_tokens(context=job.context, **reach)
     pairs = BOTH_WAYS if job.phase == "encode" else pairs_of_prompt(job.tokens, job.context, job.past, reach)
     active, experts = (model.experts.active, model.experts.experts) if model.experts else (NONE, count(1.0, "one"))
-    hit = experts_hit(experts=experts, active=active, rows=passed)
+    apart = independent_rows(rows=passed, spread=SPREAD_CHOICES)
+    hit = experts_hit(experts=experts, active=active, rows=apart)
     projection = matrix_flops(parameters=size.attention_parameters, rows=passed)
     if job.past is not None and model.mla is not None and not size.groups:
         projection = total(new=projection, past=expanded(model, model.heads, job.batch, job.past))
