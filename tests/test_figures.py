@@ -44,6 +44,15 @@ def test_every_pattern_is_used_or_rare() -> None:
         assert used != known.rare, f"{known.pattern}: used {used}, rare {known.rare}"
 
 
+def test_a_path_needs_no_quotes_in_a_shell() -> None:
+    assert not [path for path in known_figures() if set(path) & set(" ,'\"")]
+
+
+def test_a_former_name_answers_with_the_present_one() -> None:
+    done = run("estimate", "rack-of-god", "--scenario", "air-equipment", "--get", "plant.capex_terms.air handlers")
+    assert done.returncode == 2 and b"write plant.capex_terms.air_handlers" in done.stderr
+
+
 def test_a_meaning_is_one_sentence_and_no_pattern_stands_twice() -> None:
     patterns = [known.pattern for known in MEANINGS]
     assert len(set(patterns)) == len(patterns)

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from rackcalc.cli.console import emit, leave, note, report_problems
+from rackcalc.cli.examples import closing
 from rackcalc.quantities.problems import InputError, failure
 from rackcalc.version import __version__
 
@@ -78,7 +79,9 @@ class Commands(TyperGroup):
 def alone(name: str) -> Any:
     """One command, made of the function of that name in the module of that name."""
     single = typer.Typer(add_completion=False, **STYLE)
-    single.command(name, help=COMMANDS[name])(getattr(import_module(f"rackcalc.cli.commands.{name}"), name))
+    single.command(name, help=COMMANDS[name], epilog=closing(name))(
+        getattr(import_module(f"rackcalc.cli.commands.{name}"), name)
+    )
     return get_command(single)
 
 
@@ -86,6 +89,8 @@ app = typer.Typer(
     name="rackcalc",
     help="How fast, how hot, how much, and why: racks of GPUs and LPUs in closed form.",
     cls=Commands,
+    epilog="Each command shows examples: rackcalc estimate --help. Begin with: rackcalc estimate llama70b-8xh100. "
+    "What figures mean: rackcalc figures. Keys of a rack file and their units: rackcalc schema. Documentation: docs/.",
     no_args_is_help=True,
     add_completion=False,  # its options would guess the shell; ours is told
     **STYLE,

@@ -14,8 +14,8 @@ def equipment_costs(
     capex: dict[str, Quantity] = {}
     opex: dict[str, Quantity] = {}
     if plant is not None:
-        capex |= {f"cooling, {name}": price for name, price in plant.capex_terms.items()}
-        opex |= {f"cooling, {name}": cost for name, cost in plant.opex_terms.items()}
+        capex |= {f"cooling_{name}": price for name, price in plant.capex_terms.items()}
+        opex |= {f"cooling_{name}": cost for name, cost in plant.opex_terms.items()}
     if supply is not None:
-        capex["electrical supply"] = supply.capex
+        capex["electrical_supply"] = supply.capex
     return capex, opex

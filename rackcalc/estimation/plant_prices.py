@@ -30,21 +30,21 @@ def equipment_prices(
     if cdu is not None and units is not None:
         ours = {"units": units, "heat": liquid, "other_heat": plant.other_heat}
         found["cdu"] = shared_price(price=priced(cdu.price, "USD", cdu.name), **ours)
-        found["leak detection"] = shared_price(
+        found["leak_detection"] = shared_price(
             price=priced(cdu.leak_detection, "USD", f"leak detection of {cdu.name}"), **ours
         )
     if plant.door is not None and cooling.method == "rear-door":
         found["doors"] = price_of(price=priced(plant.door.price, "USD", plant.door.name), count=rack.site.racks)
     if cooling.method == "direct-liquid":
         found |= _plates(rack)
-    found["air handlers"] = price_per_power(
+    found["air_handlers"] = price_per_power(
         price=priced(plant.air_handler.price, "USD/W", plant.air_handler.name),
         power=peaks["air"],
         reserve=plant.reserve,
     )
     for name, part in (("air", plant.air_rejection), ("liquid", plant.liquid_rejection)):
         if name in peaks:
-            found[f"outdoors of {name}"] = price_per_power(
+            found[f"outdoors_{name}"] = price_per_power(
                 price=priced(part.price, "USD/W", part.name), power=peaks[name], reserve=plant.reserve
             )
     found["installation"] = installed(price=total(**found), installation=plant.installation)
