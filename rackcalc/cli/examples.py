@@ -26,7 +26,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "diff": (
         (
-            "rackcalc diff main",
+            "rackcalc diff main...",
             'rackcalc diff main..HEAD --fail-if "delta(cost.tco) > 5 %" --format markdown',
         ),
         "docs/gates.md",

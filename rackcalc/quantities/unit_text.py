@@ -117,7 +117,7 @@ def show(value: float, unit: str, *, absolute: bool = False, digits: int = 4) ->
     if value != value:
         return "nan"
     if unit == "K" and absolute:
-        return f"{_rounded(value - 273.15, digits)} degC"
+        return f"{rounded(value - 273.15, digits)} degC"
     if math.isinf(value):
         return ("" if value > 0 else "-") + "inf"
     scales = _SCALES.get(unit, (unit,))
@@ -127,11 +127,11 @@ def show(value: float, unit: str, *, absolute: bool = False, digits: int = 4) ->
             chosen = spelling
     if value == 0 and unit in _SCALES:
         return f"0 {'USD/year' if unit == 'USD/s' else unit}"
-    number = _rounded(convert(value, unit, chosen), digits)
+    number = rounded(convert(value, unit, chosen), digits)
     return number if chosen == "1" else f"{number} {chosen}"
 
 
-def _rounded(value: float, digits: int) -> str:
+def rounded(value: float, digits: int) -> str:
     """Write a number with that many significant digits, thousands separated, without a needless exponent."""
     if value == 0 or not math.isfinite(value):
         return "0" if value == 0 else str(value)

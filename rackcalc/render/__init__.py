@@ -19,6 +19,7 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "tsv": ("rackcalc.render.estimate_tsv", (".tsv",)),
     "env": ("rackcalc.render.estimate_env", (".env",)),
     "markdown": ("rackcalc.render.estimate_markdown", (".md", ".markdown")),
+    "html": ("rackcalc.render.html.estimate_page", (".html", ".htm")),
 }
 
 

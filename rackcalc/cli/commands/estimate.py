@@ -1,6 +1,6 @@
 """rackcalc estimate: compute racks and show every figure."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -29,6 +29,7 @@ from rackcalc.render import ENV_PREFIX, FORMATS, format_of, renderer
 from rackcalc.render.aligned_text import full_width
 from rackcalc.render.figure_rows import SECTIONS
 
+Beside = Callable[[Any, Any], None]  # called with a rack as loaded, and its estimate
 Attempt = tuple[str, str, Any]  # what the rack is called, the scenario, and the estimate or an InputError
 BY_PATH = ("json", "jsonl", "csv", "tsv", "env")  # formats that can be narrowed by --get
 
@@ -95,20 +96,40 @@ def estimate(
         view["paths"] = list(wanted)
     if name == "env":
         view |= {"units": wanted, "prefix": prefix}
+    verdicts: list[Any] = []
+    pages = name == "html" or any(file_format == "html" for _, file_format in targets)
+
+    def judge(loaded: Any, report: Any) -> None:
+        if pages:
+            verdicts.append(verdicts_of(loaded, report))
+
     if name == "jsonl":
-        reports = streamed(*asked, keep=bool(targets), **view)
+        reports = streamed(*asked, keep=bool(targets), beside=judge, **view)
     else:
-        reports = estimates_of(*asked)
+        reports = estimates_of(*asked, beside=judge)
         if get and name in ("summary", "table"):
             emit(bare_numbers(reports, wanted, labels))
             for path, found in ((path, figure(report, path)) for report in reports for path in wanted):
                 if not found.known:
                     note(f"note: {path} is {show_value(found)}")
         else:
-            emit(rendered(reports, name, colour, everything, sections, **view))
+            emit(rendered(reports, name, colour, everything, sections, **view, **gates_for(name, verdicts)))
     with full_width():
         for file, file_format in targets:
-            write(file, rendered(reports, file_format, False, everything, interval=interval))
+            judged = gates_for(file_format, verdicts)
+            write(file, rendered(reports, file_format, False, everything, interval=interval, **judged))
+
+
+def verdicts_of(loaded: Any, report: Any) -> list[Any]:
+    """The verdicts on the gates of a rack file, but for those on changes, which need a former estimate."""
+    from rackcalc.questions import gate_conditions, gates  # only pages show gates
+
+    return gates.evaluate([each for each in gate_conditions.rack_conditions(loaded, (), ()) if not each.delta], report)
+
+
+def gates_for(name: str, verdicts: Sequence[Any]) -> dict[str, Any]:
+    """What a format is told of gates: only a page shows them."""
+    return {"judged": verdicts} if name == "html" else {}
 
 
 def units_by_path(get: Sequence[str], unit: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -118,6 +139,13 @@ def units_by_path(get: Sequence[str], unit: Sequence[str]) -> dict[str, tuple[st
     {'latency.p99': ('ms',), 'cost.tco': ('kUSD',)}
     """
     halves = [asked.partition(":") for asked in get]
+    empty = [
+        Problem("--get", 0, 0, path, "expected a unit after the colon")
+        for path, colon, own in halves
+        if colon and not own.strip()
+    ]
+    if empty:
+        raise InputError(empty)
     return {path.strip(): (own.strip(),) if colon else tuple(unit) for path, colon, own in halves}
 
 
@@ -138,7 +166,9 @@ def refuse_unused(
         raise failure("--prefix goes with --format env")
 
 
-def attempts(sources: Iterable[RackSource], scenarios: Sequence[str], sets: Sequence[str]) -> Iterator[Attempt]:
+def attempts(
+    sources: Iterable[RackSource], scenarios: Sequence[str], sets: Sequence[str], beside: Beside
+) -> Iterator[Attempt]:
     """Every rack in every scenario, one after the other, each read once: its estimate, or why there is none."""
     for shown, read in sources:
         try:
@@ -148,16 +178,19 @@ def attempts(sources: Iterable[RackSource], scenarios: Sequence[str], sets: Sequ
             continue
         for scenario in scenarios:
             try:
-                yield shown, scenario, computed(load_text(text, file, scenario, sets, line_offset))
+                loaded = load_text(text, file, scenario, sets, line_offset)
+                report = computed(loaded)
+                beside(loaded, report)
+                yield shown, scenario, report
             except InputError as error:
                 yield shown, scenario, error
 
 
-def estimates_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]) -> list[Any]:
+def estimates_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str], beside: Beside) -> list[Any]:
     """Every rack in every scenario. InputError with the problems of all of them."""
     reports: list[Any] = []
     problems: list[Problem] = []
-    for _, _, made in attempts(map(from_file, racks), scenarios, sets):
+    for _, _, made in attempts(map(from_file, racks), scenarios, sets, beside):
         if isinstance(made, InputError):
             problems += made.problems
         else:
@@ -167,7 +200,9 @@ def estimates_of(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[
     return reports
 
 
-def streamed(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str], keep: bool, **view: Any) -> list[Any]:
+def streamed(
+    racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str], keep: bool, beside: Beside, **view: Any
+) -> list[Any]:
     """A line for every rack in every scenario as soon as it is computed, on standard output; the estimates, if kept.
 
     A rack that cannot be computed has a line that says why, and the others go on; then exit code 2, after the last.
@@ -175,7 +210,7 @@ def streamed(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str]
     from rackcalc.render import estimate_jsonl as jsonl
 
     said, kept, empty = Report(), [], True
-    for rack, scenario, made in attempts(racks_of_arguments(racks), scenarios, sets):
+    for rack, scenario, made in attempts(racks_of_arguments(racks), scenarios, sets, beside):
         empty = False
         try:
             if isinstance(made, InputError):

@@ -1,0 +1,142 @@
+"""A chart of latency percentiles against the load, with the limit on each where there is one."""
+
+from collections.abc import Iterator, Mapping
+from math import isfinite
+
+from rackcalc.render.html.axes import Scale, round_numbers
+from rackcalc.render.html.load_curves import RATE, Curves, curves
+from rackcalc.render.html.markup import escaped, line, numbers_behind, picture, tag, words
+from rackcalc.render.html.view import View
+
+WIDTH, HEIGHT = 400, 250
+LEFT, RIGHT, TOP, BOTTOM = 58, 352, 24, 206
+CHARTS = (
+    ("Whole request", "", ("p50", "p90", "p99", "p999")),
+    ("First token", "ttft_", ("p50", "p90", "p99")),
+    ("Per token", "tpot_", ("p50", "p90", "p99")),
+)
+STYLES = ("one", "two", "three", "four")
+
+
+def load_charts(view: View) -> str:
+    """The charts of one estimate; "" where no requests come at a rate."""
+    paths = [f"latency.{group}{level}" for _, group, levels in CHARTS for level in levels]
+    found = curves(dict(view.known.table), view.leaves.get(RATE), paths)
+    if found is None:
+        return ""
+    return "".join(_chart(view, found, title, group, levels) for title, group, levels in CHARTS)
+
+
+def _chart(view: View, found: Curves, title: str, group: str, levels: tuple[str, ...]) -> str:
+    shown = {
+        level: found.values[f"latency.{group}{level}"] for level in levels if f"latency.{group}{level}" in found.values
+    }
+    if not shown:
+        return ""
+    limits = {
+        level: float(view.leaves[f"workload.slo.{group}{level}"].value)
+        for level in ("p50", "p90", "p95", "p99", "p999")
+        if f"workload.slo.{group}{level}" in view.leaves
+    }
+    return _drawn(view, found, title, group, shown, limits)
+
+
+def _top(found: Curves, shown: Mapping[str, tuple[float, ...]], limits: Mapping[str, float]) -> float:
+    """Where the vertical axis ends: not above what a reader must see, as latency has no bound near the capacity."""
+    now = found.rates.index(found.now)
+    seen = [column[now] for column in shown.values() if isfinite(column[now])]
+    middle = [
+        value for column in shown.values() for value, share in zip(column, found.shares, strict=True) if share <= 0.85
+    ]
+    known = [value for value in middle if isfinite(value)]
+    return 1.15 * max(
+        [*seen, *(1.1 * limit for limit in limits.values()), min(max(known, default=0), 4 * max(seen, default=0))]
+    )
+
+
+def _drawn(
+    view: View,
+    found: Curves,
+    title: str,
+    group: str,
+    shown: Mapping[str, tuple[float, ...]],
+    limits: Mapping[str, float],
+) -> str:
+    path = f"latency.{group}{next(iter(shown))}"
+    top = _top(found, shown, limits)
+    if not (isfinite(top) and top > 0):
+        return ""
+    across, up = Scale(0.0, 1.0, LEFT, RIGHT), Scale(0.0, top, BOTTOM, TOP)
+    drawn = [*_frame(view, path, across, up, top), *_lines(shown, found, across, up, top)]
+    for level, limit in limits.items():
+        drawn += [
+            line(LEFT, up(limit), RIGHT, up(limit), "limit"),
+            words(LEFT + 4, up(limit) - 4, f"limit on {level}", class_="alarm"),
+        ]
+    here = across(found.shares[found.rates.index(found.now)])
+    drawn += [line(here, TOP, here, BOTTOM, "now"), words(here + 3, BOTTOM - 5, "now")]
+    name = "-".join(filter(None, ("load", group.rstrip("_"))))
+    said = f"{title}: {', '.join(shown)} against the share of capacity in use."
+    drawing = picture(view.id(name), title, said + " The table below has the numbers.", WIDTH, HEIGHT, drawn)
+    head = "load", "requests/s", *shown
+    body = [
+        (f"{share:.0%}", f"{rate:,.3g}", *(escaped(_text(view, path, column[place])) for column in shown.values()))
+        for place, (rate, share) in enumerate(zip(found.rates, found.shares, strict=True))
+    ]
+    cited = ", ".join(view.why(f"latency.{group}{level}", f"{level} now") for level in shown)
+    caption = tag("figcaption", f"{escaped(title)} against load ({cited})")
+    return tag("figure", caption + drawing + numbers_behind(f"{title} against load", head, body))
+
+
+def _text(view: View, path: str, value: float) -> str:
+    return view.text(path, value) if isfinite(value) else "no end of waiting" if value > 0 else "not told"
+
+
+def _frame(view: View, path: str, across: Scale, up: Scale, top: float) -> Iterator[str]:
+    for value in round_numbers(0.0, top):
+        yield line(LEFT, up(value), RIGHT, up(value), "grid")
+        yield words(LEFT - 5, up(value) + 4, view.text(path, value).replace("/token", ""), "end")
+    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
+        yield words(across(share), BOTTOM + 15, f"{share:.0%}", "middle")
+    yield line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis")
+    yield words((LEFT + RIGHT) / 2, HEIGHT - 12, "share of capacity in use", "middle")
+
+
+def _lines(
+    shown: Mapping[str, tuple[float, ...]], found: Curves, across: Scale, up: Scale, top: float
+) -> Iterator[str]:
+    """The curves, each with its name where it ends: above the chart for those that leave it, else on the right."""
+    leaving: list[tuple[float, float, str, str]] = []
+    staying: list[tuple[float, float, str, str]] = []
+    for style, (level, column) in zip(STYLES, shown.items(), strict=False):
+        points, leaves = _within(list(zip(found.shares, column, strict=True)), top)
+        if not points:
+            continue
+        drawn = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in points)
+        yield tag("polyline", points=drawn, class_=f"curve {style}")
+        ending = across(points[-1][0]), up(points[-1][1]), level, style
+        (leaving if leaves else staying).append(ending)
+    beyond = float(LEFT)
+    for x, y, level, style in sorted(leaving):
+        beyond = max(x - 8, beyond)
+        yield words(beyond, y - 5, level, class_=f"name {style}")
+        beyond += 34
+    below = 0.0
+    for y, x, level, style in sorted((y, x, level, style) for x, y, level, style in staying):
+        below = max(y + 4, below + 12)
+        yield words(x + 5, below, level, class_=f"name {style}")
+
+
+def _within(points: list[tuple[float, float]], top: float) -> tuple[list[tuple[float, float]], bool]:
+    """The part of a curve below the top, cut where it crosses it, and whether it leaves there."""
+    kept: list[tuple[float, float]] = []
+    for x, y in points:
+        if not isfinite(y):
+            return kept, bool(kept) and kept[-1][1] > 0.9 * top
+        if y > top:
+            if kept:
+                before, low = kept[-1]
+                kept.append((before + (x - before) * (top - low) / (y - low), top))
+            return kept, True
+        kept.append((x, y))
+    return kept, False

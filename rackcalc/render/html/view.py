@@ -1,0 +1,63 @@
+"""What the pictures are made of: the figures of one estimate as text, the leaves they rest on, and links to reasons."""
+
+from collections.abc import Iterable
+from math import isfinite
+from typing import Any
+
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.render.cells import cell
+from rackcalc.render.estimate_summary import Figures
+from rackcalc.render.html.markup import escaped, tag
+
+
+class View:
+    """One estimate on a page. prefix: of all its ids, so that several estimates fit on one page.
+
+    leaves: by name, the first of each. asked: figures whose explanation the page refers to, in order.
+    """
+
+    def __init__(self, report: Any, interval: bool, prefix: str) -> None:
+        self.report, self.prefix = report, prefix
+        self.known = Figures(report, interval)
+        self.leaves = leaves_of(self.known.table.values())
+        self.asked: dict[str, Quantity] = {}
+
+    def id(self, name: str) -> str:
+        """An id on the page."""
+        return f"{self.prefix}{name}"
+
+    def why(self, path: str, text: str = "") -> str:
+        """The figure at a path as text, or another text, as a link to its explanation."""
+        self.asked[path] = self.known.table[path]
+        return tag("a", escaped(text or self.known.text(path)), href=f"#{self.why_id(path)}", title=path)
+
+    def why_id(self, path: str) -> str:
+        """The id of the explanation of a figure: its place among all figures, as a path may hold anything."""
+        return self.id(f"why-{list(self.known.table).index(path)}")
+
+    def value(self, path: str) -> float | None:
+        """A figure in canonical units; None where there is none, or none that is a finite number."""
+        found = self.known.table.get(path)
+        return float(found.value) if found is not None and found.known and isfinite(float(found.value)) else None
+
+    def text(self, path: str, value: float) -> str:
+        """Another value of the figure at a path, in three digits."""
+        from dataclasses import replace
+
+        return cell(path, replace(self.known.table[path], value=value), 3)
+
+
+def leaves_of(quantities: Iterable[Quantity]) -> dict[str, Quantity]:
+    """Every leaf that these rest on, by its name."""
+    found: dict[str, Quantity] = {}
+    seen: set[int] = set()
+    waiting = list(quantities)
+    while waiting:
+        quantity = waiting.pop()
+        if id(quantity) in seen:
+            continue
+        seen.add(id(quantity))
+        if quantity.formula is None:
+            found.setdefault(quantity.name, quantity)
+        waiting.extend(quantity.inputs.values())
+    return found

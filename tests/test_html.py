@@ -1,0 +1,197 @@
+"""Pages: well-formed, closed in themselves, safe whatever a rack file says, small, and true to the estimate."""
+
+import html
+import re
+import shutil
+import subprocess
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from program import out, run
+
+from rackcalc.config.racks import bundled_racks
+from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.figures import figure, figures
+from rackcalc.questions.rack_file import load
+from rackcalc.render.estimate_summary import Figures, summary
+from rackcalc.render.html.estimate_page import render
+from rackcalc.render.html.load_curves import RATE, curves
+from rackcalc.render.html.style import STYLE
+from rackcalc.render.html.view import leaves_of
+
+RACKS = sorted(bundled_racks())
+VOID = {"meta", "br", "hr", "img", "input", "link"}
+MOST = 500_000  # bytes of the page of one rack
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
+
+
+class Reader(HTMLParser):
+    """Reads a page strictly: every element is closed where it belongs."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), f"<{tag}> has an attribute twice"
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        opened = self.open.pop()
+        assert opened == tag, f"<{opened}> is closed by </{tag}>"
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] not in (["style"], ["script"]):
+            self.text.append(data)
+
+
+def read(page: str) -> Reader:
+    """A page, after the checks that hold for every page."""
+    reader = Reader()
+    reader.feed(page)
+    reader.close()
+    assert reader.open == []
+    ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)), "an id stands twice"
+    assert all(ids) and not any(re.search(r"\s", str(each)) for each in ids)
+    for tag, attributes in reader.tags:
+        assert tag not in ("script", "iframe", "object", "embed", "base", "form", "img", "link"), tag
+        assert not [
+            name for name in attributes if name.startswith("on") or name in ("src", "srcset", "style", "action")
+        ]
+        for name in ("href", "xlink:href"):
+            if name in attributes:
+                target = str(attributes[name])
+                assert target.startswith("#") and target[1:] in ids, f"{target} leads nowhere"
+        for name in (attributes.get("aria-labelledby") or "").split():
+            assert name in ids
+        if tag == "svg":
+            assert attributes.get("aria-hidden") == "true" or attributes.get("aria-labelledby"), (
+                "a picture without a title"
+            )
+    assert "url(" not in STYLE and "@import" not in STYLE
+    return reader
+
+
+@cache
+def page_of(name: str) -> str:
+    return out("estimate", name, "--format", "html")
+
+
+@pytest.mark.parametrize("name", RACKS)
+def test_every_bundled_rack_has_a_page(name: str) -> None:
+    page = page_of(name)
+    reader = read(page)
+    assert len(page.encode()) < MOST
+    text = "".join(reader.text)
+    report = estimate(load(name, "", ()))
+    for line in summary(Figures(report, True)):
+        for piece in (line.label, *line.pieces):
+            assert piece in text, f"{line.label}: {piece} is not on the page"
+    for note in report.notes:
+        assert note in text
+    assert not re.search(r"\b(nan|inf)\b|\d e[+-]\d", text.partition("Explanations")[0])
+
+
+def test_a_page_is_the_same_in_a_file(tmp_path: Path) -> None:
+    out("estimate", "bert-a100", "-o", str(tmp_path / "report.html"))
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == page_of("bert-a100")
+
+
+def test_several_racks_share_a_page() -> None:
+    page = out("estimate", "bert-a100", "bert-8xb200", "--format", "html")
+    reader = read(page)
+    assert sum(tag == "h1" for tag, _ in reader.tags) == 2
+
+
+def test_the_gates_of_the_file_are_judged() -> None:
+    text = "".join(read(page_of("bert-8xb200")).text)
+    assert "latency.p99 > 2 ms" in text and "pass" in text
+    failing = out("estimate", "bert-8xb200", "--set", "gates=[{fail_if: latency.p99 > 1 us}]", "--format", "html")
+    read(failing)
+    assert 'class="is-fail">fail<' in failing
+
+
+HOSTILE = "</title><script>alert(1)</script>\" onload='x' <b>&amp;"
+
+
+def test_names_of_a_rack_file_are_text_and_nothing_else(tmp_path: Path) -> None:
+    rack = bundled_racks()["rack-of-god"]
+    text = re.sub(r"(?m)^name: .*$", lambda _: "name: |-\n  " + HOSTILE, rack.read_text(encoding="utf-8"))
+    (tmp_path / "rack.yaml").write_text(text, encoding="utf-8")
+    done = run("estimate", str(tmp_path / "rack.yaml"), "--format", "html")
+    assert done.returncode == 0, done.stderr.decode()
+    page = done.stdout.decode()
+    read(page)
+    assert "<script" not in page and "<b>&amp;" not in page
+    assert html.escape("<script>alert(1)</script>") in page
+
+
+def test_curves_over_the_load_are_what_other_arrival_rates_give() -> None:
+    """The replay is held against estimates of the rack with that arrival rate."""
+    for name in ("llama70b-8xh100", "rack-of-god", "bert-8xb200"):
+        report = estimate(load(name, "", ()))
+        table = dict(figures(report))
+        paths = ["latency.p50", "latency.p99", "latency.ttft_p99"]
+        found = curves(table, leaves_of(table.values())[RATE], paths)
+        assert found is not None and found.now in found.rates
+        for place in (1, 5, 9):
+            rate = found.rates[place]
+            other = estimate(load(name, "", [f"workload.arrival_rate={rate!r} request/s"]))
+            assert found.shares[place] == pytest.approx(other.throughput.utilization.value, rel=1e-6)
+            for path, column in found.values.items():
+                assert column[place] == pytest.approx(float(figure(other, path).value), rel=1e-6), (name, path, rate)
+
+
+def test_no_curve_without_an_arrival_rate() -> None:
+    assert "Latency against load" not in page_of("bert-a100")
+    assert "Latency against load" in page_of("bert-8xb200")
+
+
+def luminance(colour: str) -> float:
+    digits = colour.lstrip("#")
+    digits = "".join(2 * digit for digit in digits) if len(digits) == 3 else digits
+    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_text_has_the_contrast_that_wcag_asks_for() -> None:
+    """WCAG 2.2, 1.4.3: 4.5 to 1 for text; 1.4.11: 3 to 1 for what a picture is made of."""
+    dark = dict(re.findall(r"--(\w+):(#\w+)", STYLE.split("prefers-color-scheme:dark")[1].split("}}")[0]))
+    light = dict(re.findall(r"--(\w+):(#\w+)", STYLE.split("}")[0]))
+    assert light.keys() == dark.keys() and len(light) > 15
+    for colours in (light, dark):
+        for name in ("text", "soft", "link", "one", "two", "three", "four", "bad", "good", "warn"):
+            for back in ("back", "card"):
+                low, high = sorted((luminance(colours[name]), luminance(colours[back])))
+                assert (high + 0.05) / (low + 0.05) >= 4.5, (name, colours[name], colours[back])
+        for name in ("h1", "h2", "h3", "h4", "h5"):
+            low, high = sorted((luminance(colours[name]), luminance(colours["card"])))
+            assert (high + 0.05) / (low + 0.05) >= 3, (name, colours[name])
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine: the page is not rendered")
+@pytest.mark.parametrize("width", (360, 1200))
+def test_a_browser_shows_the_page_without_complaint(width: int, tmp_path: Path) -> None:
+    """Headless Chromium: nothing in its console, and the page is no wider than the window."""
+    file = tmp_path / "report.html"
+    file.write_text(page_of("vr-nvl72-lpx-attention-ffn"), encoding="utf-8")
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--enable-logging=stderr", f"--window-size={width},800", f"--screenshot={tmp_path / 'shot.png'}"]
+    done = subprocess.run([*command, file.as_uri()], capture_output=True, timeout=90, check=False)
+    assert (tmp_path / "shot.png").stat().st_size > 10_000, done.stderr.decode(errors="replace")
+    assert b"CONSOLE" not in done.stderr
+
+
+def test_pages_without_intervals() -> None:
+    report = estimate(load("bert-a100", "", ()))
+    read(render([report], interval=False))
