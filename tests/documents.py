@@ -20,6 +20,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PYTHON = ROOT / "docs" / "python.md"  # whose blocks are run; those of other documents are pieces of files
+FIGURES = ROOT / "docs" / "figures.md"  # written from the table of meanings
 NOTEBOOK = ROOT / "docs" / "example.ipynb"
 GAP = "..."
 _COLUMNS = re.compile(r"(?<=\S) {2,}(?=\S)")  # blanks between the columns of a table
@@ -240,7 +241,15 @@ def rewrite_notebook(notebook: Path) -> bool:
     return changed
 
 
+def figures_page() -> str:
+    """docs/figures.md, from the table that `rackcalc figures` prints."""
+    from rackcalc.render.figure_reference import as_markdown
+
+    return as_markdown()
+
+
 if __name__ == "__main__":
+    FIGURES.write_text(figures_page(), encoding="utf-8")
     for path in DOCUMENTS:
         print(f"{path.relative_to(ROOT)}: {rewrite(path)} examples changed")
     print(f"{NOTEBOOK.relative_to(ROOT)}: {'changed' if rewrite_notebook(NOTEBOOK) else 'as it was'}")

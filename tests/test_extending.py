@@ -70,7 +70,7 @@ def test_the_page_s_chip_keeps_the_rules_of_the_catalog(copy: Path) -> None:
 
 
 def test_a_new_output_format_is_one_file_and_one_line(copy: Path) -> None:
-    place, table = "rackcalc/render/estimate_tsv.py", "rackcalc/render/__init__.py"
+    place, table = "rackcalc/render/estimate_lines.py", "rackcalc/render/__init__.py"
     line = block(table)
     assert line.count("\n") == 1
     (copy / place).write_text(block(place), encoding="utf-8")
@@ -78,9 +78,9 @@ def test_a_new_output_format_is_one_file_and_one_line(copy: Path) -> None:
     after = re.sub(r"(?m)^(FORMATS: .* = \{\n)", lambda match: match[0] + line, before)
     assert after != before
     (copy / table).write_text(after, encoding="utf-8")
-    shown = python(copy, "-m", "rackcalc", "estimate", "rack-of-god", "--format", "tsv")
-    python(copy, "-m", "rackcalc", "estimate", "rack-of-god", "-o", "report.tsv")
-    assert (copy / "report.tsv").read_text(encoding="utf-8") == shown
+    shown = python(copy, "-m", "rackcalc", "estimate", "rack-of-god", "--format", "lines")
+    python(copy, "-m", "rackcalc", "estimate", "rack-of-god", "-o", "report.lines")
+    assert (copy / "report.lines").read_text(encoding="utf-8") == shown
     value = python(copy, "-m", "rackcalc", "estimate", "rack-of-god", "--get", "latency.p99")
     path, number, unit = next(line.split("\t") for line in shown.splitlines() if line.startswith("latency.p99\t"))
     assert (path, unit) == ("latency.p99", "s") and float(number) == pytest.approx(float(value), rel=1e-9)

@@ -195,6 +195,32 @@ def test_chosen_figures_in_every_data_format() -> None:
     assert [row["path"] for row in rows] == ["power.it", "latency.p99"]
 
 
+def test_tsv_has_the_cells_of_the_csv_and_numbers_stand_before_free_text() -> None:
+    named = ("--set", "name=a, b", "--get", "latency.p99")
+    comma = list(csv.DictReader(io.StringIO(out("estimate", "bert-a100", "--format", "csv", *named))))
+    tab = list(csv.DictReader(io.StringIO(out("estimate", "bert-a100", "--format", "tsv", *named)), delimiter="\t"))
+    assert comma == tab and comma[0]["rack"] == "a, b"
+    row = out("estimate", "bert-a100", "--format", "csv", *named).splitlines()[1]
+    assert row.split(",")[1] == comma[0]["value"], "a comma in a name moves no number"
+
+
+def test_a_number_in_its_own_unit_and_with_its_label() -> None:
+    get = ("--get", "latency.p99:ms", "--get", "cost.per_hour", "--get", "power.it:kW")
+    data = strict(out("estimate", "bert-a100", "--json"))
+    latency, money, power = (line.split("\t") for line in out("estimate", "bert-a100", *get, "--labels").splitlines())
+    assert latency[::2] == ["latency.p99", "ms"] and money[::2] == ["cost.per_hour", "USD/hour"]
+    assert power[::2] == ["power.it", "kW"]
+    assert float(latency[1]) == pytest.approx(data["latency"]["p99"]["value"] * 1e3)
+    assert float(power[1]) == pytest.approx(data["power"]["it"]["value"] / 1e3)
+    assert out("estimate", "bert-a100", *get).split() == [latency[1], money[1], power[1]]
+    two = out("estimate", "bert-a100", "bert-8xb200", "--get", "latency.p99:ms", "--labels").splitlines()
+    assert [line.split("\t")[1] for line in two] == ["latency.p99"] * 2 and len(
+        {line.split("\t")[0] for line in two}
+    ) == 2
+    env = out("estimate", "bert-a100", "--format", "env", "--get", "latency.p99:ms", "--get", "power.it:kW")
+    assert "RACKCALC_LATENCY_P99_UNIT=ms\n" in env and "RACKCALC_POWER_IT_UNIT=kW\n" in env
+
+
 def test_get_says_what_it_cannot_do() -> None:
     for options, words in (
         (
@@ -205,6 +231,11 @@ def test_get_says_what_it_cannot_do() -> None:
         (["--get", "latency.p99", "--json", "--unit", "ms"], ["--unit goes with"]),
         (["--get", "latency.p99", "--unit", "W"], ["--unit: "]),
         (["--unit", "ms"], ["--unit goes with"]),
+        (["--get", "latency.p99:ms", "--json"], ["PATH:UNIT is for bare numbers"]),
+        (["--get", "latency.p99:W"], ["latency.p99", "W"]),
+        (["--get", "latency.p99:"], ["latency.p99", "unit"]),
+        (["--labels"], ["--labels goes with --get"]),
+        (["--labels", "--get", "latency.p99", "--json"], ["--labels goes with --get"]),
         (["--prefix", "X_"], ["--prefix goes with"]),
     ):
         done = run("estimate", "bert-a100", *options)
@@ -221,7 +252,7 @@ def test_every_figure_has_its_interval_unless_it_is_not_wanted() -> None:
     assert "low" not in json.dumps(plain["power"]) and '"low"' in json.dumps(data["power"])
     assert strict(out("estimate", "bert-a100", "--json", "--interval")) == data
     header = out("estimate", "bert-a100", "--format", "csv").splitlines()[0]
-    assert header == "rack,scenario,path,value,unit,kind,low,high"
+    assert header == "path,value,unit,kind,low,high,rack,scenario"
     assert "low" not in out("estimate", "bert-a100", "--format", "csv", "--no-interval").splitlines()[0]
     assert "80 % interval" in out("estimate", "bert-a100", "--format", "markdown")
     assert "80 % interval" not in out("estimate", "bert-a100", "--format", "markdown", "--no-interval")

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from rackcalc.cli.console import emit, leave, note, report_problems
+from rackcalc.cli.examples import closing
 from rackcalc.quantities.problems import InputError, failure
 from rackcalc.version import __version__
 
@@ -26,6 +27,7 @@ COMMANDS = {
     "diff": "What a change in git does to racks, and whether it keeps their gates. Exit 3 when one fails.",
     "claims": "Judge what is claimed of a rack: holds, claimed too high or too low, ... As a gate: --fail-if.",
     "explain": "Show why a figure is what it is: formula, values, inputs, sources, down to the catalog.",
+    "figures": "What each figure of a result means, its unit, and which side of it is better.",
     "sweep": "Vary values, parts, scenarios: the best points, the Pareto front, statistics, or every point in a file.",
     "solve": "Goal seek and break-even: the first or best point at which something holds. Exit 3 when there is none.",
     "uncertainty": "How sure the figures are: intervals, odds of the gates, and which doubt matters most.",
@@ -77,7 +79,9 @@ class Commands(TyperGroup):
 def alone(name: str) -> Any:
     """One command, made of the function of that name in the module of that name."""
     single = typer.Typer(add_completion=False, **STYLE)
-    single.command(name, help=COMMANDS[name])(getattr(import_module(f"rackcalc.cli.commands.{name}"), name))
+    single.command(name, help=COMMANDS[name], epilog=closing(name))(
+        getattr(import_module(f"rackcalc.cli.commands.{name}"), name)
+    )
     return get_command(single)
 
 
@@ -85,6 +89,8 @@ app = typer.Typer(
     name="rackcalc",
     help="How fast, how hot, how much, and why: racks of GPUs and LPUs in closed form.",
     cls=Commands,
+    epilog="Each command shows examples: rackcalc estimate --help. Begin with: rackcalc estimate llama70b-8xh100. "
+    "What figures mean: rackcalc figures. Keys of a rack file and their units: rackcalc schema. Documentation: docs/.",
     no_args_is_help=True,
     add_completion=False,  # its options would guess the shell; ours is told
     **STYLE,

@@ -44,7 +44,7 @@ def equipment_prices(
     )
     for name, part in (("air", plant.air_rejection), ("liquid", plant.liquid_rejection)):
         if name in peaks:
-            found[f"outdoors_of_{name}"] = price_per_power(
+            found[f"outdoors_{name}"] = price_per_power(
                 price=priced(part.price, "USD/W", part.name), power=peaks[name], reserve=plant.reserve
             )
     found["installation"] = installed(price=total(**found), installation=plant.installation)

@@ -24,7 +24,8 @@ def meant(typed: str, names: Iterable[str]) -> str | None:
 
 
 def nearest(typed: str, names: Sequence[str], aliases: Mapping[str, str] | None = None) -> list[str]:
-    """The known names to suggest: those that begin with what was typed, then those that hold it, else the most similar.
+    """The known names to suggest: those that end in a step so called, those that begin with what was typed, then those
+    that hold it, else the most similar.
 
     aliases: other spellings -> the names to suggest for them.
     """
@@ -33,6 +34,9 @@ def nearest(typed: str, names: Sequence[str], aliases: Mapping[str, str] | None 
     word = _without_maker(typed)
     if not folded(word):
         return []
+    last = [name for name in names if "." in name and folded(name.rpartition(".")[2]) == folded(word)]
+    if last:  # p99 of latency.p99: the figure that is nearest to the root first
+        return sorted(last, key=lambda name: name.count("."))[:MOST_SHOWN]
     begin = [name for spelling, name in spellings if spelling.startswith(folded(word))]
     hold = [name for spelling, name in spellings if folded(word) in spelling] if len(folded(word)) > 2 else []
     near = list(dict.fromkeys([*begin, *hold, *_with_its_words(word, names, aliases or {})]))

@@ -16,6 +16,7 @@ FORMATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "json": ("rackcalc.render.estimate_json", (".json",)),
     "jsonl": ("rackcalc.render.estimate_jsonl", (".jsonl", ".ndjson")),
     "csv": ("rackcalc.render.estimate_csv", (".csv",)),
+    "tsv": ("rackcalc.render.estimate_tsv", (".tsv",)),
     "env": ("rackcalc.render.estimate_env", (".env",)),
     "markdown": ("rackcalc.render.estimate_markdown", (".md", ".markdown")),
     "html": ("rackcalc.render.html.estimate_page", (".html", ".htm")),

@@ -7,7 +7,7 @@ from math import inf
 
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.display import in_unit, is_temperature, show_value
-from rackcalc.quantities.problems import failure
+from rackcalc.quantities.problems import InputError, failure
 from rackcalc.quantities.quantity import Quantity
 
 # units that people expect for these figures, where show() would choose others
@@ -41,13 +41,16 @@ def bare_unit(path: str, quantity: Quantity, asked: Sequence[str] = ()) -> str:
         try:
             dimension = units.resolve(unit)[0]
         except units.UnitError as error:
-            raise failure(str(error), "--unit") from None
+            raise failure(str(error), "--unit", path=path) from None
         if dimension == quantity.unit:
             return unit
         if dimension == "s" and quantity.unit in ("s/token", "s/request"):
             return f"{unit}/{quantity.unit.partition('/')[2]}"
     if asked:
-        in_unit(quantity, 0.0, asked[0])  # says that the dimensions differ
+        try:
+            in_unit(quantity, 0.0, asked[0])  # says that the dimensions differ
+        except InputError as error:
+            raise InputError([replace(problem, path=path) for problem in error.problems]) from None
     usual = next((unit for pattern, unit in BARE.items() if fnmatchcase(path, pattern)), "")
     if usual:
         return usual

@@ -1,7 +1,7 @@
 """One estimate as shell variables, for eval: RACKCALC_LATENCY_P99=0.00164, RACKCALC_LATENCY_P99_UNIT=s."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from shlex import quote
 from typing import Any
 
@@ -17,13 +17,13 @@ def render(
     reports: Sequence[Any],
     interval: bool = True,
     paths: Sequence[str] = (),
-    units: Sequence[str] = (),
+    units: Mapping[str, Sequence[str]] | None = None,
     prefix: str = ENV_PREFIX,
 ) -> str:
     """For each figure its value, _UNIT, and with interval _LOW and _HIGH (80 %). Any POSIX shell can read it.
 
-    paths: the figures wanted; for all figures also the name and scenario. units: those asked for, see bare_unit. Values
-    are numbers, or the words inf and nan.
+    paths: the figures wanted; for all figures also the name and scenario. units: those asked for, by path, see
+    bare_unit. Values are numbers, or the words inf and nan.
     """
     if len(reports) != 1:
         raise failure(
@@ -40,7 +40,7 @@ def render(
         name = prefix + re.sub(r"[^A-Z0-9]", "_", path.upper())
         if taken.setdefault(name, path) != path:
             raise failure(f"{taken[name]} and {path} would both be {name}; choose with --get", "--format env")
-        unit = bare_unit(path, quantity, units)
+        unit = bare_unit(path, quantity, (units or {}).get(path, ()))
         lines.append(f"{name}={in_unit(quantity, float(quantity.value), unit):.12g}")
         lines.append(f"{name}_UNIT={quote(unit)}")
         if interval:

@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from rackcalc.estimation.figure_meanings import meaning_of
 from rackcalc.quantities.quantity import ALL_KINDS, Quantity
 from rackcalc.render import estimate_json as report
 from rackcalc.render import estimate_jsonl as jsonl
@@ -77,7 +78,7 @@ def _reports() -> dict[str, Any]:
     from rackcalc.estimation.result import Estimate
 
     definitions: dict[str, Any] = {"Figure": FIGURE}
-    _form(Estimate, definitions)
+    _form(Estimate, definitions, "")
     whole = definitions["Estimate"]
     head = {"schema": {"const": report.SCHEMA}, "rackcalc": TEXT | {"description": "version of the program"}}
     whole["properties"] = head | whole["properties"]
@@ -85,30 +86,35 @@ def _reports() -> dict[str, Any]:
     return definitions
 
 
-def _form(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a type; records become definitions."""
+def _form(kind: Any, definitions: dict[str, Any], path: str) -> dict[str, Any]:
+    """The schema of a type; records become definitions. path: where it stands in a result, with `*` for any name."""
     if get_origin(kind) is UnionType:
         (kind,) = (part for part in get_args(kind) if part is not NoneType)  # what is None is left out
     if kind is Quantity:
-        return {"$ref": "#/$defs/Figure"}
+        known = meaning_of(path)
+        said = {} if known is None else {"description": f"{known.meaning} Unit: {known.unit}."}
+        return {"$ref": "#/$defs/Figure"} | said
     if kind is str:
         return TEXT
     if get_origin(kind) is tuple:
-        return {"type": "array", "items": _form(get_args(kind)[0], definitions)}
+        return {"type": "array", "items": _form(get_args(kind)[0], definitions, path)}
     if get_origin(kind) in (Mapping, dict):
-        return {"type": "object", "additionalProperties": _form(get_args(kind)[1], definitions)}
+        return {"type": "object", "additionalProperties": _form(get_args(kind)[1], definitions, f"{path}.*")}
     if not is_dataclass(kind):
         raise TypeError(f"no JSON form for {kind}")
-    return _record(kind, definitions)
+    return _record(kind, definitions, path)
 
 
-def _record(cls: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+def _record(cls: Any, definitions: dict[str, Any], path: str) -> dict[str, Any]:
     if cls.__name__ not in definitions:
         hints = get_type_hints(cls)
         definitions[cls.__name__] = {
             "type": "object",
             "description": " ".join((cls.__doc__ or "").split()),
-            "properties": {item.name: _form(hints[item.name], definitions) for item in fields(cls)},
+            "properties": {
+                item.name: _form(hints[item.name], definitions, f"{path}.{item.name}".lstrip("."))
+                for item in fields(cls)
+            },
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{cls.__name__}"}

@@ -1,6 +1,6 @@
 """rackcalc estimate: compute racks and show every figure."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -31,7 +31,7 @@ from rackcalc.render.figure_rows import SECTIONS
 
 Beside = Callable[[Any, Any], None]  # called with a rack as loaded, and its estimate
 Attempt = tuple[str, str, Any]  # what the rack is called, the scenario, and the estimate or an InputError
-BY_PATH = ("json", "jsonl", "csv", "env")  # formats that can be narrowed by --get
+BY_PATH = ("json", "jsonl", "csv", "tsv", "env")  # formats that can be narrowed by --get
 
 
 def estimate(
@@ -44,8 +44,8 @@ def estimate(
         list[str] | None,
         typer.Option(
             "--get",
-            metavar="PATH",
-            help="Print one bare number; in json, jsonl, csv, env only this. Repeatable.",
+            metavar="PATH[:UNIT]",
+            help="Print one bare number: latency.p99:ms. In json, jsonl, csv, tsv, env only this. Repeatable.",
             autocompletion=complete.paths,
         ),
     ] = None,
@@ -53,6 +53,9 @@ def estimate(
         list[str] | None,
         typer.Option("--unit", metavar="UNIT", help="Unit of the numbers of --get, such as ms. Repeatable."),
     ] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Name and unit beside each number of --get, with tabs between.")
+    ] = False,
     prefix: Annotated[
         str, typer.Option("--prefix", metavar="NAME", help="How the names of --format env begin.")
     ] = ENV_PREFIX,
@@ -85,13 +88,14 @@ def estimate(
     if name == "summary" and (everything or sections):
         name = "table"
     targets = [(file, format_of_file(file)) for file in output or () if file != "-"]  # standard output has it anyway
-    refuse_unused(name, get, unit, prefix)
+    refuse_unused(name, get, unit, prefix, labels)
+    wanted = units_by_path(get or (), unit or ())
     asked = once(racks), in_years(scenario, year), set_ or ()
     view: dict[str, Any] = {"interval": interval}
     if get and name in BY_PATH:
-        view["paths"] = get
+        view["paths"] = list(wanted)
     if name == "env":
-        view |= {"units": unit or (), "prefix": prefix}
+        view |= {"units": wanted, "prefix": prefix}
     verdicts: list[Any] = []
     pages = name == "html" or any(file_format == "html" for _, file_format in targets)
 
@@ -104,8 +108,8 @@ def estimate(
     else:
         reports = estimates_of(*asked, beside=judge)
         if get and name in ("summary", "table"):
-            emit(bare_numbers(reports, get, unit or ()))
-            for path, found in ((path, figure(report, path)) for report in reports for path in get):
+            emit(bare_numbers(reports, wanted, labels))
+            for path, found in ((path, figure(report, path)) for report in reports for path in wanted):
                 if not found.known:
                     note(f"note: {path} is {show_value(found)}")
         else:
@@ -128,8 +132,32 @@ def gates_for(name: str, verdicts: Sequence[Any]) -> dict[str, Any]:
     return {"judged": verdicts} if name == "html" else {}
 
 
-def refuse_unused(name: str, get: Sequence[str] | None, unit: Sequence[str] | None, prefix: str) -> None:
+def units_by_path(get: Sequence[str], unit: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The figures of --get, each with the units it may have: its own, PATH:UNIT, or those of --unit.
+
+    >>> units_by_path(["latency.p99:ms", "cost.tco"], ["kUSD"])
+    {'latency.p99': ('ms',), 'cost.tco': ('kUSD',)}
+    """
+    halves = [asked.partition(":") for asked in get]
+    empty = [
+        Problem("--get", 0, 0, path, "expected a unit after the colon")
+        for path, colon, own in halves
+        if colon and not own.strip()
+    ]
+    if empty:
+        raise InputError(empty)
+    return {path.strip(): (own.strip(),) if colon else tuple(unit) for path, colon, own in halves}
+
+
+def refuse_unused(
+    name: str, get: Sequence[str] | None, unit: Sequence[str] | None, prefix: str, labels: bool = False
+) -> None:
     """InputError for options that the format could only ignore."""
+    bare = bool(get) and name in ("summary", "table")
+    if labels and not bare:
+        raise failure("--labels goes with --get, for bare numbers; other formats say name and unit anyway")
+    if any(":" in asked for asked in get or ()) and not (bare or name == "env"):
+        raise failure("--get PATH:UNIT is for bare numbers and env; other formats have canonical units")
     if get and name not in ("summary", "table", *BY_PATH):
         raise failure(f"--get goes with {', '.join(BY_PATH)}, and without --format prints bare numbers")
     if unit and not (get and name in ("summary", "table", "env")):
@@ -229,18 +257,23 @@ def rendered(
     return renderer(name)(reports, **view)
 
 
-def bare_numbers(reports: Sequence[Any], paths: Sequence[str], units: Sequence[str]) -> str:
-    """Figures as numbers and nothing else, one a line, each in the unit that bare_unit says."""
+def bare_numbers(reports: Sequence[Any], wanted: Mapping[str, Sequence[str]], labels: bool = False) -> str:
+    """Figures as numbers and nothing else, one a line, each in the unit that bare_unit says.
+
+    wanted: the units asked for, by path. labels: path, number and unit, after the rack where there are several.
+    """
     from rackcalc.render.cells import bare_unit
 
     lines: list[str] = []
     problems: list[Problem] = []
     for report in reports:
-        for path in paths:
+        for path, units in wanted.items():
             try:
                 found = figure(report, path)
                 unit = bare_unit(path, found, units)
-                lines.append(f"{in_unit(found, float(found.value), unit):.12g}\n")
+                number = f"{in_unit(found, float(found.value), unit):.12g}"
+                head = [report.title] * (len(reports) > 1)
+                lines.append("\t".join([*head, path, number, unit] if labels else [number]) + "\n")
             except InputError as error:
                 problems += error.problems
     if problems:

@@ -1,0 +1,11 @@
+"""Estimates as tab-separated values: the columns of the CSV."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from rackcalc.render import estimate_csv
+
+
+def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] = ()) -> str:
+    """As the CSV, with a tab between two cells, for cut, awk and spreadsheets."""
+    return estimate_csv.render(reports, interval, paths, "\t")
