@@ -17,18 +17,20 @@ def as_html(loaded: Any, judged: Sequence[Judgement]) -> str:
         (
             tag("b", escaped(verdict_text(one)), class_=STYLES.get(one.verdict)),
             escaped(one.claim.says),
-            *map(escaped, [*figures(one), "", ""][:5]),
+            *map(escaped, cells[:3]),
+            escaped(cells[3]) + tag("div", tag("code", escaped(cells[4])), class_="small"),
         )
         for one in judged
+        for cells in ([*figures(one), "", ""],)
     ]
-    head = "verdict", "claim", "claimed", "computed", "80 % interval", "figure", "decided by"
+    head = "verdict", "claim", "claimed", "computed", "80 % interval", "figure, and what decides it"
     name = loaded.rack.name
     sources = "".join(tag("li", escaped(text)) for text in citations(judged))
     notes = "".join(tag("li", escaped(text)) for text in all_notes(judged))
     content = [
         tag("h1", escaped(name), id="top"),
         tag("p", escaped(count(judged))),
-        scrolled(table("Claims, held against what the rack computes to", head, rows)),
+        scrolled(table("Claims, held against what the rack computes to", head, rows, "claims")),
         section("sources", "Formulas that decide", tag("ul", sources) if sources else ""),
         section("notes", "Notes", tag("ul", notes) if notes else ""),
     ]
