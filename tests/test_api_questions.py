@@ -271,13 +271,13 @@ def test_wrong_comparisons(racks: Any, more: Any, message: str) -> None:
 
 
 def test_solve_is_that_of_the_command_line() -> None:
-    options = ["--vary", "workload.arrival_rate=0.5..10 request/s:0.5", "--so-that", "latency.ttft_p99 < 200 ms"]
+    options = ["--vary", "workload.arrival_rate=0.5..10 request/s:0.5", "--so-that", "latency.ttft_p99 < 120 ms"]
     options += ["--minimise", "cost.per_million_output_tokens", "--get", "power.it"]
     printed = cli("solve", LLAMA, *options)
     found = rackcalc.solve(
         LLAMA,
         {"workload.arrival_rate": "0.5..10 request/s:0.5"},
-        "latency.ttft_p99 < 200 ms",
+        "latency.ttft_p99 < 120 ms",
         minimise="cost.per_million_output_tokens",
         get="power.it",
     )

@@ -34,6 +34,7 @@ OUTSIDE = {  # packages that only some files may import
         *("questions/sweep/", "questions/solve/", "validation/fit", "validation/refit.py"),
         *("validation/recorded_prediction.py", "validation/outer_folds.py", "api/"),
         *("formulas/queues/mixture_lanes.py", "formulas/serving/engine_grids.py", "formulas/serving/engine_curves.py"),
+        "formulas/serving/hours_in_lanes.py",
     ),
 }
 

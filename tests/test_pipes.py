@@ -320,7 +320,7 @@ def test_a_dash_is_standard_input_or_output_wherever_a_file_may_stand(tmp_path: 
     assert run("check", "-", "--fail-if", "latency.p99 > 1 ns", stdin=data).returncode == 3
     measured = "\n".join(Path("rackcalc/validation/measured/encoder.csv").read_text().splitlines()[:40]) + "\n"
     assert "encoder" in out("validate", "-", stdin=measured.encode())
-    assert out("init", "-", cwd=tmp_path).endswith(data.decode())
+    assert out("init", "-", "--from", "rack-of-god", cwd=tmp_path).endswith(data.decode())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -93,6 +93,11 @@ class Result(Computed, Mapping[str, Figure]):
         """What a reader must know before quoting a figure."""
         return self._estimate.notes
 
+    @property
+    def novelty(self) -> tuple[str, ...]:
+        """What about the serving engine no measurement has, in words."""
+        return self._estimate.novelty
+
     def figures(self) -> dict[str, Figure]:
         """All figures by path."""
         return {path: self._book.figure(path) for path in self._book.known}

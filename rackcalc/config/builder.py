@@ -173,6 +173,9 @@ class Builder:
                 if not isinstance(node.value, tuple):
                     self.fail(node, path, f"expected a list of {declared.doc}, got {node.kind}")
                     return None
+                if declared.length is not None and len(node.value) != declared.length:
+                    self.fail(node, path, f"expected {declared.doc}; it has {len(node.value)}, not {declared.length}")
+                    return None
                 return tuple(self.item(declared.of, child, f"{path}[{i}]") for i, child in enumerate(node.value))
         return None
 

@@ -81,6 +81,8 @@ class _Search:
             case Text() | Flag():
                 told = path.rpartition(".")[2] in TOLD
                 return [] if path in self.words_read or told else [path]
+            case Listing(of=Number()):
+                return [] if any(self.reached.has(one) for one in value) else [path]
             case Listing():
                 return []
             case Section() | Part():

@@ -13,6 +13,7 @@ from rackcalc.estimation.notes import notes
 from rackcalc.estimation.plant import cooling_plant, with_shares
 from rackcalc.estimation.power_and_heat import (
     NO_LOAD,
+    in_busiest_hour,
     mean_utilization,
     pools_by_name,
     power_and_heat,
@@ -191,6 +192,14 @@ def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throu
     return Throughput(requests, tokens, prompts, used, most, at_slo, goodput, per_gpu, per_user)
 
 
+def busiest_hour_details(served: ServiceModel) -> dict[str, Quantity]:
+    """Figures of the busiest hour, where the hours of a day differ."""
+    peak = None if served.load is None else served.load.peak
+    if peak is None:
+        return {}
+    return {"peak_hour": peak.hour, "peak_rate": peak.rate} | {f"peak_{name}": t for name, t in peak.times.items()}
+
+
 def tpot_of(served: ServiceModel) -> Quantity:
     """Mean time per output token under the load."""
     tpot = served.tpot if served.load is None else served.load.tpot
@@ -258,7 +267,7 @@ def heat_at_load(rack: Rack, ideal: ServiceModel) -> Thermal | None:
         return None
     queue, shared = queue_at_load(rack, ideal)
     used = utilization_of(rack, ideal, queue)
-    return power_and_heat(known, mean_utilization(rack, ideal, used, shared))[1]
+    return power_and_heat(known, mean_utilization(rack, in_busiest_hour(ideal), used, shared))[1]
 
 
 def without_arrivals(loaded: Loaded) -> Loaded:
@@ -320,7 +329,10 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         used = utilization_of(rack, served, queue)
         most = capacity(servers=served.servers, batch=served.batch, time=served.occupancy)
         time = served.occupancy if served.load is None else served.load.mean
-        require(requirements.load_requirements(loaded, used, most, time), ())
+        busiest = None if served.load is None else served.load.peak
+        if busiest is not None:
+            used = share_of_capacity(arrival_rate=busiest.rate, capacity=most)
+        require(requirements.load_requirements(loaded, used, most, time, busiest), ())
     links = link_reports(rack, served, heat if known_heat is None or heat.outlet.known else known_heat)
     latency = latency_of(served, queue, links)
     done = throughput_of(rack, served, queue)
@@ -341,7 +353,7 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
         latency=latency,
         throughput=done,
         stages=served.stages,
-        details=served.details,
+        details=served.details | busiest_hour_details(served),
         link=links,
         memory=served.memory,
         software=penalty,

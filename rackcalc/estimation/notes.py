@@ -40,7 +40,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
     if _shares_an_engine(rack) and result.latency.tpot_p50 is None:
         said.append(_usual_request(rack))
-    said += _length_notes(rack)
+    said += [*_length_notes(rack), *_day_notes(result)]
     said += _format_notes(rack)
     said += _serving_notes(rack)
     said += _speculation_notes(rack, result)
@@ -95,6 +95,16 @@ def _length_notes(rack: Rack) -> list[str]:
         found = f"{float(work.cached.value):.0%} of the prompts' tokens are found in the prefix cache and not computed"
         said.append(f"{found}; each sequence is counted with the KV cache of its whole prompt, as if it shared none")
     return said
+
+
+def _day_notes(result: Estimate) -> list[str]:
+    """The busiest hour, where the hours of a day differ."""
+    found = result.details
+    if "peak_hour" not in found:
+        return []
+    rate, hour = show_value(found["peak_rate"]), float(found["peak_hour"].value)
+    late = f"ttft_p99 {show_value(found['peak_ttft_p99'])} and tpot_p99 {show_value(found['peak_tpot_p99'])} there"
+    return [f"peak in hour {hour:.0f}: {rate}, {late}; all else is over the requests of the whole day"]
 
 
 def _model_notes(rack: Rack) -> list[str]:

@@ -23,7 +23,7 @@ from rackcalc.formulas.serving.request_rates import sustained_rate
 from rackcalc.formulas.serving.token_rates import tokens_per_second
 from rackcalc.quantities.quantity import Quantity, Source, constant, unknown
 from rackcalc.quantities.record import replace
-from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
+from rackcalc.serving.service_model import ONE, BusiestHour, EngineLoad, ServiceModel
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 FAN_SHARE = Quantity(0.10, "1", "fans", source=Source("press", "sow-fans", note="dense servers"), low=0.05, high=0.20)
@@ -163,7 +163,24 @@ def slower_load(
         tpot=slow_tpot(load.tpot),
         tpot_levels={level: slow_tpot(time) for level, time in load.tpot_levels.items()},
         itl_levels={level: slow_tpot(time) for level, time in load.itl_levels.items()},
+        peak=None if load.peak is None else slower_peak(load.peak, slow, slow_tpot),
     )
+
+
+def slower_peak(
+    peak: BusiestHour, slow: Callable[[Quantity], Quantity], slow_tpot: Callable[[Quantity], Quantity]
+) -> BusiestHour:
+    """The busiest hour of a day with slower steps."""
+    times = {name: (slow_tpot if name.startswith("tpot") else slow)(time) for name, time in peak.times.items()}
+    return replace(peak, times=times)
+
+
+def in_busiest_hour(served: ServiceModel) -> ServiceModel:
+    """The service with its GPUs as busy as in the busiest hour of a day, for temperatures, which follow in minutes."""
+    peak = None if served.load is None else served.load.peak
+    if peak is None:
+        return served
+    return replace(served, busy={"gpu": peak.busy}, activity={"gpu": peak.activity})
 
 
 def mean_utilization(rack: Rack, served: ServiceModel, used: Quantity, shared: Shared | None) -> dict[str, Quantity]:

@@ -161,7 +161,7 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
     spread = [f"workload.{name}" for name in ("input", "output") if _is_distribution(loaded, f"workload.{name}")]
     if not takes_what_comes(rack):
         only = "for decoders on GPUs under a serving engine, with workload.arrival_rate"
-        refused = dict.fromkeys(("burstiness", "trace"), f"is {only} and no batch; remove it")
+        refused = dict.fromkeys(("burstiness", "trace", "hours"), f"is {only} and no batch; remove it")
         clients = work.concurrency is not None and _engine_decodes(rack) and rack.serving.split == "gpu"
         if not clients:
             only = f"{only} or concurrency, split gpu and no batch"
@@ -172,13 +172,13 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
         return found if not clients else found + _said_twice(loaded, spread)
     if _prefills_on_own_gpus(rack):
         where = "not computed where GPUs that prefill are apart from those that decode"
-        named = ("burstiness", "input_cv", "trace", "slo")
+        named = ("burstiness", "input_cv", "trace", "hours", "slo")
         paths = [f"workload.{name}" for name in named if f"workload.{name}" in written]
         found += [loaded.problem(path, f"is {where}; remove it") for path in paths]
         if "workload.input" in spread:
             found.append(loaded.problem("workload.input", f"prompts that differ are {where}; write one number"))
         return found
-    found += _said_twice(loaded, spread)
+    found += [*_said_twice(loaded, spread), *_hours_of_day(loaded, rack)]
     if work.trace is None:
         return found
     for name in ("input", "output"):
@@ -191,6 +191,21 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
         fix = "state workload.burstiness, or a trace of a time in which the load is steady"
         found.append(loaded.problem("workload.trace", f"{message} {limit:g}; {fix}"))
     return found
+
+
+def _hours_of_day(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Hours of a day in which nothing comes at all, or beside what is computed at one rate only."""
+    hours = rack.workload.hours
+    if not hours:
+        return []
+    if not any(float(hour.value) > 0 for hour in hours):
+        return [loaded.problem("workload.hours", "says that no request comes at any hour; one must be more than 0")]
+    beside = {"pipeline_parallel": rack.serving.pipeline_parallel, "kv_offload": rack.serving.kv_offload}
+    return [
+        loaded.problem("workload.hours", f"is not computed beside serving.{name}; remove one of the two")
+        for name, value in beside.items()
+        if value is not None
+    ]
 
 
 def _said_twice(loaded: Loaded, spread: Iterable[str]) -> list[Problem]:

@@ -20,7 +20,7 @@ from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.serving.service_model import ServiceModel
+from rackcalc.serving.service_model import BusiestHour, ServiceModel
 
 
 def input_requirements(loaded: Loaded) -> tuple[list[Chain], list[Problem]]:
@@ -43,10 +43,19 @@ def rack_requirements(loaded: Loaded, served: ServiceModel, heats: Sequence[Ther
     return [*memory_requirements(loaded, served), full, [*links, *(item for chain in under_load for item in chain)]]
 
 
-def load_requirements(loaded: Loaded, utilization: Quantity, capacity: Quantity, mean: Quantity) -> list[Chain]:
-    """The arrival rate is below the capacity of the rack [request/s], and the mean time of a request [s] has an end."""
+def load_requirements(
+    loaded: Loaded, utilization: Quantity, capacity: Quantity, mean: Quantity, peak: BusiestHour | None = None
+) -> list[Chain]:
+    """The arrival rate is below the capacity of the rack [request/s], and the mean time of a request [s] has an end.
+
+    peak: the busiest hour, where the hours of a day differ; the utilization is then that in it.
+    """
 
     def too_much() -> Problem:
+        if peak is not None:
+            offered, times, most = show_value(peak.rate), float(utilization.value), show_value(capacity)
+            message = f"overload in hour {float(peak.hour.value):.0f}: {offered} is {times:.4g} times what the rack can"
+            return loaded.problem("workload.hours", f"{message} do ({most}); lower workload.arrival_rate or add chips")
         if loaded.rack.workload.arrival_rate is None:
             message = "at all of its capacity, an engine to which requests come at random keeps them waiting for ever"
             return loaded.problem("economics.utilization", f"{message}; plan with less, or state workload.concurrency")

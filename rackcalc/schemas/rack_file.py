@@ -123,7 +123,8 @@ def _schema(declared: Declared, definitions: dict[str, Any]) -> dict[str, Any]:
         case Listing():
             of = declared.of
             items = _reference(of, definitions) if isinstance(of, type) else _schema(of, definitions)
-            return {"type": "array", "description": declared.doc, "items": items}
+            ends = {} if declared.length is None else dict.fromkeys(("minItems", "maxItems"), declared.length)
+            return {"type": "array", "description": declared.doc, "items": items} | ends
 
 
 def _number(declared: Number, definitions: dict[str, Any]) -> dict[str, Any]:

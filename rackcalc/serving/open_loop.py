@@ -9,6 +9,7 @@ from rackcalc.formulas.queues.latency_under_load import LEVELS
 from rackcalc.formulas.queues.router_arrivals import evenness_by_load, gap_scv, gap_scv_at_random, gap_scv_in_turn
 from rackcalc.formulas.serving import engine_load
 from rackcalc.formulas.serving.concurrency import host_time, parts_of
+from rackcalc.formulas.serving.day_profile import busiest_hour, busiest_rate, mean_rate, over_busiest
 from rackcalc.formulas.serving.engine_load import STEPS, node
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
 from rackcalc.formulas.serving.kv_offload import path_wait, rate_of_path
@@ -25,6 +26,7 @@ from rackcalc.formulas.serving.sequence_lengths import twice_as_long
 from rackcalc.formulas.serving.time_to_first_token import looked_at
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.record import replace
 from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
 from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import (
@@ -37,7 +39,7 @@ from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
 from rackcalc.serving.kv_offload import fetch_stage, fetching
 from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.pipeline import chunks_of, engine_in_rounds, overlap
-from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
+from rackcalc.serving.service_model import ONE, BusiestHour, EngineLoad, ServiceModel
 from rackcalc.spec.limits import Limits
 from rackcalc.spec.rack import Rack
 
@@ -70,10 +72,13 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     if rate is None:
         assert rack.economics.utilization is not None
         rate = of_all_copies(rate=sustained_rate(capacity=most, utilization=rack.economics.utilization), copies=copies)
-    rate_of_one = rate_per_copy(arrival_rate=rate, copies=copies)
+    hours = {f"hour_{hour}": share for hour, share in enumerate(work.hours)}
+    peak = busiest_rate(rate=rate, **hours) if hours else rate
+    day = {name: over_busiest(hour=share, **hours) for name, share in hours.items()}
+    rate_of_one = rate_per_copy(arrival_rate=peak, copies=copies)
     own = about["work"]
     about = in_the_ring(rack, deployed, about, rate_of_one)
-    loaded = about | {"rate": rate_of_one}
+    loaded = about | day | {"rate": rate_of_one}
     decoding = engine_load.sequences_decoding(**loaded)
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=decoding, working=working)
@@ -103,9 +108,14 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         tpot_levels={name: per_token(rack, time) for name, time in levels(engine_load.token_time_within).items()},
         itl_levels=levels(engine_load.token_gap_within),
         rate=rate,
-        at_slo=None if work.slo is None else rate_at_slo(work.slo, about, before, copies),
+        at_slo=None if work.slo is None else rate_at_slo(work.slo, about | day, before, copies),
         goodput=None if work.slo is None else goodput_of(work.slo, loaded, before, rate),
     )
+    if hours:
+        steady = about | {"rate": rate_of_one}
+        load = replace(load, peak=in_busiest_hour(rack, deployed, first, steady, busiest_hour(**hours), peak))
+        if load.at_slo is not None:
+            load = replace(load, at_slo=mean_rate(busiest=load.at_slo, **hours))
     return generation_service(
         rack,
         slots(replicas=copies, batch=seats),
@@ -119,6 +129,27 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, together)},
         details={"requests_under_way": decoding, "room": seats} | engine_details(rack),
         load=load,
+    )
+
+
+def in_busiest_hour(
+    rack: Rack, deployed: GpuDeployment, first: GpuPass, loaded: dict[str, Quantity], hour: Quantity, rate: Quantity
+) -> BusiestHour:
+    """What holds in the busiest hour of a day. rate: at all copies; loaded: of one of them."""
+    working = engine_load.working_share(**loaded)
+    together = engine_load.at_work(decoding=engine_load.sequences_decoding(**loaded), working=working)
+    step = decode_step(rack, deployed, together)
+    before = before_the_engine(deployed, together, step_per_token(step=step.time))
+    late = {"probability": LEVELS["p99"]}
+    return BusiestHour(
+        hour=hour,
+        rate=rate,
+        times={
+            "ttft_p99": total(engine=engine_load.first_token_within(**late, **loaded), before=before),
+            "tpot_p99": per_token(rack, engine_load.token_time_within(**late, **loaded)),
+        },
+        busy=working,
+        activity=serving_power_utilization(rack, deployed, first, step, together),
     )
 
 

@@ -38,12 +38,27 @@ def batch_of(rack: Rack) -> Quantity:
 
 
 @record
+class BusiestHour:
+    """What holds in the hour of the day in which most requests come, of all copies of the model.
+
+    times: by the name of their figure (ttft_p99, ...). busy, activity: of the GPUs, as of ServiceModel.
+    """
+
+    hour: Quantity
+    rate: Quantity
+    times: dict[str, Quantity]
+    busy: Quantity
+    activity: Quantity
+
+
+@record
 class EngineLoad:
     """A serving engine whose requests arrive at random at `rate`, over all copies of the model.
 
     wait: mean wait for a seat. mean, levels: of whole requests; ttft: of the time to first token; tpot: of the time per
     token, mean over a request; itl: of the time between two tokens. levels: by name, p50, p90, ... at_slo: the largest
-    rate that meets workload.slo; goodput: requests/s that meet it now.
+    rate that meets workload.slo; goodput: requests/s that meet it now. peak: where the hours of a day differ; all else
+    is then of the whole day, rates being its means.
     """
 
     rate: Quantity
@@ -57,6 +72,7 @@ class EngineLoad:
     itl_levels: dict[str, Quantity]
     at_slo: Quantity | None = None
     goodput: Quantity | None = None
+    peak: BusiestHour | None = None
 
 
 @record

@@ -80,10 +80,11 @@ class Table:
 
 @record
 class Listing:
-    """A list of Text, or of a dataclass."""
+    """A list of Number, of Text, or of a dataclass. length: how many it must have."""
 
-    of: "Text | type"
+    of: "Number | Text | type"
     doc: str
+    length: int | None = None
 
 
 @record
@@ -138,9 +139,9 @@ def table(of: Any, doc: str, **options: Any) -> Any:
     return declare(Table(of, doc, **options))
 
 
-def listing(of: Any, doc: str) -> Any:
+def listing(of: Any, doc: str, **options: Any) -> Any:
     """A tuple field, written as a list."""
-    return declare(Listing(of, doc))
+    return declare(Listing(of, doc, **options))
 
 
 def catalog_part(kind: str, doc: str, **options: Any) -> Any:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.spec.chips import GPU, LPU
+from rackcalc.spec.fields import Number as NumberField
 from rackcalc.spec.fields import catalog_part, derived, flag, length, listing, number, section, table, text
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.lengths import TraceFile
@@ -29,6 +30,7 @@ SPLITS: dict[str, tuple[str, ...]] = {  # name -> the pools that it needs
 }
 
 
+HOURS = 24  # of a day
 CLAIM_VERDICTS = ("holds", "claimed too high", "claimed too low", "impossible", "not decidable")
 
 
@@ -141,6 +143,12 @@ class Workload:
     )
     arrival_rate: Quantity | None = number(
         "request/s", "requests arriving (Poisson); without it the rack is idle but for one", above=0, default=None
+    )
+    hours: tuple[Quantity, ...] = listing(
+        NumberField("1", "requests in an hour of the day, over those of the others", at_least=0, example="3"),
+        "24 numbers in proportion to which requests arrive in the hours of the day, from midnight; arrival_rate is "
+        "their mean (decoders under a serving engine; default: the same at all hours)",
+        length=HOURS,
     )
     burstiness: Quantity | None = number(
         "1",

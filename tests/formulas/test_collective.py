@@ -144,3 +144,13 @@ def test_blackwell_is_slower_than_hopper_for_small_messages() -> None:
     """Counter-intuitive but measured."""
     blackwell = run("b200-sxm", "nvlink5", "tensorrt-llm", 8, 1024.0)
     assert blackwell.time.value > run("h100-sxm", "nvlink4", "tensorrt-llm", 8, 1024.0).time.value
+
+
+def test_a_network_has_an_adapter_for_every_gpu():
+    """More GPUs share the way through the host over PCIe; over a network each has its own way out."""
+
+    def took(link, devices):
+        return run("h100-sxm", link, "sglang", devices, 16e6).time.value
+
+    assert took("infiniband-ndr", 16.0) < 1.3 * took("infiniband-ndr", 8.0)
+    assert took("pcie5", 8.0) > 1.5 * took("pcie5", 4.0)

@@ -30,8 +30,9 @@ def looped_bandwidth(
 ) -> BytesPerSecond:
     """Bandwidth of a memory that would be as fast as memory and cache together. share: of memory bandwidth reached.
 
-    >>> looped_bandwidth(size=1e6, bandwidth=1e12, share=0.8, cache=4e6, held=0.5, sms=100.0, clock=2e9, per_cycle=8.0)
-    2000000000000.0
+    >>> round(looped_bandwidth(size=1e6, bandwidth=1e12, share=0.8, cache=4e6, held=0.5, sms=100.0, clock=2e9,
+    ...     per_cycle=8.0))
+    2000000000000
     """
     slow = share * bandwidth
     fast = xp.maximum(sms * clock * per_cycle, slow)

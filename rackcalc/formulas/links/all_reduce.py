@@ -141,7 +141,8 @@ def _rate(link: Link, devices: Quantity) -> Quantity:
     """The rate at which collectives can use a link."""
     if not _over_pcie(link):
         return link.bandwidth
-    return shared_rate(bandwidth=link.bandwidth, share=PCIE_SHARE, devices=devices)
+    adapters = not all(port.startswith("pcie") for port in link.ports)  # each GPU has one of its own
+    return shared_rate(bandwidth=link.bandwidth, share=PCIE_SHARE, devices=ONCE if adapters else devices)
 
 
 def _library(

@@ -64,7 +64,7 @@ class UnderLoad:
     prompt_share: share of time by which prompts lengthen decoding. capacity: requests/s with all seats taken.
     numbers, shares: share of time with so many seats taken, at some numbers between none and all (the others lie
     between, and count to the nearest). over: whether more requests arrive than can leave.
-    parts: of each mixture, made when they are asked for.
+    parts: of each mixture, made when they are asked for. merges: whether parts that are near each other become one.
     """
 
     parts: dict[str, Callable[[], list[Part]]]
@@ -79,6 +79,7 @@ class UnderLoad:
     numbers: Any
     shares: Any
     over: Any = False
+    merges: bool = True
     _kept: dict[Any, Any] = field(default_factory=dict)
 
     @property
@@ -89,7 +90,7 @@ class UnderLoad:
     def mixture(self, time: str) -> list[Part]:
         """The parts of "ttft", "tpot", "itl" or "time"."""
         if time not in self._kept:
-            self._kept[time] = merged(self.parts[time]())
+            self._kept[time] = (merged if self.merges else tidied)(self.parts[time]())
         return self._kept[time]
 
     def _tail(self, time: str) -> Tail:

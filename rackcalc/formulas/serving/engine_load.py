@@ -11,6 +11,7 @@ from functools import cache, lru_cache
 from itertools import pairwise
 from typing import Annotated, Any
 
+from rackcalc.formulas.serving.day_profile import HOURS
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import (
@@ -34,10 +35,11 @@ FORGOTTEN = 1e-12  # s; a shorter mean wait for a seat counts as none
 LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
 TIMES = ("ttft", "tpot", "itl", "time")
 
-# rate: requests that arrive per second. seats: sequences that decode together at most. base: a step without decoding
-# sequences, but for the work of its prompts. work, twice: what a prompt of mean length adds, and one twice as long.
-# budget: tokens in a step at most. chunked: 1 where prompts share the steps, else 0. prompt, output: mean lengths.
-# gap_scv: squared coefficient of variation of the gaps between arrivals. evenness: see router_arrivals.py.
+# rate: requests that arrive per second, in the busiest hour where hours differ. seats: sequences that decode together
+# at most. base: a step without decoding sequences, but for the work of its prompts. work, twice: what a prompt of mean
+# length adds, and one twice as long. budget: tokens in a step at most. chunked: 1 where prompts share the steps, else
+# 0. prompt, output: mean lengths. gap_scv: squared coefficient of variation of the gaps between arrivals. evenness: see
+# router_arrivals.py.
 # step_0, ...: time of a step with so many sequences (see node()) and no prompt.
 _NEEDED = {
     "rate": "request/s", "seats": "1", "base": "s", "work": "s", "twice": "s", "budget": "token", "chunked": "1",
@@ -47,12 +49,14 @@ _NEEDED = {
 # Lengths are log-normal with these coefficients of variation (0: all alike); where even is 1, evenly spread. Of a trace
 # prompt_0, ..., output_0, ... are the mean lengths in its strata over the mean of all.
 _LENGTHS = {f"{what}_{how}": "1" for what in ("prompt", "output") for how in ("cv", "even", *range(STRATA))}
-UNITS = _NEEDED | _LENGTHS
+# Of a day whose hours differ: the rate in each over that in the busiest one.
+_HOURS = {f"hour_{hour}": "1" for hour in range(HOURS)}
+UNITS = _NEEDED | _LENGTHS | _HOURS
 Loaded = Annotated[Any, UNITS]
-ARRIVALS = ("gap_scv", "evenness")
+ARRIVALS = ("gap_scv", "evenness", *_HOURS)
 
-Point = tuple[float, ...]  # the values of _NEEDED, then those of _LENGTHS, nan for what is not stated
-_PLACES = {name: place for place, name in enumerate((*_NEEDED, *_LENGTHS))}
+Point = tuple[float, ...]  # the values of _NEEDED, then those of _LENGTHS and _HOURS, nan for what is not stated
+_PLACES = {name: place for place, name in enumerate(UNITS)}
 
 # The engine of the examples: 64 seats, steps of 10 ms, prompts of 30 ms, and a request in a thousand million seconds.
 ALONE = {
@@ -160,12 +164,45 @@ def engine_of(point: Any) -> Any:
 SHARE = "share"
 
 
+QUIET = 1e-9  # of the rate in the busiest hour; in an hour with less nothing comes (of arrays, as much)
+
+
+def _hours(point: Any) -> list[tuple[Any, float]]:
+    """The different rates of a day over that of its busiest hour, with their shares of the day; [] where all are alike.
+
+    Hours in which nothing comes are left out.
+    """
+    first = _PLACES["hour_0"]
+    ratios = point[first : first + HOURS]
+    if any(hasattr(ratio, "shape") for ratio in ratios):
+        return [(xp.maximum(ratio, QUIET), 1 / HOURS) for ratio in ratios]
+    different = sorted(set(ratios))
+    if ratios[0] != ratios[0] or different == [1.0]:
+        return []
+    return [(ratio, ratios.count(ratio) / HOURS) for ratio in different if ratio > QUIET]
+
+
 def _law(*point: Any) -> Any:
-    """The engine under this load, of points of one kind; None where a number is missing."""
-    from rackcalc.formulas.queues.continuous_batching import under_load
+    """The engine under this load, of points of one kind, or its Day; None where a number is missing."""
+    from rackcalc.formulas.queues.day_of_hours import day_of
 
     if not xp.every(kind_of(point) >= 0):
         return None
+    hours = _hours(point)
+    if not hours:
+        return _steady(point)
+    return day_of(_steady(_in_hours(point, hours)), [share for _, share in hours])
+
+
+def _in_hours(point: Any, hours: list[tuple[Any, float]]) -> list[Any]:
+    from rackcalc.formulas.serving.hours_in_lanes import in_hours
+
+    return in_hours(point, [ratio for ratio, _ in hours])
+
+
+def _steady(point: Any) -> Any:
+    from rackcalc.formulas.queues.continuous_batching import under_load
+
     rate, gap_scv, evenness = (point[_PLACES[name]] for name in ("rate", "gap_scv", "evenness"))
     engine, prompts, outputs = engine_of(point)
     return under_load(engine, prompts, outputs, rate, gap_scv, evenness)
@@ -186,6 +223,10 @@ def _read(found: Any, what: Any, point: Any) -> Any:
         return capacity_of(*engine_of(point)) if xp.every(kind_of(point) >= 0) else xp.nan
     if found is None:
         return xp.nan
+    if hasattr(found, "hours"):
+        if what in ("decoding", "working"):
+            return found.mean(_read(found.hours, what, _in_hours(point, _hours(point))))
+        found = found.all
     rate, seats, base, work = point[:4]
     if what == "wait":
         return xp.where(found.over, xp.inf, xp.where(found.wait > FORGOTTEN, found.wait, 0.0))
@@ -212,7 +253,14 @@ def _read(found: Any, what: Any, point: Any) -> Any:
 @lru_cache(maxsize=1 << 14)
 def _once(what: Any, *point: float) -> float:
     """A value at one point."""
-    return float(_read(None if what == "capacity" else _law_once(*point[: len(_PLACES)]), what, point))
+    if what == "capacity":
+        return float(_read(None, what, point))
+    engine = point[: len(_PLACES)]
+    if not _hours(point):
+        return float(_read(_law_once(*engine), what, point))
+    from rackcalc.formulas.serving.hours_in_lanes import one_value
+
+    return one_value(lambda: _read(_law_once(*engine), what, point))
 
 
 @cache
