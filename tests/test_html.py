@@ -192,6 +192,26 @@ def test_a_browser_shows_the_page_without_complaint(width: int, tmp_path: Path) 
     assert b"CONSOLE" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("compare", "rack-of-god", "rack-of-god-corrected", "--path", "cost.tco"), "Why cost.tco moved"),
+        (("claims", "rack-of-god"), "claimed too high"),
+        (("sweep", "rack-of-god", "--vary", "accelerators.lpu.count=4,5", "--stats"), "latency.p99"),
+        (("uncertainty", "bert-a100", "latency.p99", "--samples", "256"), "one doubt alone"),
+    ],
+)
+def test_other_commands_have_pages(arguments: tuple[str, ...], said: str) -> None:
+    page = out(*arguments, "--format", "html")
+    assert said in "".join(read(page).text)
+    assert len(page.encode()) < MOST
+
+
+def test_a_page_of_a_comparison_is_written_to_a_file(tmp_path: Path) -> None:
+    out("compare", "bert-a100", "bert-8xb200", "-o", str(tmp_path / "both.html"))
+    read((tmp_path / "both.html").read_text(encoding="utf-8"))
+
+
 def test_pages_without_intervals() -> None:
     report = estimate(load("bert-a100", "", ()))
     read(render([report], interval=False))

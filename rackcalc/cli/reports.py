@@ -10,6 +10,17 @@ from rackcalc.render.aligned_text import full_width
 Formats = Mapping[str, tuple[Callable[..., str], tuple[str, ...]]]  # name -> (renderer, file endings that select it)
 
 
+def with_page(formats: Formats, module: str) -> Formats:
+    """The formats, and html: a page made by the module's as_html, which is read only when it is asked for."""
+    from importlib import import_module
+
+    def as_html(*content: Any) -> str:
+        made: str = import_module(f"rackcalc.render.html.{module}").as_html(*content)
+        return made
+
+    return {**formats, "html": (as_html, (".html", ".htm"))}
+
+
 def targets(formats: Formats, files: Sequence[str] | None) -> list[tuple[str, str]]:
     """Each file with the format that its ending names."""
     found = []

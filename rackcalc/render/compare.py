@@ -31,10 +31,10 @@ UNKNOWN = "unknown: a former estimate holds results, not inputs"
 def as_text(found: Comparison, everything: bool = False) -> str:
     """For people: the figures that differ, the inputs that differ, and why figures changed."""
     width = line_width()
-    rows = [["", *headings(found)], *_table(found, everything)]
-    lines = [*aligned(rows, width=width, headed=True), *_legend(found, everything)]
-    lines += [f"note: {note}" for note in _notes(found)]
-    lines += ["", *decided] if (decided := _money_words(found)) else []
+    rows = [["", *headings(found)], *figure_table(found, everything)]
+    lines = [*aligned(rows, width=width, headed=True), *legend(found, everything)]
+    lines += [f"note: {note}" for note in notes_on(found)]
+    lines += ["", *decided] if (decided := money_words(found)) else []
     for index, column in others(found):
         lines += ["", f"{heading(found, column)}: inputs that differ"]
         changed = found.inputs[index]
@@ -46,9 +46,9 @@ def as_text(found: Comparison, everything: bool = False) -> str:
         lines += ["", "what moved them most", *aligned(list(_most(found)), 4, width)]
         return "".join(f"{printable(line)}\n" for line in lines)
     for explanation in found.explanations:
-        lines += ["", _why(found, explanation)]
-        for title, parts in _breakdowns(explanation):
-            rows_ = [["    " + row[0], *row[1:]] for row in _contributions(explanation, parts)]
+        lines += ["", why(found, explanation)]
+        for title, parts in breakdowns(explanation):
+            rows_ = [["    " + row[0], *row[1:]] for row in contributions(explanation, parts)]
             lines += [f"  {title}", *aligned(rows_, 4, width)]
     return "".join(f"{printable(line)}\n" for line in lines)
 
@@ -56,14 +56,14 @@ def as_text(found: Comparison, everything: bool = False) -> str:
 def as_markdown(found: Comparison, everything: bool = False) -> str:
     """The same as Markdown, for a comment on a pull request."""
     names = headings(found)
-    lines = [f"### {escape(_title(found))}", ""]
+    lines = [f"### {escape(title_of(found))}", ""]
     lines += [table_row(["figure", *map(escape, names)]), "| --- |" + " ---: |" * len(names)]
-    for row in _table(found, everything):
+    for row in figure_table(found, everything):
         cells = [escape(printable(text.strip())) for text in row]
         lines.append(table_row(cells) if len(row) > 1 else f"| **{cells[0]}** |" + " |" * len(names))
-    lines += ["", *map(escape, _legend(found, everything)), ""]
-    lines += [f"- {escape(printable(note))}" for note in _notes(found)]
-    lines += ["", *(f"- {escape(one)}" for one in decided)] if (decided := _money_words(found)) else []
+    lines += ["", *map(escape, legend(found, everything)), ""]
+    lines += [f"- {escape(printable(note))}" for note in notes_on(found)]
+    lines += ["", *(f"- {escape(one)}" for one in decided)] if (decided := money_words(found)) else []
     for index, column in others(found):
         lines += ["", f"**Inputs that differ** ({escape(heading(found, column))})", ""]
         changed = found.inputs[index]
@@ -73,10 +73,10 @@ def as_markdown(found: Comparison, everything: bool = False) -> str:
         lines += ["| input | was | is |", "| --- | --- | --- |"]
         lines += [table_row(map(escape, (d.path, d.old, d.new))) for d in changed]
     for explanation in found.explanations:
-        lines += ["", "<details><summary>" + _html(_why(found, explanation)) + "</summary>", ""]
-        for title, parts in _breakdowns(explanation):
+        lines += ["", "<details><summary>" + _html(why(found, explanation)) + "</summary>", ""]
+        for title, parts in breakdowns(explanation):
             lines += [f"| {title} | change | share | was and is |", "| --- | ---: | ---: | --- |"]
-            shown = [(row + [""] * 4)[:4] for row in _contributions(explanation, parts)]
+            shown = [(row + [""] * 4)[:4] for row in contributions(explanation, parts)]
             lines += [table_row(map(escape, row)) for row in shown]
             lines.append("")
         lines.append("</details>")
@@ -129,7 +129,7 @@ def document(found: Comparison) -> dict[str, Any]:
     }
 
 
-def _money_words(found: Comparison) -> list[str]:
+def money_words(found: Comparison) -> list[str]:
     """What decides between ways to pay, and what waiting is worth."""
     return [*(_decided(found, one) for one in found.decisions), *(_waited(found, one) for one in found.waiting)]
 
@@ -173,7 +173,7 @@ def heading(found: Comparison, column: Column) -> str:
     return f"{column.argument} [{shown_scenario(column.scenario)}]" if column.scenario else column.argument
 
 
-def _title(found: Comparison) -> str:
+def title_of(found: Comparison) -> str:
     """What is compared, in one line."""
     words = " and ".join(heading(found, column) for column in found.columns)
     same = len({column.argument for column in found.columns}) == 1
@@ -190,7 +190,7 @@ def headings(found: Comparison) -> list[str]:
     return names
 
 
-def _legend(found: Comparison, everything: bool) -> list[str]:
+def legend(found: Comparison, everything: bool) -> list[str]:
     said = [f"Changes are from {heading(found, found.base)}; * marks the best."]
     if everything:
         return said
@@ -205,7 +205,7 @@ def _decides(found: Comparison, path: str) -> bool:
     return path in HEADLINES or any(explanation.path == path for explanation in found.explanations)
 
 
-def _notes(found: Comparison) -> list[str]:
+def notes_on(found: Comparison) -> list[str]:
     """The notes on all columns, each once, with the columns that it is about unless it is about all."""
     about: dict[str, list[str]] = {}
     for column in found.columns:
@@ -221,7 +221,7 @@ def _differ(path: str, cells: Sequence[Cell]) -> bool:
     return len({cell(path, one.quantity) for one in cells}) > 1
 
 
-def _table(found: Comparison, everything: bool) -> Iterator[list[str]]:
+def figure_table(found: Comparison, everything: bool) -> Iterator[list[str]]:
     """Rows of figures by section. A row with a single cell is the heading of a section."""
     section = ""
     for row in rows([column.figures for column in found.columns], everything):
@@ -254,7 +254,7 @@ def signed(like: Quantity, change: float) -> str:
     return ("+" if change > 0 else "") + show_value(Quantity(change, like.unit))
 
 
-def _why(found: Comparison, explanation: Explanation) -> str:
+def why(found: Comparison, explanation: Explanation) -> str:
     name, old = heading(found, found.columns[explanation.column]), float(explanation.old.value)
     if not explanation.change:
         same = old == float(explanation.new.value)
@@ -273,14 +273,14 @@ def _most(found: Comparison) -> Iterator[list[str]]:
         parts = explanation.inputs or explanation.terms
         if not parts or not explanation.change:
             continue
-        first, *row = _contributions(explanation, parts)[0]
+        first, *row = contributions(explanation, parts)[0]
         if first == explanation.path:
             continue
         where = [heading(found, found.columns[explanation.column])] if len(found.columns) > 2 else []
         yield [f"  {explanation.path}", *where, first, *row[1:]]
 
 
-def _breakdowns(explanation: Explanation) -> Iterator[tuple[str, Sequence[Contribution]]]:
+def breakdowns(explanation: Explanation) -> Iterator[tuple[str, Sequence[Contribution]]]:
     """The breakdowns to show: by term, and by input where it differs."""
     if explanation.terms:
         yield "by term", explanation.terms
@@ -290,7 +290,7 @@ def _breakdowns(explanation: Explanation) -> Iterator[tuple[str, Sequence[Contri
         yield "by input", explanation.inputs
 
 
-def _contributions(explanation: Explanation, parts: Sequence[Contribution]) -> list[list[str]]:
+def contributions(explanation: Explanation, parts: Sequence[Contribution]) -> list[list[str]]:
     """Rows of name, contribution, its share of the change, and the old and new value behind it."""
     shown = [part for part in parts if abs(part.amount) >= LEAST * abs(explanation.change)][:MOST]
     lines = []

@@ -29,12 +29,14 @@ def as_text(result: SweepResult) -> str:
     blocks = []
     for title, records in result.titled_lists():
         cells = [[column.path for column in result.columns]]
-        cells += [[_cell(column, value) for column, value in zip(result.columns, row, strict=True)] for row in records]
+        cells += [
+            [shown_value(column, value) for column, value in zip(result.columns, row, strict=True)] for row in records
+        ]
         blocks.append(f"{title}\n{_table(cells)}" if title else _table(cells))
     if result.part.stats is not None:
         cells = [["", *next(iter(result.statistics()), ("", {}))[1]]]
         for column, found in result.statistics():
-            shown = [_cell(column, value) for value in found.values()]
+            shown = [shown_value(column, value) for value in found.values()]
             cells.append([column.path, *shown])
         blocks.append(_table(cells))
     return "\n".join([*blocks, "".join(f"{line}\n" for line in count_lines(result))])
@@ -55,7 +57,8 @@ def count_lines(result: SweepResult) -> Iterator[str]:
         yield f"note: {note}"
 
 
-def _cell(column: Column, value: Any) -> str:
+def shown_value(column: Column, value: Any) -> str:
+    """A number or word of a column, as text."""
     if isinstance(value, str):
         return value
     if value != value:

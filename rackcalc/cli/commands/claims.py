@@ -6,7 +6,7 @@ import typer
 
 from rackcalc.cli.console import report_annotations, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, RackArgument, SetOption, chosen
-from rackcalc.cli.reports import publish, targets
+from rackcalc.cli.reports import publish, targets, with_page
 from rackcalc.config.racks import find_rack
 from rackcalc.quantities.problems import failure
 from rackcalc.questions.claims.judgement import failing_word, fails, judge_claims
@@ -28,7 +28,7 @@ def claims(
     exit_zero: Annotated[
         bool, typer.Option("--exit-zero", help="Report only: exit 0 whatever --fail-if finds.")
     ] = False,
-    format_: Annotated[str, typer.Option("--format", metavar="table|markdown|json")] = "table",
+    format_: Annotated[str, typer.Option("--format", metavar="table|markdown|json|html")] = "table",
     all_: Annotated[bool, typer.Option("--all", help="Intervals, figures, sources and notes too.")] = False,
     json: JsonOption = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Short for --format markdown.")] = False,
@@ -40,7 +40,7 @@ def claims(
     use_error_format(error_format)
     if json and markdown:
         raise failure("--json and --markdown exclude each other")
-    formats = shown.formats(all_)
+    formats = with_page(shown.formats(all_), "claims_page")
     name, files = chosen(formats, "markdown" if markdown else format_, json), targets(formats, output)
     words = [failing_word(word, "--fail-if") for word in fail_if or ()]
     text, file = find_rack(rack)

@@ -7,7 +7,7 @@ import typer
 
 from rackcalc.cli.console import use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, chosen, in_years, once
-from rackcalc.cli.reports import publish, targets
+from rackcalc.cli.reports import publish, targets, with_page
 from rackcalc.config.racks import find_rack, years_in
 from rackcalc.config.text_files import read_text
 from rackcalc.estimation.estimate import estimate
@@ -39,19 +39,20 @@ def compare(
         list[str] | None, typer.Option("--path", metavar="PATH", help="Explain why this figure moved. Repeatable.")
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every figure, also those that are the same.")] = False,
-    format_: Annotated[str, typer.Option("--format", metavar="table|markdown|json")] = "table",
+    format_: Annotated[str, typer.Option("--format", metavar="table|markdown|json|html")] = "table",
     json: JsonOption = False,
     output: OutputOption = None,
     error_format: ErrorFormatOption = "text",
 ) -> None:
     """Run `rackcalc compare`."""
     use_error_format(error_format)
-    name, files = chosen(shown.FORMATS, format_, json), targets(shown.FORMATS, output)
+    formats = with_page(shown.FORMATS, "compare_page")
+    name, files = chosen(formats, format_, json), targets(formats, output)
     columns = columns_of(racks, scenario or (), set_ or (), years)
     if len(columns) < 2:
         raise failure("nothing to compare with: name two racks, or one and --scenario")
     found = compared(columns, find_column(columns, base), path or ())
-    publish(shown.FORMATS, name, files, found, everything)
+    publish(formats, name, files, found, everything)
 
 
 def columns_of(

@@ -16,7 +16,7 @@ from rackcalc.cli.options import (
 )
 from rackcalc.quantities.problems import InputError, failure
 
-FORMATS = ("table", "json", "jsonl", "csv")
+FORMATS = ("table", "json", "jsonl", "csv", "html")
 
 
 def sweep(
@@ -53,7 +53,7 @@ def sweep(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a --dump that was interrupted.")] = False,
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes on this machine.")] = 1,
     dask: Annotated[str, typer.Option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster to use.")] = "",
-    format_: Annotated[str, typer.Option("--format", metavar="table|json|jsonl|csv")] = "table",
+    format_: Annotated[str, typer.Option("--format", metavar="table|json|jsonl|csv|html")] = "table",
     json: JsonOption = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
@@ -82,7 +82,12 @@ def sweep(
         dump=dump is not None,
     )
     result = answered(options, dump, resume, workers, dask)
-    (show if name == "table" else emit)(render(result, name))
+    if name == "html":
+        from rackcalc.render.html.sweep_page import as_html
+
+        emit(as_html(result))
+    else:
+        (show if name == "table" else emit)(render(result, name))
     if name in ("csv", "jsonl"):  # formats without a place for notes
         for said in result.notes:
             note(f"note: {said}")

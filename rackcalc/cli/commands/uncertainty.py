@@ -7,7 +7,7 @@ import typer
 from rackcalc.cli.console import emit, show, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
 
-FORMATS = ("table", "json", "csv")
+FORMATS = ("table", "json", "csv", "html")
 
 
 def uncertainty(
@@ -27,7 +27,7 @@ def uncertainty(
         ),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
-    format_: Annotated[str, typer.Option("--format", metavar="table|json|csv")] = "table",
+    format_: Annotated[str, typer.Option("--format", metavar="table|json|csv|html")] = "table",
     json: JsonOption = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
@@ -50,6 +50,11 @@ def uncertainty(
     claims = judge_claims(text, file, set_ or (), CHECKS)[1] if about.loaded.rack.claims else []
     with progress(most_points(about, samples)) as on_progress:
         report = analysed(about, paths or (), samples, seed, verdicts, claims, on_progress)
-    (show if name == "table" else emit)(render(report, name, top, everything))
+    if name == "html":
+        from rackcalc.render.html.uncertainty_page import as_html
+
+        emit(as_html(report, top, everything))
+    else:
+        (show if name == "table" else emit)(render(report, name, top, everything))
     if any(verdict.status == "fail" and verdict.condition.file == "--fail-if" for verdict in verdicts):
         raise typer.Exit(3)

@@ -15,6 +15,8 @@ from rackcalc.render.html.verdicts import all_figures, verdicts
 from rackcalc.render.html.view import View
 from rackcalc.render.html.waterfall import waterfall
 
+HINT = "Numbers in parentheses are 80 % intervals. Every underlined number or name leads to its explanation."
+
 
 def render(reports: Sequence[Any], interval: bool = True, judged: Sequence[Sequence[Any]] = ()) -> str:
     """One page with all estimates, one below the other. judged: of each, the verdicts on the gates of its file."""
@@ -28,7 +30,7 @@ def render(reports: Sequence[Any], interval: bool = True, judged: Sequence[Seque
     ]
     title = reports[0].title if alone else f"{len(reports)} estimates"
     contents = [] if alone else [(f"r{number}-top", report.title) for number, report in enumerate(reports, 1)]
-    return page(title, "".join(parts), contents)
+    return page(title, "".join(parts), contents, HINT)
 
 
 def _estimate(view: View, judged: Sequence[Any], alone: bool) -> Iterator[str]:

@@ -10,14 +10,11 @@ from rackcalc.version import __version__
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
-def page(title: str, content: str, contents: Sequence[tuple[str, str]] = ()) -> str:
-    """A whole page. content: markup. contents: id and title of its parts, where there are several."""
+def page(title: str, content: str, contents: Sequence[tuple[str, str]] = (), hint: str = "") -> str:
+    """A whole page. content: markup. contents: id and title of its parts, where there are several. hint: at its end."""
     links = "".join(tag("li", tag("a", escaped(name), href=f"#{identity}")) for identity, name in contents)
     listed = tag("nav", tag("ul", links), aria_label="Contents") if contents else ""
-    end = (
-        f"Made by rackcalc {escaped(__version__)}. Numbers in parentheses are 80 % intervals. "
-        "Every underlined number or name leads to its explanation."
-    )
+    end = f"Made by rackcalc {escaped(__version__)}. {escaped(hint)}".strip()
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escaped(POLICY)}">'

@@ -37,7 +37,9 @@ thead th{color:var(--soft);font-size:.85rem;border-bottom:1px solid var(--edge)}
 .bars{max-width:44rem}.bars th[scope=row]{width:11rem}.bars td:not(.bar){white-space:nowrap;text-align:right;width:1%}
 .bars thead th:nth-child(n+3){text-align:right}
 td.bar{min-width:6rem}svg.bar{width:100%;height:1rem;display:block;margin-top:.25rem}
-.wide{overflow-x:auto}.figures td{white-space:nowrap}.figures th{min-width:14rem}
+.wide{overflow-x:auto}
+.claims td:nth-child(2){min-width:14rem}.claims td:nth-child(n+3){min-width:5.5rem}
+.figures td{white-space:nowrap}.figures th{min-width:14rem}
 .one{fill:var(--one)}.two{fill:var(--two)}.three{fill:var(--three)}.four{fill:var(--four)}.bad{fill:var(--bad)}
 .sum{fill:var(--soft)}
 .curve{fill:none;stroke-width:2}.curve.one{stroke:var(--one)}.curve.two{stroke:var(--two)}.curve.three{stroke:var(--three)}

@@ -9,19 +9,19 @@ from rackcalc.render.html.view import View
 
 
 def verdicts(view: View, judged: Sequence[Any]) -> str:
-    """A table of verdicts, failures first."""
+    """A table of verdicts, failures first. certain: the limit is not within the 80 % interval."""
     order = {"fail": 0, "warn": 1, "pass": 2}
     rows = [
         (
             tag("b", escaped(verdict.status), class_=f"is-{verdict.status}"),
             escaped(verdict.condition.text),
             view.why(verdict.condition.path),
-            "the limit lies within the 80 % interval" if verdict.limit_in_interval else "",
+            "yes" if verdict.certain else "no",
         )
         for verdict in sorted(judged, key=lambda verdict: order.get(verdict.status, 0))
         if verdict.condition.path in view.known.table
     ]
-    return scrolled(table("Gates of the rack file", ("verdict", "gate", "is", "certain?"), rows)) if rows else ""
+    return scrolled(table("Gates of the rack file", ("verdict", "gate", "is", "certain"), rows)) if rows else ""
 
 
 def all_figures(view: View) -> str:
