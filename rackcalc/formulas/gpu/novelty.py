@@ -2,8 +2,8 @@
 
 The spread of a time is spread^2 = base^2 + the sum of a variance for everything about the query that no measurement
 has: its GPU, its family of GPUs, the class of its architecture, the kernels of its format, its version, its layout,
-longer prompts. The variances are fitted to predictions of measurements that were left out of the fit in the same way
-(rackcalc/validation/outer_folds.py).
+longer prompts. The variances were set by hand from the errors of predictions of measurements that an earlier fit had
+left out in the same way (python -m rackcalc.validation.outer_folds --spread); they are not refitted with the laws.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ YEAR = 31557600.0
 NORMAL_80 = 1.2816  # half the width that holds 80 % of a normal law, in standard deviations
 LONGER = 1.25  # times the longest measured prompt, from which on a prompt is longer than any
 
-# Standard deviation of the log of a time, by what is new. Fitted: python -m rackcalc.validation.outer_folds --spread
+# Standard deviation of the log of a time, by what is new: rounded by hand, from the output of --spread (see above).
 DECODE: Mapping[str, float] = {
     "base": 0.13,
     "GPU": 0.08,
@@ -105,13 +105,13 @@ def novelty(phase: str, new: tuple[str, ...]) -> Quantity:
     """The factor by which the time of a pass may be off: 1, with the range that what is new about it gives."""
     width = exp(NORMAL_80 * spread(phase, new))
     said = f"not in the measurements: {', '.join(new)}" if new else "everything about it has been measured"
-    source = Source("measured", "serving-runs", file="novelty", path=phase, note=said)
-    return Quantity(1.0, "1", f"novelty {len(new)}", source=source, low=1 / width, high=width)
+    source = Source("estimate", "serving-runs", file="novelty", path=phase, note=said)
+    return Quantity(1.0, "1", f"doubt of a {phase} pass", source=source, low=1 / width, high=width)
 
 
 @formula(
-    cite="fitted to predictions of runs left out of the fit (rackcalc/validation/measured/serving.csv and "
-    "rackcalc/validation/measured/step_power.csv) by rackcalc/validation/outer_folds.py"
+    cite="assumption: errors are log-normal, and what is new adds variances; their sizes were set by hand from errors "
+    "of runs that a fit had left out (rackcalc/validation/outer_folds.py)"
 )
 def as_novel(time: Seconds, novelty: Ratio) -> Seconds:
     """A time with the doubt about what is new in it.
