@@ -16,6 +16,7 @@ from rackcalc.serving.generation import (
     generation_service,
     holding_time,
     output_tokens,
+    prefill_of,
     prefill_pass,
     serving_power_utilization,
     times_among_prefills,
@@ -61,7 +62,13 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
         held_for = largest(engine=held_for, path=path_cycle(requests=batch_of(rack), fetch=fetch))
     between, engine = {}, deployed.runtime.engine
     if engine is not None:
-        between = token_times(engine, first, step_per_token(step=usual.time), now.under_way, answer_steps(rack))
+        between = token_times(
+            engine,
+            prefill_of(rack, deployed, first),
+            step_per_token(step=usual.time),
+            now.under_way,
+            answer_steps(rack),
+        )
     return generation_service(
         rack,
         slots(replicas=deployed.replicas, batch=batch_of(rack)),

@@ -14,7 +14,7 @@ from rackcalc.formulas.gpu import forward_pass as passes
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.memory_fit import memory_fit
 from rackcalc.formulas.gpu.serving_engine import per_scheduler
-from rackcalc.formulas.serving.concurrency import Loop, closed_loop
+from rackcalc.formulas.serving.concurrency import Loop, Prefill, closed_loop, one_prompt
 from rackcalc.formulas.serving.replicas import gpus_of, per_engine
 from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import lived_context, lived_share, reserved_context, shortened
@@ -169,7 +169,14 @@ def prompts(run: Run, numbers: Numbers, together: Quantity = ONE) -> GpuPass:
         on.link,
         on.model.experts is not None,
         numbers.groups if run.grouped else None,
+        apart=run.grouped,
     )
+
+
+def prefill_of(run: Run, numbers: Numbers) -> Prefill:
+    """How the engine computes prompts: data-parallel groups do so side by side."""
+    first = prompts(run, numbers)
+    return Prefill(first, prompts(run, numbers, numbers.groups), numbers.groups) if run.grouped else one_prompt(first)
 
 
 def step(run: Run, numbers: Numbers, batch: Quantity) -> GpuPass:
@@ -227,7 +234,7 @@ def loop(run: Run, numbers: Numbers, concurrency: Quantity, arrivals: Quantity |
         on.runtime.request_host,
         concurrency,
         fits(run, numbers),
-        prompts(run, numbers),
+        prefill_of(run, numbers),
         lambda batch: per_token(run, numbers, batch),
         numbers.prompt,
         numbers.output,
