@@ -84,12 +84,12 @@ def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.Gpu
     mean, _ = context_lengths(rack)
     plan = speculation_on_gpus(rack)
     checked = None if plan is None else tokens_checked(drafted=plan.tokens)
-    sampled = rack.workload.sampling == "nucleus"
+    how = {"sampled": rack.workload.sampling == "nucleus", "apart": rack.serving.prefill_gpus is not None}
     if deployed.stages is not None:
         rows = micro_batch(batch=batch, stages=deployed.stages)
-        passed = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(rows, mean, sampled=sampled))
+        passed = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(rows, mean, **how))
         return step_of_stages(rack, deployed, passed, batch, rows)
-    step = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(batch, mean, sampled=sampled, tokens=checked))
+    step = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(batch, mean, tokens=checked, **how))
     if plan is None:
         return step
     drafter = drafting_model(rack)

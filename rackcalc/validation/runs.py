@@ -179,8 +179,11 @@ def prefill_of(run: Run, numbers: Numbers) -> Prefill:
     return Prefill(first, prompts(run, numbers, numbers.groups), numbers.groups) if run.grouped else one_prompt(first)
 
 
-def step(run: Run, numbers: Numbers, batch: Quantity) -> GpuPass:
-    """A decode step of a batch; with speculation, each sequence has its drafted tokens checked too."""
+def step(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> GpuPass:
+    """A decode step of a batch; with speculation, each sequence has its drafted tokens checked too.
+
+    apart: of an engine that does nothing but decode.
+    """
     on = stand(run)
     context = lived_context(prompt=numbers.prompt, output=numbers.output, spread=numbers.spread)
     checked = tokens_checked(drafted=DRAFTED) if "mtp" in run.words else None
@@ -199,12 +202,13 @@ def step(run: Run, numbers: Numbers, batch: Quantity) -> GpuPass:
         numbers.groups if run.grouped else None,
         run.sampled,
         checked,
+        apart=apart,
     )
 
 
-def per_token(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
+def per_token(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> Quantity:
     """Time per output token of a step without prefills."""
-    time = step(run, numbers, batch).time
+    time = step(run, numbers, batch, apart).time
     if "mtp" not in run.words:
         return step_per_token(step=time)
     return speculative_tpot(step=time, tokens=tokens_per_step(drafted=DRAFTED, acceptance=ACCEPTANCE))
