@@ -43,7 +43,7 @@ def engine_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> M
 
 def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Quantity) -> Loop:
     """The loop of one engine with `requests` in flight, in steps. first: the prefill of one prompt."""
-    engine = engine_in_rounds(deployed)
+    engine = engine_in_rounds(rack, deployed)
 
     def tpot_at(batch: Quantity) -> Quantity:
         return step_per_token(step=decode_step(rack, deployed, batch).time)

@@ -163,7 +163,7 @@ def times_among_prefills(
         lengths = computed_prompt(rack), answer_steps(rack)
         more: dict[str, Any] = {"overlap": overlap(rack, deployed, number), "fetch": fetching(rack)}
         prefill = prefill_of(rack, deployed, first)
-        loop = closed_loop(engine_in_rounds(deployed), host, number, number, prefill, tpot_at, *lengths, **more)
+        loop = closed_loop(engine_in_rounds(rack, deployed), host, number, number, prefill, tpot_at, *lengths, **more)
         return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)
     load = {"prefill": prefill_work(one_prompt(first)), "batch": number, "output": output_tokens(rack)}
     tpot = tpot_at(number)

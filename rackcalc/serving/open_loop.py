@@ -256,7 +256,7 @@ def engine_itself(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qu
         "base": left_over(whole=first.time, part=added),
         "work": added,
         "twice": longer,
-        "budget": engine_in_rounds(deployed).chunk,
+        "budget": engine_in_rounds(rack, deployed).chunk,
         "chunked": MIXED[engine.mixed],
         "prompt": computed_prompt(rack),
         "output": answer_steps(rack),

@@ -15,7 +15,7 @@ from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.memory_fit import memory_fit
 from rackcalc.formulas.gpu.serving_engine import per_scheduler
 from rackcalc.formulas.serving.concurrency import Loop, Prefill, closed_loop, one_prompt
-from rackcalc.formulas.serving.replicas import gpus_of, per_engine
+from rackcalc.formulas.serving.replicas import budget_of_groups, gpus_of, per_engine
 from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import lived_context, lived_share, reserved_context, shortened
 from rackcalc.formulas.serving.speculative_decoding import speculative_tpot, tokens_checked, tokens_per_step
@@ -231,8 +231,12 @@ def loop(run: Run, numbers: Numbers, concurrency: Quantity, arrivals: Quantity |
     """One engine with so many requests in flight. arrivals: they come at random at this rate."""
     on = stand(run)
     engine = on.engine
-    if run.grouped:  # each data-parallel group has a front end of its own
-        engine = replace(engine, token_time=per_scheduler(time=engine.token_time, groups=numbers.groups))
+    if run.grouped:  # each data-parallel group has a front end and a scheduler of its own
+        engine = replace(
+            engine,
+            token_time=per_scheduler(time=engine.token_time, groups=numbers.groups),
+            chunk=budget_of_groups(chunk=engine.chunk, groups=numbers.groups),
+        )
     return closed_loop(
         engine,
         on.runtime.request_host,
