@@ -13,6 +13,7 @@ from rackcalc.serving.closed_loop_service import closed_loop_service
 from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import (
     decode_step,
+    each_prompt,
     generation_service,
     holding_time,
     output_tokens,
@@ -80,6 +81,7 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
         transfers={},
         busy={"gpu": ONE},
         activity={"gpu": serving_power_utilization(rack, deployed, first, usual, now.under_way)},
+        each_prompt=each_prompt(rack, deployed, first),
         slots={"gpu": batch_of(rack)},
         details={"requests_under_way": now.under_way} | engine_details(rack),
         token_times=between,

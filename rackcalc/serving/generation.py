@@ -146,6 +146,11 @@ class GenerationTimes:
     under_way: Quantity
 
 
+def each_prompt(rack: Rack, deployed: GpuDeployment, first: gpu.GpuPass) -> Quantity | None:
+    """Time of an engine for each prompt where it computes several side by side [s]; else None."""
+    return None if rack.serving.data_parallel is None else prefill_of(rack, deployed, first).each
+
+
 def prefill_work(prefill: Prefill) -> Quantity:
     """The time that a prompt adds to a decode step [s]: both share the fixed times of the layers."""
     return largest(work=prefill.parts[0], host=prefill.per_prompt(prefill.full.host_time))

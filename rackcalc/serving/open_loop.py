@@ -31,6 +31,7 @@ from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
 from rackcalc.serving.drafting import answer_steps, engine_details, limit_of_step, per_token
 from rackcalc.serving.generation import (
     decode_step,
+    each_prompt,
     generation_service,
     prefill_of,
     prefill_pass,
@@ -129,6 +130,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         transfers={},
         busy={"gpu": working},
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, together)},
+        each_prompt=each_prompt(rack, deployed, first),
         details={"requests_under_way": decoding, "room": seats} | engine_details(rack),
         load=load,
     )

@@ -18,7 +18,13 @@ from rackcalc.formulas.serving.concurrency import Loop, Prefill, closed_loop, on
 from rackcalc.formulas.serving.replicas import budget_of_groups, gpus_of, per_engine
 from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import lived_context, lived_share, reserved_context, shortened
-from rackcalc.formulas.serving.speculative_decoding import speculative_tpot, tokens_checked, tokens_per_step
+from rackcalc.formulas.serving.speculative_decoding import (
+    of_one_token,
+    steps_between_messages,
+    steps_of_answer,
+    tokens_checked,
+    tokens_per_step,
+)
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities.quantity import Quantity, Source, constant
@@ -206,12 +212,20 @@ def step(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> Gp
     )
 
 
+def tokens_of_step(run: Run) -> Quantity | None:
+    """Tokens that a step yields per sequence; None without speculation, where it is one."""
+    return tokens_per_step(drafted=DRAFTED, acceptance=ACCEPTANCE) if "mtp" in run.words else None
+
+
+def per_step(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
+    """Time of a step without prefills, written as if it yielded one token [s/token]."""
+    return step_per_token(step=step(run, numbers, batch).time)
+
+
 def per_token(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> Quantity:
     """Time per output token of a step without prefills."""
-    time = step(run, numbers, batch, apart).time
-    if "mtp" not in run.words:
-        return step_per_token(step=time)
-    return speculative_tpot(step=time, tokens=tokens_per_step(drafted=DRAFTED, acceptance=ACCEPTANCE))
+    time, tokens = step_per_token(step=step(run, numbers, batch, apart).time), tokens_of_step(run)
+    return time if tokens is None else of_one_token(step=time, tokens=tokens)
 
 
 def fits(run: Run, numbers: Numbers) -> Quantity:
@@ -237,18 +251,23 @@ def loop(run: Run, numbers: Numbers, concurrency: Quantity, arrivals: Quantity |
             token_time=per_scheduler(time=engine.token_time, groups=numbers.groups),
             chunk=budget_of_groups(chunk=engine.chunk, groups=numbers.groups),
         )
-    return closed_loop(
+    tokens, output = tokens_of_step(run), numbers.output
+    if tokens is not None:
+        interval = steps_between_messages(interval=engine.stream_interval, tokens=tokens)
+        engine, output = replace(engine, stream_interval=interval), steps_of_answer(output=output, tokens=tokens)
+    found = closed_loop(
         engine,
         on.runtime.request_host,
         concurrency,
         fits(run, numbers),
         prefill_of(run, numbers),
-        lambda batch: per_token(run, numbers, batch),
+        lambda batch: per_step(run, numbers, batch),
         numbers.prompt,
-        numbers.output,
+        output,
         run.equal_lengths,
         arrivals,
     )
+    return found if tokens is None else replace(found, tpot=of_one_token(step=found.tpot, tokens=tokens))
 
 
 def numbers_of(row: Row) -> Numbers:
