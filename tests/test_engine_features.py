@@ -420,7 +420,7 @@ def test_what_is_not_modelled_is_refused_by_name(parts: dict, sets: tuple[str, .
 
 
 def test_an_answer_that_takes_fewer_steps_carries_less_of_the_cost() -> None:
-    """Money is divided as the chips' time is: a prompt's prefill, and the steps of its answer shared by those in them."""
+    """Money is divided as the chips' time is: a prompt's prefill, and the steps of its answer, which others share."""
     found = rack(LARGE, clients(64), *drafts("ngram", 3, 0.5))
     prompts = found["cost.per_million_input_tokens"] * found["throughput.input_tokens"]
     answers = found["cost.per_million_output_tokens"] * found["throughput.tokens"]
