@@ -33,6 +33,7 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _version,
         _speculation,
         _pipeline,
+        _expert_placement,
         _beside_the_model,
         _cooling,
         incomplete_equipment,
@@ -355,6 +356,21 @@ def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
     if plan.model.family == "decoder":
         return []
     return [loaded.problem(f"{path}.model", f"{plan.model.name} is no decoder: it cannot draft")]
+
+
+def _expert_placement(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """How experts lie over GPUs, of a model without any, and what is for whole ones only."""
+    serving, path = rack.serving, "serving.expert_parallel"
+    if serving.expert_parallel is None:
+        return []
+    if rack.model.experts is None:
+        return [loaded.problem(path, f"is for mixtures of experts, and {rack.model.name} has none; remove it")]
+    if serving.split not in ("gpu", "prefill-decode"):
+        return [loaded.problem(path, "is for split gpu and prefill-decode; remove it")]
+    message = "is for experts that stay whole: remove it, or serving.expert_parallel"
+    named = ("redundant_experts", "expert_imbalance", "prefill.redundant_experts", "decode.redundant_experts")
+    paths = [f"serving.{name}" for name in named if not serving.expert_parallel]
+    return [loaded.problem(one, message) for one in paths if one in loaded.nodes]
 
 
 def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:
