@@ -189,7 +189,7 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
     gap_cv, limit = work.trace.read.gap_cv, 4.0
     if gap_cv is not None and "workload.burstiness" not in written and float(gap_cv.value) > limit:
         message = f"the gaps between its arrivals have a cv of {float(gap_cv.value):.3g}, and the law is tested up to"
-        fix = "state workload.burstiness, or a trace of a time in which the load is steady"
+        fix = "state workload.burstiness, a trace of a time in which the load is steady, or workload.trace.hours: true"
         found.append(loaded.problem("workload.trace", f"{message} {limit:g}; {fix}"))
     return found
 
@@ -199,11 +199,12 @@ def _hours_of_day(loaded: Loaded, rack: Rack) -> list[Problem]:
     hours = rack.workload.hours
     if not hours:
         return []
+    path = "workload.hours" if "workload.hours" in loaded.nodes else "workload.trace.hours"
     if not any(float(hour.value) > 0 for hour in hours):
         return [loaded.problem("workload.hours", "says that no request comes at any hour; one must be more than 0")]
     beside = {"pipeline_parallel": rack.serving.pipeline_parallel, "kv_offload": rack.serving.kv_offload}
     return [
-        loaded.problem("workload.hours", f"is not computed beside serving.{name}; remove one of the two")
+        loaded.problem(path, f"is not computed beside serving.{name}; remove one of the two")
         for name, value in beside.items()
         if value is not None
     ]
