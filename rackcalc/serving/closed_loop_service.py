@@ -19,6 +19,7 @@ def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> 
     clients = per_engine(requests=requests, engines=deployed.replicas)
     now = engine_loop(rack, deployed, first, clients)
     step = decode_step(rack, deployed, now.decoding)
+    closed = closed_load(rack, deployed, first, clients, now)
     return generation_service(
         rack,
         requests,
@@ -33,6 +34,7 @@ def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> 
         each_prompt=each_prompt(rack, deployed, first),
         slots={"gpu": now.held},
         details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room}
+        | closed.details
         | engine_details(rack),
-        closed=closed_load(rack, deployed, first, clients, now),
+        closed=closed,
     )

@@ -116,9 +116,16 @@ def _on_gpus(compute: Callable[..., gpu.GpuPass], rack: Rack, deployed: GpuDeplo
     """A pass of the rack's model on the GPUs of a deployment, which still wants its batch and length."""
     chips = deployed.gpu, deployed.family, deployed.runtime
     group: dict[str, Any] = {"devices": deployed.devices, "link": deployed.link}
-    group |= {"expert_parallel": rack.model.experts is not None, "data_parallel": rack.serving.data_parallel}
+    group |= {"expert_parallel": whole_experts(rack, deployed), "data_parallel": rack.serving.data_parallel}
     group["placement"] = deployed.placement
     return partial(compute, *chips, rack.model, rack.workload.precision, kv_format(rack), **group)
+
+
+def whole_experts(rack: Rack, deployed: GpuDeployment) -> bool | None:
+    """Whether experts stay whole; None where an engine decides."""
+    if rack.serving.expert_parallel is not None or deployed.runtime.engine is not None:
+        return rack.serving.expert_parallel
+    return rack.model.experts is not None
 
 
 def generation_service(

@@ -41,6 +41,7 @@ from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
 from rackcalc.serving.kv_offload import fetch_stage, fetching
 from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.pipeline import chunks_of, engine_in_rounds, overlap
+from rackcalc.serving.preemption import preempted
 from rackcalc.serving.service_model import ONE, BusiestHour, EngineLoad, ServiceModel
 from rackcalc.spec.rack import Rack
 
@@ -131,7 +132,9 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         busy={"gpu": working},
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, together)},
         each_prompt=each_prompt(rack, deployed, first),
-        details={"requests_under_way": decoding, "room": seats} | engine_details(rack),
+        details={"requests_under_way": decoding, "room": seats}
+        | preempted(rack, deployed, loaded)
+        | engine_details(rack),
         load=load,
     )
 

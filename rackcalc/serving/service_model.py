@@ -79,12 +79,14 @@ class EngineLoad:
 class ClosedLoad:
     """Requests of a closed loop, beyond their means.
 
-    levels: percentiles by the name of their figure (ttft_p99, p50, ...), but for those that cannot be told.
+    levels: percentiles by the name of their figure (ttft_p99, p50, ...), but for those that cannot be told. details:
+    by name, such as the share of requests that are preempted.
     at_slo: the largest rate that meets workload.slo, with as many clients as that allows. goodput: requests/s that meet
     it with those there are.
     """
 
     levels: dict[str, Quantity] = field(default_factory=dict)
+    details: dict[str, Quantity] = field(default_factory=dict)
     at_slo: Quantity | None = None
     goodput: Quantity | None = None
 

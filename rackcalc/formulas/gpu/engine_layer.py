@@ -28,7 +28,7 @@ from rackcalc.formulas.gpu.serving_engine import (
     unbalanced,
     weights_time,
 )
-from rackcalc.formulas.links.all_reduce import all_reduce
+from rackcalc.formulas.links.all_reduce import all_reduce, library_collective
 from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.links.expert_exchange import expert_exchange
 from rackcalc.formulas.transformer.counts import ONE
@@ -202,10 +202,16 @@ class Setting:
             return time
         return crowded(time=time, crowding=crowding(batch=self.job.batch, groups=groups))
 
+    @property
+    def whole_experts(self) -> bool:
+        """Whether each expert is whole on one GPU, or divided over all of them."""
+        stated = self.job.expert_parallel
+        return self.job.data_parallel is not None if stated is None else stated
+
     def imbalance(self) -> Quantity:
-        """The work of the GPU with the busiest experts over the mean, where groups send tokens to one another."""
+        """The work of the GPU with the busiest experts over the mean, where experts stay whole."""
         experts, job = self.model.experts, self.job
-        if experts is None or job.data_parallel is None:
+        if experts is None or job.link is None or not self.whole_experts:
             return ONE
         if job.imbalance is not None:
             return job.imbalance
@@ -249,10 +255,18 @@ class Setting:
         return {} if self.job.data_parallel is not None else exchanged
 
     def dispatched(self, exchanged: dict[str, Quantity]) -> dict[str, Quantity]:
-        """Exchange of an expert layer. With data-parallel attention, tokens are sent to the GPUs of their experts."""
+        """Exchange of an expert layer. With data-parallel attention, tokens are sent to the GPUs of their experts.
+
+        Where experts are divided, each GPU needs the tokens of all groups, and adds to the results of all.
+        """
         experts, groups, link = self.model.experts, self.job.data_parallel, self.job.link
         if experts is None or groups is None or link is None:
             return exchanged
+        if not self.whole_experts:
+            size = message(rows=self.done.rows, hidden=self.model.hidden, element=width("bf16"))
+            over = size, self.job.devices, link, self.chip.gpu, self.chip.family
+            both = {name: library_collective(name, *over) for name in ("all_gather", "reduce_scatter")}
+            return {"dispatch": total(**both)}
         sent = expert_exchange(
             rows=self.rows_of_group,
             experts=experts.experts,
@@ -359,7 +373,11 @@ class Setting:
     @property
     def sorted_by_expert(self) -> bool:
         """Whether tokens are sent between data-parallel groups, which leaves them in the order of their experts."""
-        return self.job.data_parallel is not None and (self.job.apart or self.job.network is not None)
+        return (
+            self.job.data_parallel is not None
+            and self.whole_experts
+            and (self.job.apart or self.job.network is not None)
+        )
 
     @property
     def routed_passes(self) -> Quantity:

@@ -45,7 +45,9 @@ def by_hour(value: Any, hours: int) -> list[Any]:
 
 def _rows(value: Any, hours: int) -> list[Any]:
     """As by_hour, but an array of one engine too, so that many parts are computed together."""
-    return list(value.reshape(hours, -1)) if hasattr(value, "shape") else [value] * hours
+    if not hasattr(value, "shape") or value.size == 1:
+        return [value] * hours
+    return list(value.reshape(hours, -1))
 
 
 def _mean(weights: Sequence[Any], values: Sequence[Any]) -> Any:
