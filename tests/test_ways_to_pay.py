@@ -131,11 +131,19 @@ def words(sets: list[str]) -> list[str]:
     return [word for one in sets for word in ("--set", one)]
 
 
-def test_tokens_of_a_cache_earn_and_cost_their_own_price(folder: Path) -> None:
-    """55 % of the prompts' tokens at the price of cached ones, on both sides."""
+@pytest.mark.parametrize(
+    "cached",
+    [
+        ["workload.cached=55 %"],
+        ["serving.kv_offload={bandwidth: 50 GB/s, hits: 55 %}"],
+        ["workload.cached=20 %", "serving.kv_offload={bandwidth: 50 GB/s, hits: 35 %}"],
+    ],
+)
+def test_tokens_of_a_cache_earn_and_cost_their_own_price(folder: Path, cached: list[str]) -> None:
+    """55 % of the prompts' tokens at the price of cached ones, on both sides, wherever the cache is."""
     offer = "{input: 1 USD/Mtoken, cached: 0.1 USD/Mtoken, output: 4 USD/Mtoken}"
     api = f"economics.api={{name: it, date: 2026-11, offers: {{us: {offer}}}}}"
-    asked = words([*CHAT, "workload.cached=55 %", api])
+    asked = words([*CHAT, *cached, api])
     report = answered(folder, "estimate", "rack.yaml", "--json", "--no-interval", *asked)
     read, written = (0.6 * report["throughput"][name]["value"] for name in ("input_tokens", "tokens"))
     terms = {name: one["value"] for name, one in report["roi"]["value_terms"].items()}
