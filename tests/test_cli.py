@@ -511,6 +511,7 @@ def on_terminal(*arguments: str, **environment: str) -> bytes:
 def test_claims_read_in_a_narrow_terminal() -> None:
     lines = on_terminal("claims", "rack-of-god", TERM="dumb").decode().splitlines()
     assert max(map(len, lines)) <= 80 and any(line.startswith("claimed too ") for line in lines)
+    assert len(lines) < 50, "one screen of 80 by 50, with the prompt"
     assert max(map(len, out("claims", "rack-of-god", "--all").splitlines())) > 120, "a pipe has full width"
 
 

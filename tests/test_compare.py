@@ -260,7 +260,7 @@ def test_a_file_and_its_scenario() -> None:
     assert lines[0].split() == ["as", "described", "gpu-only", "change"]
     p99 = next(line for line in lines if line.startswith("  latency.p99 "))
     assert p99.endswith("%") and "*" in p99
-    assert "what moved them most" in lines
+    assert "what moved them most, and its share of the change" in lines
     whole = run("rack-of-god", "--scenario", "gpu-only", "--all").stdout.splitlines()
     assert any(line.startswith("Why latency.p99 moved in gpu-only: ") for line in whole)
     assert "gpu-only: inputs that differ" in lines

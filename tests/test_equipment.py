@@ -7,6 +7,8 @@ from typing import Any
 import psychrolib
 import pytest
 
+from rackcalc.config.catalog_files import part_names
+from rackcalc.config.parts import load_part
 from rackcalc.config.racks import load_text
 from rackcalc.config.weather_file import read_weather
 from rackcalc.estimation.estimate import estimate
@@ -128,7 +130,7 @@ def test_a_dry_cooler_that_is_too_warm_is_named() -> None:
     found = computed()
     assert found.plant.supply_margin["liquid"].value < 0
     assert any("liquid_rejection has no compressor" in note for note in found.notes)
-    warm = computed("site.inlet=45 degC")
+    warm = computed("site.inlet=50 degC")
     assert warm.plant.too_warm["liquid"].value == 0
     assert not any("no compressor" in note for note in warm.notes)
 
@@ -197,6 +199,42 @@ def test_twelve_months_may_stand_in_the_rack_file() -> None:
     months = ", ".join(f"m{i}: {{dry_bulb: {10 + i} degC, swing: 8 K}}" for i in range(12))
     climate = f"{{name: ours, hottest_dry_bulb: 33 degC, periods: {{{months}}}}}"
     assert computed(f"site.plant.climate={climate}").plant.power.value > 0
+
+
+def test_climates_of_the_catalog_are_possible_weather() -> None:
+    """A wet bulb is never above the dry bulb and swings by less; hours make a year; the hottest hour is the hottest."""
+    assert len(part_names("climates")) >= 6
+    for name in part_names("climates"):
+        climate = load_part("climates", name)
+        hours = sum(period.duration.value for period in climate.periods.values()) / 3600
+        assert hours == pytest.approx(8760), name
+        for period in climate.periods.values():
+            assert period.wet_bulb.value <= period.dry_bulb.value and period.wet_swing.value <= period.swing.value
+            assert period.dry_bulb.value + period.swing.value / 2 < climate.hottest_dry_bulb.value
+            assert period.wet_bulb.value + period.wet_swing.value / 2 < climate.hottest_wet_bulb.value
+
+
+def test_warmer_places_cool_themselves_less() -> None:
+    chiller = ("site.plant.air_rejection=air-cooled-chiller", "site.plant.liquid_rejection=air-cooled-chiller")
+    by_warmth = ("london", "northern-virginia", "phoenix", "miami")
+    found = [computed(f"site.plant.climate={name}", *chiller).plant for name in by_warmth]
+    free = [plant.free_cooling["air"].value for plant in found]
+    assert free == sorted(free, reverse=True) and free[0] > 0.7 and free[-1] < 0.1
+
+
+def test_a_tower_meets_the_swing_of_the_wet_bulb() -> None:
+    """With no swing of the wet bulb there is one temperature all day; a dry coil does not see it."""
+
+    def years(wet: str, rejection: str) -> Any:
+        period = f"{{dry_bulb: 30 degC, wet_bulb: 20 degC, swing: 12 K, wet_swing: {wet}, duration: 8760 hour}}"
+        climate = f"{{name: x, hottest_dry_bulb: 40 degC, hottest_wet_bulb: 28 degC, periods: {{all: {period}}}}}"
+        return computed(
+            f"site.plant.climate={climate}", f"site.plant.liquid_rejection={rejection}", "site.inlet=22 degC"
+        ).plant
+
+    assert years("0 K", "dry-cooler").too_warm["liquid"].value == years("12 K", "dry-cooler").too_warm["liquid"].value
+    still, wild = years("0 K", "cooling-tower"), years("16 K", "cooling-tower")
+    assert still.fans.value != wild.fans.value
 
 
 @pytest.mark.parametrize(

@@ -131,11 +131,19 @@ def words(sets: list[str]) -> list[str]:
     return [word for one in sets for word in ("--set", one)]
 
 
-def test_tokens_of_a_cache_earn_and_cost_their_own_price(folder: Path) -> None:
-    """55 % of the prompts' tokens at the price of cached ones, on both sides."""
+@pytest.mark.parametrize(
+    "cached",
+    [
+        ["workload.cached=55 %"],
+        ["serving.kv_offload={bandwidth: 50 GB/s, hits: 55 %}"],
+        ["workload.cached=20 %", "serving.kv_offload={bandwidth: 50 GB/s, hits: 35 %}"],
+    ],
+)
+def test_tokens_of_a_cache_earn_and_cost_their_own_price(folder: Path, cached: list[str]) -> None:
+    """55 % of the prompts' tokens at the price of cached ones, on both sides, wherever the cache is."""
     offer = "{input: 1 USD/Mtoken, cached: 0.1 USD/Mtoken, output: 4 USD/Mtoken}"
     api = f"economics.api={{name: it, date: 2026-11, offers: {{us: {offer}}}}}"
-    asked = words([*CHAT, "workload.cached=55 %", api])
+    asked = words([*CHAT, *cached, api])
     report = answered(folder, "estimate", "rack.yaml", "--json", "--no-interval", *asked)
     read, written = (0.6 * report["throughput"][name]["value"] for name in ("input_tokens", "tokens"))
     terms = {name: one["value"] for name, one in report["roi"]["value_terms"].items()}
@@ -192,3 +200,34 @@ def test_utilization_counts_in_every_kind_of_load(folder: Path, load: str) -> No
     assert rest[0] == pytest.approx(rest[1])
     tokens = [one["per_million_total_tokens"]["value"] for one in (half, whole)]
     assert tokens[0] / half["per_hour"]["value"] == pytest.approx(2 * tokens[1] / whole["per_hour"]["value"])
+
+
+def test_several_systems_have_the_network_of_the_catalog(folder: Path) -> None:
+    """Two DGX H100: sixteen ports of NDR. One has none, and one's own price of a port replaces that of the catalog."""
+    two, rack = words(["accelerators.gpu.count=16"]), ("estimate", "rack.yaml", "--json", "--no-interval")
+    priced = answered(folder, *rack, *two)
+    port = answered(folder, "parts", "links", "infiniband-ndr", "--json")["price"]["value"]
+    assert priced["cost"]["capex_terms"]["network"]["value"] == pytest.approx(16 * port)
+    assert not any("network between" in note for note in priced["notes"])
+    assert "network" not in cost(folder)["capex_terms"]
+    own = cost(folder, *two, "--set", "economics.equipment.price_per_port=500 USD")
+    assert own["capex_terms"]["network"]["value"] == pytest.approx(16 * 500)
+    older = cost(folder, *two, *words(["economics.price_decline=20 percent/year", "economics.year=2027"]))
+    assert older["capex_terms"]["network"]["value"] == pytest.approx(0.8 * 16 * port)
+    unpriced = answered(folder, *rack, *two, "--set", "accelerators.gpu={part: b300, count: 16, system: dgx-b300}")
+    assert "network" not in unpriced["cost"]["capex_terms"]
+    assert any("network between the systems is not in the cost" in note for note in unpriced["notes"])
+
+
+def test_street_and_list_prices_are_told_apart_and_both_said(folder: Path) -> None:
+    found = {}
+    for basis in ("street", "list"):
+        report = answered(
+            folder, "estimate", "rack.yaml", "--json", "--no-interval", "--set", f"economics.priced_at={basis}"
+        )
+        found[basis] = report["cost"]["capex_terms"]["gpu"]["value"]
+        (note,) = [note for note in report["notes"] if "economics.priced_at" in note]
+        assert "350,000 USD on the street" in note and "375,000 USD in a list" in note and basis in note
+    assert found == {"street": 350000, "list": 375000}
+    alone = ("--set", "accelerators.gpu={part: b200-sxm, count: 8, system: dgx-b200}")
+    assert cost(folder, *alone, "--set", "economics.priced_at=list") == cost(folder, *alone), "it has one price"

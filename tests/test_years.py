@@ -161,3 +161,13 @@ def test_the_article_has_its_years_and_the_makers_theirs() -> None:
     assert [column["scenario"] for column in found["columns"]] == ["@2024", "@mid-2025", "@2026", "@2028"]
     notes = [" ".join(column["notes"]) for column in found["columns"]]
     assert "announced: NVLink 6" in notes[1] and "shipping: Groq 3 LPX" in notes[2]
+
+
+def test_a_reason_is_told_once_for_all_years_that_have_it() -> None:
+    done = run("compare", "rack-of-god", "--years", "--all")
+    text = done.stdout.decode()
+    assert "Why cost.tco moved in 2028: as in 2026" in text and "Why latency.p99 moved in 2026: as in mid-2025" in text
+    assert "2024: 2024" not in text
+    assert "unknown (" not in text.partition("Changes are from")[0], "a column is as wide as its numbers"
+    negative = [line for line in text.splitlines() if line.startswith("  by ") and "works against the change" in line]
+    assert negative, "a rent of 143 % is explained by what it saves"

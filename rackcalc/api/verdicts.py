@@ -112,7 +112,8 @@ def check(
 class Claim:
     """One claim and what became of it. Numbers are in `unit`, which is canonical; None where there is none.
 
-    says: in the words of who claims it. verdict: holds, claimed too high, claimed too low, impossible or not decidable.
+    says: in the words of who claims it. verdict: holds, claimed too high, claimed too low, does not hold,
+    impossible or not decidable.
     rack_is: "worse" or "better" than claimed; None where the claim holds or neither side is better. factor: claimed
     over computed value; None where that says nothing. expect, scenario, against, source, note, file, line: from the
     rack file. path: the figure. actual: what it comes to, or its change for delta(...); low, high: the 80 % interval.

@@ -6,7 +6,7 @@ from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.facility import PowerSupply
 from rackcalc.estimation.power_and_heat import pools_by_name
-from rackcalc.estimation.prices import in_year, purchase_price, rent_price
+from rackcalc.estimation.prices import in_year, port_price, purchase_price, rent_price
 from rackcalc.estimation.result import Latency, Throughput
 from rackcalc.estimation.tokens import delivered
 from rackcalc.feasibility.prices import api_of
@@ -51,7 +51,7 @@ def cost_and_return(
     """
     rack = loaded.rack
     pools = pools_by_name(rack)
-    prices = {name: purchase_price(pool, name) for name, pool in pools.items()}
+    prices = {name: purchase_price(pool, name, rack.economics.priced_at) for name, pool in pools.items()}
     age = in_year(rack.economics)
     equipment, upkeep = around
     if rack.economics.acquisition == "api":
@@ -72,6 +72,7 @@ def cost_and_return(
         else supply.reserved,  # space is rented by the power that the rack may draw
         facility_power=powers.facility,
         peak_power=powers.peak.facility,
+        port_price=age.price(port_price(rack)),
         cooling_premium=rack.site.cooling.capex_premium if rack.site.plant is None else None,
         gpus=None if gpus is None else gpus.count,
         ports=None if gpus is None else gpus.count,

@@ -2,6 +2,7 @@
 
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_power
+from rackcalc.estimation.prices import are_several, port_price, price_paid
 from rackcalc.estimation.result import Estimate
 from rackcalc.estimation.unseen import DOUBTFUL, Unseen, unseen
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
@@ -179,11 +180,25 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
     if spec.rent_for == "hours of use" and (work.arrival_rate is not None or work.concurrency is not None):
         share = "economics.utilization, all of it where none is stated"
         said.append(f"economics.rent_for: rent is paid for the share of the time in which the load runs: {share}")
-    several = any(
-        pool.system is not None and float(pool.count.value) > float(pool.system.count.value)
-        for pool in pools_by_name(rack).values()
-    )
-    if several and spec.acquisition == "purchase" and spec.equipment.price_per_port is None:
+    if spec.acquisition == "purchase":
+        said += _price_notes(rack)
+    return said
+
+
+def _price_notes(rack: Rack) -> list[str]:
+    """Which prices are paid, where a part has two, and which is missing."""
+    said, spec = [], rack.economics
+    for name, pool in pools_by_name(rack).items():
+        part = pool.part if pool.system is None or price_paid(pool.system, spec.priced_at) is None else pool.system
+        if name in spec.price or name in spec.prices.purchase or part.price is None or part.list_price is None:
+            continue
+        street, listed = show_value(part.price), show_value(part.list_price)
+        said.append(
+            f"{part.name} has two prices, {street} on the street and {listed} in a list; "
+            f"economics.priced_at takes that of the {spec.priced_at}"
+        )
+    several = any(map(are_several, pools_by_name(rack).values()))
+    if several and spec.equipment.price_per_port is None and port_price(rack) is None:
         said.append("the network between the systems is not in the cost: economics.equipment.price_per_port")
     return said
 

@@ -25,7 +25,7 @@ from rackcalc.formulas.plant.distribution import (
 from rackcalc.formulas.plant.prices import building_without_cooling, share_of
 from rackcalc.quantities.quantity import Quantity, constant, renamed
 from rackcalc.quantities.record import record, replace
-from rackcalc.spec.plant import Cdu, Climate, HeatRejection, Plant
+from rackcalc.spec.plant import Cdu, Climate, HeatRejection, Period, Plant
 from rackcalc.spec.rack import Rack
 
 PUMP_EXPONENT = assumed(2.5, "1", "pump power exponent", 2.0, 3.0, "affinity law; lower where valves keep a pressure")
@@ -197,6 +197,13 @@ def _outdoor(rejection: HeatRejection, dry: Quantity, wet: Quantity | None) -> Q
     return wet
 
 
+def _swing(rejection: HeatRejection, period: Period) -> Quantity:
+    """The daily swing of the temperature that the equipment meets."""
+    if rejection.method == "dry-cooler" or period.wet_swing is None:
+        return period.swing
+    return period.wet_swing
+
+
 def _at(loop: _Loop, heat: Quantity, outdoor: Quantity, swing: Quantity, share: Quantity) -> _Outdoors:
     part = loop.rejection
     where = {"outdoor": outdoor, "swing": swing, "share": share, "approach": part.approach, "supply": loop.supply}
@@ -221,7 +228,7 @@ def over_the_year(loop: _Loop, climate: Climate) -> _Outdoors:
             loop,
             loop.heat,
             _outdoor(loop.rejection, period.dry_bulb, period.wet_bulb),
-            period.swing,
+            _swing(loop.rejection, period),
             outdoors.share_of_year(duration=period.duration, year=YEAR),
         )
         for name, period in climate.periods.items()

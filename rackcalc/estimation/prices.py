@@ -14,19 +14,33 @@ from rackcalc.formulas.money.prices import (
 )
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
+from rackcalc.serving.pool_links import network_link
+from rackcalc.spec.chips import GPU, LPU
+from rackcalc.spec.links import Link
 from rackcalc.spec.money import Economics
-from rackcalc.spec.rack import GpuPool, LpuPool
+from rackcalc.spec.rack import GpuPool, LpuPool, Rack
+from rackcalc.spec.site import System
 
 
-def purchase_price(pool: GpuPool | LpuPool, name: str) -> tuple[Quantity | None, dict[str, Quantity]]:
+def price_paid(part: GPU | LPU | System, basis: str) -> Quantity | None:
+    """The price of a part that is paid: street or list, and the other where there is no such price."""
+    both = (part.list_price, part.price) if basis == "list" else (part.price, part.list_price)
+    return next((price for price in both if price is not None), None)
+
+
+def purchase_price(
+    pool: GpuPool | LpuPool, name: str, basis: str = "street"
+) -> tuple[Quantity | None, dict[str, Quantity]]:
     """Purchase price of a pool, of the systems that its chips come in, else of chips and servers; None if unknown.
 
     With what it is made of: the chips alone, and all that is around them, by name.
     """
-    chips = None if pool.part.price is None else price_of(price=pool.part.price, count=pool.count)
-    if pool.system is not None and pool.system.price is not None:
+    one = price_paid(pool.part, basis)
+    chips = None if one is None else price_of(price=one, count=pool.count)
+    system = None if pool.system is None else price_paid(pool.system, basis)
+    if pool.system is not None and system is not None:
         systems = systems_needed(count=pool.count, per_system=pool.system.count)
-        whole = price_of(price=pool.system.price, count=systems)
+        whole = price_of(price=system, count=systems)
         if chips is None:
             return whole, {}
         alone = chips_of_system(system=whole, chips=chips)
@@ -36,6 +50,24 @@ def purchase_price(pool: GpuPool | LpuPool, name: str) -> tuple[Quantity | None,
     server = load_part("servers", "gpu-server")
     around = share_of_server(price=server.price, gpus=server.gpus, count=pool.count)
     return total(chips=chips, servers=around), {f"{name}_chips": chips, f"{name}_host": around}
+
+
+def port_price(rack: Rack) -> Quantity | None:
+    """Price of a port of the network that joins several systems of GPUs; None for one, or where none is published."""
+    pool = rack.accelerators.gpu
+    if pool is None or not are_several(pool):
+        return None
+    name = network_link(pool)
+    if name is None:
+        return None
+    part: Link = load_part("links", name)
+    named = [use.part.price for use in rack.links.values() if use.part.name == part.name and use.part.price is not None]
+    return named[0] if named else part.price
+
+
+def are_several(pool: GpuPool | LpuPool) -> bool:
+    """Whether a pool is more than one of the systems that the file names."""
+    return pool.system is not None and float(pool.count.value) > float(pool.system.count.value)
 
 
 def rent_price(pool: GpuPool | LpuPool) -> Quantity | None:

@@ -11,6 +11,7 @@ from rackcalc.formulas.money.tokens import (
 )
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.serving.lengths import share_not_computed
 from rackcalc.serving.service_model import ServiceModel, batch_of
 from rackcalc.spec.rack import Rack
 
@@ -18,8 +19,12 @@ NOTHING_CACHED = constant(0.0, "1", "cached", "given", note="no prompt is found 
 
 
 def delivered(rack: Rack, served: ServiceModel, done: Throughput) -> Delivered:
-    """What is delivered per time, for which the rack is paid."""
-    cached = getattr(rack.workload, "cached", None)
+    """What is delivered per time, for which the rack is paid.
+
+    Tokens of a prompt that are fetched are cached ones too: a provider bills a hit in its cache as such, wherever the
+    cache is (DeepSeek's is on disk).
+    """
+    cached = share_not_computed(rack)
     prompts = {"requests": done.requests, "tokens": rack.workload.input}
     alone = rack.accelerators.gpu is not None and rack.accelerators.lpu is None
     return Delivered(

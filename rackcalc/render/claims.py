@@ -8,7 +8,7 @@ from typing import Any
 from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.problems import printable
-from rackcalc.questions.claims.judgement import TOO_HIGH, TOO_LOW, VERDICTS, WORSE, Judgement, deciding_quantity
+from rackcalc.questions.claims.judgement import VERDICTS, WORSE, Judgement, deciding_quantity
 from rackcalc.render.aligned_text import aligned, line_width
 from rackcalc.render.cells import cell, interval_text
 from rackcalc.render.json_data import json_number, json_text
@@ -18,6 +18,7 @@ from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.claims/1"
 SHORT_HEAD = ("verdict", "claim", "claimed", "computed")
+NARROW_HEAD = ("verdict", "claim", "computed")
 WIDTH = 110  # characters of a line on one screen
 HEAD = ("verdict", "rack is", "claim", "claimed", "computed", "80 % interval", "figure", "decided by")
 
@@ -27,12 +28,12 @@ def as_lines(loaded: Any, judged: Sequence[Judgement]) -> str:
     rows = [(one.verdict, one.claim.says, *in_short(one)) for one in judged]
     width, table = min(line_width(), WIDTH), list(aligned([SHORT_HEAD, *rows], left=len(SHORT_HEAD)))
     if max(map(len, table)) > width:
-        table = [line for one in judged for line in stacked_in_short(one, width)]
+        table = narrow(judged, width) or [line for one in judged for line in stacked_in_short(one, width)]
     else:
         start = table[0].index(SHORT_HEAD[2])
         rows_with_claims = zip(judged, table[1:], strict=True)
         table[1:] = [line for one, row in rows_with_claims for line in with_reason(one, row, start, width)]
-    more = "; `--all` adds intervals, figures, sources and notes"
+    more = "; more: --all"
     lines = [loaded.rack.name, *table, *wrapped(count(judged) + more, width)]
     return "".join(f"{printable(line)}\n" for line in lines)
 
@@ -50,6 +51,38 @@ def with_reason(one: Judgement, row: str, start: int, width: int) -> list[str]:
         return [row]
     reason = textwrap.wrap(one.reason, max(width - start, 30), break_on_hyphens=False)
     return [f"{row:{start}}{reason[0]}", *(" " * start + part for part in reason[1:])] if reason else [row]
+
+
+def narrow(judged: Sequence[Judgement], width: int) -> list[str]:
+    """A line for every claim without what is claimed, which its words say: none where they do not fit into `width`."""
+    rows = [(one.verdict, one.claim.says, comparison(one)) for one in judged]
+    found = list(aligned([NARROW_HEAD, *((*row[:2], "") if not row[2] else row for row in rows)], left=3))
+    start = found[0].index(NARROW_HEAD[1])
+    if max(map(len, found)) > width:
+        return []
+    reasons = ["", *(one.reason if in_short(one) == ["", ""] else "" for one in judged)]
+    pairs = zip(found, reasons, strict=True)
+    return [
+        part
+        for row, reason in pairs
+        for part in textwrap.wrap(
+            f"{row}: {reason}" if reason else row,
+            width,
+            subsequent_indent=" " * (start + 2),
+            break_on_hyphens=False,
+            drop_whitespace=False,
+        )
+    ]
+
+
+def comparison(one: Judgement) -> str:
+    """What is computed; of an inequality with the sign that is true and what is claimed."""
+    found = in_short(one)[1]
+    if one.expectation is None or one.actual is None or one.expectation.operator == "=" or not found:
+        return found
+    above = float(one.actual.value) > one.expected
+    true = {"<": ">" if above else one.expectation.operator, ">": one.expectation.operator if above else "<"}
+    return f"{found} {true[one.expectation.operator[0]]} {one.expectation.value}"
 
 
 def stacked_in_short(one: Judgement, width: int) -> list[str]:
@@ -132,7 +165,7 @@ def document(loaded: Any, judged: Sequence[Judgement]) -> dict[str, Any]:
 def verdict_text(one: Judgement) -> str:
     """The verdict, and by what factor the claim is off where it is off by one."""
     factor = one.factor
-    if one.verdict not in (TOO_HIGH, TOO_LOW) or isnan(factor):
+    if not one.side or isnan(factor):
         return one.verdict
     factor = max(factor, 1 / factor)
     return f"{one.verdict}, x {factor:.3g}" if factor < 1e6 else f"{one.verdict}, x over 1e6"

@@ -43,13 +43,19 @@ def as_text(found: Comparison, everything: bool = False) -> str:
         else:
             lines += aligned([[f"  {d.path}", d.old, "->", d.new] for d in changed] or [["  none"]], 4, width)
     if len(found.explanations) > MANY and not everything:
-        lines += ["", "what moved them most", *aligned(list(_most(found)), 4, width)]
+        lines += ["", "what moved them most, and its share of the change", *aligned(list(_most(found)), 4, width)]
         return "".join(f"{printable(line)}\n" for line in lines)
     for explanation in found.explanations:
+        first = _same_before(found, explanation)
+        if first is not None:
+            as_there = f"as in {heading(found, found.columns[first.column])}"
+            lines += ["", f"Why {explanation.path} moved in {_place(found, explanation)}: {as_there}"]
+            continue
         lines += ["", why(found, explanation)]
         for title, parts in breakdowns(explanation):
-            rows_ = [["    " + row[0], *row[1:]] for row in contributions(explanation, parts)]
-            lines += [f"  {title}", *aligned(rows_, 4, width)]
+            shown = contributions(explanation, parts)
+            rows_ = [["    " + row[0], *row[1:]] for row in shown]
+            lines += [f"  {title}{_against(shown)}", *aligned(rows_, 4, width)]
     return "".join(f"{printable(line)}\n" for line in lines)
 
 
@@ -212,7 +218,10 @@ def notes_on(found: Comparison) -> list[str]:
         for note in column.notes:
             about.setdefault(note, []).append(heading(found, column))
     return [
-        note if len(names) == len(found.columns) else f"{' and '.join(names)}: {note}" for note, names in about.items()
+        note
+        if len(names) == len(found.columns) or note.startswith((f"{names[0]}: ", f"{names[0]}, "))
+        else f"{' and '.join(names)}: {note}"
+        for note, names in about.items()
     ]
 
 
@@ -233,7 +242,8 @@ def figure_table(found: Comparison, everything: bool) -> Iterator[list[str]]:
             yield [SECTIONS[section][0]]
         line = [f"  {row.path}"]
         for index, one in enumerate(cells):
-            line.append(cell(row.path, one.quantity) + (" *" if one.best else "  "))
+            known = one.quantity is None or one.quantity.known
+            line.append((cell(row.path, one.quantity) if known else "unknown") + (" *" if one.best else "  "))
             if index != found.baseline:
                 line.append(_change(one))
         yield line
@@ -276,7 +286,14 @@ def _most(found: Comparison) -> Iterator[list[str]]:
         first, *row = contributions(explanation, parts)[0]
         if first == explanation.path:
             continue
-        where = [heading(found, found.columns[explanation.column])] if len(found.columns) > 2 else []
+        if _same_before(found, explanation) is not None:
+            continue
+        alike = [
+            _place(found, other)
+            for other in found.explanations
+            if other.path == explanation.path and (other is explanation or _same_before(found, other) is explanation)
+        ]
+        where = [", ".join(alike)] if len(found.columns) > 2 else []
         yield [f"  {explanation.path}", *where, first, *row[1:]]
 
 
@@ -304,6 +321,32 @@ def contributions(explanation: Explanation, parts: Sequence[Contribution]) -> li
         label = f"{len(parts) - len(shown)} more"
         lines.append([label, signed(explanation.new, rest), f"{rest / explanation.change:.0%}"])
     return lines
+
+
+def _place(found: Comparison, explanation: Explanation) -> str:
+    return heading(found, found.columns[explanation.column])
+
+
+def _same_before(found: Comparison, explanation: Explanation) -> Explanation | None:
+    """The explanation of the same figure in an earlier column, where it is the same change for the same reasons."""
+    for other in found.explanations:
+        if other is explanation:
+            return None
+        if other.path == explanation.path and _reasons(other) == _reasons(explanation):
+            return other
+    return None
+
+
+def _reasons(explanation: Explanation) -> list[list[str]]:
+    """What is shown of an explanation, but for the column it is about."""
+    if not explanation.change:
+        return [[str(explanation.new.value)]]
+    return [row for _, parts in breakdowns(explanation) for row in contributions(explanation, parts)]
+
+
+def _against(rows: Sequence[Sequence[str]]) -> str:
+    """What shares below 0 mean, where there are any."""
+    return " (what has a share below 0 % works against the change)" if any(row[2][0] == "-" for row in rows) else ""
 
 
 def _html(text: str) -> str:

@@ -88,10 +88,13 @@ def computed_prompt(rack: Rack, tokens: Quantity | None = None) -> Quantity:
 
     tokens: of the prompt.
     """
-    whole, plan = rack.workload.input if tokens is None else tokens, rack.serving.kv_offload
-    known = {"cached": rack.workload.cached, "fetched": None if plan is None else plan.hits}
+    whole, share = rack.workload.input if tokens is None else tokens, share_not_computed(rack)
+    return whole if share is None else length_moments.computed_tokens(prompt=whole, cached=share)
+
+
+def share_not_computed(rack: Rack) -> Quantity | None:
+    """Share of a prompt that is in the prefix cache or fetched; None where nothing is said of either."""
+    plan = rack.serving.kv_offload
+    known = {"cached": getattr(rack.workload, "cached", None), "fetched": None if plan is None else plan.hits}
     shares = {name: share for name, share in known.items() if share is not None}
-    if not shares:
-        return whole
-    share = next(iter(shares.values())) if len(shares) == 1 else total(**shares)
-    return length_moments.computed_tokens(prompt=whole, cached=share)
+    return total(**shares) if len(shares) > 1 else next(iter(shares.values()), None)

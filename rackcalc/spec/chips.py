@@ -46,7 +46,8 @@ class GPU:
         default=None,
         example="8",
     )
-    price: Quantity | None = number("USD", "purchase price of one", at_least=0, default=None)
+    price: Quantity | None = number("USD", "street price of one, as it is sold", at_least=0, default=None)
+    list_price: Quantity | None = number("USD", "price of one in a maker's or seller's list", at_least=0, default=None)
     rent: Quantity | None = number("USD/s", "rent of one", at_least=0, default=None, example="6.03 USD/hour")
 
 
@@ -102,5 +103,6 @@ class LPU:
         Number("B/s", "bandwidth in one direction", above=0), "ports the chip has, by kind (groq-c2c-1, pcie4, ...)"
     )
     chip_link: str = text("link between neighbouring chips", catalog="links")
-    price: Quantity | None = number("USD", "purchase price of one", at_least=0, default=None)
+    price: Quantity | None = number("USD", "street price of one, as it is sold", at_least=0, default=None)
+    list_price: Quantity | None = number("USD", "price of one in a maker's or seller's list", at_least=0, default=None)
     rent: Quantity | None = number("USD/s", "rent of one", at_least=0, default=None)

@@ -43,7 +43,13 @@ class Link:
     )
     retry_time: Quantity = number("s", "time to replay after an uncorrectable error", at_least=0)
     power: Quantity | None = number("W", "power of one end", at_least=0, default=None)
-    price: Quantity | None = number("USD", "price of one end, cable or module share included", at_least=0, default=None)
+    price: Quantity | None = number(
+        "USD",
+        "price of one port of a network of such links: its share of switches, transceivers and cables",
+        at_least=0,
+        default=None,
+        example="1880 USD",
+    )
 
 
 @record

@@ -155,7 +155,12 @@ class Equipment:
         "1", "network ports in use (default: one for each GPU)", at_least=0, whole=True, default=None
     )
     price_per_port: Quantity | None = number(
-        "USD", "switch port, optics and cable of one network port", at_least=0, default=None, example="1500 USD"
+        "USD",
+        "switch port, optics and cable of one network port (default, where there are several systems: that of the "
+        "network they have in the catalog)",
+        at_least=0,
+        default=None,
+        example="1500 USD",
     )
     storage: Quantity | None = number("USD", "storage", at_least=0, default=None)
     rack: Quantity | None = number("USD", "one rack: cabinet, power distribution", at_least=0, default=None)
@@ -209,6 +214,12 @@ class Economics:
         absolute=True,
         default=None,
         example="2026.5",
+    )
+    priced_at: str = text(
+        "which price of the catalog is paid where a part has both: street, as it is sold, or list; a part that has one "
+        "has that price",
+        choices=("street", "list"),
+        default="street",
     )
     priced_in: Quantity = number(
         "1", "the year whose prices the catalog has", at_least=1990, at_most=2100, absolute=True, default="2026"

@@ -93,6 +93,13 @@ class Period:
         "K", "mean wet-bulb temperature, which cooling towers meet", absolute=True, above=0, default=None
     )
     swing: Quantity = number("K", "from the coldest to the warmest hour of a mean day", at_least=0, default="0 K")
+    wet_swing: Quantity | None = number(
+        "K",
+        "the same of the wet bulb, which swings by half as much or less (default: swing, on the safe side)",
+        at_least=0,
+        default=None,
+        example="3 K",
+    )
     duration: Quantity = number("s", "its share of the year", above=0, default="730 hour")
 
 

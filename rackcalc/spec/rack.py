@@ -31,7 +31,7 @@ SPLITS: dict[str, tuple[str, ...]] = {  # name -> the pools that it needs
 
 
 HOURS = 24  # of a day
-CLAIM_VERDICTS = ("holds", "claimed too high", "claimed too low", "impossible", "not decidable")
+CLAIM_VERDICTS = ("holds", "claimed too high", "claimed too low", "does not hold", "impossible", "not decidable")
 
 
 @record

@@ -38,7 +38,12 @@ class System:
         Number("B/s", "what one accelerator can send, all its ports together", above=0, example="50 GB/s"),
         "network ports of one accelerator, by the link they attach to (infiniband-ndr, ethernet-400g, ...)",
     )
-    price: Quantity | None = number("USD", "purchase price, accelerators included", at_least=0, default=None)
+    price: Quantity | None = number(
+        "USD", "street price, as it is sold, accelerators included", at_least=0, default=None
+    )
+    list_price: Quantity | None = number(
+        "USD", "price in a maker's or seller's list, accelerators included", at_least=0, default=None
+    )
     rent: Quantity | None = number("USD/s", "rent, accelerators included", at_least=0, default=None)
 
 

@@ -20,9 +20,10 @@ class Supply:
 
     purchases, rents: price (USD) and rent (USD/s) of each whole pool, None if the catalog has none. made_of: what a
     pool's price is made of, by name. it_power: W for which space is rented. facility_power: average W; peak_power: the
-    highest. cooling_premium: what the cooling adds to the price of the hardware [1]. gpus, ports, racks: how many; None
-    without GPUs. equipment, upkeep: price (USD) and running cost (USD/s) of what stands around the rack, by name: of
-    every owner, and of a tenant of the hardware alone.
+    highest. port_price: of one network port, where the rack has such a network. cooling_premium: what the cooling adds
+    to the price of the hardware [1]. gpus, ports, racks: how many; None without GPUs. equipment, upkeep: price (USD)
+    and running cost (USD/s) of what stands around the rack, by name: of every owner, and of a tenant of the hardware
+    alone.
     """
 
     purchases: Mapping[str, Quantity | None]
@@ -30,6 +31,7 @@ class Supply:
     it_power: Quantity
     facility_power: Quantity
     peak_power: Quantity | None = None
+    port_price: Quantity | None = None
     cooling_premium: Quantity | None = None
     gpus: Quantity | None = None
     ports: Quantity | None = None
@@ -111,8 +113,9 @@ def purchase_bill(spec: Economics, bought: Mapping[str, Quantity], supply: Suppl
     hardware = dict(bought)
     equipment = spec.equipment
     ports = supply.ports if equipment.ports is None else equipment.ports
-    if equipment.price_per_port is not None and ports is not None:
-        hardware["network"] = price_of(price=equipment.price_per_port, count=ports)
+    port_price = supply.port_price if equipment.price_per_port is None else equipment.price_per_port
+    if port_price is not None and ports is not None:
+        hardware["network"] = price_of(price=port_price, count=ports)
     if equipment.storage is not None:
         hardware["storage"] = equipment.storage
     if equipment.rack is not None and supply.racks is not None:

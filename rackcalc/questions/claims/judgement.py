@@ -23,7 +23,7 @@ from rackcalc.replay.intervals import Draws, ends
 from rackcalc.spec.rack import CLAIM_VERDICTS
 
 VERDICTS = CLAIM_VERDICTS
-HOLDS, TOO_HIGH, TOO_LOW, IMPOSSIBLE, NOT_DECIDABLE = VERDICTS
+HOLDS, TOO_HIGH, TOO_LOW, DOES_NOT_HOLD, IMPOSSIBLE, NOT_DECIDABLE = VERDICTS
 WORSE = "worse"  # word of --fail-if: every claim of which the rack falls short
 FAR_OFF = 2.0  # an estimate that is off by this factor decides, however wide its interval and the tolerance
 TOLERANCE, TOLERANCE_KELVIN = 0.1, 3.0  # where the claim states none: as a share, and of temperatures
@@ -60,14 +60,21 @@ class Judgement:
         if self.verdict == IMPOSSIBLE:
             return WORSE
         side = side_of(self.expectation) if self.expectation is not None else ""
-        if self.verdict not in (TOO_HIGH, TOO_LOW) or not side:
+        if not self.side or not side:
             return ""
-        return WORSE if (self.verdict == TOO_HIGH) == (side == "higher") else "better"
+        return WORSE if (self.side == TOO_HIGH) == (side == "higher") else "better"
+
+    @property
+    def side(self) -> str:
+        """Whether the claimed number is the higher or the lower one, where the claim fails; else ""."""
+        if self.verdict == DOES_NOT_HOLD and self.expectation is not None:
+            return {"<": TOO_LOW, ">": TOO_HIGH}.get(self.expectation.operator[0], "")
+        return self.verdict if self.verdict in (TOO_HIGH, TOO_LOW) else ""
 
     @property
     def falls_short(self) -> bool:
         """Whether the rack is worse than claimed. Where neither side is better, it falls short on both."""
-        return self.rack_is == WORSE or (self.verdict in (TOO_HIGH, TOO_LOW) and self.rack_is == "")
+        return self.rack_is == WORSE or (self.verdict in (TOO_HIGH, TOO_LOW, DOES_NOT_HOLD) and self.rack_is == "")
 
     @property
     def factor(self) -> float:
@@ -274,6 +281,8 @@ def verdict_of(
     reached = meets_claim(expectation, low - tolerance, high + tolerance, expected)
     if reached and (point or _near(expectation, value, expected)):
         return NOT_DECIDABLE
+    if expectation.operator != "=":
+        return DOES_NOT_HOLD
     return TOO_HIGH if expected > value else TOO_LOW
 
 
@@ -293,20 +302,20 @@ def failing_word(text: str, option: str) -> str:
     word = text.replace("-", " ")
     if word in (*VERDICTS, WORSE):
         return word
-    former = "; write worse, or claimed-too-high, claimed-too-low, impossible"
+    former = "; write worse, or claimed-too-high, claimed-too-low, does-not-hold, impossible"
     hint = former if word in ("overstated", "understated", "refuted") else suggest(word, (*VERDICTS, WORSE))
     raise failure(f'no verdict "{text}"{hint}', option)
 
 
 def fails(judgement: Judgement, words: Sequence[str]) -> bool:
-    """Whether a claim fails with these words of --fail-if.
+    """Whether a claim fails with these words of --fail-if. Too high and too low mean inequalities that fail, too.
 
     A claim about a figure that is unknown or no number fails with any of them: it has not been shown to hold.
     """
     figure = judgement.figure
     if figure is not None and math.isnan(float(figure.value)):
         return bool(words)
-    return judgement.verdict in words or (WORSE in words and judgement.falls_short)
+    return bool({judgement.verdict, judgement.side} & set(words)) or (WORSE in words and judgement.falls_short)
 
 
 def deciding_quantity(judgement: Judgement) -> Quantity | None:

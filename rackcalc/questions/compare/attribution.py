@@ -94,7 +94,7 @@ def _pairs_in_order(root: _Pair, stops: Callable[[Quantity, Quantity], str], nam
             pair.shares = []
             for name, value in moved.items():
                 old, new = pair.old.inputs[name], pair.new.inputs[name]
-                child = _Pair(label_of(new if old.formula is None else old, pair.label, name, names), old, new)
+                child = _Pair(_label_of_pair(old, new, pair.label, name, names), old, new)
                 pair.shares.append((pairs.setdefault((id(old), id(new)), child), value))
             for child, _ in pair.shares:
                 if id(child) not in visited:
@@ -167,6 +167,12 @@ def _shapley_values(
     except (ArithmeticError, ValueError):
         return None
     return result
+
+
+def _label_of_pair(old: Quantity, new: Quantity, parent: str, name: str, names: Mapping[int, str]) -> str:
+    """The name of a pair: by the side that stands in the rack file, the new one if both do."""
+    leaves = [one for one in (new, old) if one.formula is None and "." in one.name]
+    return label_of(leaves[0] if leaves else new if old.formula is None else old, parent, name, names)
 
 
 def label_of(quantity: Quantity, parent: str, name: str, names: Mapping[int, str]) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rackcalc.questions.claims.judgement import HOLDS, IMPOSSIBLE, TOO_HIGH, TOO_LOW, Judgement
+from rackcalc.questions.claims.judgement import HOLDS, NOT_DECIDABLE, VERDICTS, Judgement
 from rackcalc.render.claims import all_notes, citations, count, figures, verdict_text
 from rackcalc.render.html.markup import escaped, scrolled, section, table, tag
 from rackcalc.render.html.page import page
 
-STYLES = {HOLDS: "is-pass", TOO_HIGH: "is-fail", TOO_LOW: "is-fail", IMPOSSIBLE: "is-fail"}
+STYLES = {verdict: "is-fail" for verdict in VERDICTS if verdict != NOT_DECIDABLE} | {HOLDS: "is-pass"}
 
 
 def as_html(loaded: Any, judged: Sequence[Judgement]) -> str:
