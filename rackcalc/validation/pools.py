@@ -98,7 +98,7 @@ def prefills_of(row: Row, workers: Workers) -> Prefills:
             numbers.prompt,
             numbers.devices,
             on.link,
-            on.model.experts is not None,
+            None,
             numbers.groups if run.grouped else None,
             apart=True,
         )

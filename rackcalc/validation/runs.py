@@ -173,7 +173,7 @@ def prompts(run: Run, numbers: Numbers, together: Quantity = ONE) -> GpuPass:
         numbers.prompt,
         numbers.devices,
         on.link,
-        on.model.experts is not None,
+        None,
         numbers.groups if run.grouped else None,
         apart=run.grouped,
     )
@@ -204,7 +204,7 @@ def step(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> Gp
         context,
         numbers.devices,
         on.link,
-        on.model.experts is not None,
+        None,
         numbers.groups if run.grouped else None,
         run.sampled,
         checked,
