@@ -38,7 +38,7 @@ check: $(TOOLS)  ## lint, types, tests and docs: exactly what CI runs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -rs  # names what it leaves out, such as pages where there is no Chromium
 
 bench: $(TOOLS)  ## measure start-up, sweeps, memory and other tools, into docs/performance.md
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench.py
