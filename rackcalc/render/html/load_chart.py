@@ -41,7 +41,7 @@ def _chart(view: View, found: Curves, title: str, group: str, levels: tuple[str,
     return _drawn(view, found, title, group, shown, limits)
 
 
-def _top(found: Curves, shown: Mapping[str, tuple[float, ...]], limits: Mapping[str, float]) -> float:
+def top_of(found: Curves, shown: Mapping[str, tuple[float, ...]], limits: Mapping[str, float]) -> float:
     """Where the vertical axis ends: not above what a reader must see, as latency has no bound near the capacity."""
     now = found.rates.index(found.now)
     seen = [column[now] for column in shown.values() if isfinite(column[now])]
@@ -63,7 +63,7 @@ def _drawn(
     limits: Mapping[str, float],
 ) -> str:
     path = f"latency.{group}{next(iter(shown))}"
-    top = _top(found, shown, limits)
+    top = top_of(found, shown, limits)
     if not (isfinite(top) and top > 0):
         return ""
     across, up = Scale(0.0, 1.0, LEFT, RIGHT), Scale(0.0, top, BOTTOM, TOP)
