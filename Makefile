@@ -5,10 +5,11 @@ BIN    := $(VENV)/bin
 PROGRAM := $(VENV)/.program
 TOOLS   := $(VENV)/.tools
 PLOT    := $(VENV)/.plot
+DOCS    := $(VENV)/.docs
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench fuzz docs accuracy fix units schemas fit clean
+.PHONY: help setup run test check bench fuzz docs accuracy site fix units schemas fit clean
 
 help:  ## print the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -27,6 +28,10 @@ $(TOOLS): $(PROGRAM)
 
 $(PLOT): $(TOOLS)
 	$(PIP) '.[plot]'
+	@touch $@
+
+$(DOCS): $(PROGRAM)
+	$(PIP) '.[docs]'
 	@touch $@
 
 run: $(PROGRAM)  ## estimate the article's rack
@@ -52,6 +57,10 @@ docs: $(TOOLS)  ## put the present output into README.md and docs/
 
 accuracy: $(PLOT)  ## put the present errors into README.md and docs/accuracy.md, and plot them
 	$(BIN)/python benchmarks/parity.py
+
+site: $(DOCS)  ## build the documentation site in build/site
+	$(BIN)/python -m mkdocs build --quiet
+	@echo "wrote build/site/index.html"
 
 fix: $(TOOLS)  ## format and mend what lint can mend
 	$(BIN)/ruff check --fix .

@@ -165,6 +165,18 @@ def test_bert_on_a100_is_as_close_as_the_readme_says() -> None:
     assert max(errors) <= float(percent[1])
 
 
+def test_the_readme_says_which_rows_are_weak() -> None:
+    """As docs/accuracy.md has them, in the column of the error and in that of the rows inside the interval."""
+    said = re.search(r"off by (\d+) to (\d+) %", section("How far to trust it"))
+    assert said
+    text = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    weak = "mlperf | server_latency", "mlperf | server_ttft", "mlperf | server_tpot", "step_power | tpot_p99"
+    for row in weak:
+        found = re.search(rf"^\| {re.escape(row)} \| \d+ \| \d+ \| ([\d.]+) % \|.*?\| ([\d.]+) % \|  \|$", text, re.M)
+        assert found, row
+        assert int(said[1]) <= float(found[1]) <= int(said[2]) and float(found[2]) < 80, row
+
+
 def in_a_terminal(columns: int, *arguments: str) -> list[str]:
     """What a terminal of that width is sent, without colour."""
     main, other = pty.openpty()
