@@ -4,7 +4,6 @@ An estimate names the one that is most like its rack (rackcalc/estimation/neares
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from statistics import median
 
 from rackcalc.config.parts import load_part
@@ -36,21 +35,30 @@ def server_of(row: Row) -> MeasuredRun:
     )
 
 
-def servers(results: Iterable[Result]) -> list[MeasuredRun]:
-    """Each server with the median of its errors, from its rows of times per token."""
-    found: dict[MeasuredRun, list[float]] = defaultdict(list)
-    for result in results:
+class Servers:
+    """Collects the errors of each server, from its rows of times per token."""
+
+    def __init__(self) -> None:
+        self.errors: dict[MeasuredRun, list[float]] = defaultdict(list)
+
+    def add(self, result: Result) -> None:
+        """Take one result in."""
         row = result.row
         if row.kind == "serving" and row.mode == "agg" and row.metric == "tpot_mean" and result.predicted is not None:
-            found[server_of(row)].append(result.error)
-    made = (run._replace(rows=len(errors), error=median(errors)) for run, errors in found.items())
-    return sorted(made)
+            self.errors[server_of(row)].append(result.error)
+
+    def write(self) -> None:
+        """Write the file anew, each server with the median of its errors."""
+        made = (run._replace(rows=len(errors), error=median(errors)) for run, errors in self.errors.items())
+        FILE.write_text(written(sorted(made)), encoding="utf-8")
 
 
 def main() -> None:
     """Write the file anew."""
-    rows = read(bundled()["serving"], lambda problem: None)
-    FILE.write_text(written(servers(validate(rows, 0))), encoding="utf-8")
+    servers = Servers()
+    for result in validate(read(bundled()["serving"], lambda problem: None), 0):
+        servers.add(result)
+    servers.write()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,10 @@
-"""Errors by kind and group: mean, median, bias, worst, and the share that fell into the predicted interval."""
+"""Errors by kind and group: mean, median, bias, worst, and the share that fell into the predicted interval.
+
+`python -m rackcalc.validation.score PREDICTIONS.csv` scores anybody's predictions (referee.py).
+"""
 
 import heapq
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -168,3 +172,26 @@ def unanswered(tally: Tally) -> Iterator[tuple[str, str, int]]:
 def verdicts(conditions: Sequence[Condition], tally: Tally) -> list[Verdict]:
     """Gates against the summaries. InputError naming near misses for what was not scored."""
     return evaluate(conditions, as_figures(summaries(tally.scores())))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Score the predictions of a file; the exit code."""
+    from rackcalc.quantities.problems import InputError
+    from rackcalc.validation import referee
+
+    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+        print("usage: python -m rackcalc.validation.score PREDICTIONS.csv", file=sys.stderr)
+        print("columns: kind, case, metric, predicted; low and high if there are any", file=sys.stderr)
+        return 2
+    try:
+        found = referee.judged(referee.read_predictions(arguments[0]))
+    except InputError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return 2
+    print(referee.as_text(found), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
