@@ -13,8 +13,9 @@ from rackcalc.render.percentages import error_percent
 from rackcalc.validation import Result, fit_engines, measured_runs, outer_folds, run
 from rackcalc.validation.engine_parameters import names, start
 from rackcalc.validation.former import COLUMNS, Comparison, read_former, recorded
+from rackcalc.validation.groups import group_of
 from rackcalc.validation.outer_folds import Line
-from rackcalc.validation.score import Score, Summary, Tally, group_of, summaries, unanswered
+from rackcalc.validation.score import Score, Summary, Tally, summaries, unanswered
 
 ROOT = Path(__file__).parent.parent
 HEADLINES = (

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from program import out, run
 
-from rackcalc.validation.former import is_worse, read_former
 from rackcalc.validation.former import Worse as Group
+from rackcalc.validation.former import is_worse, read_former
 from rackcalc.validation.referee import judged, pooled, read_predictions
 
 ROOT = Path(__file__).parent.parent

@@ -12,7 +12,8 @@ from rackcalc.render.json_data import json_number, json_value
 from rackcalc.render.percentages import error_percent
 from rackcalc.validation import Result, folds
 from rackcalc.validation.former import Comparison, Gone, Moved, Worse
-from rackcalc.validation.score import STATISTICS, Score, Summary, Tally, group_of, subject, summaries, unanswered
+from rackcalc.validation.groups import group_of, subject
+from rackcalc.validation.score import STATISTICS, Score, Summary, Tally, summaries, unanswered
 from rackcalc.version import __version__
 
 COLUMNS = ("kind", "what", "group", "rows", "MAPE", "median", "bias", "worst", "inside 80 %")

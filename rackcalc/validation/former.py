@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.validation import Result
+from rackcalc.validation.groups import group_of, subject
 from rackcalc.validation.read import Row
-from rackcalc.validation.score import group_of, subject
 
 COLUMNS = ("kind", "case", "metric", "error")
 MOVED = 0.001  # of the measured value: less than that is rounding

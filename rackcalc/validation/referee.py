@@ -16,8 +16,8 @@ from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.validation import KINDS
 from rackcalc.validation.conservation import checked
 from rackcalc.validation.former import Key, Keys, lines_of
+from rackcalc.validation.groups import group_of, subject
 from rackcalc.validation.read import bundled, read
-from rackcalc.validation.score import group_of, subject
 
 CAP = 1.0  # largest error of a row
 FEW = 5  # rows: smaller groups are pooled

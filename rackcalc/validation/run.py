@@ -7,8 +7,9 @@ from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.gate_conditions import Condition, parse_condition
 from rackcalc.validation import KINDS, SAMPLE, Result, folds, validate
+from rackcalc.validation.groups import subject
 from rackcalc.validation.read import Row, bundled, read
-from rackcalc.validation.score import Tally, subject
+from rackcalc.validation.score import Tally
 
 EVERY = 1 << 62
 
