@@ -98,6 +98,11 @@ class Result(Computed, Mapping[str, Figure]):
         """What about the serving engine no measurement has, in words."""
         return self._estimate.novelty
 
+    @property
+    def nearest_measured(self) -> str:
+        """The measured run most like the rack, and how far off it was computed; "" without a serving engine."""
+        return self._estimate.nearest_measured
+
     def figures(self) -> dict[str, Figure]:
         """All figures by path."""
         return {path: self._book.figure(path) for path in self._book.known}
