@@ -351,13 +351,35 @@ def test_the_largest_rate_within_limits() -> None:
     case = drawn("log-normal", True, 3)
     full = case.answer().capacity
 
-    def meets(rate: float) -> bool:
-        answer = law.under_load(case.engine, case.prompts[1], case.outputs[1], rate)
-        return answer.quantile("ttft", 0.99) <= 1.0 and answer.mean("tpot") <= 0.04
+    asked = []
 
-    best = law.largest_rate(meets, full)
-    assert 0 < best < full and meets(best) and not meets(best * 1.01)
-    assert law.largest_rate(lambda rate: False, full) == 0.0
+    def margin(rate: float) -> float:
+        asked.append(rate)
+        answer = law.under_load(case.engine, case.prompts[1], case.outputs[1], rate)
+        return min(1.0 / answer.quantile("ttft", 0.99), 0.04 / answer.mean("tpot"))
+
+    best = law.largest_rate(margin, full)
+    assert len(asked) <= 16
+    assert 0 < best < full and margin(best) >= 1 > margin(best * 1.0002)
+    assert law.largest_rate(lambda rate: 0.5, full) == 0.0
+    assert law.largest_rate(lambda rate: 2.0, full) == full
+
+
+@given(st.floats(0.01, 0.9999), st.floats(0.2, 8), st.booleans())
+def test_the_largest_rate_is_found_for_any_course_of_a_time(at: float, power: float, jumps: bool) -> None:
+    """A limit that holds up to a share of the capacity, over a time that may jump there; few looks suffice."""
+    asked = []
+
+    def margin(rate: float) -> float:
+        asked.append(rate)
+        if jumps:
+            return 1.5 if rate <= at else 0.2
+        return ((1 - rate) / (1 - at)) ** power
+
+    best = law.largest_rate(margin, 1.0)
+    assert best <= at * (1 + 1e-12)
+    assert at - best <= 1.01e-4 * at
+    assert len(asked) < 40
 
 
 # ---- Replicas ----

@@ -45,13 +45,17 @@ from rackcalc.formulas.queues.gamma_mixtures import (
     tidied,
 )
 from rackcalc.formulas.queues.length_distributions import Lengths
-from rackcalc.formulas.queues.mixture_parts import Part
-from rackcalc.formulas.queues.sharing_station import Present, nodes_of, number_present
+from rackcalc.formulas.queues.mixture_parts import Part, Parts, Stack
+from rackcalc.formulas.queues.sharing_station import MANY, Present, nodes_of, number_present, reached_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record, replace
 
 ROUNDING = 1e-12
+EXACT_RATE = 1e-4  # relative, of the largest rate at which a limit holds
+OVERSHOOT = 0.1  # of a step of regula falsi
+PATIENCE = 2  # its steps that do not halve the interval
 TIMES = ("ttft", "tpot", "itl", "time")
+LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
 
 
 @record
@@ -69,7 +73,7 @@ class UnderLoad:
     parts: of each mixture, made when they are asked for. merges: whether parts that are near each other become one.
     """
 
-    parts: dict[str, Callable[[], list[Part]]]
+    parts: dict[str, Callable[[], Parts]]
     rate: Any
     decoding: Any
     filling: Any
@@ -90,7 +94,7 @@ class UnderLoad:
         """Mean number of requests between arrival and last token."""
         return self.decoding + self.filling + self.waiting
 
-    def mixture(self, time: str) -> list[Part]:
+    def mixture(self, time: str) -> Parts:
         """The parts of "ttft", "tpot", "itl" or "time"."""
         if time not in self._kept:
             self._kept[time] = (merged if self.merges else tidied)(self.parts[time]())
@@ -101,6 +105,17 @@ class UnderLoad:
             self._kept[time, "tail"] = tail_of(self.mixture(time))
         return self._kept[time, "tail"]
 
+    def _all(self, time: str) -> dict[float, Any]:
+        """Of one engine in lanes, the usual percentiles together, from the second that is asked for on; else none."""
+        parts, times = self.mixture(time), self._kept.get((time, "asked"), 0) + 1
+        self._kept[time, "asked"] = times
+        if times == 2 and isinstance(parts, Stack) and parts.share.shape[1] == 1:
+            from rackcalc.formulas.queues.mixture_lanes import quantiles
+
+            self._kept[time, "all"] = dict(zip(LEVELS, quantiles(LEVELS, parts), strict=True))
+        found: dict[float, Any] = self._kept.get((time, "all"), {})
+        return found
+
     def mean(self, time: str) -> Any:
         """Mean of "ttft", "tpot", "itl" or "time"."""
         parts = self._kept.get(time) or tidied(self.parts[time]())
@@ -110,7 +125,9 @@ class UnderLoad:
         """What the given share of requests (of gaps, for "itl") stays within."""
         if self.over is True:
             return xp.inf
-        found = mixture_quantile(probability, self.mixture(time), self._tail(time))
+        found = self._all(time).get(probability)
+        if found is None:
+            found = mixture_quantile(probability, self.mixture(time), self._tail(time))
         if time in ("tpot", "itl"):
             found = xp.minimum(found, self.longest)
         return xp.where(self.over, xp.inf, found)
@@ -210,7 +227,7 @@ def under_load(
     if xp.every(over):
         return saturated(rate, most)
     square = xp.maximum(outputs.mean_square - 2 * outputs.mean + 1, tokens**2)
-    numbers = nodes_of(engine.seats, lanes)
+    numbers = _nodes(engine, work, outputs, lanes, full, rate, gap_scv, evenness)
     steps = xp.each(engine.step, numbers[1:])
     settled = _settled(engine, work, outputs, numbers, steps, full, rate, gap_scv, evenness)
     if settled is None:
@@ -271,6 +288,19 @@ class Settled:
     stall: Any
     echo: Any
     leaving: Any
+
+
+def _nodes(
+    engine: Engine, work: Prompts, outputs: Lengths, lanes: bool, full: Full, rate: Any, gap_scv: Any, evenness: Any
+) -> Any:  # fmt: skip
+    """The nodes at which the number present is computed: without those that it never reaches, where there are many."""
+    numbers = nodes_of(engine.seats, lanes)
+    if len(numbers) < MANY:
+        return numbers
+    few = nodes_of(engine.seats, lanes, few=True)
+    steps = xp.each(engine.step, few[1:])
+    rough = _settled(engine, work, outputs, few, steps, full, rate, gap_scv, evenness)
+    return numbers if rough is None else nodes_of(engine.seats, lanes, reached_of(rough.station, engine.seats))
 
 
 def _settled(
@@ -564,18 +594,32 @@ def _closed_gaps(work: Prompts, seen: Seen, rate: float) -> list[Part]:
     return [(1 - some, seen.least, seen.alone, 0.0), (some, seen.least, seen.alone + mean, varies)]
 
 
-def largest_rate(meets: Callable[[Any], Any], capacity: Any) -> Any:
-    """The largest rate at which stated limits hold; they must hold at every smaller one. 0 where they never hold.
+def largest_rate(margin: Callable[[Any], Any], capacity: Any) -> Any:
+    """The largest rate at which a limit holds; it must hold at every smaller one. 0 where it never holds.
 
-    >>> round(largest_rate(lambda rate: rate <= 3.0, 10.0), 3)
+    margin: the limit over the time that it is on; under load a time grows as one over what is left of the capacity, so
+    that this is nearly a straight line: the chord between both ends (regula falsi), and halving where that is slow.
+
+    >>> round(largest_rate(lambda rate: (10.0 - rate) / 7.0, 10.0), 3)
     3.0
     """
-    always, ever = meets(capacity), meets(1e-6 * capacity)
+    highest, lowest = margin(capacity), margin(1e-6 * capacity)
+    always, ever = highest >= 1, lowest >= 1
     if always is True:
         return capacity
     low, high = 0.0 * capacity, xp.where(ever, capacity, 0.0 * capacity)
-    while xp.some(going := high - low > 1e-4 * high):
-        middle = (low + high) / 2
-        holds = meets(middle)
-        low, high = xp.where(going & holds, middle, low), xp.where(going, xp.where(holds, high, middle), high)
+    above, below = xp.where(ever, lowest - 1, 1.0), xp.where(always, -1.0, highest - 1)
+    moved, slow = -1.0 + 0.0 * capacity, 0.0 * capacity  # the end that moved last: 1 low, -1 high; steps without gain
+    while xp.some(going := high - low > EXACT_RATE * high):
+        width, least = high - low, EXACT_RATE / 2 * high
+        place = low + width * xp.clip(xp.divide(above, above - below), 0.0, 1.0)
+        # a little beyond it, seen from the end that moved last, so that the other one moves too
+        place = place + OVERSHOOT * xp.where(moved > 0, place - low, place - high)
+        middle = xp.clip(xp.where(slow >= PATIENCE, low + width / 2, place), low + least, high - least)
+        now = margin(middle) - 1
+        holds = now >= 0
+        above, below, moved = xp.where(holds, now, above), xp.where(holds, below, now), xp.where(holds, 1.0, -1.0)
+        low = xp.where(going & holds, middle, low)
+        high = xp.where(going, xp.where(holds, high, middle), high)
+        slow = xp.where(high - low > 0.6 * width, slow + 1, 0.0)
     return xp.where(always, capacity, low)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from rackcalc.formulas.queues.continuous_batching import TIMES, UnderLoad, saturated
-from rackcalc.formulas.queues.mixture_parts import Part
+from rackcalc.formulas.queues.mixture_parts import Parts
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
@@ -43,13 +43,6 @@ def by_hour(value: Any, hours: int) -> list[Any]:
     return [row.item() if len(row) == 1 else row for row in value.reshape(hours, -1)]
 
 
-def _rows(value: Any, hours: int) -> list[Any]:
-    """As by_hour, but an array of one engine too, so that many parts are computed together."""
-    if not hasattr(value, "shape") or value.size == 1:
-        return [value] * hours
-    return list(value.reshape(hours, -1))
-
-
 def _mean(weights: Sequence[Any], values: Sequence[Any]) -> Any:
     return sum([weight * value for weight, value in zip(weights, values, strict=True)])
 
@@ -68,14 +61,10 @@ def day_of(hours: UnderLoad, times: Sequence[float]) -> Day:
         return Day(hours, times, saturated(rate, capacity))
     requests = [time * one / rate for time, one in zip(times, rates, strict=True)]
 
-    def parts(time: str) -> list[Part]:
-        found: list[Part] = []
-        for part in hours.mixture(time):
-            found += [
-                (weight * share, *rest)
-                for weight, share, *rest in zip(requests, *(_rows(value, count) for value in part), strict=True)
-            ]
-        return found
+    def parts(time: str) -> Parts:
+        from rackcalc.formulas.queues.mixture_lanes import of_rows, stacked
+
+        return of_rows(stacked(hours.mixture(time)), requests)
 
     def mean(weights: Sequence[Any], value: Any) -> Any:
         return xp.where(over, xp.inf, _mean(weights, by_hour(value, count)))

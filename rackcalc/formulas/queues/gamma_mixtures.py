@@ -26,6 +26,8 @@ from rackcalc.formulas.queues.mixture_parts import (
     ROUNDS,
     SMALL,
     Part,
+    Parts,
+    Stack,
     group_limit,
     in_order,
 )
@@ -41,7 +43,7 @@ def part_tail(time: float, least: float, mean: float, variance: float) -> float:
     return _tail([(1.0, least, mean, variance)])(time)[0]
 
 
-def mixture_tail(time: Any, parts: Sequence[Part], tail: "Tail | None" = None) -> Any:
+def mixture_tail(time: Any, parts: Parts, tail: "Tail | None" = None) -> Any:
     """P(mixture > time). tail: of these parts, where it is known."""
     if hasattr(time, "shape") and not in_lanes(parts):
         from rackcalc.formulas.queues.mixture_lanes import tail_lanes
@@ -50,26 +52,32 @@ def mixture_tail(time: Any, parts: Sequence[Part], tail: "Tail | None" = None) -
     return (tail or tail_of(parts))(time)[0]
 
 
-def mixture_mean(parts: Sequence[Part]) -> Any:
+def mixture_mean(parts: Parts) -> Any:
     """Mean of the mixture."""
+    if isinstance(parts, Stack):
+        return (parts.share * parts.mean).sum(axis=0)
     return sum([share * mean for share, _, mean, _ in parts])
 
 
-def mixture_variance(parts: Sequence[Part]) -> Any:
+def mixture_variance(parts: Parts) -> Any:
     """Variance of the mixture."""
     mean = mixture_mean(parts)
+    if isinstance(parts, Stack):
+        return (parts.share * (parts.variance + (parts.mean - mean) ** 2)).sum(axis=0)
     return sum([share * (variance + (middle - mean) ** 2) for share, _, middle, variance in parts])
 
 
-def in_lanes(parts: Sequence[Part]) -> bool:
+def in_lanes(parts: Parts) -> bool:
     """Whether any number is an array."""
-    return any(hasattr(value, "shape") for part in parts for value in part)
+    return isinstance(parts, Stack) or any(hasattr(value, "shape") for part in parts for value in part)
 
 
-def tidied(parts: Sequence[Part]) -> list[Part]:
+def tidied(parts: Parts) -> Parts:
     """Without what is too rare to count; sums of approximations can leave a variance a little below nothing."""
     if in_lanes(parts):
-        return [_where_kept(part[0] > 1e-9, part) for part in parts]
+        from rackcalc.formulas.queues.mixture_lanes import stacked
+
+        return _where_kept(stacked(parts))
     return [
         (share, least if least < mean else mean, mean, variance if variance > 0 else 0.0)
         for share, least, mean, variance in parts
@@ -77,10 +85,11 @@ def tidied(parts: Sequence[Part]) -> list[Part]:
     ]
 
 
-def _where_kept(kept: Any, part: Part) -> Part:
-    """The part in the lanes in which it is kept; in the others it has no share, and its numbers do not matter."""
-    share, least, mean, variance = part
-    return (
+def _where_kept(parts: Stack) -> Stack:
+    """The parts in the lanes in which they are kept; in the others they have no share, and their numbers no effect."""
+    share, least, mean, variance = parts
+    kept = share > 1e-9
+    return Stack(
         xp.where(kept, share, 0.0),
         xp.where(kept, xp.minimum(least, mean), 0.0),
         xp.where(kept, mean, 0.0),
@@ -88,18 +97,20 @@ def _where_kept(kept: Any, part: Part) -> Part:
     )
 
 
-def merged(parts: Sequence[Part]) -> list[Part]:
+def merged(parts: Parts) -> Parts:
     """At most about MOST_PARTS parts with the same mean and variance: neighbors in order of their means become one.
 
     Groups are small in share where the means are large, so that the tail keeps its detail.
     """
     parts = tidied(parts)
-    if len(parts) <= MOST_PARTS:
-        return parts
-    if in_lanes(parts):
+    if isinstance(parts, Stack):
+        if len(parts.share) <= MOST_PARTS:
+            return parts
         from rackcalc.formulas.queues.mixture_lanes import merged_lanes
 
         return merged_lanes(parts)
+    if len(parts) <= MOST_PARTS:
+        return parts
     result: list[Part] = []
     group: list[Part] = []
     held, left = 0.0, 1.0
@@ -125,7 +136,7 @@ def _one(group: list[Part], held: float) -> Part:
 Tail = Callable[[Any], tuple[Any, Any]]  # of a time: P(mixture > time), and the density there
 
 
-def tail_of(parts: Sequence[Part]) -> Tail:
+def tail_of(parts: Parts) -> Tail:
     """The tail of a mixture as a function of time, with its density."""
     if in_lanes(parts):
         from rackcalc.formulas.queues.mixture_lanes import tail_lanes
@@ -177,7 +188,7 @@ def _tail(parts: Sequence[Part]) -> Tail:
     return tail
 
 
-def mixture_quantile(probability: Any, parts: Sequence[Part], tail: Tail | None = None) -> Any:
+def mixture_quantile(probability: Any, parts: Parts, tail: Tail | None = None) -> Any:
     """The time that the given share of the mixture stays within: a root of the tail's logarithm (Newton's rule).
 
     Where that does not converge, as at an atom, the bracket is halved. tail: of these parts, where it is known.
@@ -217,12 +228,15 @@ def _normal(probability: float) -> float:
     return NormalDist().inv_cdf(probability)
 
 
-def first_guess(probability: float, parts: Sequence[Part]) -> Any:
+def first_guess(probability: float, parts: Parts) -> Any:
     """The quantile of one part with the least value, mean and variance of the whole mixture."""
     mean = mixture_mean(parts)
-    least = xp.lowest([xp.where(share > 0, least, xp.inf) for share, least, _, _ in parts])
+    if isinstance(parts, Stack):
+        least = xp.where(parts.share > 0, parts.least, xp.inf).min(axis=0)
+    else:
+        least = xp.lowest([xp.where(share > 0, least, xp.inf) for share, least, _, _ in parts])
     above = xp.maximum(mean - least, 1e-12 * abs(mean))
-    scv = sum([share * (variance + (middle - mean) ** 2) for share, _, middle, variance in parts]) / above**2
+    scv = mixture_variance(parts) / above**2
     spread = xp.minimum(scv, 1.0)
     root = xp.maximum(1 - spread / 9 + _normal(probability) * xp.sqrt(spread) / 3, 0.1)
     late = xp.maximum(xp.log(2 / (1 + xp.maximum(scv, 1.0)) / (1 - probability)), 0.0) * (1 + scv) / 2

@@ -10,20 +10,23 @@ from typing import Any
 import numpy as np
 
 from rackcalc.formulas.queues import mixture_parts as both
-from rackcalc.formulas.queues.mixture_parts import Part
+from rackcalc.formulas.queues.gamma_mixtures import first_guess
+from rackcalc.formulas.queues.mixture_parts import Parts, Stack
 
 
-def stacked(parts: Sequence[Part]) -> list[Any]:
+def stacked(parts: Parts) -> Stack:
     """Shares, least values, means and variances as arrays (parts, lanes)."""
+    if isinstance(parts, Stack):
+        return parts
     lanes = max(getattr(value, "size", 1) for part in parts for value in part)
     found = np.empty((4, len(parts), lanes))
     for place, part in enumerate(parts):
         for what, value in enumerate(part):
             found[what, place] = value
-    return list(found)
+    return Stack(*found)
 
 
-def merged_lanes(parts: Sequence[Part]) -> list[Part]:
+def merged_lanes(parts: Parts) -> Stack:
     """As merged() of floats: rare parts have no share, lanes with few parts keep them."""
     share, least, mean, variance = stacked(parts)
     kept = share > 0
@@ -57,7 +60,16 @@ def merged_lanes(parts: Sequence[Part]) -> list[Part]:
     variances = summed(share * np.where(share > 0, spread, 0.0)) / over
     lowest = np.zeros(size)
     lowest[flat] = lows.ravel()  # of a group the last is the smallest
-    return list(zip(shares, lowest.reshape(count, -1), means, variances, strict=True))
+    return Stack(shares, lowest.reshape(count, -1), means, variances)
+
+
+def of_rows(parts: Stack, weights: Sequence[Any]) -> Stack:
+    """One mixture of several, which lie in the lanes one after the other, each of as many lanes as a weight has."""
+    rows = len(weights)
+    share, *rest = (np.broadcast_to(x, (len(x), max(x.shape[1], rows))) for x in parts)
+    share, *rest = (x.reshape(len(x) * rows, -1) for x in (share, *rest))
+    weight = np.stack([np.broadcast_to(one, share.shape[1]) for one in weights])
+    return Stack(share * np.tile(weight, (len(share) // rows, 1)), *rest)
 
 
 STEPS = 128  # places by unit at which the normal tail is tabulated
@@ -92,7 +104,7 @@ class _Tail:
 
     @classmethod
     @np.errstate(all="ignore")
-    def of(cls, parts: Sequence[Part]) -> "_Tail":
+    def of(cls, parts: Parts) -> "_Tail":
         share, least, mean, variance = stacked(parts)
         above = mean - least
         step = above <= 1e-12 * abs(mean)
@@ -122,16 +134,17 @@ class _Tail:
         return (share * tail).sum(axis=0), (share * density).sum(axis=0)
 
 
-def tail_lanes(parts: Sequence[Part]) -> Callable[[Any], tuple[Any, Any]]:
+def tail_lanes(parts: Parts) -> Callable[[Any], tuple[Any, Any]]:
     """The tails of the mixtures as a function of time, with their densities."""
     return _Tail.of(parts)
 
 
 @np.errstate(all="ignore")
-def quantile_lanes(level: float, tail: Any, start: Any) -> Any:
+def quantile_lanes(level: Any, tail: Any, start: Any) -> Any:
     """As mixture_quantile() of both. level: of the tail. Lanes that have converged take no further part."""
     result = np.array(start, dtype=float)
     open_ = np.flatnonzero(np.isfinite(result))
+    level = np.broadcast_to(level, result.shape)[open_]
     tail = tail.picked(open_)
     time, low, high = result[open_], np.zeros(len(open_)), np.full(len(open_), np.inf)
     for step in range(both.ROUNDS):
@@ -149,6 +162,14 @@ def quantile_lanes(level: float, tail: Any, start: Any) -> Any:
         halved = ~((low < time) & (time < high)) | (step >= both.PATIENCE and step % 2 == 1)
         time = np.where(halved, np.where(high < np.inf, (low + high) / 2, 2 * low), time)
         if not going.all():
-            open_, time, low, high = open_[going], time[going], low[going], high[going]
+            open_, time, low, high, level = open_[going], time[going], low[going], high[going], level[going]
             tail = tail.picked(going)
     return result
+
+
+def quantiles(probabilities: Sequence[float], parts: Stack) -> list[Any]:
+    """What these shares of one mixture stay within, each an array of one value."""
+    starts = np.concatenate([first_guess(probability, parts) for probability in probabilities])
+    several = tail_lanes(Stack(*(np.repeat(array, len(probabilities), axis=1) for array in parts)))
+    levels = (1 - np.array(probabilities)) * (1 + both.PLATEAU)
+    return list(quantile_lanes(levels, several, starts)[:, None])

@@ -1,12 +1,24 @@
 """What mixtures of simple laws are made of, and how exactly they are computed, for numbers and for lanes alike."""
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from rackcalc.quantities import elementwise as xp
 
 Part = tuple[Any, Any, Any, Any]  # share, least value, mean, variance
 
+
+class Stack(NamedTuple):
+    """The parts of the mixtures of many lanes: arrays with the parts on the first axis, the lanes on the second."""
+
+    share: Any
+    least: Any
+    mean: Any
+    variance: Any
+
+
+Parts = Sequence[Part] | Stack
 MOST_PARTS = 28
 ROUNDS = 120
 PATIENCE = 8  # steps of Newton's rule; after them every other one halves

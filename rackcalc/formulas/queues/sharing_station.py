@@ -20,11 +20,14 @@ from typing import Any
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
+MANY = 60  # nodes from which on it is worth to look first how many are reached
+NEVER = 1e-18  # share of time
 SHIFTS = 80
 PATIENCE = 8  # steps of Newton's rule; after them every other one halves
 NEAR = 1e-6  # an error so small is gone after one more step of Newton's rule, which squares it
 
 
+@lru_cache(maxsize=64)
 def node_numbers(cap: int) -> list[int]:
     """0, 1, 2, ... and then wider apart, up to cap. Between two nodes, logarithms are taken as straight lines.
 
@@ -37,13 +40,36 @@ def node_numbers(cap: int) -> list[int]:
     return numbers
 
 
-def nodes_of(seats: Any, lanes: bool) -> Any:
-    """The nodes as a column: of several lanes, those of the most seats, and where there are fewer the last again."""
-    if not lanes:
-        return [float(number) for number in node_numbers(int(seats))]
-    most = seats.max() if hasattr(seats, "shape") else seats
-    numbers = xp.column([float(number) for number in node_numbers(int(most))])
-    return xp.minimum(numbers, seats)
+@lru_cache(maxsize=64)
+def _some_numbers(cap: int) -> list[int]:
+    """A few numbers from 0 to cap, each a third larger than the one before."""
+    numbers = [0]
+    while numbers[-1] < cap:
+        numbers.append(min(numbers[-1] + max(1, numbers[-1] // 3), cap))
+    return numbers
+
+
+def nodes_of(seats: Any, lanes: bool, reached: float = math.inf, few: bool = False) -> Any:
+    """The nodes as a column: of several lanes, those of the most seats, and where there are fewer the last again.
+
+    reached: beyond it, only the last node is kept. few: nodes that lie wide apart.
+    """
+    most = int(seats.max() if hasattr(seats, "shape") else seats)
+    numbers = [float(number) for number in (_some_numbers if few else node_numbers)(most)]
+    if reached < most:
+        numbers = [number for number in numbers if number <= reached] + [float(most)]
+    return xp.minimum(xp.column(numbers), seats) if lanes else numbers
+
+
+def reached_of(station: "Present", seats: Any) -> float:
+    """A number that is never reached, from a station with few nodes."""
+    shares = station.shares
+    if not isinstance(shares, list):
+        shares = [float(row.max()) for row in xp.where(shares == shares, shares, 0.0)]
+    most = int(seats.max() if hasattr(seats, "shape") else seats)
+    numbers = _some_numbers(most)
+    last = max(place for place, share in enumerate(shares) if share > NEVER)
+    return float(numbers[min(last + 2, len(numbers) - 1)])
 
 
 @record

@@ -1,9 +1,12 @@
 """Curves of the law of an engine over its load, for grids in which one engine has many rates.
 
 A curve is a piecewise Chebyshev series over the load, from none to the engine's capacity (queues/curves.py says more of
-such series). A piece whose series has not settled is halved while so many points lie in it that this is worth it. At
+such series). A piece whose series has not settled is divided while so many points lie in it that this is worth it. At
 the points of pieces that are not made, such as those with a jump, the caller computes the law itself. So no figure is
 off by more than about SETTLED, relative to the largest in its piece.
+
+The law takes long for a few lanes, so pieces are divided into SPLIT at once: as many nodes as by halves, in half as
+many calls.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-FIRST = 2  # pieces before any is halved
+FIRST = 4  # pieces before any is divided
+SPLIT = 4  # parts of a piece that has not settled
 NODES = 16  # per piece
 SETTLED = 1e-9  # a piece has settled when its last coefficients are this much smaller than its largest
 PART = 1 << 13  # points computed together, so that their series stay in the cache of the processor
@@ -32,14 +36,18 @@ class Pieces:
         self.made = np.zeros(FIRST, dtype=bool)
 
     def put(self, numbers: Any, series: Any, good: Any) -> None:
-        """Series of some pieces; where they are not good, the piece is halved."""
+        """Series of some pieces; where they are not good, the piece is divided."""
         self.series[numbers[good]] = series[good]
         self.made[numbers[good]] = True
         bad = numbers[~good]
-        middle = (self.lows[bad] + self.highs[bad]) / 2
-        self.lows, self.highs = np.insert(self.lows, bad + 1, middle), np.insert(self.highs, bad, middle)
-        self.series = np.insert(self.series, bad, np.nan, axis=0)
-        self.made = np.insert(self.made, bad, False)
+        if not len(bad):
+            return
+        within = np.arange(1, SPLIT) / SPLIT
+        ends = (self.lows[bad][:, None] + (self.highs - self.lows)[bad][:, None] * within).ravel()
+        again = np.repeat(bad, SPLIT - 1)
+        self.lows, self.highs = np.insert(self.lows, again + 1, ends), np.insert(self.highs, again, ends)
+        self.series = np.insert(self.series, again, np.nan, axis=0)
+        self.made = np.insert(self.made, again, False)
 
 
 # Values at the nodes of pieces: from numbers of curves, low and high ends, and loads (pieces, NODES).
@@ -66,10 +74,14 @@ class Curves:
     def make(self, curve: Any, load: Any, weight: float, at_nodes: AtNodes) -> None:
         """Make the pieces in which many of these points lie. weight: points for which one of them stands."""
         while True:
-            counts = np.bincount(self._piece(curve, load), minlength=len(self._lows)) * weight
-            worth = np.flatnonzero(~self._made & (counts > 2 * NODES))
+            piece = self._piece(curve, load)
+            counts = np.bincount(piece, minlength=len(self._lows)) * weight
+            open_ = ~self._made & (counts > SPLIT * NODES)
+            worth = np.flatnonzero(open_)
             if not len(worth):
                 return
+            still = open_[piece]
+            curve, load = curve[still], load[still]
             owner, low, high = self._owner[worth], self._lows[worth], self._highs[worth]
             loads = ((low + high) / 2)[:, None] + ((high - low) / 2)[:, None] * PLACES
             values = at_nodes(owner, low, high, loads)
@@ -81,20 +93,33 @@ class Curves:
 
     def __call__(self, curve: Any, load: Any) -> tuple[Any, Any]:
         """The value at points, nan where it is not known, and where that is so."""
-        table = np.concatenate([one.series for one in self._pieces])
+        table = np.ascontiguousarray(np.concatenate([one.series for one in self._pieces]).T)
+        scale = 2 / (self._highs - self._lows)
+        shift = -(self._lows + self._highs) / (self._highs - self._lows)
         found, rough = np.empty(len(load)), np.empty(len(load), dtype=bool)
         for start in range(0, len(load), PART):
             part = slice(start, start + PART)
             piece = self._piece(curve[part], load[part])
-            low, high = self._lows[piece], self._highs[piece]
-            t = (2 * load[part] - (low + high)) / (high - low)
-            rows = table[piece].T
-            double, ahead, further = 2 * t, rows[-1], 0.0
-            for row in rows[-2:0:-1]:
-                ahead, further = row + double * ahead - further, ahead
-            found[part] = rows[0] + t * ahead - further
+            t = load[part] * scale[piece] + shift[piece]
+            found[part] = _at(table, piece, t)
             rough[part] = ~self._made[piece]
         return found, rough
+
+
+def _at(table: Any, piece: Any, t: Any) -> Any:
+    """Values of Chebyshev series (C. W. Clenshaw, MTAC 9 (1955) 118). table: coefficients of all pieces, in rows."""
+    double = 2 * t
+    ahead, further, row = table[-1][piece], np.zeros(len(t)), np.empty(len(t))
+    for coefficients in table[-2:0:-1]:
+        np.take(coefficients, piece, out=row)
+        row -= further
+        np.multiply(double, ahead, out=further)
+        further += row
+        ahead, further = further, ahead
+    ahead *= t
+    ahead -= further
+    ahead += table[0][piece]
+    return ahead
 
 
 def fitted(values: Any) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from rackcalc.formulas.queues.curves import points_in_all
 from rackcalc.formulas.serving.engine_curves import NODES, Curves, Pieces
 
-BLOCK = 256  # lanes computed together, so that the columns of all nodes stay in the cache of the processor
+BLOCK = 1024  # lanes computed together: their columns of nodes stay near the processor, and calls are few
 KEPT = 16  # blocks of which the law is kept
 MANY = 100  # rates for one engine from which on a curve is faster than the law
 MOST_CURVES = 1 << 14  # that are kept

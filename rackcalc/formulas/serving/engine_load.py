@@ -483,10 +483,10 @@ def _rate(name: str, limit: Any, probability: Any, before: Any, engine: dict[str
     limit, before = xp.pure(limit), xp.pure(before)
     capacity = _value("capacity", {"rate": 1e-9 * REQUEST / SECOND} | engine)
 
-    def meets(rate: Any) -> Any:
-        return _within(name, probability, engine | {"rate": rate * REQUEST / SECOND}) + before <= limit
+    def margin(rate: Any) -> Any:
+        return xp.divide(limit, _within(name, probability, engine | {"rate": rate * REQUEST / SECOND}) + before)
 
-    return largest_rate(meets, capacity) * REQUEST / SECOND
+    return largest_rate(margin, capacity) * REQUEST / SECOND
 
 
 @formula(cite=LAW)
