@@ -125,7 +125,7 @@ class Builder:
             case Text():
                 self.missing(parent, path, f"; expected {declared.doc}{_choices(declared.choices)}")
             case Part(default=default) if default != REQUIRED:
-                return self.value(declared, parent._replace(value=default), path)
+                return self.value(declared, parent._replace(value=default, path=""), path)
             case Part():
                 self.missing(parent, path, f"; expected {declared.doc}; `rackcalc parts` lists the names")
             case Flag():
