@@ -5,10 +5,11 @@ BIN    := $(VENV)/bin
 PROGRAM := $(VENV)/.program
 TOOLS   := $(VENV)/.tools
 PLOT    := $(VENV)/.plot
+DOCS    := $(VENV)/.docs
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench fuzz docs accuracy fix units schemas fit clean
+.PHONY: help setup run test check bench fuzz docs accuracy site fix units schemas fit clean
 
 help:  ## print the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -29,6 +30,10 @@ $(PLOT): $(TOOLS)
 	$(PIP) '.[plot]'
 	@touch $@
 
+$(DOCS): $(PROGRAM)
+	$(PIP) '.[docs]'
+	@touch $@
+
 run: $(PROGRAM)  ## estimate the article's rack
 	@$(BIN)/rackcalc estimate configs/rack-of-god.yaml
 
@@ -38,7 +43,7 @@ check: $(TOOLS)  ## lint, types, tests and docs: exactly what CI runs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto -rs  # names what it leaves out, such as pages where there is no Chromium
 
 bench: $(TOOLS)  ## measure start-up, sweeps, memory and other tools, into docs/performance.md
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python benchmarks/bench.py
@@ -52,6 +57,10 @@ docs: $(TOOLS)  ## put the present output into README.md and docs/
 
 accuracy: $(PLOT)  ## put the present errors into README.md and docs/accuracy.md, and plot them
 	$(BIN)/python benchmarks/parity.py
+
+site: $(DOCS)  ## build the documentation site in build/site
+	$(BIN)/python -m mkdocs build --quiet
+	@echo "wrote build/site/index.html"
 
 fix: $(TOOLS)  ## format and mend what lint can mend
 	$(BIN)/ruff check --fix .

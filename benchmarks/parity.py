@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rackcalc.render.percentages import error_percent
-from rackcalc.validation import Result, fit_engines, outer_folds, run
+from rackcalc.validation import Result, fit_engines, measured_runs, outer_folds, run
 from rackcalc.validation.engine_parameters import names, start
+from rackcalc.validation.former import COLUMNS, Comparison, read_former, recorded
+from rackcalc.validation.groups import group_of
 from rackcalc.validation.outer_folds import Line
-from rackcalc.validation.score import Score, Summary, Tally, group_of, summaries, unanswered
+from rackcalc.validation.score import Score, Summary, Tally, summaries, unanswered
 
 ROOT = Path(__file__).parent.parent
 HEADLINES = (
@@ -142,6 +144,7 @@ def folded(parts: Known, models: Known) -> str:
 
 OUTER = {"tpot_mean": ("serving", "tpot"), "ttft_mean": ("serving", "ttft"), "tpot_p50": ("step_power", "tpot")}
 FORMER = Path(__file__).parent / "former_errors.csv"  # of the release before, on the same rows
+RECORD = Path(__file__).parent / "accuracy_record.csv"  # the error of every row as this file last said it
 
 
 def outer() -> list[Line]:
@@ -296,13 +299,32 @@ def frame(panel: Any, title: str, label: str) -> None:
     panel.set_axisbelow(True)
 
 
+def moved(found: Comparison) -> str:
+    """What is another than in the record: groups that worsened, and how many rows of each kind moved."""
+    rows = Counter(each.kind for each in found.moved)
+    gone = Counter(each.kind for each in found.gone)
+    lines = [(kind, f"{rows[kind]}", f"{gone[kind]}") for kind in sorted({*rows, *gone})]
+    text = table(("kind", "rows that moved", "no longer answered"), lines, range(1, 3))
+    worse = [
+        (each.kind, each.subject, each.group.replace("|", ", "), f"{each.rows}", *map(error_percent, each[-2:]))
+        for each in found.worse()
+    ]
+    head = ("kind", "metric", "group that worsened", "rows", "before", "now")
+    return f"{text}\n\n{table(head, worse, range(3, 6))}" if worse else f"{text}\n\nNo group worsened."
+
+
 def main() -> None:
     """Validate, write, draw."""
     points = Points()
     tally = Tally()
+    compared, servers = Comparison(read_former(str(RECORD))), measured_runs.Servers()
+    lines = [",".join(COLUMNS)]
     for result in run.validate(run.rows(run.sources((), ()), (), [])):
-        tally.add(result)
-        points.add(result)
+        for sink in (tally, points, compared, servers):
+            sink.add(result)
+        lines.append(recorded(result.row, None if result.predicted is None else result.error))
+    compared.close()
+    servers.write()
     scores = tally.scores()
     found = summaries(scores)
     peers = table(("tool", "how", "error", "where from"), PEERS, range(0))
@@ -310,6 +332,9 @@ def main() -> None:
     folds = outer()
     write(ROOT / "README.md", {"accuracy": headlines(by_key(found), parts, worst, folds)})
     tables = {"accuracy": errors(found, scores), "missing": missing(tally), "left-out": folded(parts, models)}
+    if compared.moved or compared.gone:  # else the page keeps what the last change of a law moved
+        tables |= {"moved": moved(compared)}
+        RECORD.write_text("\n".join(lines) + "\n", encoding="utf-8")
     tables |= {"outer-folds": outer_table(folds), "former": against_former(by_key(found))}
     write(ROOT / "docs" / "accuracy.md", tables | {"peers": peers})
     draw(points.found, ROOT / "docs" / "accuracy.svg")

@@ -1,5 +1,8 @@
 """The ```console blocks of README.md and docs/: found, run, compared with what stands there, and written anew.
 
+The commands of docs/tutorial.md and of the how-tos are run one after the other in an empty folder, as a reader types
+them; those of other documents each for itself, in the root of the repository.
+
 In a block, `$ ` starts a command, `> ` goes on with it, other lines are its output (both streams, as a terminal shows
 them). A line `...` stands for any number of lines. `python tests/documents.py` (make docs) puts in the present output.
 
@@ -12,6 +15,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +24,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 PYTHON = ROOT / "docs" / "python.md"  # whose blocks are run; those of other documents are pieces of files
+TYPED = [document for document in DOCUMENTS if document.name.startswith(("tutorial", "how-to-"))]
 FIGURES = ROOT / "docs" / "figures.md"  # written from the table of meanings
 NOTEBOOK = ROOT / "docs" / "example.ipynb"
 GAP = "..."
@@ -102,14 +107,23 @@ def run_python(examples: Sequence[Example]) -> list[list[str]]:
     return [[line.rstrip() for line in text.splitlines()] for text in json.loads(done.stdout)]
 
 
-def run(command: str) -> list[str]:
+AUTHOR = {f"GIT_{who}_{what}": "reader@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+
+
+def run_in_order(examples: Sequence[Example]) -> list[list[str]]:
+    """The lines that each command of a document prints, all typed one after the other in an empty folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        return [run(example.command, Path(folder)) for example in examples]
+
+
+def run(command: str, folder: Path = ROOT) -> list[str]:
     """The lines a command prints, run by sh in the root of the repository with this Python's rackcalc."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     plain = {key: value for key, value in os.environ.items() if key not in ("FORCE_COLOR", "COLUMNS")}
     done = subprocess.run(
         ["sh", "-c", command],
-        cwd=ROOT,
-        env=plain | {"PATH": path},
+        cwd=folder,
+        env=plain | AUTHOR | {"PATH": path},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -179,7 +193,9 @@ def rewrite(document: Path) -> int:
     """Put the present output into a document's examples; how many have changed."""
     lines = document.read_text(encoding="utf-8").splitlines()
     changed = 0
-    known = [(example, run(example.command)) for example in examples(document)]
+    found = list(examples(document))
+    outputs_of = run_in_order(found) if document in TYPED else [run(example.command) for example in found]
+    known = list(zip(found, outputs_of, strict=True))
     if document == PYTHON:
         blocks_of = list(python_examples(document))
         known += [pair for pair in zip(blocks_of, run_python(blocks_of), strict=True) if pair[0].output]

@@ -167,7 +167,7 @@ def declared(group: Any, of: Any) -> None:
     """The class of a group declares exactly the fields of a record, at every depth."""
     written = {item.name: get_type_hints(of)[item.name] for item in fields(of)}
     if group is rackcalc.Result:
-        for name in ("name", "scenario", "subject", "notes", "file", "novelty"):
+        for name in ("name", "scenario", "subject", "notes", "file", "novelty", "nearest_measured"):
             assert hasattr(rackcalc.Result, name) and written.pop(name)
     annotations: dict[str, Any] = {}
     for base in reversed(group.__mro__):

@@ -95,6 +95,7 @@ def test_init_writes_a_rack_that_works_and_never_over_another(tmp_path: Path) ->
     "options",
     [
         ["--gpu", "h100-sxm", "--count", "8", "--model", "qwen3-32b", "--engine", "vllm", "--concurrency", "64"],
+        ["--gpu", "h100-sxm", "--count", "8", "--model", "qwen3-32b", "--rate", "8 request/s"],
         ["--gpu", "a100-sxm-80gb", "--count", "4", "--model", "llama-3.1-70b", "--engine", "sglang"],
         [
             "--gpu",
@@ -116,6 +117,13 @@ def test_init_writes_the_rack_that_is_asked_for(options: list[str], tmp_path: Pa
     assert found["memory"]["gpu"]["free"]["value"] > 0 and found["latency"]["ttft"]["value"] > 0
     count = options[options.index("--count") + 1]
     assert found["subject"].startswith(f"{count} x ")
+
+
+@pytest.mark.parametrize("load", [["--rate", "8 request/s"], ["--concurrency", "64"]])
+def test_a_first_rack_with_room_keeps_its_own_limits(load: list[str], tmp_path: Path) -> None:
+    asked = "--gpu", "h100-sxm", "--count", "8", "--model", "qwen3-32b", *load
+    assert run("init", *asked, cwd=tmp_path).returncode == 0
+    assert run("check", "rack.yaml", cwd=tmp_path).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """A day whose hours differ in their rate of requests: against its definition, its limits, and a simulated day."""
 
 import random
+from datetime import datetime, timedelta
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -212,3 +214,64 @@ def test_a_simulated_day() -> None:
         assert float(np.ravel(law_of_day.mean(time))[0]) == pytest.approx(np.nanmean(values), rel=0.10), time
         late = float(np.ravel(law_of_day.quantile(time, 0.99))[0])
         assert late == pytest.approx(np.nanquantile(values, 0.99), rel=0.12), time
+
+
+def traced_days(file: Path, begin: datetime, days: int, seed: int, numbers: bool = False) -> list[float]:
+    """A trace from a moment on, with Poisson arrivals at rates of DAY; the moments of its requests, in s."""
+    rng, moments = random.Random(seed), []
+    for hour in range(24 * days + 24):
+        place = begin.replace(hour=0, minute=0, second=0) + timedelta(hours=hour)
+        at = 0.0
+        while (at := at + rng.expovariate(DAY[hour % 24] / 60)) < 3600:
+            if begin <= (moment := place + timedelta(seconds=at)) < begin + timedelta(days=days, hours=2):
+                moments.append((moment - datetime(1970, 1, 1)).total_seconds())
+    lines = ["TIMESTAMP,ContextTokens,GeneratedTokens"]
+    for moment in moments:
+        text = f"{moment:.6f}" if numbers else str(datetime(1970, 1, 1) + timedelta(seconds=moment))
+        lines.append(f"{text},1000,200")
+    file.write_text("\n".join(lines) + "\n")
+    return moments
+
+
+@pytest.mark.parametrize("numbers", [False, True])
+def test_hours_are_counted_in_a_trace_over_the_time_that_it_has_of_each(tmp_path: Path, numbers: bool) -> None:
+    """It begins at half past six and ends two hours later on the third day; so six o'clock is there 1.5 + 1 h."""
+    begin = datetime(2024, 5, 1, 6, 30)
+    moments = traced_days(tmp_path / "days.csv", begin, 2, 1, numbers)
+    work = load_text(
+        RACK.format(more=f"  trace: {{file: {tmp_path}/days.csv, hours: true}}"), "rack.yaml"
+    ).rack.workload
+    counts, first = [0] * 24, (begin - datetime(1970, 1, 1)).total_seconds()
+    for moment in moments:
+        counts[int(moment // 3600) % 24] += 1
+    there = [2.0] * 24
+    there[6], there[7], there[8] = 2.5, 3.0, 2.5
+    found = [float(hour.value) for hour in work.trace.read.hours]
+    assert found == pytest.approx([count / (3600 * time) for count, time in zip(counts, there, strict=True)], rel=0.02)
+    assert float(work.trace.read.arrival_rate.value) == pytest.approx(sum(found) / 24)
+    assert float(work.trace.read.gap_cv.value) == pytest.approx(1.0, abs=0.03)  # over the day it is 1.4
+    assert moments[0] - first < 600
+
+
+def test_a_rack_with_hours_of_a_trace_is_that_with_the_hours_written_down(tmp_path: Path) -> None:
+    traced_days(tmp_path / "days.csv", datetime(2024, 5, 1, 6, 30), 2, 1)
+    text = RACK.format(more=f"  trace: {{file: {tmp_path}/days.csv, hours: true}}")
+    by_trace = estimate(load_text(text, "rack.yaml"))
+    read = load_text(text, "rack.yaml").rack.workload.trace.read
+    said = f"  arrival_rate: {float(read.arrival_rate.value)!r} request/s\n"
+    said += f"  hours: {[float(hour.value) for hour in read.hours]}\n"
+    said += f"  burstiness: {max(float(read.gap_cv.value), 1.0)!r}"
+    written = estimate(load_text(RACK.format(more=said), "rack.yaml"))
+    assert float(by_trace.details["peak_hour"].value) == 14
+    assert {p: q.value for p, q in figures(by_trace)} == pytest.approx(
+        {p: q.value for p, q in figures(written)}, rel=1e-9
+    )
+
+
+@pytest.mark.parametrize(("days", "text"), [(0, "and the load of all hours of a day"), (2, "pipeline_parallel")])
+def test_hours_that_a_trace_cannot_say_are_refused(tmp_path: Path, days: int, text: str) -> None:
+    traced_days(tmp_path / "days.csv", datetime(2024, 5, 1, 6, 30), days, 1)
+    rack = RACK.format(more=f"  trace: {{file: {tmp_path}/days.csv, hours: true}}")
+    with pytest.raises(InputError) as refused:
+        estimate(load_text(rack, "rack.yaml", "", ("serving.pipeline_parallel=2",)))
+    assert any(p.path == "workload.trace.hours" and text in p.message for p in refused.value.problems)

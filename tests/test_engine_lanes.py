@@ -32,6 +32,9 @@ FIGURES = {
     **{f"itl {level}": partial(engine_load.token_gap_within, level) for level in (0.5, 0.99)},
     **{f"time {level}": partial(engine_load.request_time_within, level) for level in (0.5, 0.99)},
     "share": partial(engine_load.share_by_first_token, 0.5, 0.0),
+    "preempted": partial(
+        engine_load.preempted_requests, room=4e9, prompt_cache=5e7, whole_cache=7e7, answer=100.0, limit=256.0
+    ),
 }
 
 

@@ -1,9 +1,8 @@
 """Pages: well-formed, closed in themselves, safe whatever a rack file says, small, and true to the estimate."""
 
 import html
+import json
 import re
-import shutil
-import subprocess
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
@@ -24,7 +23,6 @@ from rackcalc.render.html.view import leaves_of
 RACKS = sorted(bundled_racks())
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 MOST = 500_000  # bytes of the page of one rack
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
 
 
 class Reader(HTMLParser):
@@ -179,19 +177,6 @@ def test_text_has_the_contrast_that_wcag_asks_for() -> None:
             assert (high + 0.05) / (low + 0.05) >= 3, (name, colours[name])
 
 
-@pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine: the page is not rendered")
-@pytest.mark.parametrize("width", (360, 1200))
-def test_a_browser_shows_the_page_without_complaint(width: int, tmp_path: Path) -> None:
-    """Headless Chromium: nothing in its console, and the page is no wider than the window."""
-    file = tmp_path / "report.html"
-    file.write_text(page_of("vr-nvl72-lpx-attention-ffn"), encoding="utf-8")
-    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    command += ["--enable-logging=stderr", f"--window-size={width},800", f"--screenshot={tmp_path / 'shot.png'}"]
-    done = subprocess.run([*command, file.as_uri()], capture_output=True, timeout=90, check=False)
-    assert (tmp_path / "shot.png").stat().st_size > 10_000, done.stderr.decode(errors="replace")
-    assert b"CONSOLE" not in done.stderr
-
-
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -215,3 +200,35 @@ def test_a_page_of_a_comparison_is_written_to_a_file(tmp_path: Path) -> None:
 def test_pages_without_intervals() -> None:
     report = estimate(load("bert-a100", "", ()))
     read(render([report], interval=False))
+
+
+def test_a_front_is_drawn_from_its_points() -> None:
+    """Two figures: one picture. Three: one for the first with each of the others. Every point is there."""
+    vary = "sweep", "bert-8xb200", "--vary", "workload.batch=1..16"
+    for figures_of_front, pictures in (
+        ("latency.p99,-throughput.capacity", 1),
+        ("latency.p99,-throughput.capacity,power.it", 2),
+    ):
+        page = out(*vary, "--pareto", figures_of_front, "--format", "html")
+        reader = read(page)
+        assert sum(tag == "svg" for tag, _ in reader.tags) == pictures
+        data = json.loads(out(*vary, "--pareto", figures_of_front, "--json"))
+        drawn = sum(tag == "circle" for tag, _ in reader.tags)
+        assert drawn == pictures * len(data["pareto"]) if len(data["pareto"]) > 1 else drawn == 0
+
+
+def test_a_long_list_of_points_is_cut_and_says_so() -> None:
+    page = out(
+        "sweep",
+        "bert-8xb200",
+        "--vary",
+        "workload.batch=1..700",
+        "--top",
+        "600",
+        "--by",
+        "cost.tco",
+        "--format",
+        "html",
+    )
+    read(page)
+    assert "100 more points: --format csv" in page and len(page.encode()) < MOST

@@ -13,6 +13,7 @@ from documents import (
     NOTEBOOK,
     PYTHON,
     ROOT,
+    TYPED,
     Example,
     blocks,
     examples,
@@ -21,6 +22,7 @@ from documents import (
     outputs,
     python_examples,
     run,
+    run_in_order,
     run_python,
 )
 
@@ -28,7 +30,7 @@ from rackcalc.config.racks import bundled_racks
 from rackcalc.quantities.quantity import FORMULAS, KINDS
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EXAMPLES = [example for document in DOCUMENTS for example in examples(document)]
+EXAMPLES = [example for document in DOCUMENTS if document not in TYPED for example in examples(document)]
 YAML = [
     pytest.param("\n".join(lines) + "\n", id=f"{document.name}:{line}")
     for document in DOCUMENTS
@@ -52,6 +54,14 @@ def section(title: str) -> str:
 def test_command_prints_what_the_document_shows(example: Example) -> None:
     real = run(example.command)
     assert matches(example.output, real), "\n".join([f"{example.name}: `make docs` brings it up to date", *real])
+
+
+@pytest.mark.parametrize("document", TYPED, ids=lambda document: document.name)
+def test_who_types_a_document_sees_what_it_shows(document: Path) -> None:
+    shown = list(examples(document))
+    assert shown
+    for example, real in zip(shown, run_in_order(shown), strict=True):
+        assert matches(example.output, real), "\n".join([f"{example.name}: `make docs` brings it up to date", *real])
 
 
 def test_python_prints_what_the_document_shows() -> None:
@@ -108,11 +118,20 @@ def test_every_kind_is_in_the_readme_in_order() -> None:
     assert re.findall(r"^\| (\w+) \|", section("Where the numbers come from"), re.MULTILINE)[1:] == list(KINDS)
 
 
+def leads_somewhere(document: Path, file: str, heading: str = "") -> bool:
+    """Whether a link names a file that is there, and a heading of it, as code hosts and mkdocs write them."""
+    target = document.parent / file if file else document
+    if not heading or not target.exists():
+        return target.exists()
+    titles = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+    return heading in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
 def test_paths_and_formulas_in_a_document_exist(document: Path) -> None:
     prose = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
     links = re.findall(r"\]\((?!http)(.+?)\)", prose)
-    missing = [link for link in links if not (document.parent / link).exists()]
+    missing = [link for link in links if not leads_somewhere(document, *link.split("#", 1))]
     words = set(re.findall(r"`([^`\s]+)`", prose))
     missing += [
         word
@@ -144,6 +163,18 @@ def test_bert_on_a100_is_as_close_as_the_readme_says() -> None:
         computed = rackcalc("estimate", "bert-a100", "--get", "stages.gpu.time", "--unit", "ms", *sets)
         errors.append(abs(float(computed.stdout) / ms - 1) * 100)
     assert max(errors) <= float(percent[1])
+
+
+def test_the_readme_says_which_rows_are_weak() -> None:
+    """As docs/accuracy.md has them, in the column of the error and in that of the rows inside the interval."""
+    said = re.search(r"off by (\d+) to (\d+) %", section("How far to trust it"))
+    assert said
+    text = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    weak = "mlperf | server_latency", "mlperf | server_ttft", "mlperf | server_tpot", "step_power | tpot_p99"
+    for row in weak:
+        found = re.search(rf"^\| {re.escape(row)} \| \d+ \| \d+ \| ([\d.]+) % \|.*?\| ([\d.]+) % \|  \|$", text, re.M)
+        assert found, row
+        assert int(said[1]) <= float(found[1]) <= int(said[2]) and float(found[2]) < 80, row
 
 
 def in_a_terminal(columns: int, *arguments: str) -> list[str]:

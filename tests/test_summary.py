@@ -34,7 +34,7 @@ def test_it_fits_every_width_with_every_number_whole(rack: str, monkeypatch: pyt
 def test_it_is_one_screen_and_says_what_matters(rack: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = shown(rack, 80, monkeypatch)
     own = [line for line in lines if not line.startswith(("!", "  "))]
-    assert len(own) <= 16 and len(lines) <= 24
+    assert len(own) <= 17 and len(lines) <= 24
     labels = {line[: estimate_summary.LABEL].strip() for line in own}
     assert {"time goes to", "load", "power", "heat", "cost"} <= labels
     assert {"first token", "per token", "request"} <= labels or "latency" in labels

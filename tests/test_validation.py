@@ -13,8 +13,9 @@ import pytest
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.validation import KINDS, Result, validate
+from rackcalc.validation.groups import group_of, subject
 from rackcalc.validation.read import NEEDED, Row, Unanswerable, bundled, read
-from rackcalc.validation.score import Score, Tally, group_of, subject, summaries
+from rackcalc.validation.score import Score, Tally, summaries
 
 HEADER = "case,kind,part,precision,runtime,m,n,k,metric,value,unit"
 GOOD = "g1,gemm,h100-sxm,bf16,trtllm,4096,4096,4096,latency_mean,200,us"

@@ -98,6 +98,11 @@ class Result(Computed, Mapping[str, Figure]):
         """What about the serving engine no measurement has, in words."""
         return self._estimate.novelty
 
+    @property
+    def nearest_measured(self) -> str:
+        """The measured run most like the rack, and how far off it was computed; "" without a serving engine."""
+        return self._estimate.nearest_measured
+
     def figures(self) -> dict[str, Figure]:
         """All figures by path."""
         return {path: self._book.figure(path) for path in self._book.known}
@@ -179,7 +184,7 @@ def estimate(rack: Source) -> Result:
     >>> result["latency.p99"].value == result.latency.p99.value
     True
     >>> print(result.latency.p99, result.power.it)
-    1.77 ms 641.5 W
+    1.77 ms 465.2 W
     """
     with in_python():
         found = rack_of(rack)

@@ -42,17 +42,18 @@ def note(text: str) -> None:
             print(text, file=sys.stderr, flush=True)
 
 
-def write(file: str, text: str) -> None:
+def write(file: str, content: str | bytes) -> None:
     """A whole file or none: written beside its place and moved there. OSError, naming the file, when that fails."""
-    if file == "-":
-        emit(text)
+    if file == "-" and isinstance(content, str):
+        emit(content)
         return
+    data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
     try:
         target = Path(os.path.realpath(file))  # behind a link, the file it leads to is replaced, not the link
         if target.exists() and not target.is_file():  # a pipe or a device cannot be replaced
-            target.write_text(text, encoding="utf-8", errors="backslashreplace")
+            target.write_bytes(data)
         else:
-            replace_file(target, text)
+            replace_file(target, data)
     except OSError as error:
         raise OSError(error.errno, error.strerror, file) from None
 
@@ -63,14 +64,14 @@ def append(file: str, text: str) -> None:
         stream.write(text)
 
 
-def replace_file(target: Path, text: str) -> None:
-    """The file with this text, never half of it."""
+def replace_file(target: Path, data: bytes) -> None:
+    """The file with these bytes, never half of it."""
     import tempfile
 
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)

@@ -57,6 +57,14 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], str]] = {
         ("rackcalc uncertainty bert-a100", "rackcalc uncertainty bert-a100 latency.p99 --samples 256 --top 3"),
         "docs/planning.md",
     ),
+    "plot": (
+        (
+            "rackcalc plot llama70b-8xh100 roofline -o roofline.svg",
+            "rackcalc plot llama70b-8xh100 load -o load.png",
+            "rackcalc plot bert-8xb200 front --vary workload.batch=1..64 --pareto latency.p99,-throughput.capacity",
+        ),
+        "docs/planning.md",
+    ),
     "link": (
         ('rackcalc link nvlink5 "64 MiB"', 'rackcalc link nvlink5 "1 MB" --hops 2 --explain'),
         "docs/how-it-computes.md",

@@ -31,6 +31,7 @@ COMMANDS = {
     "sweep": "Vary values, parts, scenarios: the best points, the Pareto front, statistics, or every point in a file.",
     "solve": "Goal seek and break-even: the first or best point at which something holds. Exit 3 when there is none.",
     "uncertainty": "How sure the figures are: intervals, odds of the gates, and which doubt matters most.",
+    "plot": "A picture of a rack or a sweep as SVG or PNG: load, roofline, waterfall, cash flow, Pareto front.",
     "link": "How long one transfer takes over a link: direct, over a bounce buffer, through a network stack.",
     "validate": "Compare rackcalc with measurements, by kind and group. Exit 3 when a --fail-if holds.",
     "racks": "List the racks that come with the program; each is a RACK by its name.",

@@ -59,6 +59,12 @@ FailIfOption = Annotated[
 WarnIfOption = Annotated[
     list[str] | None, typer.Option("--warn-if", metavar="EXPR", help="As --fail-if, but only warns.")
 ]
+MaxNoveltyOption = Annotated[
+    int | None,
+    typer.Option(
+        "--max-novelty", metavar="N", min=0, help="Refuse figures about which more than N things were never measured."
+    ),
+]
 ConfidentOption = Annotated[
     bool, typer.Option("--confident", help="A limit within the 80 % interval counts as broken.")
 ]

@@ -5,7 +5,7 @@ MEMORY, EAGER = "write serving.gpu_memory_utilization", "write serving.cuda_grap
 TENSOR, DATA = "write serving.tensor_parallel", "write serving.data_parallel"
 RATE, CLIENTS = "write workload.arrival_rate", "write workload.concurrency"
 PIPELINE = "write serving.pipeline_parallel"
-EXPERTS = "an engine spreads experts over its GPUs by itself; that they are not cannot be said yet"
+EXPERTS = "write serving.expert_parallel: true for whole experts on each GPU, false for a part of each"
 PREFIX = (
     "write serving.prefix_caching: true or false, and workload.cached: the share of the prompts that is found there"
 )
@@ -48,7 +48,7 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("tp", "tp_size", "tensor_parallel_size"), TENSOR),
     **dict.fromkeys(("dp", "dp_size", "data_parallel_size", "enable_dp_attention", "enable_attention_dp"), DATA),
     **dict.fromkeys(("pp", "pp_size", "pipeline_parallel", "pipeline_parallel_size"), PIPELINE),
-    **dict.fromkeys(("ep", "ep_size", "expert_parallel", "enable_expert_parallel"), EXPERTS),
+    **dict.fromkeys(("ep", "ep_size", "moe_ep_size", "enable_expert_parallel"), EXPERTS),
     **dict.fromkeys(("enable_prefix_caching", "no_enable_prefix_caching", "disable_radix_cache"), PREFIX),
     **dict.fromkeys(("prefix_caching", "cached", "enable_block_reuse", "cache_hit_rate", "hit_rate"), PREFIX),
     **dict.fromkeys(("think_time", "thinking_time", "delay"), THINKING),

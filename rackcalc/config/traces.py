@@ -13,6 +13,7 @@ from rackcalc.config.text_files import beside
 from rackcalc.config.trace_lines import identity
 from rackcalc.config.trace_rows import INPUT, OUTPUT, Columns, Request, requests_of
 from rackcalc.formulas.queues.traced_lengths import Bar, shape
+from rackcalc.formulas.serving.day_profile import HOURS
 from rackcalc.quantities.problems import InputError, failure
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record
@@ -21,6 +22,7 @@ from rackcalc.spec.lengths import Lengths, TraceFile
 
 EXACT = 4096  # tokens up to which every length is a bar of its own
 MOST_BLOCKS = 500_000  # that are kept at least; up to twice as many are
+HOUR = 3600.0  # s
 MOST_BURSTY = 4.0  # the law of engines is tested up to here
 
 
@@ -35,7 +37,11 @@ class ColumnOfTrace:
 
 @record
 class TraceOfRequests:
-    """What a trace says; None where it has no such column. gap_cv: coefficient of variation of gaps, as counted."""
+    """What a trace says; None where it has no such column. gap_cv: coefficient of variation of gaps, as counted.
+
+    hours: requests per second in the hours of the day, where they are asked for; arrival_rate is then their mean, and
+    gap_cv that within hours.
+    """
 
     input: ColumnOfTrace
     output: ColumnOfTrace
@@ -43,6 +49,7 @@ class TraceOfRequests:
     gap_cv: Quantity | None
     cached: Quantity | None
     longest: float
+    hours: tuple[Quantity, ...] = ()
 
 
 class Histogram:
@@ -68,6 +75,56 @@ class Histogram:
         return [Bar(int(n), total / n, squares / n) for _, (n, total, squares) in sorted(self.bars.items())]
 
 
+class Hours:
+    """Arrivals by the hour of the day, and how gaps vary within hours."""
+
+    def __init__(self) -> None:
+        self.requests = [0] * HOURS
+        self.gaps, self.scv = 0, 0.0  # of hours that ended: their gaps, and the sum of gaps times squared cv
+        self.now, self.number, self.mean, self.square = -1, 0, 0.0, 0.0  # the present hour, and the gaps in it
+
+    def arrive(self, time: float, gap: float | None) -> None:
+        """Count an arrival; times do not fall. gap: since the one before it."""
+        hour = int(time // HOUR)
+        self.requests[hour % HOURS] += 1
+        if hour != self.now:
+            self.end()
+            self.now = hour
+        elif gap is not None:
+            self.number += 1
+            off = gap - self.mean
+            self.mean += off / self.number
+            self.square += off * (gap - self.mean)
+
+    def end(self) -> None:
+        """The present hour is over."""
+        if self.mean > 0:
+            self.gaps += self.number
+            self.scv += self.square / self.mean**2
+        self.number, self.mean, self.square = 0, 0.0, 0.0
+
+    @property
+    def gap_cv(self) -> float:
+        """Coefficient of variation of the gaps within hours, over their mean in each."""
+        now = self.square / self.mean**2 if self.mean > 0 else 0.0
+        number = self.gaps + (self.number if self.mean > 0 else 0)
+        return math.sqrt((self.scv + now) / number) if number else 0.0
+
+    def rates(self, begin: float, end: float) -> list[float]:
+        """Requests per second in each hour of the day, of a trace of a day at least."""
+        return [count / _time_of_hour(hour, begin, end) for hour, count in enumerate(self.requests)]
+
+
+def _time_of_hour(hour: int, begin: float, end: float) -> float:
+    """Seconds of an hour of the day between two moments."""
+
+    def until(moment: float) -> float:
+        days, rest = divmod(moment, HOURS * HOUR)
+        return days * HOUR + min(max(rest - hour * HOUR, 0.0), HOUR)
+
+    return until(end) - until(begin)
+
+
 class Sums:
     """Everything that is counted while a trace is read."""
 
@@ -77,6 +134,7 @@ class Sums:
         self.begin: float | None = None
         self.last = 0.0
         self.gaps, self.mean_gap, self.square_gap = 0, 0.0, 0.0
+        self.hours = Hours()
         self.blocks: set[int] = set()  # seen lately
         self.older: set[int] = set()  # seen before these
         self.hashed, self.full = False, False  # full: old blocks were forgotten
@@ -104,6 +162,7 @@ class Sums:
 
     def arrive(self, time: float, path: str, line: int) -> None:
         """Mean and squared deviation of the gaps so far (B. Welford, Technometrics 4 (1962) 419)."""
+        gap: float | None = None
         if self.begin is None:
             self.begin = time
         else:
@@ -115,6 +174,7 @@ class Sums:
             off = gap - self.mean_gap
             self.mean_gap += off / self.gaps
             self.square_gap += off * (gap - self.mean_gap)
+        self.hours.arrive(time, gap)
         self.last = time
 
     def look_up(self, request: Request) -> None:
@@ -198,7 +258,10 @@ def requests_in(node: Node, trace: TraceFile, path: str) -> TraceOfRequests:
     words = [word or "" for word in (trace.input, trace.output, trace.time, trace.hashes, trace.time_unit)]
     sums = _with_place(node, path, target, Columns(words[0], words[1], words[2], words[3], words[4]))
     rate = gap_cv = cached = None
-    if sums.gaps and sums.last > (sums.begin or 0.0):
+    hours: tuple[Quantity, ...] = ()
+    if trace.hours:
+        hours, rate, gap_cv = _by_hour(node, path, target, sums)
+    elif sums.gaps and sums.last > (sums.begin or 0.0):
         whole = f" in {show(sums.last - (sums.begin or 0.0), 's')}"
         rate = _leaf(1 / sums.mean_gap, "request/s", "workload.arrival_rate", target, sums, "rate", whole)
         spread = math.sqrt(sums.square_gap / sums.gaps) / sums.mean_gap
@@ -214,7 +277,25 @@ def requests_in(node: Node, trace: TraceFile, path: str) -> TraceOfRequests:
         gap_cv,
         cached,
         sums.longest,
+        hours,
     )
+
+
+def _by_hour(node: Node, path: str, target: str, sums: Sums) -> tuple[tuple[Quantity, ...], Quantity, Quantity]:
+    """Rates in the hours of the day, their mean, and the variation of gaps within hours."""
+    whole = 0.0 if sums.begin is None else sums.last - sums.begin
+    if sums.begin is None or whole < HOURS * HOUR:
+        has = "has no times of arrival" if sums.begin is None else f"is of {show(whole, 's')}"
+        message = f"{node.value} {has}, and the load of all hours of a day needs times of 24 h at least; remove it"
+        raise InputError([node.problem(f"{path}.hours", message)])
+    rates, about = sums.hours.rates(sums.begin, sums.last), f" in {show(whole, 's')}"
+    hours = tuple(
+        _leaf(rate, "1", f"workload.hours[{hour}]", target, sums, f"request/s in hour {hour}", about)
+        for hour, rate in enumerate(rates)
+    )
+    mean = _leaf(sum(rates) / HOURS, "request/s", "workload.arrival_rate", target, sums, "mean rate of a day", about)
+    spread = _leaf(sums.hours.gap_cv, "1", "gap_cv", target, sums, "coefficient of variation of gaps within hours")
+    return hours, mean, spread
 
 
 def _with_place(node: Node, path: str, target: str, columns: Columns) -> Sums:

@@ -12,6 +12,7 @@ from rackcalc.estimation.effects import conditions_of, note_on, without_effect
 from rackcalc.estimation.equipment_costs import equipment_costs
 from rackcalc.estimation.facility import CoolingPlant
 from rackcalc.estimation.money import Powers, cost_and_return, latency_gain, second_stack_penalty
+from rackcalc.estimation.nearest_run import nearest_run
 from rackcalc.estimation.notes import notes
 from rackcalc.estimation.plant import cooling_plant, with_shares
 from rackcalc.estimation.power_and_heat import (
@@ -404,7 +405,10 @@ def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
     loaded = with_utilization(without_arrivals(replace(loaded, rack=with_lengths(loaded.rack))))
     said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
     new = unseen((result.latency.ttft, result.latency.tpot)).new
-    return replace(result, subject=summary_line(loaded.rack), notes=said, novelty=new), chains
+    near = nearest_run(loaded.rack)
+    described = "" if near is None else near.described
+    about = {"subject": summary_line(loaded.rack), "notes": said, "novelty": new, "nearest_measured": described}
+    return replace(result, **about), chains
 
 
 def estimate(loaded: Loaded) -> Estimate:

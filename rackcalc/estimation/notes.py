@@ -19,6 +19,8 @@ from rackcalc.serving.pool_links import link_beyond_domain, nvlink_domain
 from rackcalc.serving.splits import one_token
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
+SOME_PREEMPTED = 0.01  # share of requests from which on latencies without their recomputation are too short
+
 
 def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     """All notes on an estimate, those first that change a decision."""
@@ -45,7 +47,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
     if _shares_an_engine(rack) and result.latency.tpot_p50 is None:
         said.append(_usual_request(rack))
-    said += [*_length_notes(rack), *_day_notes(result)]
+    said += [*_length_notes(rack), *_day_notes(result), *_preemption_notes(result)]
     said += _format_notes(rack)
     said += _serving_notes(rack)
     said += _speculation_notes(rack, result)
@@ -113,6 +115,15 @@ def _day_notes(result: Estimate) -> list[str]:
     rate, hour = show_value(found["peak_rate"]), float(found["peak_hour"].value)
     late = f"ttft_p99 {show_value(found['peak_ttft_p99'])} and tpot_p99 {show_value(found['peak_tpot_p99'])} there"
     return [f"peak in hour {hour:.0f}: {rate}, {late}; all else is over the requests of the whole day"]
+
+
+def _preemption_notes(result: Estimate) -> list[str]:
+    """How many requests lose their place in the KV cache, where that is more than a few."""
+    found = result.details.get("preempted")
+    if found is None or not found.known or float(found.value) < SOME_PREEMPTED:
+        return []
+    share = f"{float(found.value):.0%} of the requests are preempted, because the KV cache runs out"
+    return [f"{share}; the time to compute them anew is not in the latencies and the capacity: leave it more room"]
 
 
 def _model_notes(rack: Rack) -> list[str]:

@@ -113,7 +113,8 @@ class PowerReport:
 class Estimate:
     """Everything about one rack. notes: what a reader must know before quoting a figure. file: where it stands.
 
-    novelty: what about its serving engine no measurement has, in words.
+    novelty: what about its serving engine no measurement has, in words. nearest_measured: the run most like it, and how
+    far off that was computed; "" without a serving engine.
     """
 
     name: str
@@ -138,6 +139,7 @@ class Estimate:
     roi: Roi | None
     notes: tuple[str, ...]
     novelty: tuple[str, ...] = ()
+    nearest_measured: str = ""
     file: str = ""
 
     @property

@@ -1,6 +1,7 @@
 """What about an estimate no measurement has, found in the graph of its figures."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from math import isfinite
 
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
@@ -11,10 +12,14 @@ DOUBTFUL = 2.0  # times too much or too little: a figure is not to be relied on
 
 @record
 class Unseen:
-    """What is new about an estimate, in words, each once. widest: the largest factor that a time may be off by."""
+    """What is new about a figure, in words, each once. widest: the largest factor that a pass below it may be off by.
+
+    measured: whether it rests on a pass of a serving engine, which measurements can be near to or far from.
+    """
 
     new: tuple[str, ...] = ()
     widest: float = 1.0
+    measured: bool = False
 
     @property
     def count(self) -> int:
@@ -22,20 +27,58 @@ class Unseen:
         return len(self.new)
 
 
+NOTHING = Unseen()
+
+
+def joined(parts: Iterable[Unseen]) -> Unseen:
+    """What is new about several figures together."""
+    whole = NOTHING
+    for part in parts:
+        if part is not whole and part is not NOTHING:
+            new = tuple(dict.fromkeys((*whole.new, *part.new)))
+            whole = part if whole is NOTHING else Unseen(new, max(whole.widest, part.widest), True)
+    return whole
+
+
 def unseen(figures: Iterable[Quantity | None]) -> Unseen:
     """What is new about the passes of serving engines below some figures."""
-    stack, met = [figure for figure in figures if figure is not None], set()
-    found: dict[str, None] = {}
-    widest = 1.0
-    while stack:
-        node = stack.pop()
-        if id(node) in met:
-            continue
-        met.add(id(node))
-        stack += node.inputs.values()
-        source = node.source
-        if node.formula is None and source is not None and source.file == FILE:
-            words = source.note.partition(": ")[2]
-            found |= dict.fromkeys(words.split(", ") if words else ())
-            widest = max(widest, float(node.high or 1.0))
-    return Unseen(tuple(found), widest)
+    return joined(unseen_by_path({str(i): x for i, x in enumerate(figures) if x is not None}).values())
+
+
+def unseen_by_path(figures: Mapping[str, Quantity]) -> dict[str, Unseen]:
+    """What is new about each figure. What figures share is looked at once."""
+    known: dict[int, Unseen] = {}
+    for figure in figures.values():
+        stack = [figure]
+        while stack:
+            node = stack[-1]
+            waiting = [x for x in node.inputs.values() if id(x) not in known]
+            if waiting:
+                stack.extend(waiting)
+                continue
+            stack.pop()
+            if id(node) not in known:
+                known[id(node)] = _of_leaf(node) or joined(known[id(x)] for x in node.inputs.values())
+    return {path: known[id(figure)] for path, figure in figures.items()}
+
+
+def _of_leaf(node: Quantity) -> Unseen | None:
+    source = node.source
+    if node.formula is not None or source is None or source.file != FILE:
+        return None
+    words = source.note.partition(": ")[2]
+    return Unseen(tuple(words.split(", ")) if words else (), float(node.high or 1.0), True)
+
+
+def doubtful(figure: Quantity, found: Unseen, interval: tuple[float, float] | None) -> bool:
+    """Whether a figure is not to be relied on: measurements could tell, and it may be off by more than DOUBTFUL.
+
+    interval: its 80 % interval; without one, what is new about it decides.
+    """
+    value = float(figure.value)
+    if not found.measured or not isfinite(value) or value <= 0:
+        return False
+    if interval is None:
+        return found.widest > DOUBTFUL
+    low, high = interval
+    return bool(high > DOUBTFUL * value or low < value / DOUBTFUL)

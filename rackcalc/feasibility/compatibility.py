@@ -33,6 +33,7 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _version,
         _speculation,
         _pipeline,
+        _expert_placement,
         _beside_the_model,
         _cooling,
         incomplete_equipment,
@@ -188,7 +189,7 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
     gap_cv, limit = work.trace.read.gap_cv, 4.0
     if gap_cv is not None and "workload.burstiness" not in written and float(gap_cv.value) > limit:
         message = f"the gaps between its arrivals have a cv of {float(gap_cv.value):.3g}, and the law is tested up to"
-        fix = "state workload.burstiness, or a trace of a time in which the load is steady"
+        fix = "state workload.burstiness, a trace of a time in which the load is steady, or workload.trace.hours: true"
         found.append(loaded.problem("workload.trace", f"{message} {limit:g}; {fix}"))
     return found
 
@@ -198,11 +199,12 @@ def _hours_of_day(loaded: Loaded, rack: Rack) -> list[Problem]:
     hours = rack.workload.hours
     if not hours:
         return []
+    path = "workload.hours" if "workload.hours" in loaded.nodes else "workload.trace.hours"
     if not any(float(hour.value) > 0 for hour in hours):
         return [loaded.problem("workload.hours", "says that no request comes at any hour; one must be more than 0")]
     beside = {"pipeline_parallel": rack.serving.pipeline_parallel, "kv_offload": rack.serving.kv_offload}
     return [
-        loaded.problem("workload.hours", f"is not computed beside serving.{name}; remove one of the two")
+        loaded.problem(path, f"is not computed beside serving.{name}; remove one of the two")
         for name, value in beside.items()
         if value is not None
     ]
@@ -355,6 +357,21 @@ def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
     if plan.model.family == "decoder":
         return []
     return [loaded.problem(f"{path}.model", f"{plan.model.name} is no decoder: it cannot draft")]
+
+
+def _expert_placement(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """How experts lie over GPUs, of a model without any, and what is for whole ones only."""
+    serving, path = rack.serving, "serving.expert_parallel"
+    if serving.expert_parallel is None:
+        return []
+    if rack.model.experts is None:
+        return [loaded.problem(path, f"is for mixtures of experts, and {rack.model.name} has none; remove it")]
+    if serving.split not in ("gpu", "prefill-decode"):
+        return [loaded.problem(path, "is for split gpu and prefill-decode; remove it")]
+    message = "is for experts that stay whole: remove it, or serving.expert_parallel"
+    named = ("redundant_experts", "expert_imbalance", "prefill.redundant_experts", "decode.redundant_experts")
+    paths = [f"serving.{name}" for name in named if not serving.expert_parallel]
+    return [loaded.problem(one, message) for one in paths if one in loaded.nodes]
 
 
 def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:

@@ -55,7 +55,8 @@ def load_requirements(
         if peak is not None:
             offered, times, most = show_value(peak.rate), float(utilization.value), show_value(capacity)
             message = f"overload in hour {float(peak.hour.value):.0f}: {offered} is {times:.4g} times what the rack can"
-            return loaded.problem("workload.hours", f"{message} do ({most}); lower workload.arrival_rate or add chips")
+            where = "workload.hours" if "workload.hours" in loaded.nodes else "workload.trace.hours"
+            return loaded.problem(where, f"{message} do ({most}); lower workload.arrival_rate or add chips")
         if loaded.rack.workload.arrival_rate is None:
             message = "at all of its capacity, an engine to which requests come at random keeps them waiting for ever"
             return loaded.problem("economics.utilization", f"{message}; plan with less, or state workload.concurrency")

@@ -257,7 +257,7 @@ def _in_one_domain(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     """NVLink joins the GPUs of a tensor-parallel group; or the file names another link between them.
 
     Data-parallel groups may be in other servers, over the network of these; cards without a bridge use PCIe, but only
-    within one server.
+    within one server. Experts that are divided over the GPUs of all groups need one domain.
     """
     serving, pool, use = rack.serving, rack.accelerators.gpu, rack.links.get("gpu-gpu")
     width, groups = serving.tensor_parallel, serving.data_parallel
@@ -271,7 +271,7 @@ def _in_one_domain(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     if width is None and serving.prefill_gpus is not None:
         return
     sizes = [pool.count] if width is None else [width]
-    reachable = use is None and link_beyond_domain(pool) is not None
+    reachable = use is None and link_beyond_domain(pool) is not None and serving.expert_parallel is not False
     if groups is not None and not (reachable and not is_bridged(pool)):
         sizes += [] if width is None else [groups]
     elif groups is not None and width is None:

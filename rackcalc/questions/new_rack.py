@@ -54,6 +54,12 @@ def _written(gpu: str, count: int, model: str, engine: str, load: Load, precisio
         if load.concurrency is not None
         else f"  arrival_rate: {load.rate or RATE}  # requests that come; or concurrency: 64 clients that wait"
     )
+    # at a rate, the engine may fill the memory with as many requests as fit: what is free then says nothing
+    room = (
+        "memory.gpu.free < 1 GB, why: room for longer prompts"
+        if load.concurrency is not None
+        else "throughput.utilization > 0.8, why: room for busy hours"
+    )
     return f"""\
 # {count} x {gpu} with {model}: a first rack, to change from here. Every number may be {{value, low, high, note}}.
 name: {count} x {gpu}, {model.rpartition("/")[2]}
@@ -69,5 +75,5 @@ serving: {{split: gpu, runtime: {engine}, tensor_parallel: {width}}}  # GPUs tha
 economics: {{electricity: 0.10 USD/kWh, token_prices: {{input: 0.20 USD/Mtoken, output: 0.60 USD/Mtoken}}}}
 gates:  # rackcalc check exits with 3 when one fails
   - {{fail_if: latency.tpot > 50 ms/token, why: reading speed}}
-  - {{fail_if: memory.gpu.free < 1 GB, why: room for longer prompts}}
+  - {{fail_if: {room}}}
 """

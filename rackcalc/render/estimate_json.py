@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rackcalc.estimation.unseen import doubtful, unseen_by_path
 from rackcalc.quantities.figures import nested, selected
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.render.json_data import figure_data, json_text
@@ -21,8 +22,13 @@ def document(
     """
     wanted = selected(estimate, paths)
     known = intervals_of(estimate, wanted if paths else None) if interval else {}
-    leaves = {path: figure_data(quantity, known.get(path)) for path, quantity in wanted.items()}
+    unseen = unseen_by_path(wanted)
+    leaves = {}
+    for path, quantity in wanted.items():
+        new, ends = unseen[path], known.get(path)
+        leaves[path] = figure_data(quantity, ends, new.new, doubtful(quantity, new, ends))
     said = {"notes": [*estimate.notes], "novelty": [*estimate.novelty]}
+    said |= {"nearest_measured": estimate.nearest_measured} if estimate.nearest_measured else {}
     found = {"schema": SCHEMA, "rackcalc": __version__} | placed(nested(estimate), leaves) | said
     return found if with_file else {key: value for key, value in found.items() if key != "file"}
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from math import isfinite, isnan
 from typing import Any
 
+from rackcalc.estimation.unseen import doubtful, unseen_by_path
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
@@ -41,6 +42,7 @@ class Figures:
         self.report = report
         self.table: Mapping[str, Quantity] = dict(figures(report))
         self.draws: Any = None
+        self.unseen = unseen_by_path(self.table) if interval else {}
         if interval:
             from rackcalc.replay.intervals import Draws  # not needed without intervals
 
@@ -69,6 +71,13 @@ class Figures:
         beside = interval_text(path, replace(quantity, value=value), (low, high), 2 if width > 0.1 else 3)
         return f"{text} ({beside})" if ranged and beside else text
 
+    def mark(self, path: str) -> str:
+        """What stands behind a figure that may be off by more than a factor of two."""
+        quantity = self.table[path]
+        if self.draws is None or not doubtful(quantity, self.unseen[path], self.draws.interval(quantity)):
+            return ""
+        return ", not to be relied on"
+
 
 def render(reports: Sequence[Any], colour: bool | None = None, interval: bool = True) -> str:
     """The summary of one estimate after the other, as text. colour: None for what the terminal wants."""
@@ -87,14 +96,32 @@ def _block(report: Any, width: int, interval: bool) -> Iterator[tuple[str, str]]
     yield from ((line, "dim") for line in folded(report.subject, width))
     for line in summary(known):
         yield from ((text, "yellow" if line.alarm else "") for text in laid_out(line, width))
-    for note in report.notes[:MOST_NOTES]:
+    for note in other_notes(report)[: most_notes(report)]:
         yield from ((text, "yellow") for text in folded(f"! {note}", width, "  "))
     yield from ((text, "dim") for text in folded(_how_to_see_more(known), width))
 
 
+def other_notes(report: Any) -> list[str]:
+    """The notes, but for the one that has a line of its own."""
+    return [note for note in report.notes if not (report.nearest_measured and note.startswith("novelty "))]
+
+
+def most_notes(report: Any) -> int:
+    """How many notes are shown: with the line on novelty it is still one screen."""
+    return MOST_NOTES - bool(report.nearest_measured)
+
+
 def summary(known: Figures) -> Iterator[Line]:
     """What the summary says, line by line."""
-    for line in (*_speed(known), *_where(known), _load(known), *_memory(known), *_power(known), *_money(known)):
+    for line in (
+        *_speed(known),
+        _novelty(known),
+        *_where(known),
+        _load(known),
+        *_memory(known),
+        *_power(known),
+        *_money(known),
+    ):
         if line.pieces:
             yield line
 
@@ -102,12 +129,21 @@ def summary(known: Figures) -> Iterator[Line]:
 def _speed(known: Figures) -> Iterator[Line]:
     for label, path in (("first token", "latency.ttft"), ("per token", "latency.tpot")):
         if known.has(path):
-            pieces = known.text(path, ranged=True), *_p99(known, f"{path}_p99", path)
+            pieces = known.text(path, ranged=True) + known.mark(path), *_p99(known, f"{path}_p99", path)
             yield Line(label, tuple(piece.replace("/token", "") for piece in pieces))
     path = "latency.mean" if known.has("latency.wait") else "latency.service"
     if known.has("latency.service"):
         label = "request" if known.has("latency.tpot") else "latency"
-        yield Line(label, (known.text(path, ranged=True), *_p99(known, "latency.p99", path)))
+        yield Line(label, (known.text(path, ranged=True) + known.mark(path), *_p99(known, "latency.p99", path)))
+
+
+def _novelty(known: Figures) -> Line:
+    """What about the times no measurement has, and the run that is most like the rack."""
+    report = known.report
+    if not report.nearest_measured:
+        return Line("novelty", ())
+    new = f"{len(report.novelty)}: {', '.join(report.novelty)} not in the measurements" if report.novelty else "0"
+    return Line("novelty", (f"{new}; nearest measured: {report.nearest_measured}",))
 
 
 def _p99(known: Figures, path: str, mean: str) -> Iterator[str]:
@@ -206,7 +242,7 @@ def _return(known: Figures) -> Line:
 
 
 def _how_to_see_more(known: Figures) -> str:
-    more = len(known.report.notes) - MOST_NOTES
+    more = len(other_notes(known.report)) - most_notes(known.report)
     notes = f"{more} more note{'s' * (more > 1)} and " if more > 0 else ""
     asked = "latency.ttft" if known.has("latency.ttft") else "latency.p99"
     where = known.report.file if known.report.file[:1] not in ("", "<") else "RACK"

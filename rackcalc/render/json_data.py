@@ -1,6 +1,7 @@
 """Data as JSON text: canonical units, and null for what is no finite number."""
 
 import json
+from collections.abc import Sequence
 from math import isfinite
 from typing import Any
 
@@ -34,8 +35,13 @@ def json_value(value: float | str) -> float | str | None:
     return value if isinstance(value, str) else json_number(value)
 
 
-def figure_data(quantity: Quantity, interval: tuple[float, float] | None = None) -> dict[str, Any]:
-    """One figure as {value, unit, kind}, and low and high with an interval. A reason says why value is null."""
+def figure_data(
+    quantity: Quantity, interval: tuple[float, float] | None = None, new: Sequence[str] = (), doubtful: bool = False
+) -> dict[str, Any]:
+    """One figure as {value, unit, kind}, and low and high with an interval. A reason says why value is null.
+
+    new: what about it no measurement has. doubtful: it is not to be relied on.
+    """
     value = float(quantity.value)
     data: dict[str, Any] = {"value": json_number(value), "unit": quantity.unit, "kind": quantity.kind}
     if not quantity.known:
@@ -44,4 +50,4 @@ def figure_data(quantity: Quantity, interval: tuple[float, float] | None = None)
         data["reason"] = "not a number" if value != value else "unbounded" if value > 0 else "unbounded below"
     if interval is not None:
         data["low"], data["high"] = map(json_number, interval)
-    return data
+    return data | ({"novelty": [*new]} if new else {}) | ({"reliable": False} if doubtful else {})

@@ -1,16 +1,19 @@
 """`rackcalc validate`: errors against measurements as a table for people, as JSON and CSV for programs."""
 
 import csv
+from math import isfinite
 from typing import Any, TextIO
 
 from rackcalc.quantities.csv_cells import cell
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.render.aligned_text import aligned
-from rackcalc.render.json_data import json_number
+from rackcalc.render.json_data import json_number, json_value
 from rackcalc.render.percentages import error_percent
 from rackcalc.validation import Result, folds
-from rackcalc.validation.score import STATISTICS, Score, Summary, Tally, group_of, subject, summaries, unanswered
+from rackcalc.validation.former import Comparison, Gone, Moved, Worse
+from rackcalc.validation.groups import group_of, subject
+from rackcalc.validation.score import STATISTICS, Score, Summary, Tally, summaries, unanswered
 from rackcalc.version import __version__
 
 COLUMNS = ("kind", "what", "group", "rows", "MAPE", "median", "bias", "worst", "inside 80 %")
@@ -79,6 +82,53 @@ def as_data(tally: Tally, leave_out: str = "") -> dict[str, Any]:
         "unanswered": [{"kind": kind, "reason": reason, "rows": count} for kind, reason, count in unanswered(tally)],
         "worst": [_row(result) for result in tally.worst],
     }
+
+
+MOST_ROWS = 50  # that moved, in text; JSON has all
+
+
+def comparison_text(found: Comparison | None) -> str:
+    """What is another than in the baseline: groups that worsened, rows that moved, rows without an answer."""
+    if found is None:
+        return ""
+    worse, moved = found.worse(), sorted(found.moved, key=_size, reverse=True)
+    text = ["", f"against the baseline: {_many(len(worse), 'group')} worsened by 2 points or a tenth"]
+    text += [f"  {error_percent(x.before)} -> {error_percent(x.now)}  {x.kind} {x.subject} {x.group}" for x in worse]
+    text.append(f"{_many(len(moved), 'row')} moved; {_many(found.new, 'row')} newly answered")
+    text += [f"  {_error(x.before)} -> {_error(x.now)}  {x.kind} {x.case} {x.metric}" for x in moved[:MOST_ROWS]]
+    text += [f"  ... and {len(moved) - MOST_ROWS} that moved less: --json lists all"] if len(moved) > MOST_ROWS else []
+    text.append(f"{_many(len(found.gone), 'row')} no longer answered")
+    text += [f"  FAIL {x.kind} {x.case} {x.metric}: {x.reason}" for x in found.gone]
+    return "\n".join(text) + "\n"
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def _error(error: float) -> str:
+    return error_percent(error, True)
+
+
+def _size(row: Moved) -> float:
+    size = abs(row.now - row.before)
+    return size if isfinite(size) else float("inf")
+
+
+def comparison_data(found: Comparison | None) -> dict[str, Any]:
+    """The same as plain data, with every row that moved."""
+    if found is None:
+        return {}
+    plain = {
+        "worse": [_named(each) for each in found.worse()],
+        "moved": [_named(each) for each in found.moved],
+        "gone": [_named(each) for each in found.gone],
+    }
+    return {"baseline": {**plain, "newly_answered": found.new}}
+
+
+def _named(each: Worse | Moved | Gone) -> dict[str, Any]:
+    return {name: json_value(value) for name, value in each._asdict().items()}
 
 
 def _plain(found: Score | Summary) -> dict[str, Any]:

@@ -56,5 +56,13 @@ def validate_schema() -> dict[str, Any]:
         unanswered=listed(closed(kind=TEXT, reason=TEXT, rows=COUNT)),
         worst=listed(row),
     )
+    row_moved = closed(kind=TEXT, group=TEXT, case=TEXT, metric=TEXT, before=KNOWN, now=KNOWN)
+    against = closed(
+        worse=listed(closed(kind=TEXT, group=TEXT, subject=TEXT, rows=COUNT, before=KNOWN, now=KNOWN)),
+        moved=listed(row_moved),
+        gone=listed(closed(kind=TEXT, group=TEXT, case=TEXT, metric=TEXT, reason=TEXT)),
+        newly_answered=COUNT,
+    )
+    form["properties"] |= {"baseline": against | {"description": "what is another than there; errors are fractions"}}
     form["properties"] |= {"left_out": LEFT_OUT, "refitted": {"type": "object", "additionalProperties": TEXT}}
     return {"$schema": DRAFT, "title": "rackcalc validate", **form}

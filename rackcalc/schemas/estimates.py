@@ -25,6 +25,16 @@ FIGURE = {
         | {"description": "not a number, unbounded, unbounded below; or, of kind unknown, what is not known"},
         "low": END,
         "high": END,
+        "novelty": {
+            "type": "array",
+            "items": TEXT,
+            "minItems": 1,
+            "description": "what about it no measurement has; left out where nothing is new",
+        },
+        "reliable": {
+            "const": False,
+            "description": "not to be relied on: its 80 % interval is wider than a factor of two; else left out",
+        },
     },
     "required": ["value", "unit", "kind"],
     "dependentRequired": {"low": ["high"], "high": ["low"]},

@@ -18,6 +18,7 @@ from rackcalc.serving.generation import output_tokens
 from rackcalc.serving.gpu_deployment import GpuDeployment
 from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.open_loop import engine_itself
+from rackcalc.serving.preemption import preempted
 from rackcalc.serving.service_model import ONE, ClosedLoad
 from rackcalc.serving.splits import clients_differ, lengths_vary
 from rackcalc.spec.limits import Limits
@@ -33,9 +34,10 @@ def closed_load(rack: Rack, deployed: GpuDeployment, first: GpuPass, clients: Qu
     engine = engine_itself(rack, deployed, first, now.room) if differ else {}
     alone_and_alike = _is_one(clients) and not lengths_vary(rack.workload)
     found = levels(rack, engine, now, clients, ALL) if differ or alone_and_alike else {}
+    put_back = preempted(rack, deployed, engine, clients)
     slo = rack.workload.slo
     if slo is None:
-        return ClosedLoad(found)
+        return ClosedLoad(found, put_back)
     wanted = {time: list(slo.stated(time)) for time in ALL}
 
     def used(number: Quantity) -> Quantity:
@@ -52,7 +54,7 @@ def closed_load(rack: Rack, deployed: GpuDeployment, first: GpuPass, clients: Qu
     assert rack.workload.concurrency is not None  # fewer than the copies of the model, where some have no client
     rate = closed_rate(concurrency=rack.workload.concurrency, time=whole_time(rack, now, clients))
     good = goodput(rate=rate, **shares) if shares else None
-    return ClosedLoad(found, at_slo, good)
+    return ClosedLoad(found, put_back, at_slo, good)
 
 
 def _is_one(number: Quantity) -> bool:

@@ -65,12 +65,13 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
     of_copy = devices if stages is None else gpus_of(groups=stages, width=devices)
     copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=of_copy)
     between = None if stages is None else gpu_link(rack, pool, of_copy)
-    if groups is None:
+    if groups is None and not rack.serving.expert_parallel:
         link = gpu_link(rack, pool, devices)
         return GpuDeployment(pool.part, family, runtime, devices, link, copies, stages, between)
-    link = gpu_link(rack, pool, in_group(devices=devices, groups=groups))
+    link = gpu_link(rack, pool, devices if groups is None else in_group(devices=devices, groups=groups))
+    network = None if groups is None or rack.serving.expert_parallel is False else network_between(rack, pool, link)
     copies_of_experts = NONE if rack.serving.redundant_experts is None else rack.serving.redundant_experts
-    placed = ExpertPlacement(network_between(rack, pool, link), copies_of_experts, rack.serving.expert_imbalance)
+    placed = ExpertPlacement(network, copies_of_experts, rack.serving.expert_imbalance)
     return GpuDeployment(pool.part, family, runtime, devices, link, copies, stages, between, placed)
 
 

@@ -70,13 +70,16 @@ def _from_trace(work: Workload, serving: Serving) -> Workload:
     if said.gap_cv is not None and work.burstiness is None:
         _used(trace.time)
         found["burstiness"] = length_moments.at_least_poisson(gap_cv=said.gap_cv)
+    if said.hours and not work.hours:
+        _used(trace.hours)
+        found["hours"] = said.hours
     if said.cached is not None and work.cached is None and serving.prefix_caching:
         _used(trace.hashes)
         found["cached"] = said.cached
     return replace(work, **found)
 
 
-def _used(*words: str | None) -> None:
+def _used(*words: str | bool | None) -> None:
     """Words of the rack file that have an effect, because what they name is taken. Reading them is what counts."""
 
 

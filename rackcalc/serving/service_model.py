@@ -79,12 +79,14 @@ class EngineLoad:
 class ClosedLoad:
     """Requests of a closed loop, beyond their means.
 
-    levels: percentiles by the name of their figure (ttft_p99, p50, ...), but for those that cannot be told.
+    levels: percentiles by the name of their figure (ttft_p99, p50, ...), but for those that cannot be told. details:
+    by name, such as the share of requests that are preempted.
     at_slo: the largest rate that meets workload.slo, with as many clients as that allows. goodput: requests/s that meet
     it with those there are.
     """
 
     levels: dict[str, Quantity] = field(default_factory=dict)
+    details: dict[str, Quantity] = field(default_factory=dict)
     at_slo: Quantity | None = None
     goodput: Quantity | None = None
 
@@ -98,7 +100,8 @@ class ServiceModel:
     between the pools. By pool: busy, the share of the time that it works when the rack is saturated; activity, the
     power utilization of a chip that works; slots, the requests that share one server. By level (p95, p99, ...): tails,
     of the passage, where it varies by itself; token_times, of the time between two tokens. load: of an engine to which
-    requests come at random; its busy pools are busy for that share of all time.
+    requests come at random; its busy pools are busy for that share of all time. each_prompt: time of an engine for each
+    prompt, where that is not the time of the stage "prefill", since it computes several side by side.
     """
 
     passage: Quantity
@@ -119,3 +122,4 @@ class ServiceModel:
     token_times: dict[str, Quantity] = field(default_factory=dict)
     load: EngineLoad | None = None
     closed: ClosedLoad | None = None
+    each_prompt: Quantity | None = None

@@ -48,10 +48,10 @@ class Text:
 
 @record
 class Flag:
-    """true or false."""
+    """true or false; None where neither is said and the default depends on other fields."""
 
     doc: str
-    default: bool = False
+    default: bool | None = False
 
 
 @record
@@ -124,8 +124,8 @@ def text(doc: str, **options: Any) -> Any:
     return declare(Text(doc, **options))
 
 
-def flag(doc: str, default: bool = False) -> Any:
-    """A bool field."""
+def flag(doc: str, default: bool | None = False) -> Any:
+    """A bool field; None by default where the default depends on others."""
     return declare(Flag(doc, default))
 
 

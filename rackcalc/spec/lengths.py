@@ -4,7 +4,7 @@ from typing import Any
 
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.spec.fields import derived, number, text
+from rackcalc.spec.fields import derived, flag, number, text
 
 # The keys that belong together. A first key alone is not enough, but for trace.
 FORMS = (("mean", "spread"), ("mean", "cv"), ("p50", "p99"), ("trace", "column"))
@@ -64,6 +64,10 @@ class TraceFile:
         "unit of times that are plain numbers (default: s; ms beside input_length, as Mooncake writes them)",
         choices=TIME_UNITS,
         default=None,
+    )
+    hours: bool = flag(
+        "take the load of each hour of the day from the times of arrival, as workload.hours; plain numbers count from "
+        "midnight"
     )
     hashes: str | None = text(
         "column with the hashes of a prompt's blocks, by which hits in the prefix cache are counted", default=None

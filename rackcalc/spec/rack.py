@@ -361,6 +361,12 @@ class Serving:
     decode: EngineSize | None = section(
         EngineSize, "prefill-decode on GPUs alone: the engines that decode, where they differ", optional=True
     )
+    expert_parallel: bool | None = flag(
+        "mixtures of experts: true keeps each expert whole on one GPU (enable_expert_parallel, ep_size), false divides "
+        "every expert over all GPUs (default: whole where data-parallel groups share them, and on GPUs without an "
+        "engine; else divided)",
+        default=None,
+    )
     redundant_experts: Quantity | None = number(
         "1",
         "data-parallel groups: copies of the busiest experts beside all experts (ep_num_redundant_experts, "

@@ -181,6 +181,12 @@ class Engine:
     mixed: bool = flag("prompts share steps with decoding; otherwise decoding stops for them", default=True)
     cuda_graphs: bool = flag("decode steps are captured and launched at once", default=True)
     output_reserve: Quantity = number("1", "share of the output that a running sequence holds KV cache for", at_least=0)
+    kv_admission: str = text(
+        "what must have room in the KV cache before a request starts: its prompt, an estimated share of its answer "
+        "too, or all of its answer; with the first two requests are put back when the cache runs out",
+        choices=("prompt", "share", "answer"),
+        default="share",
+    )
     improvement: Quantity = number("1/s", "rate at which fixed times shrink from release to release", default="0 1/s")
     age: Quantity = number("s", "release of this version, after the reference", default="0 s")
     releases: Mapping[str, Quantity] = table(

@@ -15,10 +15,10 @@ from rackcalc.config.parts import load_part
 from rackcalc.estimation import server_power
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.validation import encoders, engine_parameters, fit_engines, fit_power, kernels, power, serving
+from rackcalc.validation.groups import group_of
 from rackcalc.validation.parameter_swaps import Swaps, moved
 from rackcalc.validation.read import OTHER_MODELS, Row, Unanswerable, bundled, read
 from rackcalc.validation.recorded_prediction import RecordedPrediction, stack
-from rackcalc.validation.score import group_of
 
 Leaves = Mapping[str, Sequence[Quantity]]  # fitted parameter -> its leaves (one value, several catalog files)
 

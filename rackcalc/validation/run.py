@@ -7,8 +7,9 @@ from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.gate_conditions import Condition, parse_condition
 from rackcalc.validation import KINDS, SAMPLE, Result, folds, validate
+from rackcalc.validation.groups import subject
 from rackcalc.validation.read import Row, bundled, read
-from rackcalc.validation.score import Tally, subject
+from rackcalc.validation.score import Tally
 
 EVERY = 1 << 62
 
@@ -62,14 +63,15 @@ def scored(
     worst: int,
     sink: Sink | None,
     leave_out: str = "",
+    every: bool = True,
 ) -> Tally:
     """Every row predicted and counted. Without keep_going, rows after the first problem are only checked.
 
-    leave_out: part or model, each predicted with parameters that never saw it.
+    leave_out: part or model, each predicted with parameters that never saw it. every: the sink wants all intervals.
     """
     tally = Tally(worst)
     wanted = (row for row in rows(files, kinds, problems) if keep_going or not problems)
-    most = SAMPLE if sink is None else EVERY
+    most = EVERY if sink is not None and every else SAMPLE
     for result in folds.left_out(wanted, leave_out, most) if leave_out else validate(wanted, most):
         tally.add(result)
         if sink is not None:

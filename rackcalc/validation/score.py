@@ -1,6 +1,10 @@
-"""Errors by kind and group: mean, median, bias, worst, and the share that fell into the predicted interval."""
+"""Errors by kind and group: mean, median, bias, worst, and the share that fell into the predicted interval.
+
+`python -m rackcalc.validation.score PREDICTIONS.csv` scores anybody's predictions (referee.py).
+"""
 
 import heapq
+import sys
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,33 +16,9 @@ from rackcalc.quantities.record import record
 from rackcalc.questions.gate_conditions import Condition
 from rackcalc.questions.gates import Verdict, evaluate
 from rackcalc.validation import Result
-from rackcalc.validation.read import Row
+from rackcalc.validation.groups import group_of, subject
 
-CENTRES = ("_mean", "_p50")
 STATISTICS = ("mape", "median_ape", "bias", "worst", "coverage")
-
-
-def subject(row: Row) -> str:
-    """What a row measures, in a word: tpot, ttft, latency, rate, power; percentiles keep theirs (latency_p99).
-
-    In MLPerf the plain words are those of single stream and offline; other scenarios are named (server_rate). A
-    collective outside a CUDA graph names its launch (eager_latency, nccl_latency).
-    """
-    word = row.metric
-    for centre in CENTRES:
-        word = word.removesuffix(centre)
-    if "rate" in word and row.kind != "facility":
-        word = "rate"
-    if row.kind == "mlperf" and row.scenario not in ("single_stream", "offline"):
-        return f"{row.scenario}_{word}"
-    if row.kind == "collective" and row.launch not in ("", "cuda_graph"):
-        return f"{row.launch}_{word}"
-    return word
-
-
-def group_of(row: Row) -> str:
-    """The group a row is scored in: as the file says, else part and model or operation or format."""
-    return row.group or f"{row.part}|{row.model or row.operation or row.precision}"
 
 
 @record
@@ -168,3 +148,26 @@ def unanswered(tally: Tally) -> Iterator[tuple[str, str, int]]:
 def verdicts(conditions: Sequence[Condition], tally: Tally) -> list[Verdict]:
     """Gates against the summaries. InputError naming near misses for what was not scored."""
     return evaluate(conditions, as_figures(summaries(tally.scores())))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Score the predictions of a file; the exit code."""
+    from rackcalc.quantities.problems import InputError
+    from rackcalc.validation import referee
+
+    if len(arguments) != 1 or arguments[0] in ("-h", "--help"):
+        print("usage: python -m rackcalc.validation.score PREDICTIONS.csv", file=sys.stderr)
+        print("columns: kind, case, metric, predicted; low and high if there are any", file=sys.stderr)
+        return 2
+    try:
+        found = referee.judged(referee.read_predictions(arguments[0]))
+    except InputError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        return 2
+    print(referee.as_text(found), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -69,6 +69,7 @@ class Run:
     present: float  # mean number of requests between arrival and last token, over the measured time
     rate: float  # arrivals a second over the measured time
     preemptions: int
+    put_back: Any  # whether it lost its place in the KV cache at least once
 
     def gap_quantile(self, p: float) -> float:
         order = np.argsort(self.gaps)
@@ -135,6 +136,7 @@ class Events:
         self.counts: list[Any] = []
         self.present_time = [0.0] * (engine.max_num_seqs + 2)
         self.preemptions = 0
+        self.put_back = [False] * total
         self.measuring, self.done, self.spawned = False, 0, 0
 
     def run(self, begin: int, end: int) -> Run:
@@ -174,6 +176,7 @@ class Events:
             newest = next(reversed(self.running))
             preempted = True
             self.preemptions += self.measuring
+            self.put_back[newest] = True
             del self.running[newest]
             if newest in self.began:
                 start, context = self.began.pop(newest)
@@ -337,4 +340,5 @@ class Events:
             arrival, first - arrival, tpot, last - arrival, admitted - arrival, prompt, output,
             np.concatenate(self.gaps), np.concatenate(self.counts), shares / shares.sum(),
             float(inside / (high - low)), float((len(arrival) - 1) / (high - low)), self.preemptions,
+            np.array(self.put_back[part]),
         )  # fmt: skip

@@ -13,6 +13,7 @@ from rackcalc.cli.options import (
     ExitZeroOption,
     FailIfOption,
     JsonOption,
+    MaxNoveltyOption,
     OutputOption,
     RacksArgument,
     ScenarioOption,
@@ -28,6 +29,7 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, failure, printable
 from rackcalc.quantities.record import replace
 from rackcalc.questions import former_estimates, gate_conditions, gates
+from rackcalc.questions.novelty_limit import novelty_verdicts
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import check as checks
 
@@ -44,6 +46,7 @@ def check(
         str, typer.Option("--baseline", metavar="FILE", help="What delta(...) starts from: a former estimate --json.")
     ] = "",
     confident: ConfidentOption = False,
+    max_novelty: MaxNoveltyOption = None,
     exit_zero: ExitZeroOption = False,
     format_: Annotated[str, typer.Option("--format", metavar="table|json|markdown|junit")] = "table",
     json: JsonOption = False,
@@ -63,15 +66,19 @@ def check(
 
     def judge(loaded: Any, report: Any) -> checks.Judged:
         conditions = gate_conditions.rack_conditions(loaded, fail_if or (), warn_if or ())
-        if not conditions and not several:
+        if not conditions and not several and max_novelty is None:
             raise failure(NO_GATES, loaded.file)
+        paths = [condition.path for condition in conditions]
         former = former_of(report, formers, racks) if formers else None
-        added = gates.remarks_on((c.path for c in conditions), dict(figures(report))) if conditions else ["no gates"]
+        no_gates = ["no gates"] if max_novelty is None else []
+        added = gates.remarks_on((c.path for c in conditions), dict(figures(report))) if conditions else no_gates
         if formers and former is None:  # the rack is new: it has no change
             added.append(f"not in {formers[0].file}, so no change can be judged")
             added += [f"not judged: {condition.text}" for condition in conditions if condition.delta]
             conditions = [condition for condition in conditions if not condition.delta]
         verdicts = gates.evaluate(conditions, report, former, confident)
+        if max_novelty is not None:
+            verdicts += novelty_verdicts(report, paths, max_novelty)
         return replace(report, notes=(*report.notes, *added)), verdicts
 
     judged = judge_all(racks, scenario or [""], set_ or (), judge)

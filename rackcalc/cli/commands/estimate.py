@@ -10,6 +10,7 @@ from rackcalc.cli.console import Report, emit, leave, note, use_error_format, wr
 from rackcalc.cli.options import (
     ErrorFormatOption,
     JsonOption,
+    MaxNoveltyOption,
     OutputOption,
     RacksArgument,
     ScenarioOption,
@@ -73,6 +74,7 @@ def estimate(
             autocompletion=complete.one_of(*SECTIONS),
         ),
     ] = None,
+    max_novelty: MaxNoveltyOption = None,
     interval: Annotated[
         bool, typer.Option("--interval/--no-interval", help="80 % intervals; in tables, of a single rack.")
     ] = True,
@@ -100,6 +102,8 @@ def estimate(
     pages = name == "html" or any(file_format == "html" for _, file_format in targets)
 
     def judge(loaded: Any, report: Any) -> None:
+        if max_novelty is not None:
+            refuse_novelty(report, list(wanted), max_novelty)
         if pages:
             verdicts.append(verdicts_of(loaded, report))
 
@@ -118,6 +122,15 @@ def estimate(
         for file, file_format in targets:
             judged = gates_for(file_format, verdicts)
             write(file, rendered(reports, file_format, False, everything, interval=interval, **judged))
+
+
+def refuse_novelty(report: Any, paths: Sequence[str], most: int) -> None:
+    """InputError for figures about which more than `most` was never measured: those asked for, else the latencies."""
+    from rackcalc.questions.novelty_limit import too_novel  # only where such a limit is set
+
+    problems = too_novel(report, paths, most)
+    if problems:
+        raise InputError(problems)
 
 
 def verdicts_of(loaded: Any, report: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from rackcalc.render import check as checks
 from rackcalc.render import validate as shown
 from rackcalc.render.json_data import json_text
 from rackcalc.validation import run
+from rackcalc.validation.former import Comparison, read_former
 from rackcalc.validation.score import verdicts
 
 
@@ -39,6 +40,10 @@ def validate(
             "--leave-out", metavar="part|model", help="Refit without each part or model; score what was left out."
         ),
     ] = "",
+    baseline: Annotated[
+        str,
+        typer.Option("--baseline", metavar="CSV", help="What an earlier --csv said: which rows and groups moved."),
+    ] = "",
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Score the good rows beside bad ones.")] = False,
     json: JsonOption = False,
     csv: Annotated[bool, typer.Option("--csv", help="One line per row instead of a summary.")] = False,
@@ -53,6 +58,9 @@ def validate(
         raise failure(f'--leave-out: expected part or model, got "{leave_out}"')
     if leave_out and explain_ is not None:
         raise failure("--explain explains the catalog's own figures: without --leave-out")
+    if baseline and (csv or leave_out or explain_ is not None):
+        raise failure("--baseline goes with neither --csv, --leave-out nor --explain")
+    comparison = Comparison(read_former(baseline)) if baseline else None
     sources = run.sources(files or (), kind or ())
     problems: list[Problem] = []
     if explain_ is not None:
@@ -61,16 +69,23 @@ def validate(
         return
     gates = run.gates(fail_if or ())
     lines = shown.CsvRows(sys.stdout) if csv else None
-    tally = run.scored(sources, kind or (), problems, keep_going, worst, lines, leave_out)
+    sink = comparison if lines is None else lines
+    tally = run.scored(sources, kind or (), problems, keep_going, worst, sink, leave_out, every=bool(lines))
     if problems and not keep_going:
         raise InputError(problems)
     if lines is None:
-        emit(json_text(shown.as_data(tally, leave_out))) if json else show(shown.as_text(tally, leave_out))
+        if comparison is not None:
+            comparison.close()
+        if json:
+            emit(json_text(shown.as_data(tally, leave_out) | shown.comparison_data(comparison)))
+        else:
+            show(shown.as_text(tally, leave_out) + shown.comparison_text(comparison))
     judged = verdicts(gates, tally)
     if judged:
         note("".join([*checks.verdict_lines(judged), checks.count(judged)]))
     finish(problems)
-    if any(verdict.status == "fail" for verdict in judged):
+    lost = comparison is not None and comparison.gone
+    if lost or any(verdict.status == "fail" for verdict in judged):
         raise typer.Exit(3)
 
 

@@ -168,6 +168,16 @@ def free_memory(capacity: Bytes, weights: Bytes, kv_cache: Bytes, activations: B
     return capacity - weights - kv_cache - activations - reserve
 
 
+@formula(cite="definition: what is left of a GPU's memory, and what the present sequences take of it")
+def room_of_cache(free: Bytes, kv_cache: Bytes) -> Bytes:
+    """Memory of a GPU for KV cache.
+
+    >>> room_of_cache(free=20e9, kv_cache=3e9)
+    23000000000.0
+    """
+    return free + kv_cache
+
+
 @formula(cite="definition: whole sequences in every group")
 def sequences_that_fit(free: Bytes, kv_cache: Bytes, cache: Bytes, groups: Count) -> Count:
     """Largest batch of the same context: 0 where not one fits, inf where sequences take no KV cache.

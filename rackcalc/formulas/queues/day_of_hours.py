@@ -32,15 +32,22 @@ class Day:
 
 
 def by_hour(value: Any, hours: int) -> list[Any]:
-    """The value in each hour, from lanes: a float of one engine, an array of several."""
+    """The value in each hour, from lanes: a float of one engine, an array of several.
+
+    A number, or an array of one, is the same in all hours and for all engines.
+    """
     if not hasattr(value, "shape"):
         return [value] * hours
+    if value.size == 1:
+        return [value.item()] * hours
     return [row.item() if len(row) == 1 else row for row in value.reshape(hours, -1)]
 
 
 def _rows(value: Any, hours: int) -> list[Any]:
     """As by_hour, but an array of one engine too, so that many parts are computed together."""
-    return list(value.reshape(hours, -1)) if hasattr(value, "shape") else [value] * hours
+    if not hasattr(value, "shape") or value.size == 1:
+        return [value] * hours
+    return list(value.reshape(hours, -1))
 
 
 def _mean(weights: Sequence[Any], values: Sequence[Any]) -> Any:

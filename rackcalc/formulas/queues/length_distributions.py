@@ -113,6 +113,17 @@ def _lognormal_strata(cv: Any) -> tuple[list[tuple[float, Any, Any]], Any]:
 _lognormal_of_mean_1 = lru_cache(maxsize=256)(_lognormal_strata)
 
 
+def scaled(lengths: Lengths, factor: Any) -> Lengths:
+    """Lengths that are so many times as long."""
+    return Lengths(
+        strata=tuple(Stratum(s.share, s.mean * factor, s.variance * factor**2) for s in lengths.strata),
+        mean=lengths.mean * factor,
+        mean_square=lengths.mean_square * factor**2,
+        concentration=lengths.concentration,
+        quantile=lambda p: lengths.quantile(p) * factor,
+    )
+
+
 def lognormal_between(p50: float, p99: float) -> Lengths:
     """Log-normal with this median and 99th percentile."""
     sigma = math.log(p99 / p50) / NORMAL.inv_cdf(0.99)

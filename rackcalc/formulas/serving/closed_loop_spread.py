@@ -9,10 +9,19 @@ from functools import lru_cache
 from typing import Annotated, Any
 
 from rackcalc.formulas.serving import engine_load
-from rackcalc.formulas.serving.engine_load import LAW, engine_of, kind_of, point_of
+from rackcalc.formulas.serving.engine_load import (
+    LAW,
+    PREEMPTION,
+    ROUNDING,
+    cache_in_tokens,
+    engine_of,
+    growth_of,
+    kind_of,
+    point_of,
+)
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import REQUEST, SECOND, Count, Ratio, Same, Seconds, SecondsPerToken
+from rackcalc.quantities.units import REQUEST, SECOND, Bytes, Count, Ratio, Same, Seconds, SecondsPerToken, Tokens
 
 _OPEN = ("rate", *engine_load.ARRIVALS)
 Closed = Annotated[Any, {name: unit for name, unit in engine_load.UNITS.items() if name not in _OPEN}]
@@ -161,3 +170,38 @@ def token_time_share(limit: SecondsPerToken, mean: SecondsPerToken, clients: Cou
     1.0
     """
     return _share("tpot", xp.divide(limit, mean), clients, engine)
+
+
+@lru_cache(maxsize=1 << 13)
+def _preempted(
+    clients: float, seats: float, room: float, prompt: float, answer: float, by_room: float, *point: float
+) -> float:
+    from rackcalc.formulas.queues.kv_preemption import put_back_among
+
+    if not kind_of(point) >= 0:
+        return xp.nan
+    if prompt == xp.inf:
+        return 0.0
+    growth = growth_of(point, prompt, answer)
+    if clients > seats and by_room > 0:
+        return float(growth.waited)
+    found = put_back_among(growth, room, max(min(clients, seats) - 1, 0.0))
+    return float(found) if found > ROUNDING else 0.0
+
+
+@formula(cite=PREEMPTION)
+def preempted_in_loop(
+    clients: Count, room: Bytes, prompt_cache: Bytes, whole_cache: Bytes, answer: Tokens, limit: Count, **engine: Closed
+) -> Ratio:
+    """Share of requests that lose their place in the KV cache at least once before they end, and are computed anew.
+
+    room, prompt_cache, whole_cache, answer, limit: as of preempted_requests. In the example one is alone.
+
+    >>> preempted_in_loop(
+    ...     clients=1.0, room=64e9, prompt_cache=0.5e9, whole_cache=1e9, answer=100.0, limit=64.0, **ENGINE
+    ... )
+    0.0
+    """
+    cache = cache_in_tokens(room, prompt_cache, whole_cache, answer, limit, engine["seats"])
+    told = xp.vectorized(_preempted)
+    return told(xp.pure(clients), xp.floor(xp.pure(engine["seats"])), *cache, *_point(engine))

@@ -27,11 +27,14 @@ class Grids:
     """Values of a law on arrays.
 
     law: the law of lanes that are of one kind. read: one of its values; "capacity" is one, which needs no law. kind: of
-    every lane. per_rate: values that vanish with the rate, in proportion.
+    every lane. per_rate: values that vanish with the rate, in proportion. columns: that the law takes; those behind
+    them are of one value only.
     """
 
-    def __init__(self, law: Law, read: Read, kind: Callable[[Sequence[Column]], Any], per_rate: Sequence[What]) -> None:
-        self._law, self._read, self._kind, self._per_rate = law, read, kind, per_rate
+    def __init__(
+        self, law: Law, read: Read, kind: Callable[[Sequence[Column]], Any], per_rate: Sequence[What], columns: int
+    ) -> None:
+        self._law, self._read, self._kind, self._per_rate, self._columns = law, read, kind, per_rate, columns
         self._laws: OrderedDict[Hashable, Any] = OrderedDict()
         self._curves: dict[Hashable, Pieces] = {}
         self._nodes: dict[Hashable, Any] = {}  # values at the nodes of pieces that are not made yet
@@ -75,9 +78,10 @@ class Grids:
 
     def _of(self, part: Sequence[Column]) -> Any:
         """The law of a block, which other values share."""
-        key = tuple(value if isinstance(value, float) else value.tobytes() for value in part)
+        engine = part[: self._columns]
+        key = tuple(value if isinstance(value, float) else value.tobytes() for value in engine)
         if key not in self._laws:
-            self._laws[key] = self._law(*part)
+            self._laws[key] = self._law(*engine)
             if len(self._laws) > KEPT:
                 self._laws.popitem(last=False)
         return self._laws[key]

@@ -18,19 +18,26 @@ from rackcalc.quantities.units import (
     REQUEST,
     SECOND,
     TOKEN,
+    Bytes,
     Count,
     Ratio,
     RequestsPerSecond,
     Seconds,
     SecondsPerToken,
+    Tokens,
 )
 
 LAW = (
     "F. P. Kelly, Reversibility and Stochastic Networks (1979): shared stations; A. Agrawal et al., Sarathi-Serve, "
     "arXiv:2403.02310: prompts in the steps; simulations of every step agree (tests/test_continuous_batching.py)"
 )
+PREEMPTION = (
+    "W. Kwon et al., arXiv:2309.06180, section 4.5: recomputation; J. Bertoin, Levy Processes (1996), chapters III and "
+    "VII: the most that a process without jumps upward rises; simulations agree (tests/test_preemption.py)"
+)
 STEPS = 6  # numbers of sequences at which the time of a step is known
 STRATA = 12  # of the lengths in a trace (length_distributions.EDGES)
+ROUNDING = 1e-9  # a smaller share of requests counts as none
 FORGOTTEN = 1e-12  # s; a shorter mean wait for a seat counts as none
 LEVELS = (0.5, 0.9, 0.95, 0.99, 0.999)
 TIMES = ("ttft", "tpot", "itl", "time")
@@ -162,6 +169,7 @@ def engine_of(point: Any) -> Any:
 
 
 SHARE = "share"
+PREEMPTED = "preempted"
 
 
 QUIET = 1e-9  # of the rate in the busiest hour; in an hour with less nothing comes (of arrays, as much)
@@ -226,8 +234,13 @@ def _read(found: Any, what: Any, point: Any) -> Any:
     if hasattr(found, "hours"):
         if what in ("decoding", "working"):
             return found.mean(_read(found.hours, what, _in_hours(point, _hours(point))))
+        if what == PREEMPTED and found.all.over is not True:
+            in_hours = _read(found.hours, what, _in_hours(point, _hours(point)))
+            return found.mean(in_hours * found.hours.rate) / found.all.rate
         found = found.all
     rate, seats, base, work = point[:4]
+    if what == PREEMPTED:
+        return _preempted(found, point)
     if what == "wait":
         return xp.where(found.over, xp.inf, xp.where(found.wait > FORGOTTEN, found.wait, 0.0))
     if what == "decoding":
@@ -250,6 +263,39 @@ def _read(found: Any, what: Any, point: Any) -> Any:
     return found.quantile(name, asked) if alone is None else alone
 
 
+def growth_of(point: Any, prompt: Any, answer: Any) -> Any:
+    """How the KV cache of an engine fills. prompt, answer: mean lengths, in the tokens that the cache is counted in."""
+    from rackcalc.formulas.queues.kv_preemption import growth
+    from rackcalc.formulas.queues.length_distributions import scaled
+
+    _, prompts, outputs = engine_of(point)
+    return growth(scaled(prompts, prompt / prompts.mean), scaled(outputs, answer / outputs.mean))
+
+
+def cache_in_tokens(room: Any, prompt_cache: Any, whole_cache: Any, answer: Any, limit: Any, seats: Any) -> list[Any]:
+    """Room, prompt and answer in tokens of as much cache as one of an answer takes, and 1 where the cache binds seats.
+
+    The prompt is infinite where answers take no cache.
+    """
+    answer = xp.pure(answer / TOKEN)
+    prompt = xp.divide(answer, xp.maximum(xp.pure(whole_cache / prompt_cache) - 1, 0.0))
+    by_room = xp.where(xp.pure(seats) < xp.pure(limit), 1.0, 0.0)
+    return [xp.pure(room / prompt_cache) * prompt, prompt, answer, by_room]
+
+
+def _preempted(found: Any, point: Any) -> Any:
+    from rackcalc.formulas.queues import kv_preemption
+
+    room, prompt, answer, by_room = point[len(_PLACES) :]
+    growth = growth_of(point, prompt, answer)
+    seats = xp.maximum(xp.floor(point[_PLACES["seats"]]), 1.0)
+    late = kv_preemption.put_back_late(growth, room, seats, by_room)
+    if found.over is True:
+        return late
+    usual = kv_preemption.put_back_at_once(growth, room, found.numbers, found.shares, seats, late)
+    return xp.where(found.over, late, (1 - found.waits) * usual + found.waits * late)
+
+
 @lru_cache(maxsize=1 << 14)
 def _once(what: Any, *point: float) -> float:
     """A value at one point."""
@@ -267,7 +313,7 @@ def _once(what: Any, *point: float) -> float:
 def _grids() -> Any:
     from rackcalc.formulas.serving.engine_grids import Grids
 
-    return Grids(_law, _read, kind_of, per_rate=("decoding", "working"))
+    return Grids(_law, _read, kind_of, per_rate=("decoding", "working"), columns=len(_PLACES))
 
 
 def _value(what: Any, engine: dict[str, Any]) -> Any:
@@ -483,6 +529,23 @@ def rate_by_token_gap(limit: SecondsPerToken, probability: Ratio, **engine: Load
     0.0
     """
     return _rate("itl", limit * TOKEN / SECOND, probability, 0.0, engine)
+
+
+@formula(cite=PREEMPTION)
+def preempted_requests(
+    room: Bytes, prompt_cache: Bytes, whole_cache: Bytes, answer: Tokens, limit: Count, **engine: Loaded
+) -> Ratio:
+    """Share of requests that lose their place in the KV cache at least once before they end, and are computed anew.
+
+    room: of the cache. prompt_cache, whole_cache: what a sequence takes of it at its first and at its last token.
+    answer: its length. limit: of the engine on sequences that decode together; with fewer seats, the cache binds.
+
+    >>> preempted_requests(room=64e9, prompt_cache=0.5e9, whole_cache=1e9, answer=100.0, limit=64.0, **ALONE)
+    0.0
+    """
+    cache = cache_in_tokens(room, prompt_cache, whole_cache, answer, limit, engine["seats"])
+    found = _at_point(PREEMPTED, [*point_of(engine), *cache])
+    return xp.where((cache[1] < xp.inf) & ((found > ROUNDING) | (found != found)), found, 0.0)
 
 
 def _share(name: str, limit: Any, engine: dict[str, Any]) -> Any:

@@ -54,10 +54,12 @@ class Job:
 
     phase: encode, prefill or decode. devices [1]: GPUs that share the model, connected by link. data_parallel [1]:
     groups of these GPUs, each with the attention of its own sequences. sampled: tokens are drawn with top-p or top-k.
+    expert_parallel: whether experts stay whole; None: where data-parallel groups share them, and kernels divide them.
     past [token]: of a prefill, the tokens of the context whose keys and values are in the prefix cache.
     network: between GPUs that link does not join, None where it joins all. redundant [1]: copies of experts beside all
-    experts. imbalance [1]: the busiest GPU's work with experts over the mean, None where it is not stated. apart: each
-    prompt is computed by one group, whole; else evenly by all, as the mean over prompts that come at different times.
+    experts. imbalance [1]: the busiest GPU's work with experts over the mean, None where it is not stated. apart: an
+    engine of a pool for one phase; each prompt is computed by one group, whole; else evenly by all, as the mean over
+    prompts that come at different times.
     """
 
     phase: str
@@ -66,7 +68,7 @@ class Job:
     context: Quantity
     devices: Quantity
     link: Link | None
-    expert_parallel: bool
+    expert_parallel: bool | None
     weight_format: str
     kv_format: str
     data_parallel: Quantity | None = None

@@ -1,5 +1,6 @@
 """Bars beside numbers: a table in which every row has a small picture. The table is its own text alternative."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from rackcalc.render.html.markup import box, escaped, line, tag
@@ -19,6 +20,11 @@ def bar(pieces: Iterable[Piece], limit: float | None = None) -> str:
     )
 
 
+def _is_long(markup: str) -> bool:
+    """Whether a cell says more than a number, and may be broken on a phone."""
+    return len(re.sub(r"<[^>]*>", "", markup)) > 18
+
+
 def rows(caption: str, head: Sequence[str], lines: Iterable[tuple[str, str, Sequence[str]]]) -> str:
     """A table of bars. head: titles of name, bar and numbers. lines: name as markup, bar, and numbers as markup."""
     titles = tag("tr", "".join(tag("th", escaped(cell), scope="col") for cell in head))
@@ -27,7 +33,7 @@ def rows(caption: str, head: Sequence[str], lines: Iterable[tuple[str, str, Sequ
             "tr",
             tag("th", name, scope="row")
             + tag("td", drawn, class_="bar")
-            + "".join(tag("td", cell) for cell in numbers),
+            + "".join(tag("td", cell, class_="long" if _is_long(cell) else None) for cell in numbers),
         )
         for name, drawn, numbers in lines
     )

@@ -46,7 +46,7 @@ def _figures(found: Comparison, everything: bool) -> str:
             groups.append((row[0], []))
         else:
             groups[-1][1].append([escaped(text.strip()) for text in row])
-    return "".join(scrolled(table(name, ("figure", *headings(found)), rows)) for name, rows in groups)
+    return "".join(scrolled(table(name, ("figure", *headings(found)), rows, "compared")) for name, rows in groups)
 
 
 def _inputs(found: Comparison) -> Iterator[str]:

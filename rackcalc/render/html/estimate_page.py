@@ -11,6 +11,7 @@ from rackcalc.render.html.markup import escaped, section, tag
 from rackcalc.render.html.money import cash_flow, cost
 from rackcalc.render.html.page import page
 from rackcalc.render.html.rack_picture import rack_picture
+from rackcalc.render.html.roofline import rooflines
 from rackcalc.render.html.verdicts import all_figures, verdicts
 from rackcalc.render.html.view import View
 from rackcalc.render.html.waterfall import waterfall
@@ -38,6 +39,7 @@ def _estimate(view: View, judged: Sequence[Any], alone: bool) -> Iterator[str]:
         ("rack", "The rack", _side_by_side(rack_picture(view))),
         ("gates", "Gates", verdicts(view, judged)),
         ("time", "Where the time goes", waterfall(view)),
+        ("roofline", "Kernels on the roofline", _side_by_side(rooflines(view))),
         ("load", "Latency against load", _side_by_side(load_charts(view))),
         ("limits", "Heat and power against limits", limits(view)),
         ("cost", "Cost by part", _side_by_side(cost(view))),

@@ -15,7 +15,7 @@ Line = tuple[str, str, tuple[str, ...]]
 def limits(view: View) -> str:
     """Two tables of bars."""
     heat, power = list(_temperatures(view)), list(_powers(view))
-    shown = rows("Temperatures at full load", ("where", "", "is", "limit", "to spare"), heat) if heat else ""
+    shown = rows("Temperatures and flows at full load", ("where", "", "is", "limit", "to spare"), heat) if heat else ""
     return shown + (rows("Power", ("what", "", "is", "limit", "to spare"), power) if power else "")
 
 
@@ -50,6 +50,9 @@ def _temperatures(view: View) -> Iterator[Line]:
         now = view.value(f"thermal.{name}")
         if now is not None:
             yield label, bar([(0, _share(now, top), "two")]), (view.why(f"thermal.{name}"), "", "")
+    for name, label in (("airflow", "flow of air"), ("coolant_flow", "flow of coolant")):
+        if view.value(f"thermal.{name}"):
+            yield label, "", (view.why(f"thermal.{name}"), "", "")
 
 
 def _share(temperature: float, top: float) -> float:

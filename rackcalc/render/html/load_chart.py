@@ -41,7 +41,7 @@ def _chart(view: View, found: Curves, title: str, group: str, levels: tuple[str,
     return _drawn(view, found, title, group, shown, limits)
 
 
-def _top(found: Curves, shown: Mapping[str, tuple[float, ...]], limits: Mapping[str, float]) -> float:
+def top_of(found: Curves, shown: Mapping[str, tuple[float, ...]], limits: Mapping[str, float]) -> float:
     """Where the vertical axis ends: not above what a reader must see, as latency has no bound near the capacity."""
     now = found.rates.index(found.now)
     seen = [column[now] for column in shown.values() if isfinite(column[now])]
@@ -63,7 +63,7 @@ def _drawn(
     limits: Mapping[str, float],
 ) -> str:
     path = f"latency.{group}{next(iter(shown))}"
-    top = _top(found, shown, limits)
+    top = top_of(found, shown, limits)
     if not (isfinite(top) and top > 0):
         return ""
     across, up = Scale(0.0, 1.0, LEFT, RIGHT), Scale(0.0, top, BOTTOM, TOP)
@@ -106,6 +106,7 @@ def _lines(
     shown: Mapping[str, tuple[float, ...]], found: Curves, across: Scale, up: Scale, top: float
 ) -> Iterator[str]:
     """The curves, each with its name where it ends: above the chart for those that leave it, else on the right."""
+    beyond = float(LEFT)
     leaving: list[tuple[float, float, str, str]] = []
     staying: list[tuple[float, float, str, str]] = []
     for style, (level, column) in zip(STYLES, shown.items(), strict=False):
@@ -116,9 +117,9 @@ def _lines(
         yield tag("polyline", points=drawn, class_=f"curve {style}")
         ending = across(points[-1][0]), up(points[-1][1]), level, style
         (leaving if leaves else staying).append(ending)
-    beyond = float(LEFT)
-    for x, y, level, style in sorted(leaving):
-        beyond = max(x - 8, beyond)
+    for place, (x, y, level, style) in enumerate(sorted(leaving)):
+        last = WIDTH - 34 * (len(leaving) - place)  # the names of the curves further right find room
+        beyond = min(max(x - 8, beyond), last) if place else min(x - 8, last)
         yield words(beyond, y - 5, level, class_=f"name {style}")
         beyond += 34
     below = 0.0

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from rackcalc.quantities.problems import printable
 
+LISTED = ("claims", "compared")  # classes of tables that become lists on phones
+
 
 def escaped(text: object) -> str:
     """Text as text, whatever is in it."""
@@ -61,10 +63,18 @@ def box(x: float, y: float, width: float, height: float, class_: str, hint: str 
 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], class_: str | None = None) -> str:
-    """A table. The cells are markup; the first of a row names it."""
+    """A table. The cells are markup; the first of a row names it. Cells know their heading, for lists on phones."""
     titles = tag("tr", "".join(tag("th", escaped(cell), scope="col") for cell in head))
     body = "".join(
-        tag("tr", tag("th", row[0], scope="row") + "".join(tag("td", cell) for cell in row[1:])) for row in rows
+        tag(
+            "tr",
+            tag("th", row[0], scope="row")
+            + "".join(
+                tag("td", cell, data_head=name if class_ in LISTED else None)
+                for name, cell in zip(head[1:], row[1:], strict=True)
+            ),
+        )
+        for row in rows
     )
     return tag("table", tag("caption", escaped(caption)) + tag("thead", titles) + tag("tbody", body), class_=class_)
 

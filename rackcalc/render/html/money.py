@@ -63,12 +63,13 @@ def cash_flow(view: View) -> str:
         (view.why(path, name), escaped(view.text(path, flow)), escaped(view.text(path, whole)))
         for path, name, flow, whole in zip(paths, names, known, total, strict=True)
     ]
-    payback = view.why("roi.payback", _payback(view)) if "roi.payback" in view.known.table else ""
+    payback = view.why("roi.payback", payback_words(view)) if "roi.payback" in view.known.table else ""
     caption = tag("figcaption", f"Cash of every year: {payback}. {escaped(said)}")
     return tag("figure", caption + drawing + numbers_behind("Cash of every year", ("year", "cash", "sum"), body))
 
 
-def _payback(view: View) -> str:
+def payback_words(view: View) -> str:
+    """When the outlay comes back."""
     quantity = view.known.table["roi.payback"]
     value = float(quantity.value)
     if not quantity.known:
@@ -81,14 +82,14 @@ def _payback(view: View) -> str:
 def _frame(up: Scale, low: float, high: float) -> Iterator[str]:
     for value in round_numbers(low, high):
         yield line(LEFT, up(value), RIGHT, up(value), "axis" if value == 0 else "grid")
-        yield words(LEFT - 5, up(value) + 4, _short(value), "end")
+        yield words(LEFT - 5, up(value) + 4, short(value), "end")
     yield words(LEFT, HEIGHT - 6, "USD")
 
 
-def _short(value: float) -> str:
+def short(value: float) -> str:
     """An amount of money in few characters.
 
-    >>> _short(-2500000.0)
+    >>> short(-2500000.0)
     '-2.5 M'
     """
     for size, letter in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
@@ -102,7 +103,7 @@ def _bars(known: list[float], names: list[str], up: Scale, step: float) -> Itera
         x = LEFT + (place + 0.2) * step
         high, low = up(max(flow, 0.0)), up(min(flow, 0.0))
         yield box(
-            x, high, 0.6 * step, max(low - high, 0.5), "one" if flow >= 0 else "bad", f"{name}: {_short(flow)} USD"
+            x, high, 0.6 * step, max(low - high, 0.5), "one" if flow >= 0 else "bad", f"{name}: {short(flow)} USD"
         )
         if len(known) <= 12 or place % 2 == 0:
             yield words(LEFT + (place + 0.5) * step, BOTTOM + 15, name.removeprefix("year "), "middle")

@@ -39,6 +39,7 @@ thead th{color:var(--soft);font-size:.85rem;border-bottom:1px solid var(--edge)}
 td.bar{min-width:6rem}svg.bar{width:100%;height:1rem;display:block;margin-top:.25rem}
 .wide{overflow-x:auto}
 .claims td:nth-child(2){min-width:14rem}.claims td:nth-child(n+3){min-width:5.5rem}
+.compared{table-layout:fixed;min-width:34rem}.compared th:first-child{width:40%}
 .figures td{white-space:nowrap}.figures th{min-width:14rem}
 .one{fill:var(--one)}.two{fill:var(--two)}.three{fill:var(--three)}.four{fill:var(--four)}.bad{fill:var(--bad)}
 .sum{fill:var(--soft)}
@@ -47,6 +48,9 @@ td.bar{min-width:6rem}svg.bar{width:100%;height:1rem;display:block;margin-top:.2
 .grid{stroke:var(--grid);stroke-width:1}.axis,.link{stroke:var(--soft);stroke-width:1.5}
 .limit{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:5 3;vector-effect:non-scaling-stroke}
 .mark{stroke:var(--bad);stroke-width:3;vector-effect:non-scaling-stroke}
+.roof{stroke:var(--text);stroke-width:1.5}
+.numbers{font-size:.9rem}.numbers th{min-width:8rem}.numbers thead th:nth-child(n+2){min-width:0}
+.numbers td{white-space:nowrap;text-align:right}.numbers thead th:nth-child(n+2){text-align:right}
 .now{stroke:var(--soft);stroke-dasharray:2 3}
 .frame{fill:var(--card);stroke:var(--edge);stroke-width:1.5}
 .arrow{stroke:var(--soft);stroke-width:2}.head{fill:var(--soft)}
@@ -56,12 +60,19 @@ details{margin:.25rem 0}summary{cursor:pointer}
 details details,details ul{margin-left:0}
 details ul{padding-left:1.1rem;list-style:none;border-left:2px solid var(--edge)}
 details:target>summary,details summary:target{background:var(--card);outline:2px solid var(--link)}
+details:target::details-content{content-visibility:visible;display:block}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);padding:.5rem .7rem;
 border-radius:.3rem;font-size:.85rem}
 code{font-size:.9em;overflow-wrap:anywhere}
 .is-fail{color:var(--bad)}.is-warn{color:var(--warn)}.is-pass{color:var(--good)}
 @media(max-width:34rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}
-.bars th[scope=row]{width:auto}td.bar{min-width:3rem}}
+.bars th[scope=row]{width:auto;min-width:4rem;overflow-wrap:anywhere}td.bar{min-width:2rem}
+.bars :is(th,td){padding-right:.4rem}
+.bars td.long{white-space:normal}
+:is(.claims,.compared) thead{display:none}.compared{min-width:0}
+:is(.claims,.compared) tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--grid)}
+:is(.claims,.compared) :is(th,td){display:block;padding:0}:is(.claims,.compared) td:empty{display:none}
+.compared td::before,.claims td:nth-child(n+3)::before{content:attr(data-head) ": ";color:var(--soft);font-size:.85rem}}
 @media print{:root{color-scheme:light;--back:#fff;--card:#fff;--text:#000;--soft:#444;--link:#000}
 body{max-width:none;padding:0;font-size:10pt}nav,.skip{display:none}a{text-decoration:none}
 section,figure,tr{break-inside:avoid}section.long{break-inside:auto}details:not([open]){display:none}

@@ -1,0 +1,119 @@
+"""The measured run that is most like a rack, and how far off its time per token was computed.
+
+measured_runs.csv has a line for every server that the bundled measurements tell of, with the median of the errors of
+its rows; `make accuracy` writes it.
+"""
+
+import csv
+from collections.abc import Iterable
+from functools import cache
+from math import log2
+from pathlib import Path
+from typing import NamedTuple
+
+from rackcalc.formulas.gpu.novelty import DECODE, architecture
+from rackcalc.serving.engine_versions import YEAR, at_newest, at_version
+from rackcalc.spec.formats import FORMATS
+from rackcalc.spec.rack import Rack
+
+FILE = Path(__file__).with_name("measured_runs.csv")
+OTHER_MODEL = 0.05  # as the spread in novelty.py: of another model of the same class
+A_DOUBLING = 0.04  # of the GPUs, or of the length of the prompts
+
+
+class MeasuredRun(NamedTuple):
+    """A server as it was measured. years: age of the version, from the reference. error: predicted / measured - 1."""
+
+    gpu: str
+    family: str
+    model: str
+    architecture: str
+    runtime: str
+    version: str
+    years: float
+    precision: str
+    gpus: float
+    prompt: float
+    rows: int = 0
+    error: float = 0.0
+
+    @property
+    def described(self) -> str:
+        """The run in words, with its error."""
+        gpu = self.gpu.removeprefix("NVIDIA ").partition(" (")[0]
+        many = f"{self.gpus:g} GPUs" if self.gpus > 1 else "1 GPU"
+        words = gpu, self.model, self.precision, f"{self.runtime} {self.version}".strip(), many
+        return f"{', '.join(words)}, off by {100 * self.error:+.0f} %"
+
+
+@cache
+def measured_runs() -> tuple[MeasuredRun, ...]:
+    """Every run of the file."""
+    with FILE.open(encoding="utf-8", newline="") as stream:
+        return tuple(_read(line) for line in csv.DictReader(stream))
+
+
+def _read(line: dict[str, str]) -> MeasuredRun:
+    numbers = {name: float(line[name]) for name in ("years", "gpus", "prompt", "error")}
+    words = {name: line[name] for name in ("gpu", "family", "model", "architecture", "runtime", "version", "precision")}
+    return MeasuredRun(**words, **numbers, rows=int(line["rows"]))  # type: ignore[arg-type]
+
+
+def written(runs: Iterable[MeasuredRun]) -> str:
+    """Runs as the text of the file."""
+    lines = [",".join(MeasuredRun._fields)]
+    for run in runs:
+        cells = run._replace(years=round(run.years, 2), error=round(run.error, 3))
+        lines.append(
+            ",".join(f"{x:g}" if isinstance(x, float) else f'"{x}"' if "," in str(x) else str(x) for x in cells)
+        )
+    return "\n".join(lines) + "\n"
+
+
+def nearest_run(rack: Rack) -> MeasuredRun | None:
+    """The run most like a rack, by what novelty.py says each difference is worth; None without a serving engine."""
+    pool, runtime = rack.accelerators.gpu, rack.serving.runtime
+    if pool is None or runtime is None or runtime.engine is None or rack.model.family == "encoder":
+        return None
+    runtime = at_version(runtime, rack.serving.version) if rack.serving.version else at_newest(runtime)
+    assert runtime.engine is not None
+    sizes = rack.serving.tensor_parallel, rack.serving.data_parallel
+    gpus = 1.0
+    for size in sizes:
+        gpus *= 1.0 if size is None else float(size.value)
+    if rack.serving.tensor_parallel is None:
+        gpus = float(pool.count.value)
+    asked = MeasuredRun(
+        gpu=pool.part.name,
+        family=pool.part.family,
+        model=rack.model.name,
+        architecture=architecture(rack.model),
+        runtime=runtime.name,
+        version="",
+        years=float(runtime.engine.age.value) / YEAR,
+        precision=rack.workload.precision,
+        gpus=gpus,
+        prompt=float(rack.workload.input.value),
+    )
+    runs = measured_runs()
+    return min(runs, key=lambda run: distance(asked, run)) if runs else None
+
+
+def distance(one: MeasuredRun, other: MeasuredRun) -> float:
+    """How unlike two runs are: a variance, as that of novelty."""
+    parts = [A_DOUBLING * log2(max(one.gpus, 1) / max(other.gpus, 1))]
+    parts.append(A_DOUBLING * log2(max(one.prompt, 1) / max(other.prompt, 1)))
+    parts.append(DECODE["version"] * min(abs(one.years - other.years), 1.0))
+    if one.family != other.family:
+        parts.append(DECODE["GPU family"])
+    elif one.gpu != other.gpu:
+        parts.append(DECODE["GPU"])
+    if one.architecture != other.architecture:
+        parts.append(DECODE["architecture"])
+    elif one.model != other.model:
+        parts.append(OTHER_MODEL)
+    if FORMATS.get(one.precision) != FORMATS.get(other.precision):
+        parts.append(DECODE["kernels"])
+    if one.runtime != other.runtime:
+        parts.append(DECODE["engine"])
+    return sum(part * part for part in parts)

@@ -1,0 +1,100 @@
+"""What no measurement has: by figure, in words, as a limit; and the measured run that is most like a rack."""
+
+import csv
+import json
+from dataclasses import replace
+
+import pytest
+from program import out, run
+
+from rackcalc.config.racks import load_text
+from rackcalc.estimation import nearest_run
+from rackcalc.estimation.unseen import NOTHING, Unseen, doubtful, joined, unseen, unseen_by_path
+from rackcalc.quantities.quantity import Quantity
+from rackcalc.validation.read import bundled
+
+NEW, KNOWN = "configs/vr-nvl72-lpx-mixture.yaml", "configs/llama70b-8xh100.yaml"
+
+
+def estimated(rack: str) -> dict:
+    return json.loads(out("estimate", rack, "--json"))
+
+
+def test_each_figure_says_what_is_new_about_it() -> None:
+    data = estimated(NEW)
+    assert data["latency"]["tpot"]["novelty"] == ["GPU family"]
+    assert "novelty" not in data["memory"]["lpu"]["capacity"], "that rests on no measured pass"
+    tpot = data["latency"]["tpot"]
+    assert tpot["high"] > 2 * tpot["value"] and tpot["reliable"] is False
+    known = estimated(KNOWN)["latency"]["tpot"]
+    assert "novelty" not in known and "reliable" not in known and known["high"] < 2 * known["value"]
+
+
+def test_a_figure_has_what_is_new_about_all_below_it() -> None:
+    first, second = Unseen(("GPU",), 1.5, True), Unseen(("version", "GPU"), 1.2, True)
+    both = joined([first, second, NOTHING])
+    assert (both.new, both.widest, both.measured, both.count) == (("GPU", "version"), 1.5, True, 2)
+    assert joined([]) is NOTHING and unseen([None]) is NOTHING
+    assert unseen_by_path({"plain": Quantity(1.0, "1", "x")})["plain"] is NOTHING
+
+
+@pytest.mark.parametrize(
+    ("found", "interval", "doubt"),
+    [
+        (Unseen((), 1.2, True), (0.6, 1.9), False),
+        (Unseen((), 1.2, True), (0.6, 2.1), True),
+        (Unseen((), 1.2, True), (0.4, 1.1), True),
+        (Unseen(("GPU",), 2.2, True), None, True),
+        (NOTHING, (0.1, 9.0), False),  # no measurement could tell
+    ],
+)
+def test_what_may_be_off_by_a_factor_of_two_is_not_to_be_relied_on(
+    found: Unseen, interval: tuple[float, float] | None, doubt: bool
+) -> None:
+    assert doubtful(Quantity(1.0, "s", "x"), found, interval) is doubt
+
+
+def test_the_summary_names_what_is_new_and_the_nearest_run() -> None:
+    new, known = out("estimate", NEW), out("estimate", KNOWN)
+    assert "novelty      1: GPU family not in the measurements; nearest measured: B200" in new
+    assert ", not to be relied on" in new and "not to be relied on" not in known
+    assert "novelty      0; nearest measured: H100 SXM5 80 GB, Llama 3.1 70B, fp8, vLLM" in known
+    assert "nearest measured" not in out("estimate", "configs/bert-a100.yaml"), "no serving engine"
+
+
+def test_the_nearest_run_is_the_rack_itself_where_it_was_measured() -> None:
+    for line in nearest_run.measured_runs()[::40]:
+        assert (
+            nearest_run.distance(line, min(nearest_run.measured_runs(), key=lambda x: nearest_run.distance(line, x)))
+            == 0
+        )
+    with open(KNOWN, encoding="utf-8") as stream:
+        base = load_text(stream.read(), KNOWN, "", (), 0).rack
+    near = nearest_run.nearest_run(base)
+    assert near is not None and (near.model, near.gpus) == ("Llama 3.1 70B", 8)
+    other = nearest_run.nearest_run(replace(base, workload=replace(base.workload, precision="bf16")))
+    assert other is not None and other.precision in ("bf16", "fp16")
+
+
+def test_the_runs_are_those_of_the_bundle() -> None:
+    """The file is made by make accuracy: no server that is not measured, few left out."""
+    with open(bundled()["serving"], encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["metric"] == "tpot_mean" and row["mode"] == "agg"]
+    counted = sum(line.rows for line in nearest_run.measured_runs())
+    assert 0.85 * len(rows) < counted <= len(rows)
+    assert {line.precision for line in nearest_run.measured_runs()} <= {row["precision"] for row in rows}
+
+
+def test_a_limit_on_novelty() -> None:
+    broken, kept = run("check", NEW, "--max-novelty", "0"), run("check", NEW, "--max-novelty", "1")
+    assert broken.returncode == 3 and b"FAIL novelty of latency.tpot = 1, limit 0" in broken.stdout
+    assert kept.returncode == 0 and b"2 gates: 2 pass" in kept.stdout
+    gated = json.loads(out("check", KNOWN, "--max-novelty", "0", "--json"))
+    assert "novelty of cost.per_million_output_tokens" in [gate["path"] for gate in gated["gates"]]
+
+
+def test_an_estimate_beyond_the_limit_is_refused() -> None:
+    done = run("estimate", NEW, "--max-novelty", "0", "--get", "latency.tpot")
+    assert done.returncode == 2 and done.stdout == b""
+    assert b"--max-novelty: novelty of latency.tpot is 1, not in the measurements: GPU family" in done.stderr
+    assert run("estimate", NEW, "--max-novelty", "0", "--get", "memory.lpu.capacity").returncode == 0
