@@ -363,3 +363,11 @@ def test_a_broken_weather_file_is_refused_at_its_line(tmp_path: Path, spoil: Any
     path.write_text(spoil(weather(seasons, moist)))
     said = problems(f"site.plant.climate={{weather: {path}}}")
     assert words in said and str(path) in said
+
+
+def test_a_part_that_the_user_did_not_name_is_not_said_to_have_no_effect() -> None:
+    """Where heat goes to the air of the room, the outdoor equipment for liquid, a default, has none."""
+    to_air = computed("site.plant.cdu=sidecar-70kw-to-air")
+    assert not any("liquid_rejection" in note for note in to_air.notes)
+    named = computed("site.plant.cdu=sidecar-70kw-to-air", "site.plant.liquid_rejection=dry-cooler")
+    assert any("no figure depends on site.plant.liquid_rejection" in note for note in named.notes)

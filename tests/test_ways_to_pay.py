@@ -231,3 +231,31 @@ def test_street_and_list_prices_are_told_apart_and_both_said(folder: Path) -> No
     assert found == {"street": 350000, "list": 375000}
     alone = ("--set", "accelerators.gpu={part: b200-sxm, count: 8, system: dgx-b200}")
     assert cost(folder, *alone, "--set", "economics.priced_at=list") == cost(folder, *alone), "it has one price"
+
+
+@pytest.mark.parametrize(
+    ("sets", "said"),
+    [
+        (["economics.price.gpus=5000 USD"], b"write gpu for their price"),
+        (["economics.price.GPU=5000 USD"], b"write gpu for their price"),
+        (["economics.price.lpu=5000 USD"], b"the rack has no LPUs"),
+        (["economics.prices={from: us-industrial-2026, purchase: {gpus: 5 USD}}"], b"did you mean gpu"),
+        (["economics.prices={from: us-industrial-2026, rent: {racks: 5 USD/hour}}"], b"did you mean rack"),
+    ],
+)
+def test_a_price_under_another_name_is_no_further_item(folder: Path, sets: list[str], said: bytes) -> None:
+    """It was added to the price of the GPUs in silence."""
+    done = run("estimate", "rack.yaml", *words(sets), cwd=folder)
+    assert done.returncode == 2 and said in done.stderr and b"Traceback" not in done.stderr
+    other = cost(folder, "--set", "economics.price.switches=5000 USD")["capex_terms"]
+    assert other["switches"]["value"] == 5000, "further items have names of their own"
+
+
+def test_shares_of_a_change_that_all_but_cancels_are_not_shown(folder: Path) -> None:
+    """Rents that save what the purchase costs, to a thousandth: a share of what is left is no share."""
+    here, there = cost(folder), cost(folder, "--scenario", "cloud")
+    rent = here["tco"]["value"] / there["tco"]["value"] * 2.95 * 1.0001
+    asked = ("--scenario", "cloud", "--set", f"economics.rent_per_gpu={rent} USD/GPU/hour")
+    text = run("compare", "rack.yaml", *asked, cwd=folder).stdout.decode()
+    rows = [line for line in text.splitlines() if line.startswith("  cost.tco") and "rent_gpu" in line]
+    assert rows and not any("%" in row for row in rows)

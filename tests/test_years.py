@@ -171,3 +171,8 @@ def test_a_reason_is_told_once_for_all_years_that_have_it() -> None:
     assert "unknown (" not in text.partition("Changes are from")[0], "a column is as wide as its numbers"
     negative = [line for line in text.splitlines() if line.startswith("  by ") and "works against the change" in line]
     assert negative, "a rent of 143 % is explained by what it saves"
+
+
+def test_a_decline_to_no_year_says_that_it_moves_nothing() -> None:
+    assert any("price_decline moves them" in note for note in cost("").notes)
+    assert not any("price_decline" in note for note in cost("@2028").notes)

@@ -125,7 +125,7 @@ class Builder:
             case Text():
                 self.missing(parent, path, f"; expected {declared.doc}{_choices(declared.choices)}")
             case Part(default=default) if default != REQUIRED:
-                return self.value(declared, parent._replace(value=default), path)
+                return self.value(declared, parent._replace(value=default, path=""), path)
             case Part():
                 self.missing(parent, path, f"; expected {declared.doc}; `rackcalc parts` lists the names")
             case Flag():
@@ -315,7 +315,8 @@ class Builder:
             return None
         broken = broken_bound(declared, value)
         if broken:
-            percent = declared.unit == "1" and declared.at_most is not None and 1 < value <= 100 * declared.at_most
+            share = declared.unit == "1" and declared.at_most is not None and declared.at_most <= 1
+            percent = share and 1 < value <= 100
             meant = f"; in percent: {value:g} percent" if percent and broken.startswith("at most") else ""
             self.fail(node, path, f"must be {broken}, got {node.kind}{meant}")
             return None

@@ -11,8 +11,9 @@ from rackcalc.estimation.result import Latency, Throughput
 from rackcalc.estimation.tokens import delivered
 from rackcalc.feasibility.prices import api_of
 from rackcalc.formulas.heat.power import Power
+from rackcalc.formulas.money.accounts import Money
 from rackcalc.formulas.money.bills import Supply
-from rackcalc.formulas.money.economics import Money, economics
+from rackcalc.formulas.money.economics import economics
 from rackcalc.formulas.money.latency_value import LatencyGain, latency_value
 from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.software_penalty import SoftwarePenalty, software_penalty

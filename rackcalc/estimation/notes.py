@@ -180,6 +180,11 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
     if spec.rent_for == "hours of use" and (work.arrival_rate is not None or work.concurrency is not None):
         share = "economics.utilization, all of it where none is stated"
         said.append(f"economics.rent_for: rent is paid for the share of the time in which the load runs: {share}")
+    if spec.price_decline is not None and spec.year is None:
+        said.append(
+            f"prices are of {spec.priced_in.value:g}: economics.price_decline moves them to economics.year, "
+            "or to a chosen year of the file"
+        )
     if spec.acquisition == "purchase":
         said += _price_notes(rack)
     return said

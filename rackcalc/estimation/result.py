@@ -7,7 +7,7 @@ from rackcalc.formulas.heat.power import Power
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.links.link_reliability import LinkReliability
 from rackcalc.formulas.links.transfer import Transfer
-from rackcalc.formulas.money.economics import Cost, Roi
+from rackcalc.formulas.money.accounts import Cost, Roi
 from rackcalc.formulas.money.latency_value import LatencyGain
 from rackcalc.formulas.queues.gpu_sharing import Shared
 from rackcalc.formulas.serving.software_penalty import SoftwarePenalty

@@ -1,7 +1,7 @@
 """Tokens that a rack delivers: of prompts, of prompts in a cache, and of answers, and their share of its time."""
 
 from rackcalc.estimation.result import Throughput
-from rackcalc.formulas.money.economics import Delivered
+from rackcalc.formulas.money.accounts import Delivered
 from rackcalc.formulas.money.tokens import (
     share_of_chips,
     share_of_prompts,

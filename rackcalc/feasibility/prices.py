@@ -16,9 +16,32 @@ def api_of(loaded: Loaded) -> Api | None:
     return load_part("apis", name) if isinstance(name, str) and name in part_names("apis") else None
 
 
+POOLS = ("gpu", "lpu")
+
+
+def _price_keys(loaded: Loaded) -> list[Problem]:
+    """Prices under a name that is of a pool which the rack does not have, or almost that of one."""
+    rack, found = loaded.rack, []
+    for name in rack.economics.price:
+        path, meant = f"economics.price.{name}", name.casefold().removesuffix("s")
+        if name in POOLS and getattr(rack.accelerators, name) is None:
+            found.append(loaded.problem(path, f"the rack has no {name.upper()}s, whose price this is; leave it out"))
+        elif name not in POOLS and meant in POOLS:
+            message = (
+                f"would be an item beside the {meant.upper()}s; write {meant} for their price, or give it another name"
+            )
+            found.append(loaded.problem(path, message))
+    for table, known in (("purchase", POOLS), ("rent", (*POOLS, "rack"))):
+        for name in getattr(rack.economics.prices, table):
+            if name not in known:
+                message = f'no pool is called "{name}"{suggest(name, known)}'
+                found.append(loaded.problem(f"economics.prices.{table}.{name}", message))
+    return found
+
+
 def price_problems(loaded: Loaded) -> list[Problem]:
     """All problems with the prices in the file."""
-    spec, found = loaded.rack.economics, []
+    spec, found = loaded.rack.economics, _price_keys(loaded)
     if spec.rent_per_gpu is not None and loaded.rack.accelerators.gpu is None:
         found.append(loaded.problem("economics.rent_per_gpu", "the rack has no GPUs; write economics.rent"))
     if spec.rent_per_gpu is not None and spec.rent is not None:

@@ -24,6 +24,7 @@ from rackcalc.version import __version__
 SCHEMA = "rackcalc.compare/1"
 MANY = 2  # figures that are explained in full unless all are asked for; of more only the largest part of each
 MOST = 8  # contributions to a change that are shown; the others are in one line
+MOST_SHARE = 10.0  # share of a change; larger ones are not shown
 LEAST = 0.005  # share of a change; smaller contributions are not shown
 UNKNOWN = "unknown: a former estimate holds results, not inputs"
 
@@ -294,7 +295,7 @@ def _most(found: Comparison) -> Iterator[list[str]]:
             if other.path == explanation.path and (other is explanation or _same_before(found, other) is explanation)
         ]
         where = [", ".join(alike)] if len(found.columns) > 2 else []
-        yield [f"  {explanation.path}", *where, first, *row[1:]]
+        yield [f"  {explanation.path}", *where, first, *row]
 
 
 def breakdowns(explanation: Explanation) -> Iterator[tuple[str, Sequence[Contribution]]]:
@@ -312,14 +313,14 @@ def contributions(explanation: Explanation, parts: Sequence[Contribution]) -> li
     shown = [part for part in parts if abs(part.amount) >= LEAST * abs(explanation.change)][:MOST]
     lines = []
     for part in shown:
-        words = [part.name, signed(explanation.new, part.amount), f"{part.amount / explanation.change:.0%}"]
+        words = [part.name, signed(explanation.new, part.amount), _share(part.amount, explanation)]
         if part.old is not None or part.new is not None:
             words += [f"{cell(part.name, part.old)} -> {cell(part.name, part.new)}"]
         lines.append(words)
     rest = sum(part.amount for part in parts if part not in shown)
     if len(shown) < len(parts):
         label = f"{len(parts) - len(shown)} more"
-        lines.append([label, signed(explanation.new, rest), f"{rest / explanation.change:.0%}"])
+        lines.append([label, signed(explanation.new, rest), _share(rest, explanation)])
     return lines
 
 
@@ -346,7 +347,15 @@ def _reasons(explanation: Explanation) -> list[list[str]]:
 
 def _against(rows: Sequence[Sequence[str]]) -> str:
     """What shares below 0 mean, where there are any."""
-    return " (what has a share below 0 % works against the change)" if any(row[2][0] == "-" for row in rows) else ""
+    return (
+        " (what has a share below 0 % works against the change)" if any(row[2].startswith("-") for row in rows) else ""
+    )
+
+
+def _share(amount: float, explanation: Explanation) -> str:
+    """A share of the change; none where the parts cancel but for less than a tenth of one, and a share says nothing."""
+    share = amount / explanation.change
+    return f"{share:.0%}" if abs(share) <= MOST_SHARE else ""
 
 
 def _html(text: str) -> str:

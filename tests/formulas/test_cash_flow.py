@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_economics import YEAR, money, price, q, spec
 
-from rackcalc.formulas.money.economics import Money
+from rackcalc.formulas.money.accounts import Money
 from rackcalc.quantities.record import replace
 from rackcalc.spec.money import Economics, TokenPrices
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from rackcalc.config.parts import load_part
+from rackcalc.formulas.money import accounts
 from rackcalc.formulas.money import economics as eco
 from rackcalc.formulas.money.bills import Supply
 from rackcalc.quantities import unit_text
@@ -52,7 +53,7 @@ def spec(book: dict[str, Any] | None = None, **own: Any) -> Economics:
     return declared(Economics, {"prices": declared(PriceBook, BOOK | (book or {}))} | own)
 
 
-def money(rack: Economics, **own: Any) -> eco.Money:
+def money(rack: Economics, **own: Any) -> accounts.Money:
     """8 B200 in one system: 450,000 USD, 14.3 kW, PUE 1.3."""
     given: dict[str, Any] = {
         "purchases": {"gpu": q("450000 USD", "USD")},
@@ -66,7 +67,7 @@ def money(rack: Economics, **own: Any) -> eco.Money:
     }
     given |= own
     supply = Supply(**{name: given.pop(name) for name in list(given) if name in SUPPLY})
-    sold = eco.Delivered(
+    sold = accounts.Delivered(
         requests=given.pop("requests", None),
         input=given.pop("prompts"),
         cached=given.pop("cached", None),

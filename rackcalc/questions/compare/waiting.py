@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rackcalc.config.racks import Loaded
 from rackcalc.config.years import split
-from rackcalc.formulas.money.economics import rate_of
+from rackcalc.formulas.money.payments import rate_of
 from rackcalc.formulas.money.present_value import YEAR, value_of_waiting
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
