@@ -118,6 +118,14 @@ def test_the_gates_of_the_file_are_judged() -> None:
     assert 'class="is-fail">fail<' in failing
 
 
+def test_limits_on_percentiles_stand_in_the_chart() -> None:
+    """Those of the gates of the file and those of workload.slo; of both the lower."""
+    assert page_of("bert-8xb200").count("limit on p99") == 1  # its gate: latency.p99 > 2 ms
+    assert "limit on p" not in page_of("vr-nvl72-lpx-mixture")
+    stated = out("estimate", "llama70b-8xh100", "--set", "workload.slo={ttft_p99: 300 ms}", "--format", "html")
+    assert stated.count("limit on p99") == 1
+
+
 HOSTILE = "</title><script>alert(1)</script>\" onload='x' <b>&amp;"
 
 

@@ -1,6 +1,6 @@
 """What the pictures are made of: the figures of one estimate as text, the leaves they rest on, and links to reasons."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
@@ -15,13 +15,18 @@ class View:
     """One estimate on a page. prefix: of all its ids, so that several estimates fit on one page.
 
     leaves: by name, the first of each. asked: figures whose explanation the page refers to, in order.
+    gates: upper limits on figures, from the gates of the rack file, in canonical units.
     """
 
-    def __init__(self, report: Any, interval: bool, prefix: str) -> None:
+    def __init__(self, report: Any, interval: bool, prefix: str, judged: Sequence[Any] = ()) -> None:
         self.report, self.prefix = report, prefix
         self.known = Figures(report, interval)
         self.leaves = leaves_of(self.known.table.values())
         self.asked: dict[str, Quantity] = {}
+        self.gates: dict[str, float] = {}
+        for one in judged:
+            if one.condition.operator in (">", ">=") and not one.condition.delta:
+                self.gates[one.condition.path] = min(one.limit, self.gates.get(one.condition.path, one.limit))
 
     def id(self, name: str) -> str:
         """An id on the page."""
