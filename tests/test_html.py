@@ -12,6 +12,7 @@ from program import out, run
 
 from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate
+from rackcalc.estimation.figure_meanings import meaning_of
 from rackcalc.quantities.figures import figure, figures
 from rackcalc.questions.rack_file import load
 from rackcalc.render.estimate_summary import Figures, summary
@@ -198,6 +199,13 @@ def test_other_commands_have_pages(arguments: tuple[str, ...], said: str) -> Non
     page = out(*arguments, "--format", "html")
     assert said in "".join(read(page).text)
     assert len(page.encode()) < MOST
+
+
+def test_a_figure_says_what_it_means_on_hover() -> None:
+    meaning = meaning_of("cost.tco")
+    assert meaning is not None
+    for page in (page_of("bert-a100"), out("compare", "bert-a100", "bert-8xb200", "--format", "html")):
+        assert f'title="{html.escape(meaning.meaning)}">cost.tco<' in page
 
 
 def test_a_page_of_a_comparison_is_written_to_a_file(tmp_path: Path) -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
-from rackcalc.estimation.figure_meanings import meaning_of
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.render.cells import cell
 from rackcalc.render.estimate_summary import Figures
+from rackcalc.render.html.figure_name import hint
 from rackcalc.render.html.markup import escaped, tag
 
 
@@ -35,9 +35,7 @@ class View:
     def why(self, path: str, text: str = "") -> str:
         """The figure at a path as text, or another text, as a link to its explanation."""
         self.asked[path] = self.known.table[path]
-        known = meaning_of(path)
-        hint = f"{path}: {known.meaning}" if known else path
-        return tag("a", escaped(text or self.known.text(path)), href=f"#{self.why_id(path)}", title=hint)
+        return tag("a", escaped(text or self.known.text(path)), href=f"#{self.why_id(path)}", title=hint(path))
 
     def why_id(self, path: str) -> str:
         """The id of the explanation of a figure: its place among all figures, as a path may hold anything."""
