@@ -12,6 +12,7 @@ from program import out, run
 
 from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate
+from rackcalc.estimation.figure_meanings import meaning_of
 from rackcalc.quantities.figures import figure, figures
 from rackcalc.questions.rack_file import load
 from rackcalc.render.estimate_summary import Figures, summary
@@ -118,6 +119,14 @@ def test_the_gates_of_the_file_are_judged() -> None:
     assert 'class="is-fail">fail<' in failing
 
 
+def test_limits_on_percentiles_stand_in_the_chart() -> None:
+    """Those of the gates of the file and those of workload.slo; of both the lower."""
+    assert page_of("bert-8xb200").count("limit on p99") == 1  # its gate: latency.p99 > 2 ms
+    assert "limit on p" not in page_of("vr-nvl72-lpx-mixture")
+    stated = out("estimate", "llama70b-8xh100", "--set", "workload.slo={ttft_p99: 300 ms}", "--format", "html")
+    assert stated.count("limit on p99") == 1
+
+
 HOSTILE = "</title><script>alert(1)</script>\" onload='x' <b>&amp;"
 
 
@@ -190,6 +199,13 @@ def test_other_commands_have_pages(arguments: tuple[str, ...], said: str) -> Non
     page = out(*arguments, "--format", "html")
     assert said in "".join(read(page).text)
     assert len(page.encode()) < MOST
+
+
+def test_a_figure_says_what_it_means_on_hover() -> None:
+    meaning = meaning_of("cost.tco")
+    assert meaning is not None
+    for page in (page_of("bert-a100"), out("compare", "bert-a100", "bert-8xb200", "--format", "html")):
+        assert f'title="{html.escape(meaning.meaning)}">cost.tco<' in page
 
 
 def test_a_page_of_a_comparison_is_written_to_a_file(tmp_path: Path) -> None:

@@ -71,19 +71,22 @@ def plot(
         if picture == "front":
             made = _front(rack, scenario, set_, vary, zip_, where, pareto)
         else:
-            made = _of_estimate(picture, loaded_and_estimated(rack, only(scenario, "--scenario"), set_)[1])
+            made = _of_estimate(picture, *loaded_and_estimated(rack, only(scenario, "--scenario"), set_))
         data = as_bytes(made, ending)
     write(file, data)
     emit(f"wrote {file}: {PICTURES[picture].partition(':')[0]}\n")
 
 
-def _of_estimate(picture: str, report: Any) -> Any:
+def _of_estimate(picture: str, loaded: Any, report: Any) -> Any:
     from importlib import import_module
 
+    from rackcalc.cli.commands.estimate import verdicts_of
     from rackcalc.render.html.view import View
 
     name = picture.replace("-", "_")
-    return getattr(import_module(f"rackcalc.render.plots.{name}"), name)(View(report, False, ""))
+    return getattr(import_module(f"rackcalc.render.plots.{name}"), name)(
+        View(report, False, "", verdicts_of(loaded, report))
+    )
 
 
 def _front(rack: str, scenario: Any, sets: Any, vary: Any, zipped: bool, where: Any, pareto: str) -> Any:

@@ -16,6 +16,7 @@ from rackcalc.render.compare import (
     title_of,
     why,
 )
+from rackcalc.render.html.figure_name import figure_name
 from rackcalc.render.html.markup import escaped, scrolled, section, table, tag
 from rackcalc.render.html.page import page
 
@@ -45,7 +46,7 @@ def _figures(found: Comparison, everything: bool) -> str:
         if len(row) == 1:
             groups.append((row[0], []))
         else:
-            groups[-1][1].append([escaped(text.strip()) for text in row])
+            groups[-1][1].append([figure_name(row[0].strip()), *(escaped(text.strip()) for text in row[1:])])
     return "".join(scrolled(table(name, ("figure", *headings(found)), rows, "compared")) for name, rows in groups)
 
 

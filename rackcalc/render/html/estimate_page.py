@@ -22,13 +22,10 @@ HINT = "Numbers in parentheses are 80 % intervals. Every underlined number or na
 def render(reports: Sequence[Any], interval: bool = True, judged: Sequence[Sequence[Any]] = ()) -> str:
     """One page with all estimates, one below the other. judged: of each, the verdicts on the gates of its file."""
     alone = len(reports) == 1
-    parts = [
-        part
-        for number, report in enumerate(reports, 1)
-        for part in _estimate(
-            View(report, interval, "" if alone else f"r{number}-"), judged[number - 1] if judged else (), alone
-        )
-    ]
+    parts: list[str] = []
+    for number, report in enumerate(reports, 1):
+        found = judged[number - 1] if judged else ()
+        parts += _estimate(View(report, interval, "" if alone else f"r{number}-", found), found, alone)
     title = reports[0].title if alone else f"{len(reports)} estimates"
     contents = [] if alone else [(f"r{number}-top", report.title) for number, report in enumerate(reports, 1)]
     return page(title, "".join(parts), contents, HINT)

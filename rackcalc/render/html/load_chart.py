@@ -33,12 +33,19 @@ def _chart(view: View, found: Curves, title: str, group: str, levels: tuple[str,
     }
     if not shown:
         return ""
-    limits = {
-        level: float(view.leaves[f"workload.slo.{group}{level}"].value)
-        for level in ("p50", "p90", "p95", "p99", "p999")
-        if f"workload.slo.{group}{level}" in view.leaves
-    }
-    return _drawn(view, found, title, group, shown, limits)
+    return _drawn(view, found, title, group, shown, limits_on(view, group))
+
+
+def limits_on(view: View, group: str) -> dict[str, float]:
+    """Limits on percentiles, by level: of workload.slo, and of the gates of the rack file; of both the lower."""
+    limits: dict[str, float] = {}
+    for level in ("p50", "p90", "p95", "p99", "p999"):
+        stated = view.leaves.get(f"workload.slo.{group}{level}")
+        gate = view.gates.get(f"latency.{group}{level}")
+        known = [*([] if stated is None else [float(stated.value)]), *([] if gate is None else [gate])]
+        if known:
+            limits[level] = min(known)
+    return limits
 
 
 def top_of(found: Curves, shown: Mapping[str, tuple[float, ...]], limits: Mapping[str, float]) -> float:

@@ -28,10 +28,12 @@ def rack_picture(view: View) -> str:
     height = y + 34
     frame = [box(LEFT - 14, 14, RIGHT - LEFT + 28, y - 6, "frame"), *_air(view, y)]
     said = "; ".join(f"{count:,} {pool} chips, {_state(view, pool)}" for pool, count in pools.items())
+    shared = {pool: each for pool, count in pools.items() if (each := ceil(count / MOST)) > 1}
     drawing = picture(view.id("rack-picture"), "The rack", f"{said}.", WIDTH, height, [*frame, *drawn])
     caption = tag(
         "figcaption",
-        "Chips are coloured by their temperature at full load: blue is cool, orange is near the limit, red is at it",
+        "Chips are coloured by their temperature at full load: blue is cool, orange is near the limit, red is at it"
+        + escaped("".join(f"; {each} {pool} chips are one square" for pool, each in shared.items())),
     )
     return tag("figure", caption + drawing + _table(view, pools))
 
@@ -65,7 +67,7 @@ def _pool(view: View, pool: str, count: int, y: float) -> tuple[list[str], float
     side = pitch * 0.8
     corners = [(LEFT + place % columns * pitch, y + 8 + place // columns * pitch) for place in range(squares)]
     path = "".join(f"M{left:.1f} {top:.1f}h{side:.1f}v{side:.1f}h-{side:.1f}z" for left, top in corners)
-    label = f"{count:,} x {pool}" + (f" (a square for {each})" if each > 1 else "")
+    label = f"{count:,} x {pool}"
     power = f"thermal.chip_power.{pool}"
     heat = (
         f"{view.known.text(power)} each, {_state(view, pool)}" if view.value(power) is not None else _state(view, pool)

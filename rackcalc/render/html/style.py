@@ -67,7 +67,7 @@ code{font-size:.9em;overflow-wrap:anywhere}
 .is-fail{color:var(--bad)}.is-warn{color:var(--warn)}.is-pass{color:var(--good)}
 @media(max-width:34rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}
 .bars th[scope=row]{width:auto;min-width:4rem;overflow-wrap:anywhere}td.bar{min-width:2rem}
-.bars :is(th,td){padding-right:.4rem}
+.bars{font-size:.9rem}.bars :is(th,td){padding-right:.4rem}
 .bars td.long{white-space:normal}
 :is(.claims,.compared) thead{display:none}.compared{min-width:0}
 :is(.claims,.compared) tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--grid)}

@@ -9,6 +9,7 @@ from rackcalc.questions.uncertainty.draws import Spread
 from rackcalc.questions.uncertainty.effects import Effect
 from rackcalc.render.cells import cell
 from rackcalc.render.html.bars import bar, rows
+from rackcalc.render.html.figure_name import figure_name
 from rackcalc.render.html.markup import escaped, scrolled, section, table, tag
 from rackcalc.render.html.page import page
 from rackcalc.render.percentages import odds_percent
@@ -70,7 +71,7 @@ def _tornado(path: str, found: Spread, effects: Sequence[Effect], count: int) ->
 def _intervals(report: Report, everything: bool) -> str:
     body = [
         (
-            escaped(path),
+            figure_name(path),
             *(_text(path, found, x) for x in (float(found.figure.value), found.low, found.median, found.high)),
         )
         for path, found in report.spreads.items()

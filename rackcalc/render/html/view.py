@@ -1,13 +1,13 @@
 """What the pictures are made of: the figures of one estimate as text, the leaves they rest on, and links to reasons."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
-from rackcalc.estimation.figure_meanings import meaning_of
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.render.cells import cell
 from rackcalc.render.estimate_summary import Figures
+from rackcalc.render.html.figure_name import hint
 from rackcalc.render.html.markup import escaped, tag
 
 
@@ -15,13 +15,18 @@ class View:
     """One estimate on a page. prefix: of all its ids, so that several estimates fit on one page.
 
     leaves: by name, the first of each. asked: figures whose explanation the page refers to, in order.
+    gates: upper limits on figures, from the gates of the rack file, in canonical units.
     """
 
-    def __init__(self, report: Any, interval: bool, prefix: str) -> None:
+    def __init__(self, report: Any, interval: bool, prefix: str, judged: Sequence[Any] = ()) -> None:
         self.report, self.prefix = report, prefix
         self.known = Figures(report, interval)
         self.leaves = leaves_of(self.known.table.values())
         self.asked: dict[str, Quantity] = {}
+        self.gates: dict[str, float] = {}
+        for one in judged:
+            if one.condition.operator in (">", ">=") and not one.condition.delta:
+                self.gates[one.condition.path] = min(one.limit, self.gates.get(one.condition.path, one.limit))
 
     def id(self, name: str) -> str:
         """An id on the page."""
@@ -30,9 +35,7 @@ class View:
     def why(self, path: str, text: str = "") -> str:
         """The figure at a path as text, or another text, as a link to its explanation."""
         self.asked[path] = self.known.table[path]
-        known = meaning_of(path)
-        hint = f"{path}: {known.meaning}" if known else path
-        return tag("a", escaped(text or self.known.text(path)), href=f"#{self.why_id(path)}", title=hint)
+        return tag("a", escaped(text or self.known.text(path)), href=f"#{self.why_id(path)}", title=hint(path))
 
     def why_id(self, path: str) -> str:
         """The id of the explanation of a figure: its place among all figures, as a path may hold anything."""

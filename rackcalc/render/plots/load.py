@@ -4,7 +4,7 @@ from math import isfinite
 from typing import Any
 
 from rackcalc.quantities.problems import failure
-from rackcalc.render.html.load_chart import CHARTS, top_of
+from rackcalc.render.html.load_chart import CHARTS, limits_on, top_of
 from rackcalc.render.html.load_curves import RATE, curves
 from rackcalc.render.html.view import View
 from rackcalc.render.plots.picture import BAD, COLOURS, SOFT, axes
@@ -28,8 +28,7 @@ def load(view: View) -> Any:
         for colour, (level, column) in zip(COLOURS, shown.items(), strict=False):
             points = [(share, value) for share, value in zip(found.shares, column, strict=True) if isfinite(value)]
             place.plot(*zip(*points, strict=True), color=colour, label=level)
-        limits = {level: view.leaves.get(f"workload.slo.{group}{level}") for level in ("p50", "p90", "p95", "p99")}
-        known = {level: float(limit.value) for level, limit in limits.items() if limit is not None}
+        known = limits_on(view, group)
         for level, limit in known.items():
             place.axhline(limit, color=BAD, linestyle="--", label=f"limit on {level}")
         place.axvline(found.shares[found.rates.index(found.now)], color=SOFT, linestyle=":", label="now")
