@@ -101,6 +101,8 @@ def at(part: str, model: str, runtime: str = "vllm", **job: float) -> tuple[str,
         (at("h100-nvl", "llama-3.1-70b"), ("GPU",)),
         (at("vr200", "llama-3.1-70b"), ("GPU family",)),
         (at("h100-sxm", "qwen3.5-397b-a17b"), ("architecture",)),
+        (at("h100-sxm", "qwen3-14b"), ("model",)),
+        (at("h100-sxm", "deepseek-v3"), ()),  # as large as DeepSeek-R1, and built like it
         (at("h100-sxm", "llama-3.1-70b", devices=64.0), ("layout",)),
         (at("h100-sxm", "llama-3.1-70b", context=100_000.0), ("longer prompts",)),
     ],
