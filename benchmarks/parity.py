@@ -207,7 +207,7 @@ def left_out(kinds: Sequence[str], by: str) -> tuple[Known, dict[tuple[str, str]
     found: Known = {}
     worst: dict[tuple[str, str], float] = defaultdict(float)
     for kind in kinds:
-        tally = run.scored(run.sources((), (kind,)), (kind,), [], False, 0, None, by)
+        tally = run.scored(run.sources((), (kind,)), (kind,), [], False, 0, (), by)
         scores = tally.scores()
         found |= by_key(summaries(scores))
         for score in scores:

@@ -185,7 +185,7 @@ def test_refit_finds_what_the_rows_say() -> None:
 def tally() -> Tally:
     problems: list[Any] = []
     kinds = ["gemm", "attention", "collective", "encoder"]
-    found = run.scored(run.sources([], kinds), kinds, problems, False, 0, None, "part")
+    found = run.scored(run.sources([], kinds), kinds, problems, False, 0, (), "part")
     assert not problems
     return found
 

@@ -13,6 +13,7 @@ from rackcalc.render.percentages import error_percent
 from rackcalc.validation import Result, folds
 from rackcalc.validation.former import Comparison, Gone, Moved, Worse
 from rackcalc.validation.groups import group_of, subject
+from rackcalc.validation.own_run import Factor, OwnRuns
 from rackcalc.validation.score import STATISTICS, Score, Summary, Tally, summaries, unanswered
 from rackcalc.version import __version__
 
@@ -125,6 +126,34 @@ def comparison_data(found: Comparison | None) -> dict[str, Any]:
         "gone": [_named(each) for each in found.gone],
     }
     return {"baseline": {**plain, "newly_answered": found.new}}
+
+
+def own_run_text(found: OwnRuns | None) -> str:
+    """What runs of one's own servers suggest for all others of them."""
+    suggestions = [] if found is None else list(found.suggestions())
+    if not suggestions:
+        return ""
+    text = ["", "suggested by your own runs, for other loads of the same server (times per token):"]
+    for server, own in suggestions:
+        factors = f"fixed times x {_factor(own.fixed)}, rates x {_factor(own.rates)}"
+        text.append(f"  {server}: {factors}, from {_many(own.rows, 'row')}")
+    return "\n".join(text) + "\n"
+
+
+def _factor(factor: Factor) -> str:
+    return f"{factor.value:.2f} ({factor.low:.2f} .. {factor.high:.2f})"
+
+
+def own_run_data(found: OwnRuns | None) -> dict[str, Any]:
+    """The same as plain data."""
+    if found is None:
+        return {}
+    return {
+        "own_runs": [
+            {"server": server, "rows": own.rows, "fixed": own.fixed._asdict(), "rates": own.rates._asdict()}
+            for server, own in found.suggestions()
+        ]
+    }
 
 
 def _named(each: Worse | Moved | Gone) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 from rackcalc.quantities.quantity import ALL_KINDS
 from rackcalc.schemas.estimates import FIGURE, TEXT
 from rackcalc.schemas.rack_file import DRAFT
-from rackcalc.schemas.verdicts import COUNT, KNOWN, closed, listed, whole
+from rackcalc.schemas.verdicts import COUNT, KNOWN, NUMBER, closed, listed, whole
 
 LEFT_OUT = {"enum": ["part", "model"]}
 
@@ -64,5 +64,9 @@ def validate_schema() -> dict[str, Any]:
         newly_answered=COUNT,
     )
     form["properties"] |= {"baseline": against | {"description": "what is another than there; errors are fractions"}}
+    factor = closed(value=NUMBER, low=NUMBER, high=NUMBER)
+    own = closed(server=TEXT, rows=COUNT, fixed=factor, rates=factor)
+    said = "for other loads of the same server: factors on fixed times and on rates; of one's own rows only"
+    form["properties"] |= {"own_runs": listed(own) | {"description": said}}
     form["properties"] |= {"left_out": LEFT_OUT, "refitted": {"type": "object", "additionalProperties": TEXT}}
     return {"$schema": DRAFT, "title": "rackcalc validate", **form}

@@ -62,6 +62,7 @@ class Measured:
     gpus: tuple[str, ...] = listing(Text("full name of a GPU"), "GPUs, under any engine")
     families: tuple[str, ...] = listing(Text("family of GPUs"), "families of these GPUs")
     architectures: tuple[str, ...] = listing(Text("class of models"), "classes of models, under any engine")
+    shapes: tuple[str, ...] = listing(Text("hidden size x layers"), "sizes of the models, under any engine")
     oldest: Quantity = number("s", "age of the oldest version of this engine")
     newest: Quantity = number("s", "age of its newest version")
     longest: Quantity = number("token", "longest prompt or context, under any engine", above=0, example="10000 token")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part, with_parts
-from rackcalc.formulas.gpu.novelty import architecture
+from rackcalc.formulas.gpu.novelty import architecture, shape
 from rackcalc.quantities.problems import failure
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.replay.program import with_leaves
@@ -146,14 +146,12 @@ def unseen(runtime: Runtime, by: str, value: str) -> Runtime:
         measured = replace(measured, gpus=gpus, families=tuple(name for name in measured.families if name in kept))
         factors = {key: factor for key, factor in factors.items() if key.partition(" ")[0] in kept}
     elif by == "model" and value in part_names("models"):
-        alone = [
-            name for name in SERVED
-            if name != value and architecture(load_part("models", name)) == architecture(load_part("models", value))
-        ]  # fmt: skip
-        if not alone:
-            kind = architecture(load_part("models", value))
-            kinds = tuple(name for name in measured.architectures if name != kind)
+        gone, stay = load_part("models", value), [load_part("models", name) for name in SERVED if name != value]
+        if architecture(gone) not in map(architecture, stay):
+            kinds = tuple(name for name in measured.architectures if name != architecture(gone))
             measured = replace(measured, architectures=kinds)
+        if shape(gone) not in map(shape, stay):
+            measured = replace(measured, shapes=tuple(name for name in measured.shapes if name != shape(gone)))
     return replace(runtime, engine=replace(engine, measured=measured, fixed_factors=factors))
 
 

@@ -61,20 +61,20 @@ def scored(
     problems: list[Problem],
     keep_going: bool,
     worst: int,
-    sink: Sink | None,
+    sinks: Sequence[Sink] = (),
     leave_out: str = "",
     every: bool = True,
 ) -> Tally:
     """Every row predicted and counted. Without keep_going, rows after the first problem are only checked.
 
-    leave_out: part or model, each predicted with parameters that never saw it. every: the sink wants all intervals.
+    leave_out: part or model, each predicted with parameters that never saw it. every: the sinks want all intervals.
     """
     tally = Tally(worst)
     wanted = (row for row in rows(files, kinds, problems) if keep_going or not problems)
-    most = EVERY if sink is not None and every else SAMPLE
+    most = EVERY if sinks and every else SAMPLE
     for result in folds.left_out(wanted, leave_out, most) if leave_out else validate(wanted, most):
         tally.add(result)
-        if sink is not None:
+        for sink in sinks:
             sink.add(result)
     return tally
 

@@ -14,6 +14,7 @@ from rackcalc.render import validate as shown
 from rackcalc.render.json_data import json_text
 from rackcalc.validation import run
 from rackcalc.validation.former import Comparison, read_former
+from rackcalc.validation.own_run import OwnRuns
 from rackcalc.validation.score import verdicts
 
 
@@ -69,17 +70,19 @@ def validate(
         return
     gates = run.gates(fail_if or ())
     lines = shown.CsvRows(sys.stdout) if csv else None
-    sink = comparison if lines is None else lines
-    tally = run.scored(sources, kind or (), problems, keep_going, worst, sink, leave_out, every=bool(lines))
+    own = OwnRuns() if files and lines is None and not leave_out else None
+    sinks = [sink for sink in (lines, comparison, own) if sink is not None]
+    tally = run.scored(sources, kind or (), problems, keep_going, worst, sinks, leave_out, every=bool(lines))
     if problems and not keep_going:
         raise InputError(problems)
     if lines is None:
         if comparison is not None:
             comparison.close()
         if json:
-            emit(json_text(shown.as_data(tally, leave_out) | shown.comparison_data(comparison)))
+            more = shown.comparison_data(comparison) | shown.own_run_data(own)
+            emit(json_text(shown.as_data(tally, leave_out) | more))
         else:
-            show(shown.as_text(tally, leave_out) + shown.comparison_text(comparison))
+            show(shown.as_text(tally, leave_out) + shown.own_run_text(own) + shown.comparison_text(comparison))
     judged = verdicts(gates, tally)
     if judged:
         note("".join([*checks.verdict_lines(judged), checks.count(judged)]))

@@ -1,9 +1,10 @@
 """How unlike anything measured a pass of a serving engine is, and how far that may put its time off.
 
 The spread of a time is spread^2 = base^2 + the sum of a variance for everything about the query that no measurement
-has: its GPU, its family of GPUs, the class of its architecture, the kernels of its format, its version, its layout,
-longer prompts. The variances were set by hand from the errors of predictions of measurements that an earlier fit had
-left out in the same way (python -m rackcalc.validation.outer_folds --spread); they are not refitted with the laws.
+has: its GPU, its family of GPUs, the class of its architecture or, of a known class, the size of its model, the kernels
+of its format, its version, its layout, longer prompts. The variances are fitted to the errors of predictions of
+measurements that the fit of the engines had left out (python -m rackcalc.validation.novelty_fit); for kernels there is
+no such fold, and they have what anything new has in common.
 """
 
 from collections.abc import Mapping
@@ -22,28 +23,30 @@ YEAR = 31557600.0
 NORMAL_80 = 1.2816  # half the width that holds 80 % of a normal law, in standard deviations
 LONGER = 1.25  # times the longest measured prompt, from which on a prompt is longer than any
 
-# Standard deviation of the log of a time, by what is new: rounded by hand, from the output of --spread (see above).
+# Standard deviation of the log of a time, by what is new: what rackcalc/validation/novelty_fit.py printed, rounded.
 DECODE: Mapping[str, float] = {
-    "base": 0.13,
-    "GPU": 0.08,
-    "GPU family": 0.165,
-    "architecture": 0.19,
-    "kernels": 0.10,
+    "base": 0.11,
+    "GPU": 0.14,
+    "GPU family": 0.15,
+    "architecture": 0.18,
+    "model": 0.13,
+    "kernels": 0.13,
     "version": 0.13,
-    "layout": 0.08,
-    "longer prompts": 0.05,
-    "engine": 0.17,
+    "layout": 0.10,
+    "longer prompts": 0.11,
+    "engine": 0.15,
 }
 PREFILL: Mapping[str, float] = {
-    "base": 0.28,
-    "GPU": 0.15,
-    "GPU family": 0.35,
-    "architecture": 0.33,
-    "kernels": 0.15,
+    "base": 0.29,
+    "GPU": 0.16,
+    "GPU family": 0.25,
+    "architecture": 0.28,
+    "model": 0.12,
+    "kernels": 0.18,
     "version": 0.15,
-    "layout": 0.20,
-    "longer prompts": 0.20,
-    "engine": 0.25,
+    "layout": 0.12,
+    "longer prompts": 0.18,
+    "engine": 0.16,
 }
 
 
@@ -59,6 +62,11 @@ def architecture(model: Model) -> str:
     return f"{attention}, {'dense' if model.experts is None else 'experts'}"
 
 
+def shape(model: Model) -> str:
+    """The sizes by which models of a class are told apart: DeepSeek-V3 and DeepSeek-R1 are one."""
+    return f"{float(model.hidden.value):g} x {float(model.layers.value):g}"
+
+
 def what_is_new(chip: Chip, engine: Engine, model: Model, stored: str, job: Job) -> tuple[str, ...]:
     """Everything about a pass that no measurement of a serving engine has."""
     seen = engine.measured
@@ -72,6 +80,8 @@ def what_is_new(chip: Chip, engine: Engine, model: Model, stored: str, job: Job)
         found.append("GPU")
     if architecture(model) not in seen.architectures:
         found.append("architecture")
+    elif shape(model) not in seen.shapes:
+        found.append("model")
     if f"{family} {stored}" not in engine.fixed_factors and not _like(engine, stored):
         found.append("kernels")
     if not float(seen.oldest.value) <= float(engine.age.value) <= float(seen.newest.value):
@@ -110,8 +120,8 @@ def novelty(phase: str, new: tuple[str, ...]) -> Quantity:
 
 
 @formula(
-    cite="assumption: errors are log-normal, and what is new adds variances; their sizes were set by hand from errors "
-    "of runs that a fit had left out (rackcalc/validation/outer_folds.py)"
+    cite="assumption: errors are log-normal, and what is new adds variances; their sizes are fitted to errors "
+    "of runs that a fit had left out (rackcalc/validation/novelty_fit.py)"
 )
 def as_novel(time: Seconds, novelty: Ratio) -> Seconds:
     """A time with the doubt about what is new in it.
