@@ -134,6 +134,8 @@ def _load(known: Figures) -> Line:
     if known.has("throughput.utilization") and known.has("throughput.capacity"):
         used = known.number("throughput.utilization")
         pieces.append(f"{used:.0%} of {known.text('throughput.capacity')}")
+    if known.has("throughput.at_concurrency"):
+        pieces.append(f"{known.text('throughput.at_concurrency')} at the stated concurrency")
     if known.has("throughput.tokens"):
         pieces.append(known.text("throughput.tokens"))
     if known.has("throughput.at_slo"):
@@ -164,7 +166,7 @@ def _power(known: Figures) -> Iterator[Line]:
         room = known.number("thermal.rack_headroom")
         alarm = room < 0
         heat.append(f"{show(abs(room), 'W', digits=2)} {'more than the room removes' if alarm else 'to spare'}")
-    for pool, clock in known.report.thermal.throttle.items():
+    for pool, clock in known.report.thermal.clock_share.items():
         if clock.known and float(clock.value) < 0.985:
             alarm = True
             heat.append(f"{pool} slows to {float(clock.value):.0%} of its clock")

@@ -23,6 +23,7 @@ from rackcalc.config.stdin_racks import STDIN, RackSource, from_file, racks_of_a
 from rackcalc.estimation.estimate import estimate as computed
 from rackcalc.quantities.display import in_unit, show_value
 from rackcalc.quantities.figures import figure
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import ENV_PREFIX, FORMATS, format_of, renderer
@@ -146,7 +147,7 @@ def units_by_path(get: Sequence[str], unit: Sequence[str]) -> dict[str, tuple[st
     ]
     if empty:
         raise InputError(empty)
-    return {path.strip(): (own.strip(),) if colon else tuple(unit) for path, colon, own in halves}
+    return {present_name(path.strip()): (own.strip(),) if colon else tuple(unit) for path, colon, own in halves}
 
 
 def refuse_unused(
