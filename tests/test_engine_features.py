@@ -422,3 +422,13 @@ def test_formats_that_a_gpu_has_are_no_weight_only_formats() -> None:
 )
 def test_what_is_not_modelled_is_refused_by_name(parts: dict, sets: tuple[str, ...], words: str) -> None:
     assert words in refused(parts, "workload.batch=1", *sets)
+
+
+def test_an_answer_that_takes_fewer_steps_carries_less_of_the_cost() -> None:
+    """Money is divided as the chips' time is: a prompt's prefill, and the steps of its answer, which others share."""
+    found = rack(LARGE, clients(64), *drafts("ngram", 3, 0.5))
+    prompts = found["cost.per_million_input_tokens"] * found["throughput.input_tokens"]
+    answers = found["cost.per_million_output_tokens"] * found["throughput.tokens"]
+    steps = LENGTHS["output"] / found["details.tokens_per_step"] * found["stages.decode.time"]
+    expected = found["stages.prefill.time"] * found["details.decoding_together"] / steps
+    assert prompts / answers == pytest.approx(expected)

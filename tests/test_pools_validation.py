@@ -96,7 +96,8 @@ def test_more_clients_than_pools_take_wait_for_prefills() -> None:
     runtime = "sglang 0.5.8.post1 prefill 5xtp1dp8ep8 decode 1xtp1dp32ep32 at-2026-02"
     each = [
         float(serving.serving(row(runtime, parts="72", input_tokens="8192", concurrency=clients)).value)
-        for clients in ("64", "512", "2048", "6144")
+        for clients in ("64", "512", "2048", "6144", "24576")
     ]
     assert each == sorted(each)
     assert each[3] == pytest.approx(each[2], rel=0.05), "the pool that prefills is full, and the decode batch stays"
+    assert each[4] == pytest.approx(each[3], rel=0.005), "however far from it the calculation starts"

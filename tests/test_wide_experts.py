@@ -187,3 +187,15 @@ def test_the_network_between_domains_is_said() -> None:
     assert any(
         "8 of 104 GPUs have no work" in note for note in estimated(H100, "serving.decode.data_parallel=64").notes
     )
+
+
+def test_data_parallel_groups_of_one_engine_compute_their_prompts_side_by_side() -> None:
+    """Published: 52,300 input token/s of 8 H100, with experts over 32 GPUs. Answers of 8 tokens leave it to prompts."""
+    rack = {
+        "name": "one engine of 32 groups",
+        "accelerators": {"gpu": {"part": "h100-sxm", "count": 32}},
+        "model": "deepseek-v3",
+        "workload": {"input": "2000 token", "output": "8 token", "concurrency": 1024, "precision": "fp8"},
+        "serving": {"split": "gpu", "runtime": "sglang", "tensor_parallel": 1, "data_parallel": 32},
+    }
+    assert found(rack)["throughput.input_tokens"] / 4 == pytest.approx(52_300, rel=0.3)

@@ -179,7 +179,7 @@ def estimate(rack: Source) -> Result:
     >>> result["latency.p99"].value == result.latency.p99.value
     True
     >>> print(result.latency.p99, result.power.it)
-    1.77 ms 641.5 W
+    1.77 ms 465.2 W
     """
     with in_python():
         found = rack_of(rack)

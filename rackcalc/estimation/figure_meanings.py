@@ -209,9 +209,9 @@ def _stages() -> Iterator[FigureMeaning]:
             "break_even_hop": "Longest time on the link, in each direction, at which the LPUs still pay off.",
         },
     )
-    yield FigureMeaning("details.tokens_per_round", "Tokens that one round of draft and verify yields.", "token")
+    yield FigureMeaning("details.tokens_per_round", "Tokens that one round of draft and verify yields.", "1")
     yield FigureMeaning(
-        "details.tokens_per_step", "Tokens that one step of a drafting engine yields, on average.", "token", rare=True
+        "details.tokens_per_step", "Tokens that one step of a drafting engine yields, on average.", "1", rare=True
     )
 
 

@@ -9,7 +9,7 @@ from rackcalc.formulas.money.tokens import (
     tokens_read,
     while_working,
 )
-from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
+from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.serving.service_model import ServiceModel, batch_of
 from rackcalc.spec.rack import Rack
@@ -39,12 +39,13 @@ def prompt_share(rack: Rack, served: ServiceModel) -> Quantity | None:
     if rack.serving.split == "prefill-decode":
         both = pool is not None and prefill_gpus is not None
         return share_of_chips(prefill=prefill_gpus, all_chips=pool.count) if both else None  # type: ignore[union-attr, arg-type]
+    per_step = served.details.get("tokens_per_round", served.details.get("tokens_per_step", ONE))
     return share_of_prompts(
-        prefill=served.stages["prefill"].time,
+        prefill=served.stages["prefill"].time if served.each_prompt is None else served.each_prompt,
         step=served.stages["round" if "round" in served.stages else "decode"].time,
         together=_together(rack, served),
         output=rack.workload.output,
-        per_step=served.details.get("tokens_per_round", ONE_TOKEN),
+        per_step=per_step,
     )
 
 

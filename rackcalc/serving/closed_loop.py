@@ -10,7 +10,7 @@ from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.drafting import answer_steps
-from rackcalc.serving.generation import decode_step, output_tokens
+from rackcalc.serving.generation import decode_step, output_tokens, prefill_of
 from rackcalc.serving.gpu_deployment import GpuDeployment
 from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.lengths import computed_prompt
@@ -43,7 +43,7 @@ def engine_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> M
 
 def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Quantity) -> Loop:
     """The loop of one engine with `requests` in flight, in steps. first: the prefill of one prompt."""
-    engine = engine_in_rounds(deployed)
+    engine = engine_in_rounds(rack, deployed)
 
     def tpot_at(batch: Quantity) -> Quantity:
         return step_per_token(step=decode_step(rack, deployed, batch).time)
@@ -52,4 +52,5 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
     fits, lengths = sequences_that_fit(rack, deployed), (computed_prompt(rack), answer_steps(rack))
     inside = smallest(requests=requests, fits=fits)
     more: dict[str, Any] = {"overlap": overlap(rack, deployed, inside), "fetch": fetching(rack)}
-    return closed_loop(engine, host, requests, fits, first, tpot_at, *lengths, **more)
+    prefill = prefill_of(rack, deployed, first)
+    return closed_loop(engine, host, requests, fits, prefill, tpot_at, *lengths, **more)

@@ -5,7 +5,7 @@ from rackcalc.formulas.serving.replicas import per_engine
 from rackcalc.serving.closed_loop import engine_loop, engine_memory
 from rackcalc.serving.closed_loop_spread import closed_load, first_time, whole_time
 from rackcalc.serving.drafting import engine_details, per_token
-from rackcalc.serving.generation import decode_step, generation_service, serving_power_utilization
+from rackcalc.serving.generation import decode_step, each_prompt, generation_service, serving_power_utilization
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_stage
 from rackcalc.serving.kv_offload import fetch_stage
 from rackcalc.serving.service_model import ONE, ServiceModel
@@ -30,6 +30,7 @@ def closed_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> 
         transfers={},
         busy={"gpu": ONE},
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, now.decoding)},
+        each_prompt=each_prompt(rack, deployed, first),
         slots={"gpu": now.held},
         details={"requests_under_way": now.held, "decoding_together": now.decoding, "room": now.room}
         | engine_details(rack),

@@ -13,9 +13,11 @@ from rackcalc.serving.closed_loop_service import closed_loop_service
 from rackcalc.serving.drafting import answer_steps, engine_details, per_token
 from rackcalc.serving.generation import (
     decode_step,
+    each_prompt,
     generation_service,
     holding_time,
     output_tokens,
+    prefill_of,
     prefill_pass,
     serving_power_utilization,
     times_among_prefills,
@@ -61,7 +63,13 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
         held_for = largest(engine=held_for, path=path_cycle(requests=batch_of(rack), fetch=fetch))
     between, engine = {}, deployed.runtime.engine
     if engine is not None:
-        between = token_times(engine, first, step_per_token(step=usual.time), now.under_way, answer_steps(rack))
+        between = token_times(
+            engine,
+            prefill_of(rack, deployed, first),
+            step_per_token(step=usual.time),
+            now.under_way,
+            answer_steps(rack),
+        )
     return generation_service(
         rack,
         slots(replicas=deployed.replicas, batch=batch_of(rack)),
@@ -73,6 +81,7 @@ def gpu_decoder(rack: Rack) -> ServiceModel:
         transfers={},
         busy={"gpu": ONE},
         activity={"gpu": serving_power_utilization(rack, deployed, first, usual, now.under_way)},
+        each_prompt=each_prompt(rack, deployed, first),
         slots={"gpu": batch_of(rack)},
         details={"requests_under_way": now.under_way} | engine_details(rack),
         token_times=between,

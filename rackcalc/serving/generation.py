@@ -8,7 +8,7 @@ from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.gpu.joined_passes import with_more, with_time
 from rackcalc.formulas.heat.chip_utilization import serving_utilization
-from rackcalc.formulas.serving.concurrency import ROUNDS, balanced, closed_loop, parts_of
+from rackcalc.formulas.serving.concurrency import ROUNDS, Prefill, balanced, closed_loop, one_prompt
 from rackcalc.formulas.serving.inter_token_latency import prefill_interference
 from rackcalc.formulas.serving.length_moments import tokens_before
 from rackcalc.formulas.serving.pipeline_stages import micro_batch, shortened_time
@@ -48,18 +48,23 @@ def output_tokens(rack: Rack) -> Quantity:
     return rack.workload.output
 
 
-def prefill_pass(rack: Rack, deployed: GpuDeployment, tokens: Quantity | None = None) -> gpu.GpuPass:
-    """The prefill of one prompt, of workload.input or of so many tokens, but for what is known of it already."""
+def prefill_pass(
+    rack: Rack, deployed: GpuDeployment, tokens: Quantity | None = None, prompts: Quantity = ONE
+) -> gpu.GpuPass:
+    """The prefill of a prompt, of workload.input or of so many tokens, but for what is known of it already.
+
+    prompts: so many in one pass. Each data-parallel group computes its own prompts, whole.
+    """
     length = rack.workload.input if tokens is None else tokens
     run, computed = _on_gpus(gpu.prefill, rack, deployed), computed_prompt(rack, length)
-    more = {} if computed is length else {"past": tokens_before(prompt=length, computed=computed)}
-    first = with_adapters(rack, run(ONE, computed, **more))
+    more: dict[str, Any] = {} if computed is length else {"past": tokens_before(prompt=length, computed=computed)}
+    first = with_adapters(rack, run(prompts, computed, apart=rack.serving.data_parallel is not None, **more))
     if deployed.stages is not None:
         return prompt_through_stages(rack, deployed, first, length)
     drafter = drafting_model(rack)
     if drafter is None:
         return first
-    drafted = prefill_pass(_drafting(rack, drafter), deployed, length)
+    drafted = prefill_pass(_drafting(rack, drafter), deployed, length, prompts)
     return with_more(first, drafted, ONE, {_as_draft(name): time for name, time in drafted.terms.items()})
 
 
@@ -68,17 +73,23 @@ def prefill_together(rack: Rack, deployed: GpuDeployment, prompts: Quantity) -> 
     return _on_gpus(gpu.prefill, rack, deployed)(prompts, rack.workload.input, apart=True)
 
 
+def prefill_of(rack: Rack, deployed: GpuDeployment, first: gpu.GpuPass, tokens: Quantity | None = None) -> Prefill:
+    """How an engine computes prompts. first: the pass of one, of workload.input or of so many tokens."""
+    groups = rack.serving.data_parallel
+    return one_prompt(first) if groups is None else Prefill(first, prefill_pass(rack, deployed, tokens, groups), groups)
+
+
 def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.GpuPass:
     """A decode step of `batch` sequences; with speculation the drafts, and the step that verifies them."""
     mean, _ = context_lengths(rack)
     plan = speculation_on_gpus(rack)
     checked = None if plan is None else tokens_checked(drafted=plan.tokens)
-    sampled = rack.workload.sampling == "nucleus"
+    how = {"sampled": rack.workload.sampling == "nucleus", "apart": rack.serving.prefill_gpus is not None}
     if deployed.stages is not None:
         rows = micro_batch(batch=batch, stages=deployed.stages)
-        passed = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(rows, mean, sampled=sampled))
+        passed = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(rows, mean, **how))
         return step_of_stages(rack, deployed, passed, batch, rows)
-    step = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(batch, mean, sampled=sampled, tokens=checked))
+    step = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(batch, mean, tokens=checked, **how))
     if plan is None:
         return step
     drafter = drafting_model(rack)
@@ -135,9 +146,14 @@ class GenerationTimes:
     under_way: Quantity
 
 
-def prefill_work(first: gpu.GpuPass) -> Quantity:
-    """The time that a prefill adds to a decode step [s]: both share the fixed times of the layers."""
-    return largest(work=parts_of(first)[0], host=first.host_time)
+def each_prompt(rack: Rack, deployed: GpuDeployment, first: gpu.GpuPass) -> Quantity | None:
+    """Time of an engine for each prompt where it computes several side by side [s]; else None."""
+    return None if rack.serving.data_parallel is None else prefill_of(rack, deployed, first).each
+
+
+def prefill_work(prefill: Prefill) -> Quantity:
+    """The time that a prompt adds to a decode step [s]: both share the fixed times of the layers."""
+    return largest(work=prefill.parts[0], host=prefill.per_prompt(prefill.full.host_time))
 
 
 def times_among_prefills(
@@ -151,9 +167,10 @@ def times_among_prefills(
     if engine is not None:
         lengths = computed_prompt(rack), answer_steps(rack)
         more: dict[str, Any] = {"overlap": overlap(rack, deployed, number), "fetch": fetching(rack)}
-        loop = closed_loop(engine_in_rounds(deployed), host, number, number, first, tpot_at, *lengths, **more)
+        prefill = prefill_of(rack, deployed, first)
+        loop = closed_loop(engine_in_rounds(rack, deployed), host, number, number, prefill, tpot_at, *lengths, **more)
         return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)
-    load = {"prefill": prefill_work(first), "batch": number, "output": output_tokens(rack)}
+    load = {"prefill": prefill_work(one_prompt(first)), "batch": number, "output": output_tokens(rack)}
     tpot = tpot_at(number)
     entry = total(prefill=first.time, wait=prompt_wait(tpot=tpot, burst=BURST, **load))
     return GenerationTimes(
@@ -191,12 +208,13 @@ def serving_power_utilization(
 ) -> Quantity:
     """Power utilization of a GPU that serves `number` requests with decode steps and prefills."""
     load = {"batch": number, "output": answer_steps(rack)}
-    work, shared = prefill_work(first), overlap(rack, deployed, number)
+    prefill = prefill_of(rack, deployed, first)
+    work, shared = prefill_work(prefill), overlap(rack, deployed, number)
     if shared is not None:
         work = shortened_time(time=work, share=shared)
-    times = {"step_time": step.time, "prefill_time": first.time, "prefill_work": work}
+    times = {"step_time": step.time, "prefill_time": prefill.each, "prefill_work": work}
     return gpu_power_utilization(
         deployed,
         serving_utilization(step=step.memory_utilization, prefill=NOTHING, **times, **load),
-        serving_utilization(step=step.utilization, prefill=first.utilization, **times, **load),
+        serving_utilization(step=step.utilization, prefill=prefill.full.utilization, **times, **load),
     )

@@ -8,10 +8,11 @@ from rackcalc.formulas.lpu.pipeline import stage_count
 from rackcalc.formulas.serving import attention_ffn_split, draft_verify_split
 from rackcalc.formulas.serving.attention_ffn_speedup import break_even_hop
 from rackcalc.formulas.serving.attention_ffn_split import microbatch
-from rackcalc.formulas.serving.draft_verify_split import speculative_tpot, verified_rows
+from rackcalc.formulas.serving.draft_verify_split import verified_rows
 from rackcalc.formulas.serving.prefill_decode_split import prefill_decode
 from rackcalc.formulas.serving.replicas import shared_time, slots
 from rackcalc.formulas.serving.request_time import generation_time, left_over, repeated, step_per_token
+from rackcalc.formulas.serving.speculative_decoding import speculative_tpot
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
 from rackcalc.formulas.transformer.model_size import model_size
 from rackcalc.quantities.record import replace

@@ -8,7 +8,7 @@ from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.queues.latency_under_load import LEVELS
 from rackcalc.formulas.queues.router_arrivals import evenness_by_load, gap_scv, gap_scv_at_random, gap_scv_in_turn
 from rackcalc.formulas.serving import engine_load
-from rackcalc.formulas.serving.concurrency import host_time, parts_of
+from rackcalc.formulas.serving.concurrency import host_time
 from rackcalc.formulas.serving.day_profile import busiest_hour, busiest_rate, mean_rate, over_busiest
 from rackcalc.formulas.serving.engine_load import STEPS, node
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
@@ -31,7 +31,9 @@ from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
 from rackcalc.serving.drafting import answer_steps, engine_details, limit_of_step, per_token
 from rackcalc.serving.generation import (
     decode_step,
+    each_prompt,
     generation_service,
+    prefill_of,
     prefill_pass,
     serving_power_utilization,
 )
@@ -128,6 +130,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         transfers={},
         busy={"gpu": working},
         activity={"gpu": serving_power_utilization(rack, deployed, first, step, together)},
+        each_prompt=each_prompt(rack, deployed, first),
         details={"requests_under_way": decoding, "room": seats} | engine_details(rack),
         load=load,
     )
@@ -190,12 +193,6 @@ def before_the_engine(deployed: GpuDeployment, held: Quantity, step: Quantity) -
     )
 
 
-def work_of(prefill: GpuPass) -> Quantity:
-    """What a prompt adds to the steps that compute it [s], its launches included."""
-    work, launches = parts_of(prefill)
-    return total(work=work, launches=launches)
-
-
 def rate_at_slo(
     rack: Rack,
     deployed: GpuDeployment,
@@ -253,13 +250,15 @@ def engine_itself(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qu
         step = step_per_token(step=decode_step(rack, deployed, number).time)
         return paced(tpot=step, decoding=number, front_end=front_end, sharpness=SHARPNESS)
 
-    added, longer = work_of(first), work_of(prefill_pass(rack, deployed, twice_as_long(length=work.input)))
+    double = twice_as_long(length=work.input)
+    added = prefill_of(rack, deployed, first).work
+    longer = prefill_of(rack, deployed, prefill_pass(rack, deployed, double), double).work
     return {
         "seats": seats,
         "base": left_over(whole=first.time, part=added),
         "work": added,
         "twice": longer,
-        "budget": engine_in_rounds(deployed).chunk,
+        "budget": engine_in_rounds(rack, deployed).chunk,
         "chunked": MIXED[engine.mixed],
         "prompt": computed_prompt(rack),
         "output": answer_steps(rack),

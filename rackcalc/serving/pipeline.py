@@ -19,6 +19,7 @@ from rackcalc.formulas.serving.pipeline_stages import (
     stage_message,
     utilization_of_stages,
 )
+from rackcalc.formulas.serving.replicas import budget_of_groups
 from rackcalc.formulas.serving.request_time import left_over
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity
@@ -76,13 +77,15 @@ def overlap(rack: Rack, deployed: GpuDeployment, held: Quantity) -> Quantity | N
     return overlap_of_prompts(held=held, steps=answer_steps(rack), chunks=chunks, stages=deployed.stages)
 
 
-def engine_in_rounds(deployed: GpuDeployment) -> Engine:
-    """The engine, with the tokens of a whole round as those of a step."""
-    engine = deployed.runtime.engine
+def engine_in_rounds(rack: Rack, deployed: GpuDeployment) -> Engine:
+    """The engine, with the tokens of a whole round, of all data-parallel groups, as those of a step."""
+    engine, groups = deployed.runtime.engine, rack.serving.data_parallel
     assert engine is not None
-    if deployed.stages is None:
-        return engine
-    return replace(engine, chunk=budget_of_round(chunk=engine.chunk, stages=deployed.stages))
+    if groups is not None:
+        engine = replace(engine, chunk=budget_of_groups(chunk=engine.chunk, groups=groups))
+    if deployed.stages is not None:
+        engine = replace(engine, chunk=budget_of_round(chunk=engine.chunk, stages=deployed.stages))
+    return engine
 
 
 def chunks_of(rack: Rack, deployed: GpuDeployment) -> Quantity:

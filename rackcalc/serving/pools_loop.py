@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.serving.concurrency import ROUNDS, balanced
+from rackcalc.formulas.serving.concurrency import balanced
 from rackcalc.formulas.serving.disaggregated_prefill import (
     before_generation,
     cycle_time,
+    extrapolated,
     generation_rate,
     number_generating,
     prompts_at_engine,
@@ -24,6 +25,7 @@ from rackcalc.formulas.serving.request_time import left_over, request_time
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 
+ROUNDS = 2  # of two steps and an extrapolation each: where prefills are slower, the number falls by a few % a step
 Pass = Callable[[Quantity], GpuPass]
 
 
@@ -101,12 +103,17 @@ def pools_loop(
     decoded = decoders.rate(number)
     passed = prefills.alone
     beyond = left_over(whole=passed.time, part=prefills.turn)
-    for _ in range(ROUNDS + 1):
+    sequence = [number]
+    for _ in range(2 * ROUNDS + 1):
         tpot = decoders.tpot_at(number)
         elsewhere = request_time(ttft=total(passes=beyond, rest=before(passed, number)), tpot=tpot, output=output)
         queued = prompts_at_engine(**line, prefill=prefills.turn, elsewhere=elsewhere)
         rate = smallest(cycle=rate_elsewhere(**line, queued=queued, elsewhere=elsewhere), room=most)
         number = number_generating(rate=rate, engines=decoders.engines, tpot=tpot, output=output)
+        sequence.append(number)
+        if len(sequence) == 3:
+            number = extrapolated(first=sequence[0], second=sequence[1], third=sequence[2])
+            sequence = [number]
         passed, beyond = prefills.at(rate)
     cycle = cycle_time(requests=requests, rate=rate)
     ttft = before_generation(cycle=cycle, tpot=tpot, output=output)

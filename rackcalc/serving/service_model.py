@@ -98,7 +98,8 @@ class ServiceModel:
     between the pools. By pool: busy, the share of the time that it works when the rack is saturated; activity, the
     power utilization of a chip that works; slots, the requests that share one server. By level (p95, p99, ...): tails,
     of the passage, where it varies by itself; token_times, of the time between two tokens. load: of an engine to which
-    requests come at random; its busy pools are busy for that share of all time.
+    requests come at random; its busy pools are busy for that share of all time. each_prompt: time of an engine for each
+    prompt, where that is not the time of the stage "prefill", since it computes several side by side.
     """
 
     passage: Quantity
@@ -119,3 +120,4 @@ class ServiceModel:
     token_times: dict[str, Quantity] = field(default_factory=dict)
     load: EngineLoad | None = None
     closed: ClosedLoad | None = None
+    each_prompt: Quantity | None = None

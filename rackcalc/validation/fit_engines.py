@@ -101,7 +101,7 @@ def recorded() -> list[RecordedPrediction]:
 def usual_token_time(run: runs.Run, numbers: runs.Numbers, batch: Quantity) -> Quantity:
     """The median time between two tokens of a sequence among `batch`, in closed form for all rows at once."""
     alone = runs.per_token(run, numbers, batch)
-    return token_times(runs.stand(run).engine, runs.prompts(run, numbers), alone, batch, numbers.output)["p50"]
+    return token_times(runs.stand(run).engine, runs.prefill_of(run, numbers), alone, batch, numbers.output)["p50"]
 
 
 def run_loop(run: runs.Run, numbers: runs.Numbers, rows: Sequence[Row]) -> Loop:

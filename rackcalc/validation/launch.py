@@ -17,7 +17,7 @@ from rackcalc.validation.read import Row
 Options = tuple[tuple[str, float], ...]  # field of an Engine, value
 MEANING = {
     "poll_steps": "scheduler-recv-interval of SGLang",
-    "hold_steps": "batch_wait_timeout_iters of TensorRT-LLM",
+    "hold_steps": "batch_wait_timeout_iters of TensorRT-LLM, timeout_iters of its attention_dp_config",
     "stream_interval": "stream interval",
     "eager_prefill": "cudagraph_mode of vLLM, piecewise graphs of TensorRT-LLM",
 }
@@ -56,6 +56,8 @@ def trtllm(row: Row, version: str) -> dict[str, float]:
     if even and late and row.precision == "fp8" and requests >= 64:
         found["hold_steps"] = 40.0
     pieces = row.expert_parallel == "8" and even if row.precision == "fp4" else requests >= (64 if even else 128)
+    if row.data_parallel not in ("", "1"):  # attention_dp_config: enable_balance
+        found["hold_steps"] = 60.0 if row.precision != "mxfp4" else 50.0
     if late and pieces:
         found["eager_prefill"] = 0.0
     return found

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, smallest
-from rackcalc.formulas.serving.concurrency import Loop, at_rate, first_token
+from rackcalc.formulas.serving.concurrency import NO_TIME, Loop, at_rate, first_token
 from rackcalc.formulas.serving.latency_limits import at_limit, of_limits, usual_number
 from rackcalc.formulas.serving.replicas import all_engines, slots
 from rackcalc.formulas.serving.request_rates import kept_rate
@@ -95,6 +95,7 @@ def running(run: Run, numbers: Numbers, number: Quantity) -> Loop:
         step=found.tpot,
         prefill=largest(prefill=found.prefill, step=one_step(tpot=found.tpot)),
         ahead=NONE,
+        each=NO_TIME,
     )
     return replace(found, ttft=ttft, time=request_time(ttft=ttft, tpot=found.tpot, output=numbers.output))
 

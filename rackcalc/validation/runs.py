@@ -14,11 +14,17 @@ from rackcalc.formulas.gpu import forward_pass as passes
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.memory_fit import memory_fit
 from rackcalc.formulas.gpu.serving_engine import per_scheduler
-from rackcalc.formulas.serving.concurrency import Loop, closed_loop
-from rackcalc.formulas.serving.replicas import gpus_of, per_engine
+from rackcalc.formulas.serving.concurrency import Loop, Prefill, closed_loop, one_prompt
+from rackcalc.formulas.serving.replicas import budget_of_groups, gpus_of, per_engine
 from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import lived_context, lived_share, reserved_context, shortened
-from rackcalc.formulas.serving.speculative_decoding import speculative_tpot, tokens_checked, tokens_per_step
+from rackcalc.formulas.serving.speculative_decoding import (
+    of_one_token,
+    steps_between_messages,
+    steps_of_answer,
+    tokens_checked,
+    tokens_per_step,
+)
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities.quantity import Quantity, Source, constant
@@ -169,11 +175,21 @@ def prompts(run: Run, numbers: Numbers, together: Quantity = ONE) -> GpuPass:
         on.link,
         on.model.experts is not None,
         numbers.groups if run.grouped else None,
+        apart=run.grouped,
     )
 
 
-def step(run: Run, numbers: Numbers, batch: Quantity) -> GpuPass:
-    """A decode step of a batch; with speculation, each sequence has its drafted tokens checked too."""
+def prefill_of(run: Run, numbers: Numbers) -> Prefill:
+    """How the engine computes prompts: data-parallel groups do so side by side."""
+    first = prompts(run, numbers)
+    return Prefill(first, prompts(run, numbers, numbers.groups), numbers.groups) if run.grouped else one_prompt(first)
+
+
+def step(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> GpuPass:
+    """A decode step of a batch; with speculation, each sequence has its drafted tokens checked too.
+
+    apart: of an engine that does nothing but decode.
+    """
     on = stand(run)
     context = lived_context(prompt=numbers.prompt, output=numbers.output, spread=numbers.spread)
     checked = tokens_checked(drafted=DRAFTED) if "mtp" in run.words else None
@@ -192,15 +208,24 @@ def step(run: Run, numbers: Numbers, batch: Quantity) -> GpuPass:
         numbers.groups if run.grouped else None,
         run.sampled,
         checked,
+        apart=apart,
     )
 
 
-def per_token(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
+def tokens_of_step(run: Run) -> Quantity | None:
+    """Tokens that a step yields per sequence; None without speculation, where it is one."""
+    return tokens_per_step(drafted=DRAFTED, acceptance=ACCEPTANCE) if "mtp" in run.words else None
+
+
+def per_step(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
+    """Time of a step without prefills, written as if it yielded one token [s/token]."""
+    return step_per_token(step=step(run, numbers, batch).time)
+
+
+def per_token(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> Quantity:
     """Time per output token of a step without prefills."""
-    time = step(run, numbers, batch).time
-    if "mtp" not in run.words:
-        return step_per_token(step=time)
-    return speculative_tpot(step=time, tokens=tokens_per_step(drafted=DRAFTED, acceptance=ACCEPTANCE))
+    time, tokens = step_per_token(step=step(run, numbers, batch, apart).time), tokens_of_step(run)
+    return time if tokens is None else of_one_token(step=time, tokens=tokens)
 
 
 def fits(run: Run, numbers: Numbers) -> Quantity:
@@ -220,20 +245,29 @@ def loop(run: Run, numbers: Numbers, concurrency: Quantity, arrivals: Quantity |
     """One engine with so many requests in flight. arrivals: they come at random at this rate."""
     on = stand(run)
     engine = on.engine
-    if run.grouped:  # each data-parallel group has a front end of its own
-        engine = replace(engine, token_time=per_scheduler(time=engine.token_time, groups=numbers.groups))
-    return closed_loop(
+    if run.grouped:  # each data-parallel group has a front end and a scheduler of its own
+        engine = replace(
+            engine,
+            token_time=per_scheduler(time=engine.token_time, groups=numbers.groups),
+            chunk=budget_of_groups(chunk=engine.chunk, groups=numbers.groups),
+        )
+    tokens, output = tokens_of_step(run), numbers.output
+    if tokens is not None:
+        interval = steps_between_messages(interval=engine.stream_interval, tokens=tokens)
+        engine, output = replace(engine, stream_interval=interval), steps_of_answer(output=output, tokens=tokens)
+    found = closed_loop(
         engine,
         on.runtime.request_host,
         concurrency,
         fits(run, numbers),
-        prompts(run, numbers),
-        lambda batch: per_token(run, numbers, batch),
+        prefill_of(run, numbers),
+        lambda batch: per_step(run, numbers, batch),
         numbers.prompt,
-        numbers.output,
+        output,
         run.equal_lengths,
         arrivals,
     )
+    return found if tokens is None else replace(found, tpot=of_one_token(step=found.tpot, tokens=tokens))
 
 
 def numbers_of(row: Row) -> Numbers:

@@ -18,11 +18,22 @@ from rackcalc.formulas.serving.request_rates import rate_of_run
 from rackcalc.formulas.serving.token_rates import batch_rate, per_part, static_rate, token_rate, user_rate
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.serving.pools_loop import PoolsLoop
-from rackcalc.serving.token_times import added_by
 from rackcalc.validation.engine_law import engine_law
 from rackcalc.validation.pools import WAITS, disaggregated
 from rackcalc.validation.read import Row, Unanswerable
-from rackcalc.validation.runs import Numbers, Run, fits, loop, numbers_of, per_token, prompts, run_of, stand, step
+from rackcalc.validation.runs import (
+    Numbers,
+    Run,
+    fits,
+    loop,
+    numbers_of,
+    per_token,
+    prefill_of,
+    prompts,
+    run_of,
+    stand,
+    step,
+)
 
 LARGEST = Quantity(
     2048.0,
@@ -193,9 +204,9 @@ def step_power(row: Row) -> Quantity:
         numbers = replace(numbers, prompt=prompt)
     on, load = stand(run), {"decoding": batch, "output": numbers.output}
     alone = per_token(run, numbers, batch)
-    first = prompts(run, numbers)
+    first = prefill_of(run, numbers)
     pace = {"decoding": batch, "front_end": on.engine.token_time, "sharpness": SHARPNESS}
-    stall = mean_stall(prefill=added_by(first), **load)
+    stall = mean_stall(prefill=first.work, **load)
     mean = paced(tpot=total(step=alone, stall=stall), **pace)
     if row.metric.startswith("tpot_p"):
         return token_gap(run, numbers, batch, row.metric.removeprefix("tpot_"), mean)
@@ -208,7 +219,7 @@ def step_power(row: Row) -> Quantity:
     memory = diluted(utilization=passed.memory_utilization, step=alone, interval=mean)
     compute = with_prefills(
         steps=diluted(utilization=passed.utilization, step=alone, interval=mean),
-        prefill=first.utilization,
+        prefill=first.full.utilization,
         stall=stall,
         interval=mean,
     )

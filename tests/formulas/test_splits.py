@@ -14,6 +14,7 @@ from rackcalc.formulas.serving import (
     encoder_split,
     kv_transfer,
     prefill_decode_split,
+    speculative_decoding,
 )
 from rackcalc.quantities.quantity import Quantity
 
@@ -137,11 +138,11 @@ def test_kv_cache_of_8k_tokens(bandwidth, milliseconds):
 @settings(max_examples=30, deadline=None)
 def test_tokens_per_step_is_the_geometric_sum(acceptance, drafted):
     expected = sum(acceptance**i for i in range(drafted + 1))
-    assert draft_verify_split.tokens_per_step(acceptance, float(drafted)) == pytest.approx(expected)
+    assert speculative_decoding.tokens_per_step(float(drafted), acceptance) == pytest.approx(expected)
 
 
 def test_draft_verify():
-    assert draft_verify_split.tokens_per_step(1.0, 4.0) == 5
+    assert speculative_decoding.tokens_per_step(4.0, 1.0) == 5
     nothing = draft_verify_split.draft_verify(q(1e-4, "s"), q(6e-3, "s"), q(0), q(4), q(0, "s"), q(0, "s"))
     assert nothing.tpot.value == pytest.approx(6.4e-3)  # nothing accepted: drafting is pure loss
     good = draft_verify_split.draft_verify(q(1e-4, "s"), q(6e-3, "s"), q(0.8), q(4), q(5e-6, "s"), q(5e-6, "s"))

@@ -167,10 +167,12 @@ def decode(
     sampled: bool = False,
     tokens: Quantity | None = None,
     placement: ExpertPlacement = EVEN,
+    apart: bool = False,
 ) -> GpuPass:
     """One decode step: a new token for each of batch [1] sequences that hold `context` [token]; else as prefill.
 
     sampled: with top-p or top-k. tokens [token]: tokens computed per sequence, more than one when drafts are verified.
+    apart: the engine does nothing but decode.
     """
     chip = Chip(gpu, family, runtime)
     job = Job(
@@ -185,6 +187,7 @@ def decode(
         data_parallel,
         sampled,
         **vars(placement),
+        apart=apart,
     )
     return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 

@@ -4,6 +4,7 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import (
     REQUEST,
+    TOKEN,
     Count,
     Ratio,
     RequestsPerSecond,
@@ -36,7 +37,7 @@ def tokens_cached(requests: RequestsPerSecond, tokens: Tokens, cached: Ratio) ->
 
 
 @formula(cite="definition: a prompt takes the chips once, a step is shared by those that decode together")
-def share_of_prompts(prefill: Seconds, step: Seconds, together: Count, output: Tokens, per_step: Tokens) -> Ratio:
+def share_of_prompts(prefill: Seconds, step: Seconds, together: Count, output: Tokens, per_step: Count) -> Ratio:
     """Share of the chips' time that prompts take: time of one prompt, over that and its share of all decode steps.
 
     together: requests in one step. per_step: tokens that a request gets from one.
@@ -44,7 +45,7 @@ def share_of_prompts(prefill: Seconds, step: Seconds, together: Count, output: T
     >>> round(share_of_prompts(prefill=0.1, step=0.02, together=10.0, output=200.0, per_step=1.0), 6)
     0.2
     """
-    generating = step * output / (per_step * xp.maximum(together, 1.0))
+    generating = step * xp.pure(output / TOKEN) / (per_step * xp.maximum(together, 1.0))
     return xp.divide(prefill, prefill + generating)
 
 

@@ -32,9 +32,14 @@ class Day:
 
 
 def by_hour(value: Any, hours: int) -> list[Any]:
-    """The value in each hour, from lanes: a float of one engine, an array of several."""
+    """The value in each hour, from lanes: a float of one engine, an array of several.
+
+    A number, or an array of one, is the same in all hours and for all engines.
+    """
     if not hasattr(value, "shape"):
         return [value] * hours
+    if value.size == 1:
+        return [value.item()] * hours
     return [row.item() if len(row) == 1 else row for row in value.reshape(hours, -1)]
 
 

@@ -11,6 +11,7 @@ from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.novelty import as_novel
 from rackcalc.formulas.gpu.serving_engine import at_age
+from rackcalc.formulas.serving.disaggregated_prefill import time_per_prompt
 from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, per_token_sent
 from rackcalc.formulas.serving.inter_token_latency import prefill_stall
 from rackcalc.formulas.serving.pipeline_stages import overlapping, shortened_time
@@ -24,6 +25,7 @@ from rackcalc.formulas.serving.time_to_first_token import (
     prefills_crowded_out,
     prefills_queued,
     room_wait,
+    wait_for_groups,
 )
 from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.quantities import elementwise as xp
@@ -48,14 +50,22 @@ def held(concurrency: Count, room: Count) -> Count:
     error=0.20,  # beside the novelty of the prefill: 23 % of rows on what outer folds left out
 )
 def first_token(
-    request_host: Seconds, looked: Count, back: Count, step: SecondsPerToken, prefill: Seconds, ahead: Count
+    request_host: Seconds,
+    looked: Count,
+    back: Count,
+    step: SecondsPerToken,
+    prefill: Seconds,
+    ahead: Count,
+    each: Seconds,
 ) -> Seconds:
     """Time to first token of a request that finds room: host, steps under way, prefills ahead, its own.
 
-    >>> round(first_token(request_host=0.05, looked=1.0, back=0.0, step=0.02, prefill=0.04, ahead=2.0), 9)
-    0.19
+    each: time of the engine for each prefill ahead; less than `prefill` where several run side by side.
+
+    >>> round(first_token(request_host=0.05, looked=1.0, back=0.0, step=0.02, prefill=0.04, ahead=2.0, each=0.03), 9)
+    0.17
     """
-    return request_host + (looked + back) * step * TOKEN + prefill * (1 + ahead)
+    return request_host + (looked + back) * step * TOKEN + prefill + each * ahead
 
 
 @formula(cite="M. Reiser, S. Lavenberg, J. ACM 27 (1980) 313-322: a request sees the others; " + LITTLE)
@@ -119,6 +129,44 @@ class Loop:
     rate: Quantity
 
 
+@record
+class Prefill:
+    """Prompts that data-parallel groups compute side by side. alone: the pass of one; full: of `prompts`, one a group.
+
+    Without such groups both are the pass of one prompt.
+    """
+
+    alone: GpuPass
+    full: GpuPass
+    prompts: Quantity = ONE
+
+    def per_prompt(self, time: Quantity) -> Quantity:
+        """A time of the full pass, over its prompts [s]."""
+        return time if self.prompts is ONE else time_per_prompt(time=time, prompts=self.prompts)
+
+    @property
+    def each(self) -> Quantity:
+        """Time of the engine for each of the prompts of a full pass [s]."""
+        return self.per_prompt(self.full.time)
+
+    @property
+    def parts(self) -> tuple[Quantity, Quantity]:
+        """Time [s] that a prompt adds to a decode step, and launches of the pass that it is in."""
+        work, launches = parts_of(self.full)
+        return self.per_prompt(work), launches
+
+    @property
+    def work(self) -> Quantity:
+        """What a prompt adds to the steps that compute it [s], its share of the launches included."""
+        work, launches = parts_of(self.full)
+        return self.per_prompt(total(work=work, launches=launches))
+
+
+def one_prompt(prefill: GpuPass) -> Prefill:
+    """An engine all of whose GPUs compute one prompt after the other."""
+    return Prefill(prefill, prefill)
+
+
 ROUNDS = 3
 SHARED = ("overhead", "_reading", "launches")  # how terms of a prefill end that a step needs anyway
 NO_TIME = constant(0.0, "s", "no fixed time", "published", note="an engine without any")
@@ -149,7 +197,7 @@ def closed_loop(
     request_host: Quantity,
     concurrency: Quantity,
     fits: Quantity,
-    prefill: GpuPass,
+    prefill: Prefill,
     step_at: Step,
     prompt: Quantity,
     output: Quantity,
@@ -168,11 +216,11 @@ def closed_loop(
     lockstep = engine.lockstep if equal_lengths else NONE
     ahead = prefills_ahead(held=inside, burst=engine.burst, lockstep=lockstep)
     if arrivals is not None:
-        ahead = prefills_queued(rate=arrivals, prefill=prefill.time, held=inside)
+        ahead = prefills_queued(rate=arrivals, prefill=prefill.each, held=inside)
     if engine.mixed:
         lengths = {"chunk": engine.chunk, "prompt": prompt, "output": output}
         ahead = largest(queued=ahead, crowded_out=prefills_crowded_out(held=inside, **lengths))
-    work, fixed = parts_of(prefill)
+    work, fixed = prefill.parts
     before = ahead
     if overlap is not None:
         work, before = shortened_time(time=work, share=overlap), overlapping(ahead=ahead, share=overlap)
@@ -180,7 +228,8 @@ def closed_loop(
     host = at_age(time=host_time(engine, request_host, inside), improvement=engine.improvement, age=engine.age)
     before_it = host if fetch is None else total(host=host, fetch=fetch)
     looked = looked_at(wait=engine.wait_steps, interval=engine.poll_steps)
-    back = held_back(hold=engine.hold_steps, held=inside, output=output)
+    holding = {"hold": engine.hold_steps, "held": inside, "output": output}
+    back = held_back(**holding) if prefill.prompts is ONE else wait_for_groups(**holding, groups=prefill.prompts)
     decoding = inside
     for _ in range(ROUNDS):
         step = paced(
@@ -190,7 +239,8 @@ def closed_loop(
             sharpness=SHARPNESS,
         )
         ways = {"looked": looked, "back": back, "ahead": before}
-        first = first_token(request_host=before_it, step=step, prefill=prefill.time, **ways)
+        times = {"prefill": prefill.alone.time, "each": prefill.each}
+        first = first_token(request_host=before_it, step=step, **times, **ways)
         decoding = decoding_now(held=inside, first=first, tpot=step, output=output)
     wait = room_wait(concurrency=concurrency, held=inside, first=first, tpot=step, output=output)
     ttft = total(first=first, room=wait)
@@ -202,7 +252,7 @@ def closed_loop(
         first=first,
         step=step,
         stall=stall,
-        prefill=prefill.time,
+        prefill=prefill.alone.time,
         room=fits,
         held=inside,
         ahead=ahead,

@@ -136,6 +136,20 @@ def number_generating(rate: RequestsPerSecond, engines: Count, tpot: SecondsPerT
     return xp.maximum(xp.pure(rate * tpot * output / engines / REQUEST), 1.0)
 
 
+@formula(cite="A. C. Aitken, On Bernoulli's numerical solution of algebraic equations (1926): delta squared")
+def extrapolated(first: Count, second: Count, third: Count) -> Count:
+    """Where a sequence ends whose steps shrink by the same ratio; at least one. From three of its values.
+
+    A ratio beyond 0.95 counts as 0.95, one below -0.95 as -0.95.
+
+    >>> extrapolated(first=9.0, second=7.0, third=6.0), extrapolated(first=7.0, second=7.0, third=7.0)
+    (5.0, 7.0)
+    """
+    moved, before = third - second, second - first
+    ratio = xp.clip(xp.where(before != 0, xp.divide(moved, xp.where(before != 0, before, 1.0)), 0.0), -0.95, 0.95)
+    return xp.maximum(third + moved * xp.divide(ratio, 1 - ratio), 1.0)
+
+
 @formula(cite="P. Schweitzer, Approximate analysis of closed networks of queues (1979): one queue, the rest a delay")
 def prompts_at_engine(requests: Count, engines: Count, prefill: Seconds, elsewhere: Seconds) -> Count:
     """Requests that wait or are prefilled at one engine, `requests` in flight in all; elsewhere: the rest of a cycle.

@@ -1,10 +1,10 @@
 """Speculative decoding across chips: LPUs draft tokens, GPUs verify them."""
 
 from rackcalc.formulas.serving.request_time import repeated
-from rackcalc.quantities import elementwise as xp
+from rackcalc.formulas.serving.speculative_decoding import speculative_tpot, tokens_per_step
 from rackcalc.quantities.quantity import Quantity, formula
 from rackcalc.quantities.record import record
-from rackcalc.quantities.units import TOKEN, Count, Ratio, Seconds, SecondsPerToken, Tokens
+from rackcalc.quantities.units import Count, Seconds
 
 
 @formula(cite="Y. Leviathan et al., Fast Inference from Transformers via Speculative Decoding, arXiv:2211.17192")
@@ -17,21 +17,10 @@ def verified_rows(batch: Count, drafted: Count) -> Count:
     return batch * (drafted + 1)
 
 
-LEVIATHAN = "Y. Leviathan et al., Fast Inference from Transformers via Speculative Decoding, arXiv:2211.17192, eq. 1"
-
-
-@formula(cite=LEVIATHAN)
-def tokens_per_step(acceptance: Ratio, drafted: Count) -> Tokens:
-    """Tokens one draft-and-verify step yields, each drafted token accepted with the same chance.
-
-    >>> round(tokens_per_step(acceptance=0.8, drafted=4.0), 4)
-    3.3616
-    """
-    many = xp.divide(1 - xp.power(xp.pure(acceptance), xp.pure(drafted + 1)), 1 - acceptance)
-    return xp.where(acceptance < 1, many, drafted + 1) * TOKEN
-
-
-@formula(cite=LEVIATHAN + "; drafting and verifying take turns")
+@formula(
+    cite="Y. Leviathan et al., Fast Inference from Transformers via Speculative Decoding, arXiv:2211.17192; "
+    "drafting and verifying take turns"
+)
 def speculative_step(draft: Seconds, drafted: Count, verify: Seconds, forth: Seconds, back: Seconds) -> Seconds:
     """Time of one step: so many draft tokens, over, one verification, and back.
 
@@ -41,19 +30,9 @@ def speculative_step(draft: Seconds, drafted: Count, verify: Seconds, forth: Sec
     return draft * drafted + forth + verify + back
 
 
-@formula(cite="definition: time of a step over its tokens")
-def speculative_tpot(step: Seconds, tokens: Tokens) -> SecondsPerToken:
-    """Mean time between tokens.
-
-    >>> round(speculative_tpot(step=6.81e-3, tokens=3.3616) * 1e3, 3)
-    2.026
-    """
-    return xp.divide(step, tokens)
-
-
 @record
 class DraftVerify:
-    """tokens [token] and step [s] of one draft-and-verify round, tpot [s/token]. terms: of the step."""
+    """tokens [1] and step [s] of one draft-and-verify round, tpot [s/token]. terms: of the step."""
 
     tokens: Quantity
     step: Quantity

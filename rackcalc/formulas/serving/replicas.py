@@ -2,7 +2,7 @@
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import Count, RequestsPerSecond, Seconds
+from rackcalc.quantities.units import Count, RequestsPerSecond, Seconds, Tokens
 
 
 @formula(cite="definition: whole groups of tensor-parallel GPUs")
@@ -23,6 +23,16 @@ def slots(replicas: Count, batch: Count) -> Count:
     64.0
     """
     return replicas * batch
+
+
+@formula(cite="definition: each data-parallel group has a scheduler of its own")
+def budget_of_groups(chunk: Tokens, groups: Count) -> Tokens:
+    """Most tokens that all groups of an engine compute in one step. chunk: of one group.
+
+    >>> budget_of_groups(chunk=8192.0, groups=8.0)
+    65536.0
+    """
+    return chunk * groups
 
 
 @formula(cite="definition: copies of the model share the load evenly")

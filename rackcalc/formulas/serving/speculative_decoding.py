@@ -9,10 +9,11 @@ from rackcalc.quantities.units import TOKEN, Count, Ratio, Seconds, SecondsPerTo
 def tokens_per_step(drafted: Count, acceptance: Ratio) -> Count:
     """Tokens one step yields per sequence when it verifies so many drafted ones; the first refused ends the run.
 
-    >>> tokens_per_step(drafted=3.0, acceptance=0.5)
-    1.875
+    >>> tokens_per_step(drafted=3.0, acceptance=0.5), tokens_per_step(drafted=3.0, acceptance=1.0)
+    (1.875, 4.0)
     """
-    return xp.divide(1 - xp.power(xp.pure(acceptance), xp.pure(drafted + 1)), 1 - acceptance)
+    many = xp.divide(1 - xp.power(xp.pure(acceptance), xp.pure(drafted + 1)), 1 - acceptance)
+    return xp.where(acceptance < 1, many, drafted + 1)
 
 
 @formula(cite="Y. Leviathan et al., Fast Inference from Transformers via Speculative Decoding, arXiv:2211.17192")

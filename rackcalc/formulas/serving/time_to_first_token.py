@@ -11,6 +11,8 @@ from rackcalc.quantities.units import REQUEST, TOKEN, Count, Ratio, RequestsPerS
 
 LITTLE = "J. D. C. Little, A Proof for the Queuing Formula L = lambda W, Operations Research 9 (1961) 383-387"
 
+EULER_MASCHERONI = 0.5772156649
+
 
 @formula(cite="derivation: closed loop of two stages; the running step, and the prompts that came at the same moment")
 def prompt_wait(tpot: SecondsPerToken, prefill: Seconds, batch: Count, output: Tokens, burst: Ratio) -> Seconds:
@@ -94,6 +96,25 @@ def held_back(hold: Count, held: Count, output: Tokens) -> Count:
     """
     joining = xp.pure(hold * held * TOKEN / output)
     return hold * xp.divide(1 + joining / 2, 1 + joining)
+
+
+@formula(
+    cite="W. Feller, An Introduction to Probability Theory I (1968), section IX.3: draws until each of n kinds came; "
+    "TensorRT-LLM, py_executor.py: with enable_balance prompts start when all groups have one, or when a time is up "
+    "that is counted without prompts too"
+)
+def wait_for_groups(hold: Count, held: Count, output: Tokens, groups: Count) -> Count:
+    """Steps a prompt waits, on average, until each data-parallel group has one: half of the time between two starts.
+
+    hold: most steps between two starts. Each answer that ends lets a prompt come, to a group at random.
+
+    >>> wait_for_groups(hold=60.0, held=64.0, output=1024.0, groups=8.0)
+    30.0
+    >>> round(wait_for_groups(hold=60.0, held=256.0, output=1024.0, groups=4.0), 1)
+    16.7
+    """
+    draws = groups * (xp.log(groups) + EULER_MASCHERONI + xp.divide(0.5, groups))
+    return xp.minimum(hold, xp.divide(xp.pure(draws * output / TOKEN), held)) / 2
 
 
 @formula(cite=LITTLE)

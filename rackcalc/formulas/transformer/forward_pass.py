@@ -56,8 +56,9 @@ class Job:
     groups of these GPUs, each with the attention of its own sequences. sampled: tokens are drawn with top-p or top-k.
     past [token]: of a prefill, the tokens of the context whose keys and values are in the prefix cache.
     network: between GPUs that link does not join, None where it joins all. redundant [1]: copies of experts beside all
-    experts. imbalance [1]: the busiest GPU's work with experts over the mean, None where it is not stated. apart: each
-    prompt is computed by one group, whole; else evenly by all, as the mean over prompts that come at different times.
+    experts. imbalance [1]: the busiest GPU's work with experts over the mean, None where it is not stated. apart: an
+    engine of a pool for one phase; each prompt is computed by one group, whole; else evenly by all, as the mean over
+    prompts that come at different times.
     """
 
     phase: str
