@@ -6,7 +6,7 @@ Every line has a label and pieces, which are laid out for the width of the termi
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 from typing import Any
 
 from rackcalc.quantities.figures import figures
@@ -17,9 +17,10 @@ from rackcalc.render.aligned_text import PIPE_WIDTH, line_width
 from rackcalc.render.cells import cell, interval_text
 from rackcalc.render.estimate_table import coloured_text, wants_colour
 
-LABEL = 13  # characters of the labels
+LABEL = 15  # characters of the labels
 BESIDE = 60  # a line at least this wide has its labels beside the pieces; a narrower one above them
 MOST_NOTES = 3
+TIME = "time goes to"  # label of the line that names them
 TERMS = 3  # of a stage, that are named
 WORTH_NAMING = 0.05  # share of a stage that a term must have
 BETWEEN = "   "  # pieces
@@ -55,6 +56,10 @@ class Figures:
         """A figure in canonical units."""
         return float(self.table[path].value)
 
+    def at(self, path: str, value: float) -> str:
+        """Another value of the figure at a path, with its unit."""
+        return cell(path, replace(self.table[path], value=value), 3)
+
     def text(self, path: str, ranged: bool = False) -> str:
         """A figure with its unit. ranged: with its 80 % interval behind it."""
         quantity = self.table[path]
@@ -70,26 +75,38 @@ class Figures:
         return f"{text} ({beside})" if ranged and beside else text
 
 
-def render(reports: Sequence[Any], colour: bool | None = None, interval: bool = True) -> str:
-    """The summary of one estimate after the other, as text. colour: None for what the terminal wants."""
+def render(
+    reports: Sequence[Any], colour: bool | None = None, interval: bool = True, pictures: bool | None = None
+) -> str:
+    """The summary of one estimate after the other, as text. colour: None for what the terminal wants.
+
+    pictures: with all of them; None for the bar of the time alone, on a terminal; False for none.
+    """
     import sys
 
     coloured = wants_colour(sys.stdout.isatty()) if colour is None else colour
     width = line_width()
-    blocks = [list(_block(report, width, interval)) for report in reports]
+    bar = pictures or (pictures is None and width < PIPE_WIDTH)
+    blocks = [list(_block(report, width, interval, bar, bool(pictures))) for report in reports]
     return "\n".join("".join(coloured_text(line, style, coloured) + "\n" for line, style in block) for block in blocks)
 
 
-def _block(report: Any, width: int, interval: bool) -> Iterator[tuple[str, str]]:
-    """The lines of one estimate, each with its style."""
+def _block(report: Any, width: int, interval: bool, bar: bool, pictures: bool) -> Iterator[tuple[str, str]]:
+    """The lines of one estimate, each with its style. bar: with the bar of the time. pictures: with all of them."""
     known = Figures(report, interval)
     yield from ((line, "bold") for line in folded(report.title, width))
     yield from ((line, "dim") for line in folded(report.subject, width))
     for line in summary(known):
         yield from ((text, "yellow" if line.alarm else "") for text in laid_out(line, width))
+        if bar and line.label == TIME:
+            yield from ((text, "cyan") for text in _time_bar(known, width))
     for note in report.notes[:MOST_NOTES]:
         yield from ((text, "yellow") for text in folded(f"! {note}", width, "  "))
     yield from ((text, "dim") for text in folded(_how_to_see_more(known), width))
+    if pictures:
+        from rackcalc.render.terminal_pictures import pictures as drawn
+
+        yield from ((text, "") for text in drawn(known, width))
 
 
 def summary(known: Figures) -> Iterator[Line]:
@@ -117,16 +134,35 @@ def _p99(known: Figures, path: str, mean: str) -> Iterator[str]:
 
 def _where(known: Figures) -> Iterator[Line]:
     """The stage that takes most of a request, what bounds it, and its largest terms."""
+    name, shares = _largest_terms(known)
+    if not name:
+        return
+    said = [f"{term.replace('_', ' ')} {share:.0%}" for share, term in shares]
+    of = "of decoding" if name == "decode" else f"of {name}"
+    bound = f"bound by {known.report.stages[name].bound_by}"
+    yield Line(TIME, (f"{', '.join(said)} {of}" if said else name, bound))
+
+
+def _largest_terms(known: Figures) -> tuple[str, list[tuple[float, str]]]:
+    """The stage that takes most of a request, "" for none, and its largest terms, each with its share of that time."""
     stages = known.report.stages
     times = {name: float(stage.time.value) for name, stage in stages.items() if isfinite(float(stage.time.value))}
     if not times:
-        return
+        return "", []
     name = "decode" if "decode" in times else max(times, key=lambda name: times[name])
     terms = {term: float(time.value) for term, time in stages[name].terms.items() if time.known}
     shares = sorted(((time / times[name], term) for term, time in terms.items()), reverse=True) if times[name] else []
-    said = [f"{term.replace('_', ' ')} {share:.0%}" for share, term in shares[:TERMS] if share >= WORTH_NAMING]
-    of = "of a decode step" if name == "decode" else f"of {name}"
-    yield Line("time goes to", (f"{', '.join(said)} {of}" if said else name, f"bound by {stages[name].bound_by}"))
+    return name, [(share, term) for share, term in shares[:TERMS] if share >= WORTH_NAMING]
+
+
+def _time_bar(known: Figures, width: int) -> Iterator[str]:
+    """A bar of the terms that the line above it names, in their order."""
+    from rackcalc.render.terminal_pictures import time_bar
+
+    shares = [share for share, _ in _largest_terms(known)[1]]
+    if len(shares) > 1:
+        indent = LABEL if width >= BESIDE else 2
+        yield " " * indent + time_bar(shares, width - indent)
 
 
 def _load(known: Figures) -> Line:
@@ -197,14 +233,18 @@ def _return(known: Figures) -> Line:
     payback, pieces = known.table["roi.payback"], []
     if not payback.known:
         return Line("return", (known.text("roi.payback"),))
-    value = float(payback.value)
-    if isnan(value) or value == 0:
-        pieces.append("no outlay to pay back")
-    else:
-        pieces.append("never paid back" if value == float("inf") else f"paid back in {known.text('roi.payback')}")
+    pieces.append(paid_back(known))
     if known.has("roi.npv"):
         pieces.append(f"net present value {known.text('roi.npv')}")
-    return Line("return", tuple(pieces), value == float("inf"))
+    return Line("return", tuple(pieces), float(payback.value) == inf)
+
+
+def paid_back(known: Figures) -> str:
+    """When the outlay has come back, in words."""
+    value = float(known.table["roi.payback"].value)
+    if isnan(value) or value == 0:
+        return "no outlay to pay back"
+    return "never paid back" if value == inf else f"paid back in {known.text('roi.payback')}s"  # days, years
 
 
 def _how_to_see_more(known: Figures) -> str:

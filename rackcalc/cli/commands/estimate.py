@@ -77,6 +77,14 @@ def estimate(
     interval: Annotated[
         bool, typer.Option("--interval/--no-interval", help="80 % intervals; in tables, of a single rack.")
     ] = True,
+    pictures: Annotated[
+        bool | None,
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="Bars of time, load, power and cash, below the summary or for the chosen sections. "
+            "Without either, a terminal shows one bar of the time.",
+        ),
+    ] = None,
     colour: Annotated[
         bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")
     ] = None,
@@ -93,6 +101,10 @@ def estimate(
     wanted = units_by_path(get or (), unit or ())
     asked = once(racks), in_years(scenario, year), set_ or ()
     view: dict[str, Any] = {"interval": interval}
+    if name in ("summary", "table"):
+        view["pictures"] = pictures
+    elif pictures:
+        raise failure("--pictures goes with the summary and with tables; --format html has pictures of its own")
     if get and name in BY_PATH:
         view["paths"] = list(wanted)
     if name == "env":
@@ -250,12 +262,26 @@ def rendered(
     if name == "table":
         from rackcalc.render import estimate_table as table  # rich takes as long as all the rest
 
-        return table.render(reports, colour, everything, view["interval"], sections)
+        shown = table.render(reports, colour, everything, view["interval"], sections)
+        return shown + drawn_below(reports, sections) if view.get("pictures") else shown
     if name == "summary":
         from rackcalc.render import estimate_summary
 
-        return estimate_summary.render(reports, colour, view["interval"])
+        return estimate_summary.render(reports, colour, view["interval"], view.get("pictures", False))
     return renderer(name)(reports, **view)
+
+
+def drawn_below(reports: Sequence[Any], sections: Sequence[str]) -> str:
+    """The pictures of each report that belong to these sections, () for all."""
+    from rackcalc.render.aligned_text import line_width
+    from rackcalc.render.estimate_summary import Figures
+    from rackcalc.render.terminal_pictures import pictures
+
+    lines: list[str] = []
+    for report in reports:
+        found = list(pictures(Figures(report, interval=False), line_width(), sections))
+        lines += ["", report.title, *found] if found and len(reports) > 1 else found
+    return "".join(f"{line}\n" for line in lines)
 
 
 def bare_numbers(reports: Sequence[Any], wanted: Mapping[str, Sequence[str]], labels: bool = False) -> str:
