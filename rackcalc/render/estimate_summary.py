@@ -16,6 +16,7 @@ from rackcalc.quantities.unit_text import show
 from rackcalc.render.aligned_text import PIPE_WIDTH, line_width
 from rackcalc.render.cells import cell, interval_text
 from rackcalc.render.estimate_table import coloured_text, wants_colour
+from rackcalc.render.terminal_bars import shares_bar
 
 LABEL = 15  # characters of the labels
 BESIDE = 60  # a line at least this wide has its labels beside the pieces; a narrower one above them
@@ -75,24 +76,22 @@ class Figures:
         return f"{text} ({beside})" if ranged and beside else text
 
 
-def render(
-    reports: Sequence[Any], colour: bool | None = None, interval: bool = True, pictures: bool | None = None
-) -> str:
+def render(reports: Sequence[Any], colour: bool | None = None, interval: bool = True, bar: bool | None = None) -> str:
     """The summary of one estimate after the other, as text. colour: None for what the terminal wants.
 
-    pictures: with all of them; None for the bar of the time alone, on a terminal; False for none.
+    bar: with a bar of where the time goes; None for what suits: on a terminal, not in a pipe.
     """
     import sys
 
     coloured = wants_colour(sys.stdout.isatty()) if colour is None else colour
     width = line_width()
-    bar = pictures or (pictures is None and width < PIPE_WIDTH)
-    blocks = [list(_block(report, width, interval, bar, bool(pictures))) for report in reports]
+    drawn = width < PIPE_WIDTH if bar is None else bar
+    blocks = [list(_block(report, width, interval, drawn)) for report in reports]
     return "\n".join("".join(coloured_text(line, style, coloured) + "\n" for line, style in block) for block in blocks)
 
 
-def _block(report: Any, width: int, interval: bool, bar: bool, pictures: bool) -> Iterator[tuple[str, str]]:
-    """The lines of one estimate, each with its style. bar: with the bar of the time. pictures: with all of them."""
+def _block(report: Any, width: int, interval: bool, bar: bool) -> Iterator[tuple[str, str]]:
+    """The lines of one estimate, each with its style. bar: with the bar of the time."""
     known = Figures(report, interval)
     yield from ((line, "bold") for line in folded(report.title, width))
     yield from ((line, "dim") for line in folded(report.subject, width))
@@ -103,10 +102,6 @@ def _block(report: Any, width: int, interval: bool, bar: bool, pictures: bool) -
     for note in report.notes[:MOST_NOTES]:
         yield from ((text, "yellow") for text in folded(f"! {note}", width, "  "))
     yield from ((text, "dim") for text in folded(_how_to_see_more(known), width))
-    if pictures:
-        from rackcalc.render.terminal_pictures import pictures as drawn
-
-        yield from ((text, "") for text in drawn(known, width))
 
 
 def summary(known: Figures) -> Iterator[Line]:
@@ -157,12 +152,10 @@ def _largest_terms(known: Figures) -> tuple[str, list[tuple[float, str]]]:
 
 def _time_bar(known: Figures, width: int) -> Iterator[str]:
     """A bar of the terms that the line above it names, in their order."""
-    from rackcalc.render.terminal_pictures import time_bar
-
     shares = [share for share, _ in _largest_terms(known)[1]]
     if len(shares) > 1:
         indent = LABEL if width >= BESIDE else 2
-        yield " " * indent + time_bar(shares, width - indent)
+        yield " " * indent + shares_bar(shares, width - indent)
 
 
 def _load(known: Figures) -> Line:

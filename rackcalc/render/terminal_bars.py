@@ -68,6 +68,14 @@ def stacked(parts: Sequence[float], width: int, drawn: Marks, limit: float | Non
     return "".join(cells).rstrip()
 
 
+def shares_bar(shares: Sequence[float], width: int) -> str:
+    """One bar of the shares of a whole, in the order in which a sentence names them; what is left over comes last."""
+    drawn = marks()
+    most = len(drawn.shades) - 1
+    named = [*shares[:most], *[0.0] * (most - len(shares))]
+    return stacked([*named, max(0.0, 1 - sum(named))], min(LONGEST, width), drawn)
+
+
 def both_ways(value: float, low: float, high: float, width: int, drawn: Marks) -> str:
     """A bar that starts at zero: to the left below it, to the right above it. low <= 0 <= high: of all such bars.
 

@@ -29,14 +29,6 @@ def pictures(known: Figures, width: int, sections: Sequence[str] = ()) -> Iterat
                 yield from ["", *folded(line, width)] if heading else [line]
 
 
-def time_bar(shares: Sequence[float], width: int) -> str:
-    """One bar of the shares of a time, in the order in which a sentence names them; what is left over comes last."""
-    drawn = marks()
-    named = list(shares[: len(drawn.shades) - 1])
-    named += [0.0] * (len(drawn.shades) - 1 - len(named))
-    return stacked([*named, max(0.0, 1 - sum(named))], min(LONGEST, width), drawn)
-
-
 def _time(known: Figures, width: int, drawn: Marks) -> Iterator[str]:
     """Every stage that a request passes, or that takes a step, by its terms."""
     for name, stage in known.report.stages.items():

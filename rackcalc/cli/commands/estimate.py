@@ -267,7 +267,8 @@ def rendered(
     if name == "summary":
         from rackcalc.render import estimate_summary
 
-        return estimate_summary.render(reports, colour, view["interval"], view.get("pictures", False))
+        shown = estimate_summary.render(reports, colour, view["interval"], view.get("pictures", False))
+        return shown + drawn_below(reports, sections) if view.get("pictures") else shown
     return renderer(name)(reports, **view)
 
 
