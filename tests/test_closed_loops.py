@@ -132,7 +132,7 @@ def answer_of(*sets: str) -> dict[str, float]:
 def test_little_s_law_holds_in_every_closed_loop(sets: tuple[str, ...], runtime: str) -> None:
     found = answer_of(f"serving.runtime={runtime}", *sets)
     number = 2 if "workload.concurrency=2" in sets else 96
-    assert found["throughput.capacity"] * found["latency.mean"] == pytest.approx(number, rel=0.01)
+    assert found["throughput.at_concurrency"] * found["latency.mean"] == pytest.approx(number, rel=0.01)
 
 
 def test_percentiles_of_a_closed_loop_lie_around_its_measured_means() -> None:
@@ -176,8 +176,8 @@ def test_the_largest_rate_of_a_closed_loop_just_meets_the_limit(limited: str) ->
     unit = "ms/token" if limited.startswith("tpot") else "ms"
     limit = 1e3 * answer_of(*VARIED)[f"latency.{limited}"]
     found = answer_of(*VARIED, f"workload.slo.{limited}={limit} {unit}")
-    assert found["throughput.at_slo"] == pytest.approx(found["throughput.capacity"], rel=0.03)
-    assert found["throughput.goodput"] / found["throughput.capacity"] == pytest.approx(
+    assert found["throughput.at_slo"] == pytest.approx(found["throughput.at_concurrency"], rel=0.03)
+    assert found["throughput.goodput"] / found["throughput.at_concurrency"] == pytest.approx(
         {"p90": 0.9, "ttft_p95": 0.95, "tpot_p99": 0.99}[limited], abs=0.01
     )
     tight = answer_of(*VARIED, f"workload.slo.{limited}={limit / 100} {unit}")

@@ -113,14 +113,14 @@ def test_waits_for_passes_agree_with_a_simulation(fixed: float, each: float, mos
 @pytest.mark.parametrize("number", [1, 32, 96, 500])
 def test_requests_in_flight_are_conserved(number: int) -> None:
     found = rack(*clients(number))
-    rate = found["throughput.capacity"]
+    rate = found["throughput.at_concurrency"]
     assert rate * (found["latency.ttft"] + found["latency.tpot"] * 512) == pytest.approx(number, rel=1e-6)
     assert rate <= found["details.prefill_capacity"] * (1 + 1e-9)
 
 
 def test_more_clients_do_more_and_wait_longer_until_a_pool_is_full() -> None:
     found = [rack(*clients(number)) for number in (1, 8, 64, 512, 4000)]
-    rates, firsts = [f["throughput.capacity"] for f in found], [f["latency.ttft"] for f in found]
+    rates, firsts = [f["throughput.at_concurrency"] for f in found], [f["latency.ttft"] for f in found]
     assert rates == sorted(rates) and firsts == sorted(firsts)
     assert rates[-1] == pytest.approx(2 * TOGETHER_IN_A_PASS / found[-1]["stages.prefill.time"], rel=0.01)
     one = found[0]

@@ -231,7 +231,7 @@ def test_starved_airflow_gives_the_articles_55_degrees() -> None:
     rise = report.thermal.outlet.value - report.thermal.inlet.value
     hot = 28.0 * report.power.peak.it.value / 14e3  # 28 K for 14 kW at 878 CFM
     assert rise == pytest.approx(hot, rel=0.03)
-    assert report.thermal.throttle["gpu"].value < usual.thermal.throttle["gpu"].value
+    assert report.thermal.clock_share["gpu"].value < usual.thermal.clock_share["gpu"].value
 
 
 # --- money -----------------------------------------------------------------------------------------------------------

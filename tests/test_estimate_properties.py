@@ -171,7 +171,7 @@ def test_a_hotter_inlet_is_never_faster(inlet: float, more: float) -> None:
         assume(False)
     assert hot.latency.service.value >= cool.latency.service.value * (1 - 1e-12)
     assert hot.throughput.capacity.value <= cool.throughput.capacity.value * (1 + 1e-12)
-    assert hot.thermal.throttle["gpu"].value <= cool.thermal.throttle["gpu"].value * (1 + 1e-12)
+    assert hot.thermal.clock_share["gpu"].value <= cool.thermal.clock_share["gpu"].value * (1 + 1e-12)
     assert hot.thermal.outlet.value >= cool.thermal.outlet.value - 1e-9
 
 
@@ -179,8 +179,8 @@ def test_a_throttled_rack_is_slower_by_its_clock() -> None:
     large = ("model=qwen3-32b", "workload.precision=bf16", "workload.batch=128", "serving.tensor_parallel=1")
     busy = ("economics.utilization=1", *large)  # one GPU each with all of its memory traffic: near the rating
     cool, hot = (bundled("air-limit", *busy, f"site.inlet={degrees} degC") for degrees in (5, 45))
-    clock = hot.thermal.throttle["gpu"].value
-    assert cool.thermal.throttle["gpu"].value == 1.0
+    clock = hot.thermal.clock_share["gpu"].value
+    assert cool.thermal.clock_share["gpu"].value == 1.0
     assert clock < 0.95
     assert hot.latency.service.value > cool.latency.service.value
     assert hot.throughput.capacity.value < cool.throughput.capacity.value

@@ -50,7 +50,7 @@ def test_a_path_needs_no_quotes_in_a_shell() -> None:
 
 def test_a_former_name_answers_with_the_present_one() -> None:
     done = run("estimate", "rack-of-god", "--scenario", "air-equipment", "--get", "plant.capex_terms.air handlers")
-    assert done.returncode == 2 and b"write plant.capex_terms.air_handlers" in done.stderr
+    assert done.returncode == 0 and b"is called plant.capex_terms.air_handlers now" in done.stderr
 
 
 def test_a_meaning_is_one_sentence_and_no_pattern_stands_twice() -> None:

@@ -183,7 +183,7 @@ def test_thin_air_does_not_cool_better(rack: str, cooling: str, used: str) -> No
         except InputError:
             found.append((math.inf, 0.0))
             continue
-        found.append((float(heat.junction["gpu"].value), float(heat.throttle["gpu"].value)))
+        found.append((float(heat.junction["gpu"].value), float(heat.clock_share["gpu"].value)))
     hot = [junction if clock == 1 else 1e3 - clock for junction, clock in found]  # throttled: the clock falls
     for lower, higher in pairwise(hot):
         assert higher >= lower - 1e-6

@@ -131,7 +131,7 @@ def test_each_data_parallel_group_has_a_scheduler() -> None:
 @pytest.mark.parametrize("number", [1, 64, 4096, 67_584])
 def test_requests_in_flight_are_conserved(number: int) -> None:
     each = found(GB200, f"workload.concurrency={number}")
-    rate = each["throughput.capacity"]
+    rate = each["throughput.at_concurrency"]
     assert rate * (each["latency.ttft"] + each["latency.tpot"] * 100) == pytest.approx(number, rel=1e-6)
     assert rate <= each["details.prefill_capacity"] * (1 + 1e-9)
     assert each["details.requests_under_way"] <= each["memory.decode.max_batch"]

@@ -18,6 +18,7 @@ from rackcalc.render.aligned_text import aligned, fitted
 
 COMMANDS = {
     "estimate": ["estimate", "bert-a100"],
+    "pictures": ["estimate", "llama70b-8xh100", "--pictures"],
     "table": ["estimate", "bert-a100", "--all"],
     "compare": ["compare", "bert-a100", "bert-8xb200"],
     "check": ["check", "llama70b-8xh100"],

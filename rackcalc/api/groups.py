@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin
 
 from rackcalc.api.errors import unknown
 from rackcalc.api.figures import Book
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.quantity import Quantity
 
 Member = TypeVar("Member")
@@ -29,6 +30,11 @@ def member(node: Any, name: str, path: str, kind: Any, book: Book) -> Any:
     return (get_origin(kind) or kind)(found, below, book, *get_args(kind))
 
 
+def present(path: str, name: str) -> str:
+    """The present name of what stands under a name in the node at a path, where the name is a former one."""
+    return present_name(f"{path}.{name}").removeprefix(f"{path}.")
+
+
 def declared_in(group: type, name: str) -> Any:
     """What a group, or a group that it extends, declares under a name."""
     found = (vars(base).get("__annotations__", {}) for base in group.__mro__)
@@ -46,6 +52,7 @@ class Group:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_"):
                 raise AttributeError(name)
+            name = present(self._path, name)
             return member(self._node, name, self._path, declared_in(type(self), name), self._book)
 
     def __dir__(self) -> list[str]:
@@ -69,7 +76,7 @@ class Named(Mapping[str, Member], Generic[Member]):
         self._node, self._path, self._book, self._kind = node, path, book, kind
 
     def __getitem__(self, name: str) -> Member:
-        found: Member = member(self._node, name, self._path, self._kind, self._book)
+        found: Member = member(self._node, present(self._path, name), self._path, self._kind, self._book)
         return found
 
     def __getattr__(self, name: str) -> Member:

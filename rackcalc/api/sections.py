@@ -43,6 +43,7 @@ class Throughput(Group):
     input_tokens: Figure
     utilization: Figure
     capacity: Figure
+    at_concurrency: Figure
     at_slo: Figure
     goodput: Figure
     tokens_per_gpu: Figure
@@ -201,7 +202,7 @@ class Thermal(Group):
     chip_power: Named[Figure]
     junction: Named[Figure]
     headroom: Named[Figure]
-    throttle: Named[Figure]
+    clock_share: Named[Figure]
     heat_to_air: Figure
     heat_to_liquid: Figure
     pump_power: Figure
@@ -303,10 +304,10 @@ class Cost(CostSums):
 class Value(Group):
     """What a lower latency is worth."""
 
-    value: Figure
+    gain: Figure
     gross: Figure
     saved: Figure
-    excess: Figure
+    outside_range: Figure
     probability: Figure
     baseline_probability: Figure
     prize_share: Figure

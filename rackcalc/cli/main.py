@@ -7,6 +7,7 @@ Exit codes: 0 fine, 1 unexpected failure, 2 usage or input error, 3 a gate faile
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any
@@ -118,12 +119,24 @@ def options(
         raise typer.Exit
 
 
+def _tell(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning, such as that of a former name, as a note; each only once."""
+    text = f"note: {message}"
+    if text not in _told:
+        _told.add(text)
+        note(text)
+
+
+_told: set[str] = set()
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
     if "_RACKCALC_COMPLETE" in os.environ:  # a shell asks what may follow
         from typer._completion_classes import completion_init
 
         completion_init()
+    warnings.showwarning = _tell
     gc.set_threshold(100_000)  # an estimate keeps what it makes: searching it for garbage takes a tenth of the time
     if sys.stdout is None:  # closed by the caller
         note("output: standard output is closed")

@@ -193,7 +193,8 @@ def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throu
     per_gpu = None if tokens is None or pool is None else per_part(rate=tokens, parts=pool.count)
     per_user = None if served.tpot is None else user_rate(tpot=tpot_of(served))
     prompts = tokens_per_second(requests=requests, tokens=work.input)
-    return Throughput(requests, tokens, prompts, used, most, at_slo, goodput, per_gpu, per_user)
+    by_rate, by_clients = (most, None) if work.concurrency is None else (None, most)
+    return Throughput(requests, tokens, prompts, used, by_rate, by_clients, at_slo, goodput, per_gpu, per_user)
 
 
 def busiest_hour_details(served: ServiceModel) -> dict[str, Quantity]:

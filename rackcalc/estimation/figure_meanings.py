@@ -92,8 +92,9 @@ def _throughput() -> Iterator[FigureMeaning]:
         HIGHER,
         {
             "requests": "Requests per second that the rack serves, which is what costs and income are reckoned with.",
-            "capacity": "Most requests per second that the rack can serve; at a fixed concurrency, the rate that "
-            "this many clients bring about.",
+            "capacity": "Most requests per second that the rack can serve, where requests come at a rate.",
+            "at_concurrency": "Requests per second that `workload.concurrency` clients bring about when each of "
+            "them waits for its answer before it asks again.",
             "at_slo": "Most requests per second at which the limits of `workload.slo` are still met.",
             "goodput": "Requests per second that meet the limits of `workload.slo` at the present load.",
         },
@@ -371,7 +372,7 @@ def _power_and_heat() -> Iterator[FigureMeaning]:
     yield FigureMeaning("thermal.chip_power.*", "Power of one chip of this pool at full load.", "W", LOWER)
     yield FigureMeaning("thermal.headroom.*", "Limit of the chip's temperature less its temperature.", "K", HIGHER)
     yield FigureMeaning(
-        "thermal.throttle.*",
+        "thermal.clock_share.*",
         "Share of the full clock that the cooling allows: 1 is no throttling, 0.98 is a clock lower by 2 %.",
         "1",
         HIGHER,
@@ -508,12 +509,12 @@ def _return() -> Iterator[FigureMeaning]:
     yield FigureMeaning("venue.published.*", "Time that the exchange publishes of itself.", "s")
     yield FigureMeaning("venue.times.*", "Time of the inference over that time of the exchange.", "1", LOWER)
     yield FigureMeaning(
-        "value.value", "What the latency earns more than the baseline does, the owner's part.", "USD/s", HIGHER
+        "value.gain", "What the latency earns more than the baseline does, the owner's part.", "USD/s", HIGHER
     )
     yield FigureMeaning("value.gross", "The same before the owner's part is taken.", "USD/s", HIGHER)
     yield FigureMeaning("value.saved", "Latency of the baseline less the latency of the rack.", "s", HIGHER)
     yield FigureMeaning(
-        "value.excess",
+        "value.outside_range",
         "Time by which the change lies outside the range of the model of value; above 0 is outside.",
         "s",
     )

@@ -61,7 +61,7 @@ def cost_and_return(
     software = {} if penalty is None else {"upkeep": penalty.upkeep}
     income = {}
     if gain is not None:
-        income["latency"] = gain.value
+        income["latency"] = gain.gain
     if shared is not None:
         income["other_work"] = shared.income
     gpus = rack.accelerators.gpu

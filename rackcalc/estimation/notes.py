@@ -237,7 +237,7 @@ def _limit_notes(rack: Rack, passage: Quantity) -> list[str]:
 
 def _offered(rack: Rack, result: Estimate) -> Quantity | None:
     """Requests per second of the load that the file states; None where it states none."""
-    return rack.workload.arrival_rate if rack.workload.concurrency is None else result.throughput.capacity
+    return rack.workload.arrival_rate if rack.workload.concurrency is None else result.throughput.at_concurrency
 
 
 def _limits_bind(rack: Rack, result: Estimate) -> bool:
@@ -330,7 +330,7 @@ def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:
 def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:
     said = []
     pools = pools_by_name(rack)
-    for name, clock in heat.throttle.items():
+    for name, clock in heat.clock_share.items():
         if clock.known and float(clock.value) < 0.985:
             share, limit = f"{float(clock.value):.0%} of its clock", _binding_limit(pools[name], heat, name)
             if isinstance(pools[name], LpuPool):
@@ -391,13 +391,13 @@ def _binding_limit(pool: GpuPool | LpuPool, heat: Thermal, name: str) -> str:
 
 def _gain_notes(gain: LatencyGain) -> list[str]:
     said = []
-    if gain.excess is not None and float(gain.excess.value) > 0:
+    if gain.outside_range is not None and float(gain.outside_range.value) > 0:
         said.append("the time saved is beyond the range in which this value of latency is believed (latency_value.cap)")
     if gain.prize_share is not None and float(gain.prize_share.value) > 0.01:
         share = float(gain.prize_share.value)
         said.append(
             f"the value of latency is {share:.1%} of the latency prize of all the world's stock markets: not credible"
         )
-    if gain.value.known and float(gain.value.value) != float(gain.value.value):
+    if gain.gain.known and float(gain.gain.value) != float(gain.gain.value):
         said.append("the square-root value of latency is outside its domain")
     return said

@@ -119,7 +119,7 @@ def throttled(served: ServiceModel, heat: Thermal | None) -> ServiceModel:
     """
     if heat is None:
         return served
-    clock = smallest(**heat.throttle)
+    clock = smallest(**heat.clock_share)
 
     def slow(time: Quantity) -> Quantity:
         return throttled_time(time=time, clock=clock)
@@ -202,7 +202,7 @@ def power_report(rack: Rack, mean: Power, peak: Power, done: Throughput) -> Powe
     """Mean power, energy per request and per token, and peak power."""
     delivered = rack.workload.arrival_rate
     if delivered is None:
-        delivered = sustained_rate(capacity=done.capacity, utilization=done.utilization)
+        delivered = sustained_rate(capacity=done.most, utilization=done.utilization)
     tokens = None
     if rack.workload.output is not None:
         rate = tokens_per_second(requests=delivered, tokens=rack.workload.output)

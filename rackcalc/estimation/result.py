@@ -53,7 +53,8 @@ class Latency:
 
 @record
 class Throughput:
-    """capacity: of the saturated rack. at_slo: largest rate that meets workload.slo. requests, tokens: priced;
+    """capacity: of the saturated rack, where requests come at a rate; at_concurrency: the rate that
+    `workload.concurrency` clients bring about. at_slo: largest rate that meets workload.slo. requests, tokens: priced;
     tokens are those that are generated, input_tokens those of prompts.
 
     goodput: requests that meet workload.slo at the load, where it limits what engines do. tokens_per_gpu: of the priced
@@ -64,11 +65,19 @@ class Throughput:
     tokens: Quantity | None
     input_tokens: Quantity
     utilization: Quantity
-    capacity: Quantity
+    capacity: Quantity | None
+    at_concurrency: Quantity | None = None
     at_slo: Quantity | None = None
     goodput: Quantity | None = None
     tokens_per_gpu: Quantity | None = None
     tokens_per_user: Quantity | None = None
+
+    @property
+    def most(self) -> Quantity:
+        """The rate that `utilization` is a share of."""
+        found = self.capacity if self.at_concurrency is None else self.at_concurrency
+        assert found is not None, "every rack has one of the two"
+        return found
 
 
 @record

@@ -124,7 +124,7 @@ def delivered(rack: Rack, done: Throughput, running: Quantity | None) -> tuple[Q
     """Requests and tokens that the rack really delivers, over all time."""
     requests = rack.workload.arrival_rate
     if requests is None:
-        requests = sustained_rate(capacity=done.capacity, utilization=done.utilization)
+        requests = sustained_rate(capacity=done.most, utilization=done.utilization)
     if running is not None:
         requests = sustained_rate(capacity=requests, utilization=running)
     if rack.workload.output is None:

@@ -87,14 +87,14 @@ def _cooling_chain(loaded: Loaded, heat: Thermal) -> Chain:
         return loaded.problem("site.cooling", message)
 
     def standstill() -> Problem:
-        names = ", ".join(name for name, clock in heat.throttle.items() if not float(clock.value) > 0)
+        names = ", ".join(name for name, clock in heat.clock_share.items() if not float(clock.value) > 0)
         message = f"at the temperature limit with the clock at zero ({names}); lower it or cool better"
         return loaded.problem("site.inlet", message)
 
     chain = [finite("no fan moves the air", heat.airflow, no_air)]
     for junction in heat.junction.values():
         chain.append(Condition("thermal runaway", (junction,), lambda kelvin: kelvin < 1e6, thermal_runaway))
-    for clock in heat.throttle.values():
+    for clock in heat.clock_share.values():
         chain.append(Condition("throttled to a standstill", (clock,), lambda share: share > 0, standstill))
     return chain
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 
@@ -22,7 +23,7 @@ def figures(result: Any, path: str = "") -> Iterator[tuple[str, Quantity]]:
 
 def figure(result: Any, path: str) -> Quantity:
     """The Quantity at a dotted path. InputError, naming similar paths, when there is none."""
-    known = dict(figures(result))
+    known, path = dict(figures(result)), present_name(path)
     if path in known:
         return known[path]
     below = [name for name in known if name.startswith(path + ".")]

@@ -1,4 +1,6 @@
-"""Names that figures and keys had once: who types one is told the present name, and never gets another number."""
+"""Names that figures and keys had once. Who types one is told the present name, and never gets another number."""
+
+import warnings
 
 EQUIPMENT = {
     "leak detection": "leak_detection",
@@ -6,35 +8,67 @@ EQUIPMENT = {
     "outdoors of air": "outdoors_air",
     "outdoors of liquid": "outdoors_liquid",
 }
+COOLING = ("cdu", "doors", "plates", "manifolds", "installation", "treatment", "water")
 
-FORMER: dict[str, str] = {
-    # figures
-    "roi.value_terms.tokens": "write roi.value_terms.output_tokens; there are input_tokens and cached_tokens too",
-    "cost.opex_terms.rent of gpu": "write cost.opex_terms.rent_gpu",
-    "cost.opex_terms.rent of lpu": "write cost.opex_terms.rent_lpu",
-    "cost.opex_terms.rent of rack": "write cost.opex_terms.rent_rack",
-    **{f"plant.capex_terms.{then}": f"write plant.capex_terms.{now}" for then, now in EQUIPMENT.items()},
+# Figures whose former name is still read, with a warning. A group's name stands for all that is in the group.
+RENAMED: dict[str, str] = {
+    "thermal.throttle": "thermal.clock_share",
+    "value.value": "value.gain",
+    "value.excess": "value.outside_range",
+    **{f"cost.opex_terms.rent of {pool}": f"cost.opex_terms.rent_{pool}" for pool in ("gpu", "lpu", "rack")},
+    **{f"plant.capex_terms.{then}": f"plant.capex_terms.{now}" for then, now in EQUIPMENT.items()},
     **{
-        f"cost.{terms}.cooling, {then}": f"write cost.{terms}.cooling_{now}"
+        f"cost.{terms}.cooling, {then}": f"cost.{terms}.cooling_{now}"
         for terms in ("capex_terms", "per_hour_terms")
         for then, now in EQUIPMENT.items()
     },
     **{
-        f"cost.{terms}.cooling, {name}": f"write cost.{terms}.cooling_{name}"
+        f"cost.{terms}.cooling, {name}": f"cost.{terms}.cooling_{name}"
         for terms in ("capex_terms", "opex_terms", "per_hour_terms")
-        for name in ("cdu", "doors", "plates", "manifolds", "installation", "treatment", "water")
+        for name in COOLING
     },
-    "cost.capex_terms.electrical supply": "write cost.capex_terms.electrical_supply",
-    "cost.per_hour_terms.electrical supply": "write cost.per_hour_terms.electrical_supply",
+    "cost.capex_terms.electrical supply": "cost.capex_terms.electrical_supply",
+    "cost.per_hour_terms.electrical supply": "cost.per_hour_terms.electrical_supply",
+}
+
+# Names that no single name has replaced, and what to write. They are refused where there is nothing of that name.
+FORMER: dict[str, str] = {
+    # figures
+    "throughput.capacity": "with workload.concurrency the rate of those clients is throughput.at_concurrency",
+    "roi.value_terms.tokens": "write roi.value_terms.output_tokens; there are input_tokens and cached_tokens too",
     # keys of a rack file
     "token_price": "write token_prices: {input: ..., output: ...}; token_price was the price of output tokens",
 }
 
 
+class FormerNameWarning(FutureWarning):
+    """A figure was asked for by a name that it no longer has."""
+
+
+def renamed(path: str) -> str:
+    """The present name of a figure.
+
+    >>> renamed("thermal.throttle.gpu"), renamed("latency.p99")
+    ('thermal.clock_share.gpu', 'latency.p99')
+    """
+    for former, now in RENAMED.items():
+        if path == former or path.startswith(f"{former}."):
+            return now + path.removeprefix(former)
+    return path
+
+
+def present_name(path: str) -> str:
+    """The present name of a figure that somebody typed. FormerNameWarning when it is another than the one typed."""
+    now = renamed(path)
+    if now != path:
+        warnings.warn(f"{path} is called {now} now", FormerNameWarning, stacklevel=3)
+    return now
+
+
 def called_now(typed: str) -> str:
     """'; write ...' for a former name; "" for all others.
 
-    >>> called_now("cost.opex_terms.rent of gpu")
-    '; write cost.opex_terms.rent_gpu'
+    >>> called_now("roi.value_terms.tokens")
+    '; write roi.value_terms.output_tokens; there are input_tokens and cached_tokens too'
     """
     return f"; {FORMER[typed]}" if typed in FORMER else ""

@@ -8,6 +8,7 @@ from typing import Any
 from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figure
+from rackcalc.quantities.former_names import renamed
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
 from rackcalc.quantities.unit_text import show
@@ -117,7 +118,7 @@ def provenance(quantity: Quantity) -> str:
 
 def explain(result: Any, path: str, depth_limit: int = DEEPEST) -> str:
     """The explanation of one figure of a result, as indented text. InputError for an unknown path."""
-    quantity = figure(result, path)
+    quantity, path = figure(result, path), renamed(path)
     lines, below = _told(quantity, path, depth_limit), len(_told(quantity, path)) if depth_limit < DEEPEST else 0
     more = below - len(lines)
     if more > 0:
@@ -158,7 +159,7 @@ def _lines(step: Step, shown: set[str]) -> list[str]:
 def as_data(result: Any, path: str) -> dict[str, Any]:
     """The explanation as nested data. An input that was explained before has `again` instead of its inputs."""
     stack: list[dict[str, Any]] = []
-    for step in steps(figure(result, path), path):
+    for step in steps(figure(result, path), renamed(path)):
         data = _step_data(step)
         del stack[step.depth :]
         if stack:

@@ -8,6 +8,7 @@ from math import isfinite, nan
 from typing import Any, NoReturn
 
 from rackcalc.config.text_files import read_text
+from rackcalc.quantities.former_names import renamed
 from rackcalc.quantities.problems import failure, printable, shortened
 from rackcalc.quantities.quantity import ALL_KINDS, UNKNOWN, Quantity, Source, unknown
 from rackcalc.quantities.record import record
@@ -150,7 +151,7 @@ def _former(data: Any, file: str) -> FormerEstimate:
 def _collect(data: dict[str, Any], path: str, found: dict[str, Quantity], file: str) -> None:
     """Add every figure at or below the path. A mapping with the key `unit` is a figure."""
     if isinstance(data.get("unit"), str):
-        found[path] = _quantity(data, path, file)
+        found[renamed(path)] = _quantity(data, path, file)
         return
     for key, value in data.items():
         if isinstance(value, dict):

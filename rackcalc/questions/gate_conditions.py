@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rackcalc.config.document import Node
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import InputError, Problem, shortened
 from rackcalc.quantities.record import record
 
@@ -65,7 +66,9 @@ def parse_condition(
         )
         raise InputError([Problem(file, line, column, "", message)])
     delta, changed, path, operator, limit = match.groups()
-    return Condition(changed or path, operator, limit, text.strip(), level, why, file, line, column, bool(delta))
+    return Condition(
+        present_name(changed or path), operator, limit, text.strip(), level, why, file, line, column, bool(delta)
+    )
 
 
 def malformed_gates(nodes: Mapping[str, Node]) -> list[Problem]:

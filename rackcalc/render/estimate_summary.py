@@ -6,7 +6,7 @@ Every line has a label and pieces, which are laid out for the width of the termi
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 from typing import Any
 
 from rackcalc.estimation.unseen import doubtful, unseen_by_path
@@ -17,10 +17,12 @@ from rackcalc.quantities.unit_text import show
 from rackcalc.render.aligned_text import PIPE_WIDTH, line_width
 from rackcalc.render.cells import cell, interval_text
 from rackcalc.render.estimate_table import coloured_text, wants_colour
+from rackcalc.render.terminal_bars import shares_bar
 
-LABEL = 13  # characters of the labels
+LABEL = 15  # characters of the labels
 BESIDE = 60  # a line at least this wide has its labels beside the pieces; a narrower one above them
 MOST_NOTES = 3
+TIME = "time goes to"  # label of the line that names them
 TERMS = 3  # of a stage, that are named
 WORTH_NAMING = 0.05  # share of a stage that a term must have
 BETWEEN = "   "  # pieces
@@ -57,6 +59,10 @@ class Figures:
         """A figure in canonical units."""
         return float(self.table[path].value)
 
+    def at(self, path: str, value: float) -> str:
+        """Another value of the figure at a path, with its unit."""
+        return cell(path, replace(self.table[path], value=value), 3)
+
     def text(self, path: str, ranged: bool = False) -> str:
         """A figure with its unit. ranged: with its 80 % interval behind it."""
         quantity = self.table[path]
@@ -79,23 +85,29 @@ class Figures:
         return ", not to be relied on"
 
 
-def render(reports: Sequence[Any], colour: bool | None = None, interval: bool = True) -> str:
-    """The summary of one estimate after the other, as text. colour: None for what the terminal wants."""
+def render(reports: Sequence[Any], colour: bool | None = None, interval: bool = True, bar: bool | None = None) -> str:
+    """The summary of one estimate after the other, as text. colour: None for what the terminal wants.
+
+    bar: with a bar of where the time goes; None for what suits: on a terminal, not in a pipe.
+    """
     import sys
 
     coloured = wants_colour(sys.stdout.isatty()) if colour is None else colour
     width = line_width()
-    blocks = [list(_block(report, width, interval)) for report in reports]
+    drawn = width < PIPE_WIDTH if bar is None else bar
+    blocks = [list(_block(report, width, interval, drawn)) for report in reports]
     return "\n".join("".join(coloured_text(line, style, coloured) + "\n" for line, style in block) for block in blocks)
 
 
-def _block(report: Any, width: int, interval: bool) -> Iterator[tuple[str, str]]:
-    """The lines of one estimate, each with its style."""
+def _block(report: Any, width: int, interval: bool, bar: bool) -> Iterator[tuple[str, str]]:
+    """The lines of one estimate, each with its style. bar: with the bar of the time."""
     known = Figures(report, interval)
     yield from ((line, "bold") for line in folded(report.title, width))
     yield from ((line, "dim") for line in folded(report.subject, width))
     for line in summary(known):
         yield from ((text, "yellow" if line.alarm else "") for text in laid_out(line, width))
+        if bar and line.label == TIME:
+            yield from ((text, "cyan") for text in _time_bar(known, width))
     for note in other_notes(report)[: most_notes(report)]:
         yield from ((text, "yellow") for text in folded(f"! {note}", width, "  "))
     yield from ((text, "dim") for text in folded(_how_to_see_more(known), width))
@@ -153,16 +165,33 @@ def _p99(known: Figures, path: str, mean: str) -> Iterator[str]:
 
 def _where(known: Figures) -> Iterator[Line]:
     """The stage that takes most of a request, what bounds it, and its largest terms."""
+    name, shares = _largest_terms(known)
+    if not name:
+        return
+    said = [f"{term.replace('_', ' ')} {share:.0%}" for share, term in shares]
+    of = "of decoding" if name == "decode" else f"of {name}"
+    bound = f"bound by {known.report.stages[name].bound_by}"
+    yield Line(TIME, (f"{', '.join(said)} {of}" if said else name, bound))
+
+
+def _largest_terms(known: Figures) -> tuple[str, list[tuple[float, str]]]:
+    """The stage that takes most of a request, "" for none, and its largest terms, each with its share of that time."""
     stages = known.report.stages
     times = {name: float(stage.time.value) for name, stage in stages.items() if isfinite(float(stage.time.value))}
     if not times:
-        return
+        return "", []
     name = "decode" if "decode" in times else max(times, key=lambda name: times[name])
     terms = {term: float(time.value) for term, time in stages[name].terms.items() if time.known}
     shares = sorted(((time / times[name], term) for term, time in terms.items()), reverse=True) if times[name] else []
-    said = [f"{term.replace('_', ' ')} {share:.0%}" for share, term in shares[:TERMS] if share >= WORTH_NAMING]
-    of = "of a decode step" if name == "decode" else f"of {name}"
-    yield Line("time goes to", (f"{', '.join(said)} {of}" if said else name, f"bound by {stages[name].bound_by}"))
+    return name, [(share, term) for share, term in shares[:TERMS] if share >= WORTH_NAMING]
+
+
+def _time_bar(known: Figures, width: int) -> Iterator[str]:
+    """A bar of the terms that the line above it names, in their order."""
+    shares = [share for share, _ in _largest_terms(known)[1]]
+    if len(shares) > 1:
+        indent = LABEL if width >= BESIDE else 2
+        yield " " * indent + shares_bar(shares, width - indent)
 
 
 def _load(known: Figures) -> Line:
@@ -170,6 +199,8 @@ def _load(known: Figures) -> Line:
     if known.has("throughput.utilization") and known.has("throughput.capacity"):
         used = known.number("throughput.utilization")
         pieces.append(f"{used:.0%} of {known.text('throughput.capacity')}")
+    if known.has("throughput.at_concurrency"):
+        pieces.append(f"{known.text('throughput.at_concurrency')} at the stated concurrency")
     if known.has("throughput.tokens"):
         pieces.append(known.text("throughput.tokens"))
     if known.has("throughput.at_slo"):
@@ -200,7 +231,7 @@ def _power(known: Figures) -> Iterator[Line]:
         room = known.number("thermal.rack_headroom")
         alarm = room < 0
         heat.append(f"{show(abs(room), 'W', digits=2)} {'more than the room removes' if alarm else 'to spare'}")
-    for pool, clock in known.report.thermal.throttle.items():
+    for pool, clock in known.report.thermal.clock_share.items():
         if clock.known and float(clock.value) < 0.985:
             alarm = True
             heat.append(f"{pool} slows to {float(clock.value):.0%} of its clock")
@@ -231,14 +262,18 @@ def _return(known: Figures) -> Line:
     payback, pieces = known.table["roi.payback"], []
     if not payback.known:
         return Line("return", (known.text("roi.payback"),))
-    value = float(payback.value)
-    if isnan(value) or value == 0:
-        pieces.append("no outlay to pay back")
-    else:
-        pieces.append("never paid back" if value == float("inf") else f"paid back in {known.text('roi.payback')}")
+    pieces.append(paid_back(known))
     if known.has("roi.npv"):
         pieces.append(f"net present value {known.text('roi.npv')}")
-    return Line("return", tuple(pieces), value == float("inf"))
+    return Line("return", tuple(pieces), float(payback.value) == inf)
+
+
+def paid_back(known: Figures) -> str:
+    """When the outlay has come back, in words."""
+    value = float(known.table["roi.payback"].value)
+    if isnan(value) or value == 0:
+        return "no outlay to pay back"
+    return "never paid back" if value == inf else f"paid back in {known.text('roi.payback')}s"  # days, years
 
 
 def _how_to_see_more(known: Figures) -> str:

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from rackcalc.estimation.figure_meanings import MEANINGS, FigureMeaning, fits
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import failure, suggest
 from rackcalc.render.figure_rows import SECTIONS
 
@@ -20,6 +21,7 @@ where a value comes from.
 
 def chosen(wanted: str = "") -> list[FigureMeaning]:
     """The figures that a pattern, a path or a part of a name stands for; all for "". InputError when there is none."""
+    wanted = present_name(wanted)
     found = [known for known in MEANINGS if fits(known.pattern, wanted)]
     found = found or [known for known in MEANINGS if fnmatchcase(known.pattern, wanted)]
     found = found or [known for known in MEANINGS if wanted.casefold() in known.pattern]

@@ -40,7 +40,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "thermal.coolant_*",
             "thermal.junction.*",
             "thermal.headroom.*",
-            "thermal.throttle.*",
+            "thermal.clock_share.*",
             "thermal.rack_headroom",
         ),
     ),
@@ -78,7 +78,7 @@ SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Beside the exchange",
         ("venue.tick_to_trade.*", "venue.published.round_trip_*", "venue.times.round_trip_*"),
     ),
-    "value": ("Value of latency", ("value.saved", "value.value", "value.excess", "value.probability")),
+    "value": ("Value of latency", ("value.saved", "value.gain", "value.outside_range", "value.probability")),
     "roi": ("Return", ("roi.value", "roi.npv", "roi.irr", "roi.payback", "roi.discounted_payback", "roi.cash_flow.*")),
 }
 

@@ -43,25 +43,25 @@ def article(**own: str) -> LatencyValue:
 )
 def test_straight_line(baseline: str, now: str, millions: float, tolerance: float) -> None:
     gain = lv.latency_value(article(baseline=baseline), latency(now))
-    assert gain.value.value * YEAR / 1e6 == pytest.approx(millions, rel=tolerance)
+    assert gain.gain.value * YEAR / 1e6 == pytest.approx(millions, rel=tolerance)
 
 
 def test_article_lies_far_outside_the_straight_line() -> None:
     gain = lv.latency_value(article(), latency("1.8 ms"))
-    assert gain.excess is not None and gain.excess.value == pytest.approx(9.2e-3)
+    assert gain.outside_range is not None and gain.outside_range.value == pytest.approx(9.2e-3)
     assert gain.prize_share is not None and gain.prize_share.value == pytest.approx(
         0.014, abs=5e-4
     )  # 1.4 % of the world
     near = lv.latency_value(article(), latency("11.5 ms"))
-    assert near.excess is not None and near.excess.value < 0
+    assert near.outside_range is not None and near.outside_range.value < 0
 
 
 def test_fee_and_maximum() -> None:
     fee = lv.latency_value(article(share_kept="0.2"), latency("1.8 ms"))
-    assert fee.value.value * YEAR == pytest.approx(14.28e6) and fee.gross.value * YEAR == pytest.approx(71.4e6)
+    assert fee.gain.value * YEAR == pytest.approx(14.28e6) and fee.gross.value * YEAR == pytest.approx(71.4e6)
     for now in ("1.8 ms", "30 ms"):
         capped = lv.latency_value(article(maximum="5e6 USD/year"), latency(now))
-        assert abs(capped.value.value) * YEAR == pytest.approx(5e6)
+        assert abs(capped.gain.value) * YEAR == pytest.approx(5e6)
 
 
 def test_saturating() -> None:
@@ -71,7 +71,7 @@ def test_saturating() -> None:
     np.testing.assert_allclose(value, -lv.saturating_value(-saved, 1e-3, 2.0))
     assert lv.saturating_value(1e-9, 1e-3, 2.0) == pytest.approx(2.0 * 1e-6, rel=1e-5)  # starts along a line
     gain = lv.latency_value(spec("saturating", tau="1 ms", maximum="5e6 USD/year"), latency("1.8 ms"))
-    assert gain.value.value * YEAR == pytest.approx(5e6 * (1 - math.exp(-10.2)))
+    assert gain.gain.value * YEAR == pytest.approx(5e6 * (1 - math.exp(-10.2)))
 
 
 def test_win_probability_is_that_of_arrivals_with_gumbel_scatter() -> None:
@@ -93,9 +93,9 @@ def test_win_probabilities_of_two_add_up_and_have_limits() -> None:
 
 def test_milliseconds_earn_nothing_in_a_race_of_microseconds() -> None:
     late = lv.latency_value(spec("race", prize="5e9 USD/year", rival_latency="40 us"), latency("1.8 ms"))
-    assert 0 <= late.value.value * YEAR < 1
+    assert 0 <= late.gain.value * YEAR < 1
     level = lv.latency_value(spec("race", prize="75e6 USD/year", rival_latency="40 us"), latency("40 us"))
-    assert level.value.value * YEAR == pytest.approx(75e6 / 6)
+    assert level.gain.value * YEAR == pytest.approx(75e6 / 6)
 
 
 def test_square_root_is_concave_up_to_where_it_ends() -> None:
@@ -112,9 +112,9 @@ def test_square_root_is_concave_up_to_where_it_ends() -> None:
 def test_square_root_values_both_ways() -> None:
     money = spec("square-root", spread_cost="1e6 USD/year", spread_time="2 s")
     better, same, worse = (lv.latency_value(money, latency(t)) for t in ("1.8 ms", "12 ms", "20 ms"))
-    assert better.value.value > 0 == same.value.value > worse.value.value
-    assert better.value.value * YEAR < 1e6
-    assert better.excess is not None and better.excess.value < 0
+    assert better.gain.value > 0 == same.gain.value > worse.gain.value
+    assert better.gain.value * YEAR < 1e6
+    assert better.outside_range is not None and better.outside_range.value < 0
 
 
 @pytest.mark.parametrize("kind", lv.NEEDS)
@@ -128,7 +128,7 @@ def test_arrays_pass_through(kind: str) -> None:
     own = {"rate": "1 percent/ms/year", "capital": "1e9 USD", "tau": "1 ms", "maximum": "1e6 USD/year"}
     own |= {"prize": "1e6 USD/year", "rival_latency": "1 ms", "spread_cost": "1e6 USD/year", "spread_time": "2 s"}
     axis = Quantity(np.array([1e-3, 5e-3, 13e-3]), "s", "latency")
-    value = lv.latency_value(spec(kind, **own), axis).value.value
+    value = lv.latency_value(spec(kind, **own), axis).gain.value
     assert value.shape == (3,) and (np.diff(value) <= 0).all()
 
 
@@ -163,9 +163,9 @@ def test_log_spread_gives_the_percentile_back() -> None:
 def test_less_than_one_race_a_year_is_none() -> None:
     late = spec("race", prize="5e9 USD/year", rival_latency="10 us", rival_p99="50 us")
     gain = lv.latency_value(late, latency("1.8 ms"), distribution=(latency("1.8 ms"), latency("2.3 ms")))
-    assert gain.value.value == 0 and gain.probability is not None and gain.probability.value == 0
+    assert gain.gain.value == 0 and gain.probability is not None and gain.probability.value == 0
     level = lv.latency_value(late, latency("10 us"), distribution=(latency("10 us"), latency("50 us")))
     assert level.probability is not None and level.probability.value == pytest.approx(1 / 6, rel=1e-6)
     rare = spec("race", prize="5e9 USD/year", rival_latency="10 us", rival_p99="50 us", races="1 1/year")
     none = lv.latency_value(rare, latency("10 us"), distribution=(latency("10 us"), latency("50 us")))
-    assert none.value.value == 0  # a sixth of a race a year
+    assert none.gain.value == 0  # a sixth of a race a year

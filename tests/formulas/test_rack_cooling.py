@@ -64,7 +64,7 @@ def test_dgx_b200_at_full_load_draws_its_rating_and_stays_on_air() -> None:
     assert power.fans.value == pytest.approx(0.1 * 14.3e3, rel=0.01)
     assert heat.airflow.value / CFM == pytest.approx(117.0 * 14.3, rel=0.03)  # the trade's 117 CFM/kW at 15 K
     assert heat.outlet.value - heat.inlet.value == pytest.approx(15, abs=0.2)
-    assert heat.rack_headroom.value > 0 and heat.throttle["gpu"].value > 0.97
+    assert heat.rack_headroom.value > 0 and heat.clock_share["gpu"].value > 0.97
     assert rack("air")[1].rack_headroom.value < 0  # perimeter cooling without containment is where air fails
 
 
@@ -92,7 +92,7 @@ def test_rubin_rack_on_45_degree_water() -> None:
 def test_warmer_supply_never_cools_a_chip(celsius: float, more: float, name: str) -> None:
     cold, warm = (rack(name, inlet=q(t + 273.15, "K"))[1] for t in (celsius, celsius + more))
     assert warm.junction["gpu"].value >= cold.junction["gpu"].value - 1e-6
-    assert warm.throttle["gpu"].value <= cold.throttle["gpu"].value
+    assert warm.clock_share["gpu"].value <= cold.clock_share["gpu"].value
 
 
 def test_load_altitude_and_missing_air_all_heat_the_chip() -> None:
@@ -109,7 +109,7 @@ def test_load_altitude_and_missing_air_all_heat_the_chip() -> None:
 def test_a_hot_inlet_throttles_to_the_limit_and_saves_power() -> None:
     cool_power, _ = rack(chips={"limit": 75})
     hot_power, heat = rack(chips={"limit": 75}, inlet=q(313.15, "K"))
-    assert 0 < heat.throttle["gpu"].value < 1
+    assert 0 < heat.clock_share["gpu"].value < 1
     assert heat.headroom["gpu"].value == pytest.approx(0, abs=1e-6)
     assert hot_power.chips.value < cool_power.chips.value
 
@@ -118,7 +118,7 @@ def test_tdp_is_a_cap_and_a_lower_power_limit_is_kept() -> None:
     limited = replace(pool(limit=300), power_limit=q(700.0, "W"))
     assert rack(chips={"limit": 300})[1].chip_power["gpu"].value <= 1000 * (1 + 1e-9)
     heat = rack(pools={"gpu": limited})[1]
-    assert heat.chip_power["gpu"].value == pytest.approx(700) and heat.throttle["gpu"].value < 1
+    assert heat.chip_power["gpu"].value == pytest.approx(700) and heat.clock_share["gpu"].value < 1
 
 
 def test_a_liquid_rack_keeps_its_own_liquid_share_and_cannot_run_on_its_few_fans() -> None:

@@ -24,6 +24,7 @@ from rackcalc.config.stdin_racks import STDIN, RackSource, from_file, racks_of_a
 from rackcalc.estimation.estimate import estimate as computed
 from rackcalc.quantities.display import in_unit, show_value
 from rackcalc.quantities.figures import figure
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.questions.rack_file import load_text
 from rackcalc.render import ENV_PREFIX, FORMATS, format_of, renderer
@@ -78,6 +79,14 @@ def estimate(
     interval: Annotated[
         bool, typer.Option("--interval/--no-interval", help="80 % intervals; in tables, of a single rack.")
     ] = True,
+    pictures: Annotated[
+        bool | None,
+        typer.Option(
+            "--pictures/--no-pictures",
+            help="Bars of time, load, power and cash, below the summary or for the chosen sections. "
+            "Without either, a terminal shows one bar of the time.",
+        ),
+    ] = None,
     colour: Annotated[
         bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")
     ] = None,
@@ -94,6 +103,10 @@ def estimate(
     wanted = units_by_path(get or (), unit or ())
     asked = once(racks), in_years(scenario, year), set_ or ()
     view: dict[str, Any] = {"interval": interval}
+    if name in ("summary", "table"):
+        view["pictures"] = pictures
+    elif pictures:
+        raise failure("--pictures goes with the summary and with tables; --format html has pictures of its own")
     if get and name in BY_PATH:
         view["paths"] = list(wanted)
     if name == "env":
@@ -159,7 +172,7 @@ def units_by_path(get: Sequence[str], unit: Sequence[str]) -> dict[str, tuple[st
     ]
     if empty:
         raise InputError(empty)
-    return {path.strip(): (own.strip(),) if colon else tuple(unit) for path, colon, own in halves}
+    return {present_name(path.strip()): (own.strip(),) if colon else tuple(unit) for path, colon, own in halves}
 
 
 def refuse_unused(
@@ -262,12 +275,27 @@ def rendered(
     if name == "table":
         from rackcalc.render import estimate_table as table  # rich takes as long as all the rest
 
-        return table.render(reports, colour, everything, view["interval"], sections)
+        shown = table.render(reports, colour, everything, view["interval"], sections)
+        return shown + drawn_below(reports, sections) if view.get("pictures") else shown
     if name == "summary":
         from rackcalc.render import estimate_summary
 
-        return estimate_summary.render(reports, colour, view["interval"])
+        shown = estimate_summary.render(reports, colour, view["interval"], view.get("pictures", False))
+        return shown + drawn_below(reports, sections) if view.get("pictures") else shown
     return renderer(name)(reports, **view)
+
+
+def drawn_below(reports: Sequence[Any], sections: Sequence[str]) -> str:
+    """The pictures of each report that belong to these sections, () for all."""
+    from rackcalc.render.aligned_text import line_width
+    from rackcalc.render.estimate_summary import Figures
+    from rackcalc.render.terminal_pictures import pictures
+
+    lines: list[str] = []
+    for report in reports:
+        found = list(pictures(Figures(report, interval=False), line_width(), sections))
+        lines += ["", report.title, *found] if found and len(reports) > 1 else found
+    return "".join(f"{line}\n" for line in lines)
 
 
 def bare_numbers(reports: Sequence[Any], wanted: Mapping[str, Sequence[str]], labels: bool = False) -> str:

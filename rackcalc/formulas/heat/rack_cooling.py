@@ -28,7 +28,7 @@ class Thermal:
     """Temperatures and flows of a rack. Dicts are by pool.
 
     inlet, outlet: air through the servers; exhaust: air leaving the rack, behind a rear door. headroom: limit less
-    junction. throttle: share of full clock, 1 = none; an LPU, whose schedule is fixed, must be derated to it or trips.
+    junction. clock_share: of the full clock, 1 = all of it; an LPU, whose schedule is fixed, must be derated or trips.
     pump_power is part of the facility's overhead, inside PUE.
     """
 
@@ -42,7 +42,7 @@ class Thermal:
     chip_power: Mapping[str, Quantity]
     junction: Mapping[str, Quantity]
     headroom: Mapping[str, Quantity]
-    throttle: Mapping[str, Quantity]
+    clock_share: Mapping[str, Quantity]
     heat_to_air: Quantity
     heat_to_liquid: Quantity
     pump_power: Quantity
@@ -147,7 +147,7 @@ def _heat(
         chip_power={name: chip.power for name, chip in chips.items()},
         junction={name: chip.junction for name, chip in chips.items()},
         headroom={name: chip.headroom for name, chip in chips.items()},
-        throttle={name: chip.throttle for name, chip in chips.items()},
+        clock_share={name: chip.throttle for name, chip in chips.items()},
         heat_to_air=to_air,
         heat_to_liquid=to_liquid,
         pump_power=part_of(power=to_liquid, share=cooling.pump_share),

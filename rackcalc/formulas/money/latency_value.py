@@ -217,16 +217,16 @@ def prize_share(value: UsDollarsPerSecond, world_prize: UsDollarsPerSecond) -> R
 class LatencyGain:
     """What a latency earns over the baseline.
 
-    value: USD/s, kept by the owner. gross: USD/s before the share kept. saved: s. excess: s beyond the range in which
-    the model is believed, positive is outside (linear, square-root). probability, baseline_probability: of being first
-    (race). prize_share: gross value over the latency prize of the world's stock markets (not for saturating, which need
-    not be trading).
+    gain: USD/s, kept by the owner. gross: USD/s before the share kept. saved: s. outside_range: s beyond the range in
+    which the model is believed, positive is outside (linear, square-root). probability, baseline_probability: of being
+    first (race). prize_share: gross value over the latency prize of the world's stock markets (not for saturating,
+    which need not be trading).
     """
 
-    value: Quantity
+    gain: Quantity
     gross: Quantity
     saved: Quantity
-    excess: Quantity | None = None
+    outside_range: Quantity | None = None
     probability: Quantity | None = None
     baseline_probability: Quantity | None = None
     prize_share: Quantity | None = None
@@ -268,7 +268,7 @@ def latency_value(
     value = gain.gross if spec.maximum is None else limited_value(value=gain.gross, maximum=spec.maximum)
     share = None if spec.kind == "saturating" else _prize_share(value)
     kept = kept_value(value=value, share_kept=spec.share_kept)
-    return replace(gain, gross=value, value=kept, prize_share=share)
+    return replace(gain, gross=value, gain=kept, prize_share=share)
 
 
 def _linear(spec: Any, saved: Quantity, latency: Quantity, baseline: Quantity) -> LatencyGain:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from rackcalc.config.document import Node
 from rackcalc.quantities import units
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import Problem, shortened
 from rackcalc.quantities.record import record
 from rackcalc.questions.gate_conditions import PATH
@@ -37,7 +38,7 @@ def parse_expectation(text: str) -> Expectation:
             f'(OP one of = <= >= < >), got "{shortened(text)}"'
         )
     delta, changed, path, operator, value = match.groups()
-    return Expectation(changed or path, "=" if operator == "==" else operator, value, bool(delta))
+    return Expectation(present_name(changed or path), "=" if operator == "==" else operator, value, bool(delta))
 
 
 def malformed_claims(nodes: Mapping[str, Node]) -> list[Problem]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import Problem, shortened, suggest
 
 OPTION = "--so-that"
@@ -55,10 +56,10 @@ def parse_criteria(texts: Sequence[str], scenarios: Sequence[str], problems: lis
             message = 'expected PATH OP VALUE UNIT, or PATH OP PATH [in SCENARIO], such as "latency.p99 < 2 ms"'
             problems.append(Problem(OPTION, 0, 0, "", f'{message}, got "{shortened(text)}"'))
             continue
-        left = Reference(match[1], _scenario(match[2], scenarios, text, problems))
+        left = Reference(present_name(match[1]), _scenario(match[2], scenarios, text, problems))
         right: Reference | str = match[4]
         if other:
-            right = Reference(other[1], _scenario(other[2], scenarios, text, problems))
+            right = Reference(present_name(other[1]), _scenario(other[2], scenarios, text, problems))
         found.append(Criterion(left, match[3], right, text.strip()))
     return found
 

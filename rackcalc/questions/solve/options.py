@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rackcalc.config.racks import find_rack, scenario_names
 from rackcalc.config.vary import parse_axes
 from rackcalc.quantities import units
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.questions.rack_file import load_text
 from rackcalc.questions.solve.criteria import OPTION, Criterion, parse_criteria
@@ -46,7 +47,9 @@ def solve_goal_of_text(options: SolveOptions, text: str, file: str) -> tuple[Goa
     axes = parse_axes(varied.vary, scenario_list, problems)
     criteria = parse_criteria(options.so_that, scenario_list, problems)
     problems += _missing_options(options)
-    objective = Objective(options.maximise, -1.0) if options.maximise else Objective(options.minimise)
+    best = present_name(options.maximise or options.minimise)
+    objective = Objective(best, -1.0 if options.maximise else 1.0)
+    wanted = tuple(map(present_name, options.get))
     if any(axis.path == objective.path and axis.unit is None for axis in axes):
         problems.append(Problem("--minimise", 0, 0, objective.path, "has words, of which none is the smallest"))
     dimensions = dimensions_of(axes, varied.zipped)
@@ -58,7 +61,7 @@ def solve_goal_of_text(options: SolveOptions, text: str, file: str) -> tuple[Goa
     try:
         if not problems:
             question = VariedRack(text, file, varied.scenario, varied.sets, dimensions)
-            goal = Goal(question, tuple(criteria), objective, options.get)
+            goal = Goal(question, tuple(criteria), objective, wanted)
             scenarios = figures_by_scenario(goal)
             problems += missing_figures(scenarios)
             goal = goal._replace(criteria=_with_limits(criteria, scenarios, problems))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rackcalc.config.racks import find_rack, scenario_names
 from rackcalc.config.vary import Axis, parse_axes
 from rackcalc.quantities import unit_text, units
+from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.questions.gate_conditions import Condition, parse_condition
 from rackcalc.questions.headlines import HEADLINES
@@ -44,6 +45,11 @@ def sweep_job(options: SweepOptions) -> tuple[SweepJob, list[Column]]:
 def sweep_job_of_text(options: SweepOptions, text: str, file: str) -> tuple[SweepJob, list[Column]]:
     """As sweep_job, for a rack whose text has been read. file: the name to show."""
     problems: list[Problem] = []
+    options = options._replace(
+        by=_present_names(options.by),
+        pareto=_present_names(options.pareto),
+        get=tuple(map(present_name, options.get)),
+    )
     varied = options.space
     axes = parse_axes(varied.vary, scenario_names(text, file), problems)
     if not varied.vary:
@@ -61,6 +67,12 @@ def sweep_job_of_text(options: SweepOptions, text: str, file: str) -> tuple[Swee
     if problems:
         raise InputError(problems)
     return _job(options, question, needed, space, limits)
+
+
+def _present_names(text: str) -> str:
+    """Figures to sort by, with commas between them, each by its present name."""
+    each = [signed(path) for path in text.split(",")]
+    return ",".join(f"{'-' if sign < 0 else ''}{present_name(path)}" for path, sign in each)
 
 
 def _where_conditions(texts: Sequence[str], problems: list[Problem]) -> list[Condition]:

@@ -50,7 +50,7 @@ def _state(view: View, pool: str) -> str:
 
 def _heat(view: View, pool: str) -> str:
     """The class of a chip, by what its temperature leaves to the limit."""
-    room, clock = view.value(f"thermal.headroom.{pool}"), view.value(f"thermal.throttle.{pool}")
+    room, clock = view.value(f"thermal.headroom.{pool}"), view.value(f"thermal.clock_share.{pool}")
     if room is None:
         return "heat-unknown"
     if room < 0.5 or (clock is not None and clock < 0.985):
@@ -113,7 +113,7 @@ def _air(view: View, y: float) -> Iterator[str]:
 def _table(view: View, pools: dict[str, int]) -> str:
     body = []
     for pool, count in pools.items():
-        paths = (f"thermal.chip_power.{pool}", f"thermal.junction.{pool}", f"thermal.throttle.{pool}")
+        paths = (f"thermal.chip_power.{pool}", f"thermal.junction.{pool}", f"thermal.clock_share.{pool}")
         body.append((escaped(pool), f"{count:,}", *(view.why(path) for path in paths)))
     made = numbers_behind(
         "The pools of the rack", ("pool", "chips", "power of one", "temperature", "share of clock"), body
