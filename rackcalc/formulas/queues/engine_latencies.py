@@ -13,6 +13,7 @@ from rackcalc.formulas.queues.engine_first_token import FirstToken, at_least_one
 from rackcalc.formulas.queues.engine_steps import Engine, Prompts, no_arrival
 from rackcalc.formulas.queues.gamma_mixtures import (
     Tail,
+    first_guess,
     merged,
     mixture_mean,
     mixture_quantile,
@@ -86,7 +87,8 @@ class UnderLoad:
         if times == 2 and isinstance(parts, Stack) and parts.share.shape[1] == 1:
             from rackcalc.formulas.queues.mixture_lanes import quantiles
 
-            self._kept[time, "all"] = dict(zip(LEVELS, quantiles(LEVELS, parts), strict=True))
+            starts = [first_guess(level, parts) for level in LEVELS]
+            self._kept[time, "all"] = dict(zip(LEVELS, quantiles(LEVELS, parts, starts), strict=True))
         found: dict[float, Any] = self._kept.get((time, "all"), {})
         return found
 
