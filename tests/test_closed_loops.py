@@ -9,7 +9,8 @@ from simulators import engine_events as events
 from test_continuous_batching import Case, drawn
 
 from rackcalc.estimation.estimate import estimate
-from rackcalc.formulas.queues import continuous_batching as law
+from rackcalc.formulas.queues.engine_closed_loop import in_closed_loop
+from rackcalc.formulas.queues.engine_latencies import UnderLoad
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load_text
@@ -20,14 +21,14 @@ TIMES = ("ttft", "tpot", "time")
 
 
 @lru_cache
-def both(seed: int) -> tuple[law.UnderLoad, events.Run]:
+def both(seed: int) -> tuple[UnderLoad, events.Run]:
     """Every third engine computes prompts in passes of their own; prompts saturate some of the others."""
     case = drawn(KINDS[seed % 3], (seed // 3) % 3 != 0, 300 + seed)
     return pair(case, CONCURRENCIES[seed // 3 % 6])
 
 
-def pair(case: Case, concurrency: int) -> tuple[law.UnderLoad, events.Run]:
-    answer = law.in_closed_loop(case.engine, case.prompts[1], case.outputs[1], concurrency)
+def pair(case: Case, concurrency: int) -> tuple[UnderLoad, events.Run]:
+    answer = in_closed_loop(case.engine, case.prompts[1], case.outputs[1], concurrency)
     return answer, case.simulated(concurrency=concurrency)
 
 
@@ -99,7 +100,7 @@ def test_requests_that_are_all_alike_take_one_time_and_first_tokens_depend_on_th
     case = drawn("fixed", True, 300 + seed)
     run = case.simulated(concurrency=concurrency)
     assert np.quantile(run.time, 0.99) == pytest.approx(run.time.mean(), rel=0.03)
-    answer = law.in_closed_loop(case.engine, case.prompts[1], case.outputs[1], concurrency)
+    answer = in_closed_loop(case.engine, case.prompts[1], case.outputs[1], concurrency)
     told, found = (
         answer.quantile("ttft", 0.99) / answer.mean("ttft"),
         np.quantile(run.ttft, 0.99) / run.ttft.mean(),

@@ -19,8 +19,11 @@ from simulators import engine_events as events
 
 from rackcalc.formulas.queues import continuous_batching as law
 from rackcalc.formulas.queues import length_distributions as lengths
+from rackcalc.formulas.queues.engine_closed_loop import in_closed_loop
+from rackcalc.formulas.queues.engine_latencies import UnderLoad
 from rackcalc.formulas.queues.engine_steps import Engine, companions
 from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile, mixture_variance, part_tail
+from rackcalc.formulas.queues.largest_rate import largest_rate
 from rackcalc.formulas.queues.router_arrivals import gap_scv_at_random, gap_scv_in_turn
 from rackcalc.formulas.queues.sharing_station import node_numbers, number_present
 
@@ -87,7 +90,7 @@ class Case:
             per_cached=self.per_cached,
         )
 
-    def answer(self) -> law.UnderLoad:
+    def answer(self) -> UnderLoad:
         return law.under_load(self.engine, self.prompts[1], self.outputs[1], self.rate, self.burstiness**2)
 
     def simulated(self, **arrivals: Any) -> events.Run:
@@ -149,7 +152,7 @@ def p99(values: Any) -> float:
     return float(np.quantile(values, 0.99))
 
 
-def compared(case: Case, answer: law.UnderLoad, run: events.Run) -> dict[str, tuple[float, float]]:
+def compared(case: Case, answer: UnderLoad, run: events.Run) -> dict[str, tuple[float, float]]:
     """Relative error and relative standard error of the simulation, of each measure."""
     errors = {}
     for name, (told, measured) in MEASURES.items():
@@ -214,7 +217,7 @@ def test_waits_for_a_seat_are_near_those_of_the_simulator(kind: str, chunked: bo
 def test_a_closed_loop_is_that_of_the_simulator(seed: int) -> None:
     case = drawn(["uniform", "log-normal", "traced"][seed % 3], seed % 2 == 0, 100 + seed)
     concurrency = [2, 8, 24, 64, 160, 300][seed]
-    answer = law.in_closed_loop(case.engine, case.prompts[1], case.outputs[1], concurrency)
+    answer = in_closed_loop(case.engine, case.prompts[1], case.outputs[1], concurrency)
     run = case.simulated(concurrency=concurrency)
     assert answer.rate == pytest.approx(run.rate, rel=0.03)
     assert answer.present == pytest.approx(concurrency, rel=0.01)
@@ -358,11 +361,11 @@ def test_the_largest_rate_within_limits() -> None:
         answer = law.under_load(case.engine, case.prompts[1], case.outputs[1], rate)
         return min(1.0 / answer.quantile("ttft", 0.99), 0.04 / answer.mean("tpot"))
 
-    best = law.largest_rate(margin, full)
+    best = largest_rate(margin, full)
     assert len(asked) <= 16
     assert 0 < best < full and margin(best) >= 1 > margin(best * 1.0002)
-    assert law.largest_rate(lambda rate: 0.5, full) == 0.0
-    assert law.largest_rate(lambda rate: 2.0, full) == full
+    assert largest_rate(lambda rate: 0.5, full) == 0.0
+    assert largest_rate(lambda rate: 2.0, full) == full
 
 
 @given(st.floats(0.01, 0.9999), st.floats(0.2, 8), st.booleans())
@@ -376,7 +379,7 @@ def test_the_largest_rate_is_found_for_any_course_of_a_time(at: float, power: fl
             return 1.5 if rate <= at else 0.2
         return ((1 - rate) / (1 - at)) ** power
 
-    best = law.largest_rate(margin, 1.0)
+    best = largest_rate(margin, 1.0)
     assert best <= at * (1 + 1e-12)
     assert at - best <= 1.01e-4 * at
     assert len(asked) < 40

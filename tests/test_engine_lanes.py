@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rackcalc.formulas.queues import continuous_batching as law
 from rackcalc.formulas.queues import length_distributions as lengths
 from rackcalc.formulas.queues.curves import for_points
+from rackcalc.formulas.queues.engine_latencies import UnderLoad
 from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile, mixture_tail
 from rackcalc.formulas.queues.mixture_lanes import normal_tail
 from rackcalc.formulas.serving import engine_curves, engine_grids, engine_load
@@ -233,7 +234,7 @@ def test_several_lanes_of_the_law_itself() -> None:
     def engine(step: Any) -> law.Engine:
         return law.Engine(lambda n: step * (0.01 + 1e-4 * n), 0.01 * step, lambda tokens: 5e-5 * tokens, 64, 2048.0)
 
-    def answer(step: Any, prompt: Any) -> law.UnderLoad:
+    def answer(step: Any, prompt: Any) -> UnderLoad:
         return law.under_load(engine(step), lengths.lognormal(prompt, 1.0), lengths.fixed(200.0), 2.0)
 
     together = answer(steps, prompts)

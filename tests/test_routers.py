@@ -12,6 +12,7 @@ from simulators.router_events import route
 from test_continuous_batching import MEASURES, Case, compared, drawn
 
 from rackcalc.formulas.queues import continuous_batching as law
+from rackcalc.formulas.queues.engine_latencies import UnderLoad
 from rackcalc.formulas.queues.engine_steps import companions
 from rackcalc.formulas.queues.regular_arrivals import regular_chance, regular_wait
 from rackcalc.formulas.queues.router_arrivals import evenness_by_load, gap_scv_at_random, gap_scv_in_turn
@@ -28,7 +29,7 @@ def case_of(copies: int, burstiness: float, k: int) -> Case:
     return replace(case, burstiness=burstiness, rate=case.rate / case.load * load, load=load)
 
 
-def answer(case: Case, copies: int, router: str) -> law.UnderLoad:
+def answer(case: Case, copies: int, router: str) -> UnderLoad:
     gaps, evenness = case.burstiness**2, 1.0
     if router == "round-robin":
         gaps = gap_scv_in_turn(gap_scv=gaps, replicas=float(copies))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from rackcalc.formulas.queues.continuous_batching import TIMES, UnderLoad, saturated
+from rackcalc.formulas.queues.engine_latencies import TIMES, UnderLoad, saturated
 from rackcalc.formulas.queues.mixture_parts import Parts
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from rackcalc.formulas.queues import mixture_parts as both
-from rackcalc.formulas.queues.gamma_mixtures import first_guess
 from rackcalc.formulas.queues.mixture_parts import Parts, Stack
 
 
@@ -167,9 +166,8 @@ def quantile_lanes(level: Any, tail: Any, start: Any) -> Any:
     return result
 
 
-def quantiles(probabilities: Sequence[float], parts: Stack) -> list[Any]:
-    """What these shares of one mixture stay within, each an array of one value."""
-    starts = np.concatenate([first_guess(probability, parts) for probability in probabilities])
+def quantiles(probabilities: Sequence[float], parts: Stack, starts: Sequence[Any]) -> list[Any]:
+    """What these shares of one mixture stay within, each an array of one value. starts: first guesses."""
     several = tail_lanes(Stack(*(np.repeat(array, len(probabilities), axis=1) for array in parts)))
     levels = (1 - np.array(probabilities)) * (1 + both.PLATEAU)
-    return list(quantile_lanes(levels, several, starts)[:, None])
+    return list(quantile_lanes(levels, several, np.concatenate(starts))[:, None])

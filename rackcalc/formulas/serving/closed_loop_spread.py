@@ -41,7 +41,7 @@ def _point(engine: dict[str, Any]) -> list[Any]:
 @lru_cache(maxsize=1 << 13)
 def _law(clients: float, *point: float) -> Any:
     """The engine with so many requests in flight; None where nothing can be told."""
-    from rackcalc.formulas.queues.continuous_batching import in_closed_loop
+    from rackcalc.formulas.queues.engine_closed_loop import in_closed_loop
 
     if not kind_of(point) >= 0:
         return None

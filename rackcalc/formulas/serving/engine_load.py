@@ -478,7 +478,7 @@ def before_engine(request_host: Seconds, looked: Count, step: SecondsPerToken) -
 
 def _rate(name: str, limit: Any, probability: Any, before: Any, engine: dict[str, Any]) -> Any:
     """The largest rate at which the given share of times stays within the limit."""
-    from rackcalc.formulas.queues.continuous_batching import largest_rate
+    from rackcalc.formulas.queues.largest_rate import largest_rate
 
     limit, before = xp.pure(limit), xp.pure(before)
     capacity = _value("capacity", {"rate": 1e-9 * REQUEST / SECOND} | engine)
