@@ -185,13 +185,20 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
             f"prices are of {spec.priced_in.value:g}: economics.price_decline moves them to economics.year, "
             "or to a chosen year of the file"
         )
-    if spec.acquisition == "purchase":
-        said += _price_notes(rack)
-    return said
+    two = _two_prices(rack) if spec.acquisition == "purchase" else []
+    if spec.priced_at == "list" and not two:
+        said.append(
+            "economics.priced_at is list, and nothing that is bought from the catalog has a list price too"
+        )
+    several = any(map(are_several, pools_by_name(rack).values()))
+    unpriced = spec.equipment.price_per_port is None and port_price(rack) is None
+    if spec.acquisition == "purchase" and several and unpriced:
+        said.append("the network between the systems is not in the cost: economics.equipment.price_per_port")
+    return [*said, *two]
 
 
-def _price_notes(rack: Rack) -> list[str]:
-    """Which prices are paid, where a part has two, and which is missing."""
+def _two_prices(rack: Rack) -> list[str]:
+    """Which price is paid where a part has two."""
     said, spec = [], rack.economics
     for name, pool in pools_by_name(rack).items():
         part = pool.part if pool.system is None or price_paid(pool.system, spec.priced_at) is None else pool.system
@@ -202,9 +209,6 @@ def _price_notes(rack: Rack) -> list[str]:
             f"{part.name} has two prices, {street} on the street and {listed} in a list; "
             f"economics.priced_at takes that of the {spec.priced_at}"
         )
-    several = any(map(are_several, pools_by_name(rack).values()))
-    if several and spec.equipment.price_per_port is None and port_price(rack) is None:
-        said.append("the network between the systems is not in the cost: economics.equipment.price_per_port")
     return said
 
 
