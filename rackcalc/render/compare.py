@@ -18,7 +18,7 @@ from rackcalc.render.cells import cell
 from rackcalc.render.figure_rows import SECTIONS, rows
 from rackcalc.render.json_data import json_number, json_text
 from rackcalc.render.markdown_text import escape, table_row, without_links
-from rackcalc.render.percentages import percent
+from rackcalc.render.percentages import change_percent, part_percent
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.compare/1"
@@ -243,10 +243,7 @@ def _change(one: Cell) -> str:
     """A change in percent, as a factor from ten times on, or in the unit where a percentage has no meaning."""
     if one.quantity is None or not isfinite(one.change) or not one.change:
         return ""
-    if one.share >= 9:
-        return f"x {1 + one.share:.4g}"
-    sign = "+" if one.change > 0 else ""
-    return sign + percent(one.share) if isfinite(one.share) else signed(one.quantity, one.change)
+    return change_percent(one.share) if isfinite(one.share) else signed(one.quantity, one.change)
 
 
 def signed(like: Quantity, change: float) -> str:
@@ -263,7 +260,7 @@ def why(found: Comparison, explanation: Explanation) -> str:
     moved = f"{cell(explanation.path, explanation.old)} -> {cell(explanation.path, explanation.new)}"
     relative = ""
     if old and not is_temperature(explanation.new):
-        relative = f" ({'+' if explanation.change > 0 else ''}{percent(explanation.change / abs(old))})"
+        relative = f" ({change_percent(explanation.change / abs(old))})"
     return f"Why {explanation.path} moved in {name}: {moved}, {signed(explanation.new, explanation.change)}{relative}"
 
 
@@ -295,14 +292,14 @@ def contributions(explanation: Explanation, parts: Sequence[Contribution]) -> li
     shown = [part for part in parts if abs(part.amount) >= LEAST * abs(explanation.change)][:MOST]
     lines = []
     for part in shown:
-        words = [part.name, signed(explanation.new, part.amount), f"{part.amount / explanation.change:.0%}"]
+        words = [part.name, signed(explanation.new, part.amount), part_percent(part.amount / explanation.change)]
         if part.old is not None or part.new is not None:
             words += [f"{cell(part.name, part.old)} -> {cell(part.name, part.new)}"]
         lines.append(words)
     rest = sum(part.amount for part in parts if part not in shown)
     if len(shown) < len(parts):
         label = f"{len(parts) - len(shown)} more"
-        lines.append([label, signed(explanation.new, rest), f"{rest / explanation.change:.0%}"])
+        lines.append([label, signed(explanation.new, rest), part_percent(rest / explanation.change)])
     return lines
 
 
