@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from program import out
+from program import out, run, strict
 
 from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate
@@ -61,7 +61,7 @@ def test_no_step_only_renames_another(rack: str) -> None:
 
 def test_money_in_units_that_people_use() -> None:
     text = out("explain", "llama70b-8xh100", "cost.tco", "--depth", "2")
-    assert "discount_rate = 10 percent/year" in text and "e-09" not in text
+    assert "discount_rate = 10 %/year" in text and "e-09" not in text
 
 
 @formula(cite="definition: for this test")
@@ -82,3 +82,44 @@ def test_what_is_computed_is_not_skipped() -> None:
     both = kept(a=zero, b=one)
     assert source_of(both) is both, "a term that is nothing today is still a term"
     assert "a = 0 s" in explain({"x": both}, "x")
+
+
+@pytest.mark.parametrize(("rack", "path"), [("air-limit", "thermal.outlet"), ("rack-of-god", "cost.tco")])
+def test_sources_are_those_that_matter_most(rack: str, path: str) -> None:
+    """The shares are those of `uncertainty`, which draws all figures together, but for the noise of the draws."""
+    text = out("explain", rack, path, "--sources", "--top", "3")
+    shares = [float(share) for share in re.findall(r"^ +([\d.]+) %  ", text, re.MULTILINE)]
+    assert len(shares) == 3 and shares == sorted(shares, reverse=True)
+    effects = strict(out("uncertainty", rack, path, "--samples", "1024", "--json"))["effects"]
+    totals = sorted((100 * one["total"] for one in effects[path]), reverse=True)
+    assert shares[0] == pytest.approx(totals[0], abs=12)
+    assert re.search(r"(assumed|estimate|measured|published|press); catalog/[\w./-]+\.yaml:\d+", text)
+    assert f"{len(totals) - 3} more" in text or re.search(r"\d+ more, each [\d.]+ % or less: --top \d+", text)
+
+
+def test_a_figure_without_doubt_has_no_sources() -> None:
+    assert "no source of it is in doubt" in out("explain", "llama70b-8xh100", "throughput.requests", "--sources")
+    assert run("explain", "bert-a100", "latency.p99", "--sources", "--json").returncode == 2
+    assert run("explain", "bert-a100", "latency.p98", "--sources").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("rack", "path", "words"),
+    [
+        ("gb200-nvl72-deepseek-v3", "throughput.capacity", r"servers [\d,]+ \* batch 1 / time [\d.]+ s"),
+        ("llama70b-8xh100", "cost.tco", r"total cost of ownership .*; from year 0 [\d,]+ USD, year 1 "),
+        ("llama70b-8xh100", "latency.end_to_end", r"engine [\d.]+ s \+ before [\d.]+ ms; \d+% of each decode step is "),
+        ("rack-of-god", "latency.p99", r"the largest of quantile [\d.]+ ms, mean [\d.]+ ms$"),
+        ("rack-of-god", "value.gain", r"saved [\d.]+ ms \* rate 0\.7 %/ms/year \* capital "),
+        ("air-limit", "thermal.clock_share.gpu", r"share of the full clock that the cooling allows"),
+    ],
+)
+def test_the_first_line_is_a_sentence_in_words(rack: str, path: str, words: str) -> None:
+    first = out("explain", rack, path).splitlines()[0]
+    assert first.startswith(f"{path} is ") and re.search(words, first), first
+    assert not re.search(r"\bxp\.|_|e[-+]\d", first.removeprefix(f"{path} is ")), first
+
+
+def test_ranges_of_temperatures_are_temperatures() -> None:
+    text = out("explain", "air-limit", "thermal.clock_share.gpu", "--depth", "99")
+    assert re.search(r"= \d+ degC +\[.*range \d+ degC to \d+ degC\]", text)

@@ -88,8 +88,8 @@ def test_what_is_shown_can_be_read_back(unit: str, value: float) -> None:
         (1.2e-6, "USD/token", "1.2 USD/Mtoken"),
         (14_300, "W", "14.3 kW"),
         (0.0, "s", "0 s"),
-        (math.inf, "s", "inf"),
-        (math.nan, "s", "nan"),
+        (math.inf, "s", "unbounded"),
+        (math.nan, "s", "none"),
     ],
 )
 def test_show(value: float, unit: str, text: str) -> None:

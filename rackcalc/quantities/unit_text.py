@@ -88,6 +88,7 @@ _SCALES: dict[str, tuple[str, ...]] = {
     "B/token": ("B/token", "kB/token", "MB/token"),
     "FLOP": ("FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP", "PFLOP"),
     "FLOP/s": ("FLOP/s", "MFLOP/s", "GFLOP/s", "TFLOP/s", "PFLOP/s", "EFLOP/s"),
+    "FLOP/J": ("GFLOP/J", "TFLOP/J"),
     "FLOP/token": ("FLOP/token", "MFLOP/token", "GFLOP/token", "TFLOP/token"),
     "s/token": ("ns/token", "us/token", "ms/token", "s/token"),
     "s/request": ("ns/request", "us/request", "ms/request", "s/request"),
@@ -95,6 +96,7 @@ _SCALES: dict[str, tuple[str, ...]] = {
     "J": ("mJ", "J", "kJ", "MJ"),
     "J/B": ("pJ/B",),
     "1/s": ("percent/year", "Hz", "kHz", "MHz", "GHz"),
+    "1/s^2": ("percent/ms/year",),
     "J/token": ("mJ/token", "J/token", "kJ/token"),
     "J/request": ("mJ/request", "J/request", "kJ/request"),
     "USD/J": ("USD/kWh",),
@@ -112,19 +114,22 @@ _SCALES: dict[str, tuple[str, ...]] = {
 }
 
 
+NOTHING = 1e-15  # smaller values, in canonical units, are told apart from zero but not from one another
+
+
 def show(value: float, unit: str, *, absolute: bool = False, digits: int = 4) -> str:
     """Write a canonical value as people do: 0.0018, "s" -> "1.8 ms".
 
     absolute: a point on a scale, of temperature in degC, of dates as a plain year.
     """
-    if value != value:
-        return "nan"
+    if not math.isfinite(value):
+        return rounded(value, digits)
     if unit == "K" and absolute:
         return f"{rounded(value - 273.15, digits)} degC"
     if unit == "1" and absolute:
         return f"{value:.{max(digits, 6)}g}"
-    if math.isinf(value):
-        return ("" if value > 0 else "-") + "inf"
+    if 0 < abs(value) < NOTHING:
+        return f"none (below {NOTHING:.0e}{'' if unit == '1' else f' {unit}'})"
     scales = _SCALES.get(unit, (unit,))
     chosen = scales[0]
     for spelling in scales[1:]:
@@ -133,13 +138,19 @@ def show(value: float, unit: str, *, absolute: bool = False, digits: int = 4) ->
     if value == 0 and unit in _SCALES:
         return f"0 {'USD/year' if unit == 'USD/s' else unit}"
     number = rounded(convert(value, unit, chosen), digits)
-    return number if chosen == "1" else f"{number} {chosen}"
+    return number if chosen == "1" else f"{number} {chosen.replace('percent', '%')}"
 
 
 def rounded(value: float, digits: int) -> str:
-    """Write a number with that many significant digits, thousands separated, without a needless exponent."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else str(value)
+    """Write a number with that many significant digits, thousands separated, without a needless exponent.
+
+    >>> rounded(1234.567, 3), rounded(float("inf"), 3), rounded(float("nan"), 3)
+    ('1,230', 'unbounded', 'none')
+    """
+    if value == 0:
+        return "0"
+    if not math.isfinite(value):
+        return "none" if math.isnan(value) else "unbounded" if value > 0 else "unbounded below"
     if not 1e-4 <= abs(value) < 1e12:
         return f"{value:.{digits - 1}e}"
     decimals = digits - 1 - math.floor(math.log10(abs(value)))

@@ -1,19 +1,23 @@
 """The explanation of a figure: formula, values, inputs and sources, down to the lines of catalog and rack file."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from math import isfinite
 from typing import Any
 
 from rackcalc.config.catalog_files import sources
+from rackcalc.estimation.figure_meanings import meaning_of
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figure
 from rackcalc.quantities.former_names import renamed
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.quantities.unit_text import show
 from rackcalc.questions.formula_text import body, helpers
 
+CONSTANTS = {"YEAR": "1 year", "TOKEN": "1 token", "GPU": "1 GPU"}
+SHORT = 110  # characters of a formula with values in the opening sentence
+LARGE = 0.3  # share of a step that a term must have to be named in the opening sentence
 DEPTH = 3  # levels of inputs that are shown unless more are asked for
 DEEPEST = 99
 MOST_TERMS = 6  # of a sum, in the opening sentence
@@ -70,11 +74,13 @@ def substituted(quantity: Quantity) -> str:
     code = body(quantity.formula)
     if "\n" in code:
         return ""
-    return re.sub(
-        r"\b[A-Za-z_]\w*\b",
-        lambda match: show_value(quantity.inputs[match[0]]) if match[0] in quantity.inputs else match[0],
-        code,
-    )
+    return _in_place(code, {name: show_value(value) for name, value in quantity.inputs.items()})
+
+
+def _in_place(code: str, texts: Mapping[str, str]) -> str:
+    """The code with a text in place of each name that has one, and of the units that are written as constants."""
+    known = {**CONSTANTS, **texts}
+    return re.sub(r"\b[A-Za-z_]\w*\b", lambda match: known.get(match[0], match[0]), code)
 
 
 def with_terms(quantity: Quantity) -> str:
@@ -89,12 +95,51 @@ def sentence(path: str, quantity: Quantity) -> str:
     if whole.formula is None:
         return f"{path} is {value}: {provenance(whole)}"
     if whole.formula.name == "total" and isinstance(whole.value, float) and whole.value:
-        terms = sorted(whole.inputs.items(), key=lambda item: -abs(float(item[1].value)))
-        named = [f"{name.replace('_', ' ')} {show_value(term)}" for name, term in terms[:MOST_TERMS] if term.value]
-        rest = f" and {len(terms) - MOST_TERMS} more" if len(terms) > MOST_TERMS else ""
-        return f"{path} is {value}: {' + '.join(named)}{rest}"
-    said = (whole.formula.__doc__ or "").strip().splitlines()
-    return f"{path} is {value}: {said[0] if said else whole.formula.name}"
+        return f"{path} is {value}: {_largest(whole, ' + ')}"
+    if whole.formula.name in ("largest", "smallest"):
+        return f"{path} is {value}: the {whole.formula.name} of {_largest(whole, ', ')}"
+    meaning = meaning_of(path)
+    said = (meaning.meaning if meaning else (whole.formula.__doc__ or whole.formula.name).strip().splitlines()[0])[:-1]
+    made = _short_formula(whole)
+    return f"{path} is {value}: {said[0].lower()}{said[1:]}{f'; {made}' if made else ''}"
+
+
+def _largest(whole: Quantity, joiner: str) -> str:
+    """The largest inputs by name, of the smallest too where that is what counts, and how many more there are."""
+    smallest = whole.formula is not None and whole.formula.name == "smallest"
+    terms = [item for item in whole.inputs.items() if item[1].unit == whole.unit and float(item[1].value)]
+    terms.sort(key=lambda item: abs(float(item[1].value)) * (1 if smallest else -1))
+    named = [f"{name.replace('_', ' ')} {show_value(term)}" for name, term in terms[:MOST_TERMS]]
+    more = len(terms) - MOST_TERMS
+    return joiner.join(named) + (f" and {more} more" if more > 0 else "")
+
+
+def _short_formula(whole: Quantity) -> str:
+    """A formula with the name and value of each input, where it is short; the terms of a law of many inputs."""
+    assert whole.formula is not None
+    if whole.formula.variadic:
+        return f"from {_largest(whole, ', ')}" if whole.unit == "USD" else ""
+    code = body(whole.formula)
+    if "\n" in code or " if " in code or "(" in code.replace(" (", ""):
+        return ""
+    texts = {name: f"{name.replace('_', ' ')} {show_value(value)}" for name, value in whole.inputs.items()}
+    made = _in_place(code, texts)
+    return made if len(made) <= SHORT else ""
+
+
+def mostly(result: Any, path: str) -> str:
+    """Of a latency, the term that takes most of a step or of a prefill; "" where none takes much."""
+    stages = getattr(result, "stages", None)
+    if not stages or not path.startswith("latency."):
+        return ""
+    name = "prefill" if path.startswith("latency.ttft") else "decode"
+    stage = stages.get(name)
+    if stage is None or not stage.terms or not stage.time.known or not float(stage.time.value) > 0:
+        return ""
+    known = {term: float(time.value) / float(stage.time.value) for term, time in stage.terms.items() if time.known}
+    term, share = max(known.items(), key=lambda item: item[1])
+    what = "a prefill" if name == "prefill" else "each decode step"
+    return f"; {share:.0%} of {what} is {term.replace('_', ' ')}" if LARGE <= share <= 1 else ""
 
 
 def provenance(quantity: Quantity) -> str:
@@ -111,7 +156,10 @@ def provenance(quantity: Quantity) -> str:
     if source.note:
         parts.append(source.note)
     if quantity.low is not None or quantity.high is not None:
-        ends = [show(end, quantity.unit) if end is not None else "?" for end in (quantity.low, quantity.high)]
+        ends = [
+            show_value(replace(quantity, value=end)) if end is not None else "?"
+            for end in (quantity.low, quantity.high)
+        ]
         parts.append(f"range {ends[0]} to {ends[1]}")
     return "; ".join(parts)
 
@@ -124,7 +172,7 @@ def explain(result: Any, path: str, depth_limit: int = DEEPEST) -> str:
     if more > 0:
         said = f"{more:,} more line{'s' * (more > 1)} below"
         lines += ["", f"{said}: --depth {depth_limit + 1}, or --depth {DEEPEST} for all"]
-    return "\n".join([sentence(path, quantity), "", *lines])
+    return "\n".join([sentence(path, quantity) + mostly(result, path), "", *lines])
 
 
 def _told(quantity: Quantity, path: str, depth_limit: int = DEEPEST) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from math import inf
+from math import inf, isnan
 
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.display import in_unit, is_temperature, show_value
@@ -80,9 +80,10 @@ def cell(path: str, quantity: Quantity | None, digits: int = 4) -> str:
 
 def interval_text(path: str, quantity: Quantity, interval: tuple[float, float], digits: int = 3) -> str:
     """The interval of a figure, without the unit where the figure has the same; "" if it is certain or unknown."""
-    if not quantity.known or interval[0] == interval[1]:
+    if not quantity.known or interval[0] == interval[1] or all(map(isnan, interval)):
         return ""
-    low, high = (cell(path, replace(quantity, value=end), digits=digits) for end in interval)
+    ends = (0.0 if abs(end) < unit_text.NOTHING else end for end in interval)
+    low, high = (cell(path, replace(quantity, value=end), digits=digits) for end in ends)
     unit = cell(path, quantity).partition(" ")[2]
     if low.partition(" ")[2] == high.partition(" ")[2] == unit:
         low, high = low.partition(" ")[0], high.partition(" ")[0]

@@ -12,7 +12,7 @@ from rackcalc.render import check as checks
 from rackcalc.render.cells import cell
 from rackcalc.render.json_data import json_number, json_text
 from rackcalc.render.markdown_text import escape, table_row
-from rackcalc.render.percentages import percent
+from rackcalc.render.percentages import change_percent
 from rackcalc.render.problems import as_data as problem_data
 from rackcalc.version import __version__
 
@@ -102,7 +102,7 @@ def move_text(moved: Moved) -> str:
 def move_cells(moved: Moved) -> tuple[str, str, str]:
     """A figure before, after, and its change as a share."""
     share = share_of(moved)
-    words = "" if share is None else ("+" if share > 0 else "") + percent(share)
+    words = "" if share is None else change_percent(share)
     return _cell(moved.path, moved.before), _cell(moved.path, moved.after), words
 
 

@@ -78,7 +78,7 @@ def _grid(names: Sequence[str], lines: Sequence[Row], line_width: int, single: b
             section = row.section
             table.add_row(Text(SECTIONS[section][0], style="bold"))
         label = Text(folded(row.path, line_width))
-        cells = [Text(value, style="red" if value in ("inf", "nan") else "") for value in row.cells]
+        cells = [Text(value, style="red" if value in ("unbounded", "none") else "") for value in row.cells]
         table.add_row(label, *cells, *([Text(row.share, style="dim")] if single else []), Text(row.kind))
     return table
 

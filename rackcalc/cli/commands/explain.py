@@ -1,5 +1,6 @@
 """rackcalc explain: why a figure is what it is."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -15,6 +16,8 @@ from rackcalc.cli.options import (
     loaded_and_estimated,
     only,
 )
+from rackcalc.quantities.former_names import renamed
+from rackcalc.quantities.problems import failure
 from rackcalc.questions import explain as explanation
 from rackcalc.render.json_data import json_text
 
@@ -27,6 +30,13 @@ def explain(
     depth: Annotated[
         int, typer.Option("--depth", min=0, help="Levels of inputs to follow; 99 for all.")
     ] = explanation.DEPTH,
+    sources: Annotated[
+        bool,
+        typer.Option(
+            "--sources", help="The sources that the doubt comes from, with their shares, instead of formulas."
+        ),
+    ] = False,
+    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="How many sources --sources shows.")] = 8,
     json: JsonOption = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
@@ -35,8 +45,22 @@ def explain(
     """Run `rackcalc explain`."""
 
     use_error_format(error_format)
+    if sources:
+        if json:
+            raise failure("--sources is for people; `rackcalc uncertainty RACK PATH --json` has the shares as data")
+        show(_sources(rack, path, only(scenario, "--scenario"), set_ or (), top))
+        return
     report = loaded_and_estimated(rack, only(scenario, "--scenario"), set_)[1]
     if json:
         emit(json_text(explanation.as_data(report, path)))
     else:
         show(explanation.explain(report, path, depth) + "\n")
+
+
+def _sources(rack: str, path: str, scenario: str, sets: Sequence[str], top: int) -> str:
+    from rackcalc.questions.rack_file import load
+    from rackcalc.questions.uncertainty.analysis import uncertain_rack  # numpy takes as long as all the rest
+    from rackcalc.questions.uncertainty.doubt_sources import doubt_sources
+    from rackcalc.render.doubt_sources import as_text
+
+    return as_text(renamed(path), doubt_sources(uncertain_rack(load(rack, scenario, sets)), path), top)
