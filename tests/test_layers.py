@@ -30,6 +30,9 @@ OUTSIDE = {  # packages that only some files may import
     "typer": ("cli/",),
     "rich": ("render/", "api/"),
     "numpy": (
+        "formulas/queues/mdc_lanes.py",
+        "formulas/queues/slice_lanes.py",
+        "formulas/queues/surfaces.py",
         *("quantities/elementwise.py", "formulas/queues/curves.py", "replay/", "questions/uncertainty/"),
         *("questions/sweep/", "questions/solve/", "validation/fit", "validation/refit.py"),
         *("validation/recorded_prediction.py", "validation/outer_folds.py", "api/"),

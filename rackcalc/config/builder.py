@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from rackcalc.config.catalog_files import part_node
@@ -359,12 +360,24 @@ class Builder:
         if known is None:
             self.fail(name, path, f"{no_part(kind, name.value)}; `rackcalc parts {kind}` lists them")
             return None
-        base = part_node(kind, known)
-        for key, child in overrides.items():
-            base = _override(base, key, child)
-        part = self.build(CATALOG[kind], base, path)
+        if overrides:
+            base = part_node(kind, known)
+            for key, child in overrides.items():
+                base = _override(base, key, child)
+            part = self.build(CATALOG[kind], base, path)
+        else:
+            part, nodes, problems = _part_at(self.default_kind, kind, known, path)
+            self.nodes.update(nodes)
+            self.problems += problems
         self.nodes[path] = name._replace(value=known)  # messages name the user's line, not the catalog's
         return part
+
+
+@lru_cache(maxsize=2048)
+def _part_at(default_kind: str, kind: str, name: str, path: str) -> tuple[Any, dict[str, Node], list[Problem]]:
+    """A part of the catalog as it stands, at a path: built once for all racks that have it there."""
+    builder = Builder(default_kind)
+    return builder.build(CATALOG[kind], part_node(kind, name), path), builder.nodes, builder.problems
 
 
 def word_meant(typed: str, choices: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ def load_text(
     checks: further checks, whose problems are reported together with all others.
     """
     builder = Builder()
-    root = parse(text, file, builder.problems, line_offset)
+    root, problems = _tree(text, file, line_offset)
+    builder.problems += problems
     if not isinstance(root.value, dict):
         builder.fail(root, "", f"expected a rack: a mapping with name, accelerators, ..., got {root.kind}")
         raise InputError(builder.problems)
@@ -105,9 +107,23 @@ def load_text(
     return Loaded(rack, file, builder.nodes, scenario, builder.words_read, remarks)
 
 
+@lru_cache(maxsize=16)
+def _tree(text: str, file: str, line_offset: int = 0) -> tuple[Node, tuple[Problem, ...]]:
+    """The nodes of a rack file, read once for all of its scenarios, and mistakes after which reading can go on."""
+    problems: list[Problem] = []
+    return parse(text, file, problems, line_offset), tuple(problems)
+
+
+def _checked_tree(text: str, file: str) -> Node:
+    root, problems = _tree(text, file)
+    if problems:
+        raise InputError(list(problems))
+    return root
+
+
 def scenario_names(text: str, file: str) -> tuple[str, ...]:
     """The names of the scenarios in a rack file, and of its years as "@2026"."""
-    root = parse(text, file)
+    root = _checked_tree(text, file)
     known = root.value if isinstance(root.value, dict) else {}
     node = known.get("scenarios")
     named = tuple(node.value) if node is not None and isinstance(node.value, dict) else ()
@@ -116,5 +132,5 @@ def scenario_names(text: str, file: str) -> tuple[str, ...]:
 
 def years_in(text: str, file: str) -> tuple[str, ...]:
     """The years of a rack file, earliest first."""
-    root = parse(text, file)
+    root = _checked_tree(text, file)
     return year_labels(root.value.get("years")) if isinstance(root.value, dict) else ()

@@ -2,6 +2,7 @@
 
 import math
 import re
+from functools import lru_cache
 from typing import Any
 
 from rackcalc.quantities.units import DIMENSIONS, UnitError, in_field, resolve
@@ -16,6 +17,7 @@ def expected(unit: str, example: str = "") -> str:
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?[\d_]*|\.\d[\d_]*)(?:[eE][+-]?\d+)?")
 
 
+@lru_cache(maxsize=4096)  # the same parts and scenarios are read again and again
 def parse(text: str, unit: str, *, example: str = "", absolute: bool = True) -> float:
     """Read text such as "900 GB/s" as a float in the canonical unit.
 

@@ -221,7 +221,9 @@ def resolve(text: str) -> tuple[str, float, float]:
     """
 
     text = text.strip() or "1"
-    for spelling in (text, _plainly(text), _words_in_lower_case(text)):
+    if text in TABLE:
+        return TABLE[text]
+    for spelling in (_plainly(text), _words_in_lower_case(text)):
         if spelling in TABLE:
             return TABLE[spelling]
     try:

@@ -55,7 +55,7 @@ class VariedRack(NamedTuple):
 class Recording(NamedTuple):
     """One program and what its targets are. figures: path -> target; rules: reason, test, targets.
 
-    loads: different loads of one queue, of all points.
+    loads: different loads of one queue, of all points. servers: how many different numbers of servers a queue has.
     """
 
     run: Run | None
@@ -64,6 +64,7 @@ class Recording(NamedTuple):
     problems: tuple[Problem, ...] = ()
     missing: tuple[str, ...] = ()
     loads: int = 1
+    servers: int = 1
 
 
 class Block(NamedTuple):
@@ -202,17 +203,27 @@ class DesignSpace:
         if not any(self.weights):
             self._weigh(run)
         paths = {path: place for place, path in enumerate(wanted)}
-        return Recording(run, paths, rules, (), missing, self._different_loads(run))
+        return Recording(run, paths, rules, (), missing, *self._different_loads(run))
 
-    def _different_loads(self, run: Run) -> int:
-        """The most different loads that any queue with given servers, or a given engine, has over all points."""
+    def _different_loads(self, run: Run) -> tuple[int, int]:
+        """The most different loads that a queue with given servers, or a given engine, has over all points.
+
+        Also the most different servers.
+        """
         dimension_of = [number for number, axes in enumerate(self.question.dimensions) for _ in axes]
-        most = 1
+
+        def points(axes: int) -> int:
+            dimensions = {number for axis, number in enumerate(dimension_of) if axes >> axis & 1}
+            return prod(self.question.shape[number] for number in dimensions)
+
+        most, most_servers = 1, 1
         for _, calls in run.groups:
             for call in calls:
                 slots = dict(zip(call.names, call.inputs, strict=True))
-                if call.formula.label.startswith("queues."):
-                    varied = call.axes & ~(run.program.axes[slots["servers"]] if "servers" in slots else 0)
+                if call.formula.label.startswith("queues.mdc_waits."):
+                    of_servers = run.program.axes[slots["servers"]]
+                    varied = call.axes & ~of_servers
+                    most_servers = max(most_servers, points(of_servers))
                 elif call.formula.label.startswith("serving.engine_load.") and "rate" in slots:
                     # rates that one engine has: those of dimensions that nothing else of it depends on
                     varied = run.program.axes[slots["rate"]]
@@ -220,9 +231,8 @@ class DesignSpace:
                         varied &= ~(run.program.axes[slot] if name != "rate" else 0)
                 else:
                     continue
-                dimensions = {number for axis, number in enumerate(dimension_of) if varied >> axis & 1}
-                most = max(most, prod(self.question.shape[number] for number in dimensions))
-        return most
+                most = max(most, points(varied))
+        return most, most_servers
 
     def _weigh(self, run: Run) -> None:
         axis = 0
@@ -303,7 +313,7 @@ class DesignSpace:
         if recording.run is None:
             columns = dict.fromkeys(self.paths, np.nan)
             return Block(np.zeros([1] * len(shape), dtype=bool), columns, Counter({recording.problems[0].text: size}))
-        with np.errstate(all="ignore"), for_points(recording.loads):
+        with np.errstate(all="ignore"), for_points(recording.loads, recording.servers):
             targets = recording.run(inputs, keys)
             good: Any = np.ones([1] * len(shape), dtype=bool)
             refused: Counter[str] = Counter()
@@ -338,7 +348,7 @@ class DesignSpace:
             by_path = {axis.path: value for axis, value in zip(self.question.axes, inputs, strict=True)}
             targets: list[Any] = []
             if recording.run is not None:
-                with np.errstate(all="ignore"), for_points(recording.loads):
+                with np.errstate(all="ignore"), for_points(recording.loads, recording.servers):
                     targets = recording.run.fork()(inputs, [object() for _ in inputs])
             for path in self.paths:
                 if path in by_path:

@@ -13,10 +13,10 @@ up to 30 %. The figure itself always lies inside.
 Draws are lists, because an estimate does not import numpy; uncertainty.py draws more, in arrays.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial, reduce
 from itertools import repeat
-from math import nan
+from math import copysign, nan
 from operator import add
 from typing import Any
 
@@ -53,10 +53,12 @@ class Draws:
 
     result: what the figures are from. All of its variables get their orders first, so that the interval of a figure
     does not depend on which others are asked for; without it they get them in the order of asking.
+    kept: columns that were computed for other results; racks that have something in common share what it leads to.
     """
 
-    def __init__(self, result: Any = ()) -> None:
+    def __init__(self, result: Any = (), kept: "dict[Hashable, Column] | None" = None) -> None:
         self.calls = 0
+        self._kept = {} if kept is None else kept
         self._variables = RandomVariables()
         self._program = Program(self._variables.axis_of, self._variables.error_axis_of)
         self._orders = Orders()
@@ -92,7 +94,8 @@ class Draws:
         """The levels of every new axis, in the order of its variable."""
         for axis in range(len(self._leaves), len(self._variables.axes)):
             number, law = self._variables.axes[axis]
-            levels = self._orders.placed(law.at(LEVELS), self._variables.variables[number].key)
+            levels = self._orders.placed(law, self._variables.variables[number].key)
+            levels = self._kept.setdefault(("levels", tuple(levels)), levels)
             self._leaves.append(levels)
             self._columns[self._program.leaves[axis]] = levels
 
@@ -100,8 +103,13 @@ class Draws:
         inputs = {name: self._columns[slot] for name, slot in zip(call.names, call.inputs, strict=True)}
         if not any(isinstance(x, list) for x in inputs.values()):
             return float(self._program.values[call.slot])
-        self.calls += len(LEVELS)
-        column = _drawn(call, inputs)
+        # of a column its identity, which is its own as long as it is kept; of a number also the sign of zero
+        given = tuple(id(x) if isinstance(x, list) else (x, x == 0 and copysign(1, x)) for x in inputs.values())
+        key = (call.formula, call.names, given)
+        column = self._kept.get(key)
+        if column is None:
+            self.calls += len(LEVELS)
+            column = self._kept[key] = _drawn(call, inputs)
         return column[0] if column.count(column[0]) == len(column) else column
 
 

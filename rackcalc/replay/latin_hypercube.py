@@ -1,8 +1,9 @@
 """The draws of a Latin hypercube: levels of the normal law, and in which order each leaf of an estimate takes them."""
 
+from functools import lru_cache
 from zlib import crc32
 
-from rackcalc.replay.distributions import Column
+from rackcalc.replay.distributions import Column, Law
 
 # Quantiles of the normal law at the middles of 45 equal slices, upper half, in units of its 90 % quantile. With 45
 # slices (55 or 65 would do as well) one middle is exactly on that quantile. More draws: less noise, more time.
@@ -43,6 +44,12 @@ ORDERS = _LETTERS.split()
 WIDE = 1.2  # high over low, from which on a leaf gets one of them; the others are shuffled
 
 
+@lru_cache(maxsize=4096)
+def _levels(law: Law) -> Column:
+    return law.at(LEVELS)
+
+
+@lru_cache(maxsize=4096)
 def shuffled(name: str) -> list[int]:
     """An order of the levels that depends on the name alone."""
     state, places = crc32(name.encode()), list(range(len(LEVELS)))
@@ -60,8 +67,9 @@ class Orders:
         self._orders: dict[str, list[int]] = {}
         self._taken: set[int] = set()
 
-    def placed(self, levels: Column, name: str) -> Column:
-        """The levels in the leaf's own order."""
+    def placed(self, law: Law, name: str) -> Column:
+        """The levels of a law in the leaf's own order."""
+        levels = _levels(law)
         if name not in self._orders:
             wide = levels[TAIL] <= 0 or levels[-1 - TAIL] > WIDE * levels[TAIL]
             self._orders[name] = self._apart(name) if wide and len(self._taken) < len(ORDERS) else shuffled(name)

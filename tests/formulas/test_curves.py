@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rackcalc.formulas.queues import curves, mdc_backlog, mdc_curves
+from rackcalc.formulas.queues import curves, mdc_backlog, mdc_curves, mdc_lanes
 from rackcalc.formulas.queues.curves import Curve, for_points, mapped, worth
-from rackcalc.formulas.queues.mdc_waits import mdc_wait_quantile, rate_within_limit
+from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean, mdc_wait_quantile, rate_within_limit
 
 RANDOM = np.random.default_rng(5)
 LOADS = np.concatenate([[0.0, 1.0, 1.5, math.nan], RANDOM.uniform(0, 1, 400), 1 - np.logspace(-2, -9, 20)])
@@ -70,11 +70,57 @@ def test_an_element_has_one_value_in_every_array() -> None:
     assert curve(x.reshape(5, 100)).shape == (5, 100)
 
 
+@pytest.mark.parametrize("servers", [1, 2, 7, 33, 128])
+def test_lanes_of_loads_are_what_the_algorithm_gives_for_each(servers: int) -> None:
+    near = 1 - np.array([2.0, 1.0, 0.3, 0.1, 0.02]) / math.sqrt(servers + 4)
+    loads = np.concatenate([[0.0, 0.02, 0.3, 1.0, 1.5, math.nan], near])
+    for probability in (0.5, 0.99, 0.999):
+        wanted = [mdc_backlog.wait_in_service_times(probability, servers, rho) for rho in loads.tolist()]
+        np.testing.assert_allclose(mdc_lanes.quantiles(probability, servers, loads), wanted, rtol=3e-11, atol=1e-14)
+    wanted = [mdc_backlog.mean_in_service_times(servers, rho) for rho in loads.tolist()]
+    np.testing.assert_allclose(mdc_lanes.means(servers, loads), wanted, rtol=3e-11, atol=1e-35)
+    waits = np.array([0.0, 0.5, 1.0, 2.7, 11.0])
+    tails = [
+        mdc_backlog.wait_tail(x, servers, rho)
+        for x, rho in zip(waits.tolist(), mdc_lanes.load_with_tail(0.01, servers, waits).tolist(), strict=True)
+    ]
+    np.testing.assert_allclose(tails, 0.01, rtol=1e-9)
+
+
+def test_a_curve_of_many_servers_takes_few_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    lanes: list[int] = []
+    plain = mdc_lanes.Backlogs.__init__
+
+    def counted(self: Any, servers: int, rho: Any) -> None:
+        lanes.append(len(rho))
+        plain(self, servers, rho)
+
+    monkeypatch.setattr(mdc_lanes.Backlogs, "__init__", counted)
+    for servers in (3.0, 65.0, 257.0):
+        lanes.clear()
+        mdc_curves._quantile_curve.__wrapped__(0.985, int(servers), False)(np.linspace(0, 1, 4000))
+        assert sum(lanes) < 1500 and len(lanes) < 60
+
+
+@pytest.mark.parametrize("servers", [33.0, 47.0, 97.0, 211.0])
+def test_a_surface_over_servers_is_what_the_algorithm_gives(servers: float) -> None:
+    queue = {"service_time": 1.0, "servers": servers}
+    rates = servers * np.concatenate([[0.2, 0.5, 0.8], 1 - np.array([1.5, 0.7, 0.3, 0.1, 0.03]) / math.sqrt(servers)])
+    with for_points(500, 100):
+        assert curves.worth_surface()
+        quantiles = mdc_wait_quantile(probability=0.99, arrival_rate=rates, **queue)
+        means = mdc_wait_mean(arrival_rate=rates, **queue)
+    wanted = [mdc_wait_quantile(probability=0.99, arrival_rate=rate, **queue) for rate in rates.tolist()]
+    np.testing.assert_allclose(quantiles, wanted, rtol=1e-9, atol=1e-12)
+    wanted = [mdc_wait_mean(arrival_rate=rate, **queue) for rate in rates.tolist()]
+    np.testing.assert_allclose(means, wanted, rtol=1e-9, atol=2 * mdc_curves.FORGOTTEN)
+
+
 def test_pieces_are_made_when_they_are_asked_for() -> None:
     asked: list[float] = []
 
-    def square(x: float) -> float:
-        asked.append(x)
+    def square(x: Any) -> Any:
+        asked.extend(x.tolist())
         return x * x
 
     curve = Curve(square, [0.0, 1.0, 2.0])

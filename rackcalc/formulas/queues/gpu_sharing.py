@@ -70,8 +70,12 @@ def _behind_quantile(probability: float, servers: float, rho: float, whole: floa
 
 def _behind(probability: Any, servers: Any, rho: Any, whole: Any, part: Any, piece: Any) -> Any:
     """_behind_quantile for numbers and arrays."""
-    inputs = (probability, servers, rho, whole, part, piece)
-    return xp.vectorized(_behind_quantile)(*(xp.pure(value) for value in inputs))
+    inputs = [xp.pure(value) for value in (probability, servers, rho, whole, part, piece)]
+    if all(isinstance(value, (float, int)) for value in inputs):
+        return _behind_quantile(*inputs)
+    from rackcalc.formulas.queues.slice_lanes import behind_quantiles
+
+    return behind_quantiles(_behind_quantile, *inputs)
 
 
 @formula(cite="definition: work of lower priority gets at most the time that requests leave")
