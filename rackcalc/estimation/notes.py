@@ -187,9 +187,7 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
         )
     two = _two_prices(rack) if spec.acquisition == "purchase" else []
     if spec.priced_at == "list" and not two:
-        said.append(
-            "economics.priced_at is list, and nothing that is bought from the catalog has a list price too"
-        )
+        said.append("economics.priced_at is list, and nothing that is bought from the catalog has a list price too")
     several = any(map(are_several, pools_by_name(rack).values()))
     unpriced = spec.equipment.price_per_port is None and port_price(rack) is None
     if spec.acquisition == "purchase" and several and unpriced:
