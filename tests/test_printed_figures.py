@@ -107,15 +107,12 @@ CALLED: dict[str, str] = {
     "lived_context": "data sets of many lengths",
     "lived_share": "data sets of many lengths",
     "shortened": "lengths that a benchmark draws",
-    "tokens_checked": "drafted tokens inside an engine",
-    "tokens_per_step": "drafted tokens inside an engine",
     "at_limit": "MLPerf's limits of latency",
     "of_limits": "MLPerf's limits of latency",
     "usual_number": "MLPerf's limits of latency",
     "kept_rate": "MLPerf's load",
     "request_time": "MLPerf's load",
     "one_step": "MLPerf's load",
-    "speculative_tpot": "drafted tokens inside an engine",
 }
 
 
@@ -144,8 +141,11 @@ def test_estimate_obtains_its_figures_by_the_formulas_that_validate_scores() -> 
     idle = ("workload.arrival_rate=", "workload.slo=", "sharing=")
     engine = (*idle, "serving.runtime=sglang", "workload.batch=", "workload.concurrency=64")
     varied = (*engine, "workload.output_cv=0.5")
+    apart = (*engine, "serving.tensor_parallel=1", "serving.data_parallel=8")
+    mixed = (*apart, "serving.runtime=vllm")
+    drafted = (*engine, *(f"serving.speculation.{each}" for each in ("kind=ngram", "tokens=3", "acceptance=0.6")))
     for name in bundled_racks():
-        for sets in ((), idle, (*engine, "serving.tensor_parallel=1", "serving.data_parallel=8"), engine, varied):
+        for sets in ((), idle, apart, mixed, drafted, engine, varied):
             with suppress(InputError):
                 kept.append(estimated(name, *sets)[1])  # while they live, an id is one quantity
                 for _, quantity in figures(kept[-1]):
