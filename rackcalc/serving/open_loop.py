@@ -10,8 +10,6 @@ from rackcalc.formulas.queues.router_arrivals import evenness_by_load, gap_scv, 
 from rackcalc.formulas.serving import engine_load
 from rackcalc.formulas.serving.concurrency import host_time
 from rackcalc.formulas.serving.day_profile import busiest_hour, busiest_rate, mean_rate, over_busiest
-from rackcalc.formulas.serving.engine_load import STEPS, node
-from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
 from rackcalc.formulas.serving.kv_offload import path_wait, rate_of_path
 from rackcalc.formulas.serving.pipeline_stages import (
     overlap_in_full_ring,
@@ -24,11 +22,11 @@ from rackcalc.formulas.serving.request_rates import goodput, of_all_copies, seat
 from rackcalc.formulas.serving.request_time import left_over, step_per_token
 from rackcalc.formulas.serving.sequence_lengths import twice_as_long
 from rackcalc.formulas.serving.time_to_first_token import looked_at
-from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import replace
 from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
 from rackcalc.serving.drafting import answer_steps, engine_details, limit_of_step, per_token
+from rackcalc.serving.engine_parameters import engine_parameters
 from rackcalc.serving.generation import (
     decode_step,
     each_prompt,
@@ -53,10 +51,6 @@ LIMITED: dict[str, tuple[Any, Any]] = {
     "itl": (engine_load.rate_by_token_gap, None),
 }
 SETTLING = 3  # rounds in which the rate of a pipeline, and how much its ring is slower at that rate, settle
-MIXED = {
-    mixed: constant(float(mixed), "1", "prompts share steps", "published", note="1 where they do, 0 where not")
-    for mixed in (True, False)
-}
 POISSON = constant(1.0, "1", "burstiness", "given", note="default: requests arrive independently of each other")
 EVENNESS = constant(1.0, "1", "evenness", "given", note="the router does not look at the load of the copies")
 
@@ -244,30 +238,16 @@ def engine_times(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qua
 
 def engine_itself(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Quantity) -> dict[str, Quantity]:
     """What the law of the engine takes, but for arrivals: times of steps and prompts, limits, and lengths."""
-    engine, work = deployed.runtime.engine, rack.workload
-    assert engine is not None
-    front_end = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
-
-    def step_at(place: int) -> Quantity:
-        number = node(seats=seats, place=count(float(place), "place"))
-        step = step_per_token(step=decode_step(rack, deployed, number).time)
-        return paced(tpot=step, decoding=number, front_end=front_end, sharpness=SHARPNESS)
-
-    double = twice_as_long(length=work.input)
-    added = prefill_of(rack, deployed, first).work
-    longer = prefill_of(rack, deployed, prefill_pass(rack, deployed, double), double).work
-    return {
-        "seats": seats,
-        "base": left_over(whole=first.time, part=added),
-        "work": added,
-        "twice": longer,
-        "budget": engine_in_rounds(rack, deployed).chunk,
-        "chunked": MIXED[engine.mixed],
-        "prompt": computed_prompt(rack),
-        "output": answer_steps(rack),
-        **{f"step_{place}": step_at(place) for place in range(STEPS)},
-        **spread_of_lengths(rack),
-    }
+    double = twice_as_long(length=rack.workload.input)
+    longer = prefill_of(rack, deployed, prefill_pass(rack, deployed, double), double)
+    timed = engine_parameters(
+        engine_in_rounds(rack, deployed),
+        seats,
+        prefill_of(rack, deployed, first),
+        longer,
+        lambda number: step_per_token(step=decode_step(rack, deployed, number).time),
+    )
+    return timed | {"prompt": computed_prompt(rack), "output": answer_steps(rack)} | spread_of_lengths(rack)
 
 
 def arrivals(rack: Rack, copies: Quantity) -> dict[str, Quantity]:

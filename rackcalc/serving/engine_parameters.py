@@ -1,0 +1,41 @@
+"""What the law of an engine under load takes of the engine: times of its steps and of its prompts, and its limits."""
+
+from collections.abc import Callable
+
+from rackcalc.formulas.serving.concurrency import Prefill
+from rackcalc.formulas.serving.engine_load import STEPS, node
+from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
+from rackcalc.formulas.serving.request_time import left_over
+from rackcalc.formulas.transformer.counts import count
+from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.spec.runtimes import Engine
+
+MIXED = {
+    mixed: constant(float(mixed), "1", "prompts share steps", "published", note="1 where they do, 0 where not")
+    for mixed in (True, False)
+}
+
+
+def engine_parameters(
+    engine: Engine, seats: Quantity, first: Prefill, longer: Prefill, step_of: Callable[[Quantity], Quantity]
+) -> dict[str, Quantity]:
+    """The engine without its load, and without lengths.
+
+    seats: sequences that decode together at most. first: prompts of mean length; longer: prompts twice as long.
+    step_of: time of a step with so many sequences and no prompt, written as if it yielded one token [s/token].
+    """
+    front_end = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
+
+    def step_at(place: int) -> Quantity:
+        number = node(seats=seats, place=count(float(place), "place"))
+        return paced(tpot=step_of(number), decoding=number, front_end=front_end, sharpness=SHARPNESS)
+
+    return {
+        "seats": seats,
+        "base": left_over(whole=first.alone.time, part=first.work),
+        "work": first.work,
+        "twice": longer.work,
+        "budget": engine.chunk,
+        "chunked": MIXED[engine.mixed],
+        **{f"step_{place}": step_at(place) for place in range(STEPS)},
+    }
