@@ -6,7 +6,7 @@ from math import log
 import pytest
 
 from rackcalc.formulas.gpu.novelty import DECODE, PREFILL
-from rackcalc.validation.novelty_fit import BESIDE, Fold, coverage, fitted, holding, what_is_new
+from rackcalc.validation.fit_novelty import BESIDE, Fold, coverage, fitted, holding, what_is_new
 
 
 def fold(new: str, spread: float, value: str, number: int = 400) -> Fold:

@@ -26,7 +26,6 @@ from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import replace
 from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
 from rackcalc.serving.drafting import answer_steps, engine_details, limit_of_step, per_token
-from rackcalc.serving.engine_parameters import engine_parameters
 from rackcalc.serving.generation import (
     decode_step,
     each_prompt,
@@ -41,6 +40,7 @@ from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.pipeline import chunks_of, engine_in_rounds, overlap
 from rackcalc.serving.preemption import preempted
 from rackcalc.serving.service_model import ONE, BusiestHour, EngineLoad, ServiceModel
+from rackcalc.serving.timed_engine import timed_engine
 from rackcalc.spec.rack import Rack
 
 # A limited time -> its formulas of the largest rate, and of the share of requests that meet a limit.
@@ -240,7 +240,7 @@ def engine_itself(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qu
     """What the law of the engine takes, but for arrivals: times of steps and prompts, limits, and lengths."""
     double = twice_as_long(length=rack.workload.input)
     longer = prefill_of(rack, deployed, prefill_pass(rack, deployed, double), double)
-    timed = engine_parameters(
+    timed = timed_engine(
         engine_in_rounds(rack, deployed),
         seats,
         prefill_of(rack, deployed, first),

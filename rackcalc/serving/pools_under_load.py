@@ -25,11 +25,11 @@ from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
 from rackcalc.serving.closed_loop import sequences_that_fit
-from rackcalc.serving.engine_parameters import MIXED
 from rackcalc.serving.generation import GenerationTimes, decode_step, output_tokens
 from rackcalc.serving.gpu_pools import PrefillDecodePools, decode_tpot, service_of_pools
 from rackcalc.serving.open_loop import arrivals, spread_of_lengths
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
+from rackcalc.serving.timed_engine import MIXED
 from rackcalc.spec.rack import Rack
 
 NO_TIME = constant(0.0, "s", "mean of a deviation", "published", note="definition")

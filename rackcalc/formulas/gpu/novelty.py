@@ -3,7 +3,7 @@
 The spread of a time is spread^2 = base^2 + the sum of a variance for everything about the query that no measurement
 has: its GPU, its family of GPUs, the class of its architecture or, of a known class, the size of its model, the kernels
 of its format, its version, its layout, longer prompts. The variances are fitted to the errors of predictions of
-measurements that the fit of the engines had left out (python -m rackcalc.validation.novelty_fit); for kernels there is
+measurements that the fit of the engines had left out (python -m rackcalc.validation.fit_novelty); for kernels there is
 no such fold, and they have what anything new has in common.
 """
 
@@ -23,7 +23,7 @@ YEAR = 31557600.0
 NORMAL_80 = 1.2816  # half the width that holds 80 % of a normal law, in standard deviations
 LONGER = 1.25  # times the longest measured prompt, from which on a prompt is longer than any
 
-# Standard deviation of the log of a time, by what is new: what rackcalc/validation/novelty_fit.py printed, rounded.
+# Standard deviation of the log of a time, by what is new: what rackcalc/validation/fit_novelty.py printed, rounded.
 DECODE: Mapping[str, float] = {
     "base": 0.11,
     "GPU": 0.14,
@@ -121,7 +121,7 @@ def novelty(phase: str, new: tuple[str, ...]) -> Quantity:
 
 @formula(
     cite="assumption: errors are log-normal, and what is new adds variances; their sizes are fitted to errors "
-    "of runs that a fit had left out (rackcalc/validation/novelty_fit.py)"
+    "of runs that a fit had left out (rackcalc/validation/fit_novelty.py)"
 )
 def as_novel(time: Seconds, novelty: Ratio) -> Seconds:
     """A time with the doubt about what is new in it.

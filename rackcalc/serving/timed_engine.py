@@ -16,7 +16,7 @@ MIXED = {
 }
 
 
-def engine_parameters(
+def timed_engine(
     engine: Engine, seats: Quantity, first: Prefill, longer: Prefill, step_of: Callable[[Quantity], Quantity]
 ) -> dict[str, Quantity]:
     """The engine without its load, and without lengths.

@@ -1,4 +1,4 @@
-"""`python -m rackcalc.validation.novelty_fit`: what is new about a run, as variances fitted to outer folds.
+"""`python -m rackcalc.validation.fit_novelty`: what is new about a run, as variances fitted to outer folds.
 
 It takes a quarter of an hour. For each phase: base, from runs of which nothing was left out; one variance that
 anything new has in common; and for each thing that is new its own, shrunk towards the common one by the number of its
