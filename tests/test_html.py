@@ -198,7 +198,7 @@ def test_a_browser_shows_the_page_without_complaint(width: int, tmp_path: Path) 
         (("compare", "rack-of-god", "rack-of-god-corrected", "--path", "cost.tco"), "Why cost.tco moved"),
         (("claims", "rack-of-god"), "claimed too high"),
         (("sweep", "rack-of-god", "--vary", "accelerators.lpu.count=4,5", "--stats"), "latency.p99"),
-        (("uncertainty", "bert-a100", "latency.p99", "--samples", "256"), "one doubt alone"),
+        (("uncertainty", "bert-a100", "latency.p99", "--samples", "256"), "one value alone"),
     ],
 )
 def test_other_commands_have_pages(arguments: tuple[str, ...], said: str) -> None:
