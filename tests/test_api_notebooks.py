@@ -108,4 +108,4 @@ def test_nothing_in_a_rack_is_markup() -> None:
 def test_a_table_in_a_notebook() -> None:
     table = rackcalc.sweep("bert-a100", {"site.inlet": ["15 degC"], "workload.precision": ["int8"]}, get="latency.p99")
     cells = Tags(table._repr_html_()).cells
-    assert {"site.inlet", "15 degC", "int8", "1 points, 1 count"} <= set(cells)
+    assert {"site.inlet", "15 degC", "int8", "1 points, 1 match"} <= set(cells)

@@ -229,7 +229,7 @@ WRONG_SHAPES = [
     ("unclosed bracket", HYBRID, {"{part: pcie4}": "§{part: pcie4"}, ["not closed"]),
     ("unclosed quote", HYBRID, {"name: hybrid": "name: §'hybrid"}, ["not closed"]),
     ("too many brackets", HYBRID, {"{part: pcie4}": "{part: pcie4}§}"}, ["not valid YAML"]),
-    ("wrong indent", HYBRID, {"  lpu:": " §lpu:"}, ["mend the indentation"]),
+    ("wrong indent", HYBRID, {"  lpu:": " §lpu:"}, ["fix the indentation"]),
     ("second colon", HYBRID, {"name: hybrid": "name: two§: colons"}, ["in quotes"]),
     ("no colon", HYBRID, {"site:": "§siteless\nsite:"}, ['without "key: value"']),
     ("percent sign first", HYBRID, {"name: hybrid": "name: §%hybrid"}, ["% cannot begin a value", "in quotes"]),
@@ -335,7 +335,7 @@ WRONG_RACKS = [
             "b200-sxm, count: 8": "gb200, count: 8, system: gb200-nvl72",
             "cooling: air-contained": "cooling: §air-contained",
         },
-        ["no fan moves the air"],
+        ["the fans cannot move the air"],
     ),
     (
         "hot as an oven",

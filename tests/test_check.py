@@ -206,7 +206,7 @@ def test_the_baseline_of_the_scenario_is_taken() -> None:
     long = estimate(load_text(RACK, "rack.yaml", "long"))
     both = parse_former_estimates(estimate_json.render([NOW, long]), "old.json")
     assert choose_by_scenario(both, "long").scenario == "long" and choose_by_scenario(both, "").scenario == ""
-    with pytest.raises(InputError, match="holds 2 estimates, 0 of scenario"):
+    with pytest.raises(InputError, match="has 2 estimates, of which 0 are of scenario"):
         choose_by_scenario(both, "short")
 
 
@@ -598,7 +598,7 @@ def test_a_name_that_several_had_is_no_baseline(tmp_path: Path) -> None:
     assert run("estimate", *files, "--json", "-o", "base.json", cwd=tmp_path).returncode == 0
     (tmp_path / "racks").rename(tmp_path / "moved")
     code, said, talk = held(tmp_path, "moved/us.yaml", "moved/eu.yaml")
-    assert (code, said) == (2, "") and "holds 2 estimates" in talk
+    assert (code, said) == (2, "") and "has 2 estimates" in talk
 
 
 def test_no_rack_silences_another(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from simulators import engine_events as events
 from rackcalc.formulas.queues import continuous_batching as law
 from rackcalc.formulas.queues import length_distributions as lengths
 from rackcalc.formulas.queues.engine_closed_loop import in_closed_loop
-from rackcalc.formulas.queues.engine_latencies import UnderLoad
+from rackcalc.formulas.queues.engine_latencies import TIMES, UnderLoad
 from rackcalc.formulas.queues.engine_steps import Engine, companions
 from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile, mixture_variance, part_tail
 from rackcalc.formulas.queues.largest_rate import largest_rate
@@ -342,7 +342,7 @@ def test_percentiles_rise_and_gaps_have_the_mean_of_decoding() -> None:
     for seed in range(12):
         case = drawn(["fixed", "uniform", "log-normal", "traced"][seed % 4], seed % 3 > 0, seed)
         answer = case.answer()
-        for time in law.TIMES:
+        for time in TIMES:
             values = [answer.quantile(time, p) for p in (0.1, 0.5, 0.9, 0.95, 0.99, 0.999)]
             assert values == sorted(values) and values[0] > 0, (time, case)
         run = case.simulated()

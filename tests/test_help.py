@@ -1,5 +1,6 @@
 """The examples at the end of the help of every command: they are shown, and they run."""
 
+import json
 import shlex
 from pathlib import Path
 
@@ -7,21 +8,27 @@ import pytest
 from program import out, run
 from repositories import Repository, rack
 
-from rackcalc.cli.examples import EXAMPLES
+from rackcalc.cli.examples import EXAMPLES, TASKS
 from rackcalc.cli.main import COMMANDS
 
 ALL = [(command, example) for command, (examples, _) in EXAMPLES.items() for example in examples]
 ROOT = Path(__file__).parent.parent
 MEASURED = ROOT / "rackcalc" / "validation" / "measured" / "gemm.csv"
+CONFIG = {
+    "architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3", "hidden_size": 5120, "num_hidden_layers": 64,
+    "num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 128, "intermediate_size": 25600,
+    "vocab_size": 151936, "max_position_embeddings": 40960, "tie_word_embeddings": False, "hidden_act": "silu",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository with a change, and a file of measurements."""
+    """A repository with a change, a file of measurements, and the file of a model."""
     place = tmp_path_factory.mktemp("help") / "repository"
     repository = Repository(place, us=rack())
     repository.commit(us=rack(count=4))
     lines = MEASURED.read_text(encoding="utf-8").splitlines(keepends=True)
+    (place / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     (place / "measured.csv").write_text("".join(lines[:20]), encoding="utf-8")
     return place
 
@@ -47,3 +54,17 @@ def test_an_example_runs(command: str, example: str, folder: Path) -> None:
     done = run(*arguments, cwd=folder)
     answers = (0, 3) if command in ("check", "diff", "solve") else (0,)  # 3: a gate fails, or nothing was found
     assert done.returncode in answers and (done.stdout or command == "init"), done.stderr
+
+
+def test_the_help_of_the_program_answers_first_tasks() -> None:
+    lines = [line.strip() for line in out("--help").splitlines()]
+    for task, command in TASKS.items():
+        (line,) = [line for line in lines if line.startswith(task)]
+        assert line.endswith(command) and len(line) <= 78
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_command_for_a_first_task_runs(task: str, folder: Path) -> None:
+    program, *arguments = shlex.split(TASKS[task].replace("RACK", "llama70b-8xh100"))
+    done = run(*arguments, cwd=folder)
+    assert program == "rackcalc" and done.returncode in (0, 3) and (done.stdout or arguments[0] == "init"), done.stderr

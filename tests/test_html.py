@@ -192,7 +192,7 @@ def test_text_has_the_contrast_that_wcag_asks_for() -> None:
         (("compare", "rack-of-god", "rack-of-god-corrected", "--path", "cost.tco"), "Why cost.tco moved"),
         (("claims", "rack-of-god"), "claimed too high"),
         (("sweep", "rack-of-god", "--vary", "accelerators.lpu.count=4,5", "--stats"), "latency.p99"),
-        (("uncertainty", "bert-a100", "latency.p99", "--samples", "256"), "one doubt alone"),
+        (("uncertainty", "bert-a100", "latency.p99", "--samples", "256"), "one value alone"),
     ],
 )
 def test_other_commands_have_pages(arguments: tuple[str, ...], said: str) -> None:

@@ -95,7 +95,7 @@ def test_a_load_that_misses_its_limits_says_what_is_priced(load: dict[str, Any])
     told = rack({}, slo={"tpot_p99": "14 ms/token"}, **load)
     assert value(told, "throughput.requests") == value(told, "throughput.at_slo")
     assert any("workload.slo is missed at the load" in note for note in told.notes)
-    assert not any("it is priced" in note for note in told.notes)
+    assert not any("costs are those of the rate" in note for note in told.notes)
     met = rack({}, slo={"tpot_p99": "1 s/token"}, **load)
     assert not any("workload.slo" in note for note in met.notes)
 

@@ -35,10 +35,14 @@ def show(text: str) -> None:
     emit(fitted(text, line_width()))
 
 
-def note(text: str) -> None:
-    """Talk to standard error, where there is one."""
+def note(text: str, folded: bool = True) -> None:
+    """Talk to standard error, where there is one. folded: between words, where it is a terminal."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError):  # nobody listens: the exit code still says it
+            if folded and sys.stderr.isatty():
+                from rackcalc.render.aligned_text import fitted, terminal_width
+
+                text = fitted(text, terminal_width()).removesuffix("\n")
             print(text, file=sys.stderr, flush=True)
 
 
@@ -95,12 +99,13 @@ class Report:
             if _error_format == "json":
                 self._kept.append(problem)
             else:
-                note(github_annotation(problem) if _error_format == "github" else str(problem))
+                github = _error_format == "github"
+                note(github_annotation(problem) if github else str(problem), folded=not github)
 
     def close(self) -> None:
         """The array, or a count line."""
         if _error_format == "json":
-            note(json_text([as_data(problem) for problem in self._kept]).rstrip())
+            note(json_text([as_data(problem) for problem in self._kept]).rstrip(), folded=False)
         elif self.count > 1:
             note(f"{self.count} problems")
 
@@ -116,7 +121,7 @@ def report_annotations(found: Iterable[tuple[str, Problem]]) -> None:
     """What a code host shall mark, by level, where its format was asked for. It reads standard error too."""
     if _error_format == "github":
         for level, problem in found:
-            note(github_annotation(problem, level))
+            note(github_annotation(problem, level), folded=False)
 
 
 def leave(code: int) -> NoReturn:

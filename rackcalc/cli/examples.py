@@ -1,12 +1,25 @@
 """Examples at the end of the help of every command, and where its documentation is. Each runs in the tests."""
 
+# what a new user wants first -> the command for it
+TASKS = {
+    "your rack": "rackcalc init rack.yaml --gpu h100-sxm --model qwen3-32b",
+    "your model": "rackcalc estimate RACK --set model.hf_config=config.json",
+    "in a script": "rackcalc estimate RACK --get latency.ttft:ms --get cost.per_hour",
+    "limits in CI": 'rackcalc check RACK --fail-if "latency.p99 > 20 s"',
+    "a branch": "rackcalc diff main...",
+    "buy or rent": "rackcalc sweep RACK --vary economics.acquisition=purchase,rent",
+    "racks per MW": "rackcalc solve --help",
+    "the article": "rackcalc claims rack-of-god",
+}
+
 # command -> examples, and the page on it
 EXAMPLES: dict[str, tuple[tuple[str, ...], str]] = {
     "estimate": (
         (
             "rackcalc estimate llama70b-8xh100",
             'rackcalc estimate llama70b-8xh100 --set "workload.concurrency=64" --section latency,cost',
-            "rackcalc estimate rack-of-god --get latency.p99:ms --get cost.per_hour --labels",
+            "rackcalc estimate llama70b-8xh100 --set model.hf_config=config.json "
+            "--get latency.ttft:ms --get latency.tpot --labels",
         ),
         "docs/how-it-computes.md",
     ),
@@ -33,7 +46,11 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "claims": (("rackcalc claims vendor-quote", "rackcalc claims rack-of-god --all"), "docs/gates.md"),
     "explain": (
-        ("rackcalc explain bert-a100 latency.p99", "rackcalc explain llama70b-8xh100 cost.per_hour --depth 1"),
+        (
+            "rackcalc explain bert-a100 latency.p99",
+            "rackcalc explain llama70b-8xh100 cost.per_hour --depth 1",
+            "rackcalc explain llama70b-8xh100 latency.ttft --sources",
+        ),
         "docs/figures.md",
     ),
     "figures": (("rackcalc figures latency.p99", 'rackcalc figures "cost.*" --json'), "docs/figures.md"),
@@ -42,6 +59,8 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], str]] = {
             "rackcalc sweep bert-a100 --vary workload.batch=1,8,32",
             'rackcalc sweep bert-a100 --vary workload.batch=1..32 --where "latency.p99 < 20 ms" '
             "--by -throughput.capacity --top 3",
+            "rackcalc sweep llama70b-8xh100 --vary economics.acquisition=purchase,rent "
+            "--get cost.per_hour --get cost.tco",
         ),
         "docs/planning.md",
     ),
@@ -50,6 +69,8 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], str]] = {
             'rackcalc solve bert-a100 --vary workload.batch=1..32 --so-that "latency.p99 < 5 ms"',
             'rackcalc solve bert-a100 --vary workload.batch=1..32 --so-that "latency.p99 < 5 ms" '
             "--maximise throughput.capacity",
+            "rackcalc solve gb200-nvl72-deepseek-v3 --zip --vary site.racks=1..20 "
+            '--vary accelerators.gpu.count=72..1440:72 --so-that "power.peak.facility < 1 MW" --maximise site.racks',
         ),
         "docs/planning.md",
     ),
@@ -91,3 +112,14 @@ def closing(command: str) -> str:
     examples, page = EXAMPLES[command]
     lines = "\n".join(f"  {example}" for example in examples)
     return f"\b\nExamples:\n{lines}\n\nDocumentation: {page}. What each figure means: rackcalc figures."
+
+
+def tasks() -> str:
+    """The end of the help of the program: a command for each of the first tasks, and where to read on."""
+    widest = max(map(len, TASKS))
+    lines = "\n".join(f"  {task.ljust(widest)}  {command}" for task, command in TASKS.items())
+    more = "What figures mean: rackcalc figures. Keys of a rack file and their units: rackcalc schema."
+    return (
+        f"\b\nFirst tasks, where RACK is a file or a name from `rackcalc racks`:\n{lines}\n\n"
+        f"Each command shows examples: rackcalc estimate --help. {more} Documentation: docs/."
+    )

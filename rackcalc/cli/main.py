@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from rackcalc.cli.console import emit, leave, note, report_problems
-from rackcalc.cli.examples import closing
+from rackcalc.cli.examples import closing, tasks
 from rackcalc.quantities.problems import InputError, failure
 from rackcalc.version import __version__
 
@@ -91,8 +91,7 @@ app = typer.Typer(
     name="rackcalc",
     help="How fast, how hot, how much, and why: racks of GPUs and LPUs in closed form.",
     cls=Commands,
-    epilog="Each command shows examples: rackcalc estimate --help. Begin with: rackcalc estimate llama70b-8xh100. "
-    "What figures mean: rackcalc figures. Keys of a rack file and their units: rackcalc schema. Documentation: docs/.",
+    epilog=tasks(),
     no_args_is_help=True,
     add_completion=False,  # its options would guess the shell; ours is told
     **STYLE,

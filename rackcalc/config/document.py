@@ -95,11 +95,11 @@ def _malformed(error: Any, text: str, file: str, line_offset: int) -> InputError
     elif "cannot start any token" in message:
         message = f"{here or 'this character'} cannot begin a value: put the text in quotes"
     elif "mapping values" in message:
-        message = 'a second ": " in one value: put text that holds it in quotes, or mend the indentation'
+        message = 'a second ": " in one value: put text that holds it in quotes, or fix the indentation'
     elif "sequence entries" in message:
         message = "a list in block form begins on a line of its own"
     elif "expected key" in message:
-        message = "this does not continue the mapping above it: mend the indentation, or put text in quotes"
+        message = "this does not continue the mapping above it: fix the indentation, or put text in quotes"
     elif "expected ':'" in message:
         mark, message = opened, 'a line without "key: value"'
     elif opened and opened.line != mark.line and re.search("flow|quoted", error.context or ""):

@@ -91,7 +91,7 @@ def _throughput() -> Iterator[FigureMeaning]:
         "request/s",
         HIGHER,
         {
-            "requests": "Requests per second that the rack serves, which is what costs and income are reckoned with.",
+            "requests": "Requests per second that the rack serves, on which costs and income are based.",
             "capacity": "Most requests per second that the rack can serve, where requests come at a rate.",
             "at_concurrency": "Requests per second that `workload.concurrency` clients bring about when each of "
             "them waits for its answer before it asks again.",

@@ -35,16 +35,19 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     if result.value is not None:
         said += _gain_notes(result.value)
     if rack.workload.concurrency is not None:
-        priced = "" if _limits_bind(rack, result) else "; it is priced"
-        said.append(f"workload.concurrency: a closed loop of so many requests, whatever the arrival rate{priced}")
+        priced = "" if _limits_bind(rack, result) else ", and costs are those of the rate that results"
+        said.append(f"workload.concurrency keeps this many requests under way, whatever the arrival rate{priced}")
     elif rack.workload.arrival_rate is None and result.latency.wait is not None:
         used = show_value(rack.economics.utilization)
-        planned = f"no arrival_rate: latencies are those at the planned utilization of {used}"
+        planned = f"workload.arrival_rate is not stated: latencies are those at the planned utilization of {used}"
         free = result.throughput.at_slo is None
-        said.append(f"{planned}, {'which is priced' if free else 'but the most that meets workload.slo is priced'}")
+        said.append(
+            f"{planned}, {'and so are costs' if free else 'costs are those of the most that meets workload.slo'}"
+        )
     elif result.latency.wait is None:
         whose = "an idle rack" if result.latency.tpot is None else "a full batch"
-        said.append(f"no arrival_rate: latencies are those of {whose}, and the planned utilization is priced")
+        latencies = f"workload.arrival_rate is not stated: latencies are those of {whose}"
+        said.append(f"{latencies}, costs those at the planned utilization")
     if _shares_an_engine(rack) and result.latency.tpot_p50 is None:
         said.append(_usual_request(rack))
     said += [*_length_notes(rack), *_day_notes(result), *_preemption_notes(result)]
@@ -69,15 +72,14 @@ def _usual_request(rack: Rack) -> str:
     """Why p50 to p999 are the mean of whole requests."""
     if rack.workload.concurrency is not None and rack.serving.split == "gpu":
         if one_token(rack.workload):
-            short = "a closed loop whose answers have one token: percentiles are not told, and p50 to p999 are the mean"
-            return f"{short}; with workload.arrival_rate they are"
-        groups = "they can stay in groups that depend on how they started, so percentiles of first tokens and of tokens"
+            short = "with a fixed number of clients and answers of one token there are no percentiles: p50 to p999 are"
+            return f"{short} the mean; with workload.arrival_rate there are"
         return (
-            f"all requests of the closed loop are alike: each takes the mean time, and {groups} are not told; "
-            "state workload.output_cv or input_cv"
+            "all requests have the same length, so p50 to p999 are the mean, and there are no percentiles of first "
+            "tokens and of tokens; state workload.output_cv or input_cv to get them"
         )
-    where = "which is computed for split gpu only"
-    return f"requests that share an engine differ in time, {where}: p50 to p999 are of a usual request here"
+    where = "a spread that is computed for split gpu only"
+    return f"requests that share an engine differ in time, {where}: p50 to p999 are those of a usual request here"
 
 
 def _shares_an_engine(rack: Rack) -> bool:
@@ -144,8 +146,8 @@ def _model_notes(rack: Rack) -> list[str]:
             said.append(f"{says} ({model.format}); {taken}: leave it out to take the file's format")
     on_gpus = rack.accelerators.gpu is not None and rack.serving.split != "lpu"
     if on_gpus and in_doubt(model, precision):
-        stay = f"how much of a {precision} checkpoint of {model.name} stays in 16 bit is not known"
-        said.append(f"{stay}: ranges span it until model.weights, formats or kept_16_bit states it")
+        stay = f"it is not known how much of a {precision} checkpoint of {model.name} stays in 16 bit"
+        said.append(f"{stay}, which widens the ranges; model.weights, formats or kept_16_bit says it")
     return said
 
 
@@ -169,7 +171,7 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
             "the tokens are bought from an API: latency, power and heat are those of the rack it stands against"
         )
     if spec.token_prices.output is not None and spec.token_prices.input is None:
-        said.append("tokens of prompts earn nothing: economics.token_prices states no input")
+        said.append("tokens of prompts earn nothing, because economics.token_prices has no price for input")
     if cost.per_million_total_tokens is not None and cost.per_million_input_tokens is None:
         split = "prompts and answers have chips of different kinds: how they share the cost is not known"
         said.append(f"{split}; economics.token_split: tokens, or output, says how")
@@ -191,7 +193,7 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
     several = any(map(are_several, pools_by_name(rack).values()))
     unpriced = spec.equipment.price_per_port is None and port_price(rack) is None
     if spec.acquisition == "purchase" and several and unpriced:
-        said.append("the network between the systems is not in the cost: economics.equipment.price_per_port")
+        said.append("the network between the systems is not in the cost; economics.equipment.price_per_port adds it")
     return [*said, *two]
 
 
@@ -258,7 +260,7 @@ def _slo_notes(rack: Rack, result: Estimate) -> list[str]:
         return ["workload.slo: no load meets it, so no request is priced; latencies and power are those of the load"]
     missed = f"workload.slo is missed at the load, {show_value(offered)}"
     priced = f"throughput and cost are those of {show_value(most)}, the most that meets it"
-    return [f"{missed}: {priced}; latencies and power are those of the load"]
+    return [f"{missed}: {priced}; latencies and power are those at the load"]
 
 
 def _serving_notes(rack: Rack) -> list[str]:
@@ -344,7 +346,8 @@ def _thermal_notes(rack: Rack, heat: Thermal) -> list[str]:
                 said.append(f"{name} throttles to {share} at full load, to stay within {limit}")
     over = float(heat.rack_headroom.value)
     if heat.rack_headroom.known and over < 0:
-        said.append(f"{rack.site.cooling.name}: {show(-over, 'W')} per rack more at full load than it can remove")
+        more = f"each rack makes {show(-over, 'W')} more heat at full load"
+        said.append(f"{more} than its cooling removes ({rack.site.cooling.name})")
     return said
 
 
@@ -394,11 +397,12 @@ def _binding_limit(pool: GpuPool | LpuPool, heat: Thermal, name: str) -> str:
 def _gain_notes(gain: LatencyGain) -> list[str]:
     said = []
     if gain.outside_range is not None and float(gain.outside_range.value) > 0:
-        said.append("the time saved is beyond the range in which this value of latency is believed (latency_value.cap)")
+        said.append("the time saved is larger than the range for which this value of latency holds (latency_value.cap)")
     if gain.prize_share is not None and float(gain.prize_share.value) > 0.01:
         share = float(gain.prize_share.value)
         said.append(
-            f"the value of latency is {share:.1%} of the latency prize of all the world's stock markets: not credible"
+            f"the value of latency is {share:.1%} of what latency races are worth in all stock markets of the world, "
+            "which is not credible"
         )
     if gain.gain.known and float(gain.gain.value) != float(gain.gain.value):
         said.append("the square-root value of latency is outside its domain")

@@ -77,8 +77,8 @@ def _cooling_chain(loaded: Loaded, heat: Thermal) -> Chain:
     cooling = loaded.rack.site.cooling
 
     def no_air() -> Problem:
-        message = f"no fan moves the air this rack needs with {cooling.name}"
-        fix = "servers built for liquid need direct-liquid cooling; high up, denser cooling or less load"
+        message = f"the fans cannot move the air that this rack needs ({cooling.name})"
+        fix = "servers built for liquid need site.cooling: direct-liquid; in thin air, use liquid or reduce the load"
         return loaded.problem("site.cooling", f"{message}: {fix}")
 
     def thermal_runaway() -> Problem:
@@ -91,7 +91,7 @@ def _cooling_chain(loaded: Loaded, heat: Thermal) -> Chain:
         message = f"at the temperature limit with the clock at zero ({names}); lower it or cool better"
         return loaded.problem("site.inlet", message)
 
-    chain = [finite("no fan moves the air", heat.airflow, no_air)]
+    chain = [finite("fans cannot move enough air", heat.airflow, no_air)]
     for junction in heat.junction.values():
         chain.append(Condition("thermal runaway", (junction,), lambda kelvin: kelvin < 1e6, thermal_runaway))
     for clock in heat.clock_share.values():

@@ -140,7 +140,7 @@ def _lengths(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
             lambda most, turns, message, answer: turns * (message + answer) <= most,
             lambda: loaded.problem(
                 "workload.conversation.turns",
-                f"so many turns are more than {model.name} takes ({show(float(model.max_context.value), 'token')})",
+                f"this many turns are more than {model.name} takes ({show(float(model.max_context.value), 'token')})",
             ),
         )
     for name in ("input", "output"):

@@ -70,7 +70,9 @@ def choose_by_scenario(found: Sequence[FormerEstimate], scenario: str) -> Former
     same = [former for former in found if former.scenario == scenario]
     if len(same) != 1:
         wanted = f'scenario "{scenario}"' if scenario else "the file without a scenario"
-        raise failure(f"holds {len(found)} estimates, {len(same)} of {wanted}; expected one", found[0].file)
+        raise failure(
+            f"has {len(found)} estimates, of which {len(same)} are of {wanted}; expected exactly one", found[0].file
+        )
     return same[0]
 
 

@@ -91,4 +91,9 @@ def line_width() -> int:
     """Characters of a line of standard output: those of the terminal, or PIPE_WIDTH where it is none."""
     if _for_a_file.get() or not sys.stdout.isatty():
         return PIPE_WIDTH
+    return terminal_width()
+
+
+def terminal_width() -> int:
+    """Characters of a line of the terminal, and 40 of a narrower one."""
     return max(40, shutil.get_terminal_size((80, 24)).columns)

@@ -203,7 +203,7 @@ def legend(found: Comparison, everything: bool) -> list[str]:
         return said
     differ = [path for path, cells in found.cells.items() if _differ(path, cells)]
     more = sum(1 for path in differ if not _decides(found, path))
-    rest = f"{more} other figures differ (--all), {len(found.cells) - len(differ)} are the same in four digits"
+    rest = f"{more} other figures differ (--all), {len(found.cells) - len(differ)} are equal in the four digits shown"
     return [*said, f"{rest}; --path FIGURE says why one moved."]
 
 

@@ -36,11 +36,11 @@ def found_lines(result: Solution) -> Iterator[str]:
         yield f"just fails: {point_text(beside.point)}"
         yield from (f"  {reason}" for reason in reasons(beside))
     if not result.neighbours:
-        yield "no neighbour fails: the range ends here, or the best lies within"
+        yield "the values next to this one hold too: it lies at the end of its range, or between others that hold"
     parts = [range_text(part) for part in result.holding_ranges]
     path = best.point[0][0].path
     if len(parts) > 1:
-        yield f"holds in {len(parts)} stretches of {path}: {'; '.join(parts)}"
+        yield f"holds in {len(parts)} ranges of {path}: {'; '.join(parts)}"
     elif parts:
         yield f"holds for {path} {parts[0]}"
     else:
@@ -50,9 +50,9 @@ def found_lines(result: Solution) -> Iterator[str]:
 def missed_lines(result: Solution) -> Iterator[str]:
     """The closest point, where nothing holds."""
     if result.best.refusal:
-        yield f"no answer: nothing can be compared: {result.best.refusal}"
+        yield f"no answer, because nothing can be computed: {result.best.refusal}"
         return
-    yield f"no answer: nothing in the range holds; closest: {point_text(result.best.point)}"
+    yield f"no answer: no value in the range holds; the closest is {point_text(result.best.point)}"
     yield from (f"  {margin(fact)}" for fact in result.best.results)
 
 
@@ -62,7 +62,7 @@ def search_lines(result: Solution) -> Iterator[str]:
     for reason, count in sorted(result.refused.items(), key=lambda entry: -entry[1]):
         yield f"  {count:,}: {reason}"
     if any(is_continuous(axes) for axes in result.goal.question.dimensions):
-        yield f"between the values of the range it was searched to {DIGITS} digits"
+        yield f"values between those of the range were searched too, to {DIGITS} digits"
 
 
 def point_text(point: Dimensions) -> str:
@@ -74,8 +74,8 @@ def range_text(found: HoldingRange) -> str:
     """A range in which the criteria hold, and on which sides of it they cannot be computed."""
     first, last = found.first.shown(0), found.last.shown(0)
     ends = first if first == last else f"{first} .. {last}"
-    sides = " and ".join(side for side, unknown in zip(("before", "beyond"), found.unknown, strict=True) if unknown)
-    return f"{ends} ({sides} it cannot be computed)" if sides else ends
+    sides = " and ".join(side for side, unknown in zip(("below", "above"), found.unknown, strict=True) if unknown)
+    return f"{ends} (the values {sides} cannot be computed)" if sides else ends
 
 
 def margin(fact: CriterionResult) -> str:

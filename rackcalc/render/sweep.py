@@ -45,7 +45,7 @@ def as_text(result: SweepResult) -> str:
 def count_lines(result: SweepResult) -> Iterator[str]:
     """How many points match, are filtered out and are refused, in lines."""
     part = result.part
-    yield f"{part.points:,} points, {part.matches:,} count"
+    yield f"{part.points:,} points, {part.matches:,} match"
     if part.outside:
         yield f"  {part.outside:,} outside --where"
     for reason, count in part.refused.most_common():

@@ -35,7 +35,7 @@ def as_text(report: Report, top: int, everything: bool, width: int) -> str:
     """For people. width: of a line. A name that is too long for its column has a line of its own."""
     lines = [
         report.result.title,
-        f"{report.samples:,} draws of {report.doubts} things in doubt, seed {report.seed}",
+        f"{report.samples:,} draws of {report.doubts} uncertain values, seed {report.seed}",
         *intervals(report, everything, width),
         *odds(report),
     ]
@@ -87,7 +87,7 @@ def odds(report: Report) -> Iterator[str]:
 def tornado(path: str, found: Spread, effects: Sequence[Effect], count: int, width: int) -> Iterator[str]:
     """The inputs that move a figure most: its value at their 10 % and 90 % quantiles, and shares of variance."""
     yield ""
-    yield f"{path} = {cell(path, found.figure)}: what moves it"
+    yield f"{path} = {cell(path, found.figure)}: what its uncertainty comes from"
     if not effects:
         yield "  nothing: it is certain"
         return
@@ -102,7 +102,7 @@ def tornado(path: str, found: Spread, effects: Sequence[Effect], count: int, wid
     ]
     most = max(effect.swing for effect in effects)
     lines = aligned_within(
-        [("one doubt alone", "at its 10 %", "at its 90 %", "first", "total"), *rows], width - GAP - BAR
+        [("one value alone", "at its 10 %", "at its 90 %", "first", "total"), *rows], width - GAP - BAR
     )
     yield next(lines)
     yield from (f"{line}  {bar(effect.swing / most)}" for line, effect in zip(lines, effects, strict=True))

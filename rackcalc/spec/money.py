@@ -242,7 +242,7 @@ class Economics:
         default="everything",
     )
     horizon: Quantity | None = number(
-        "s", "years the money is reckoned over (default: the price book's)", above=0, default=None, example="4 year"
+        "s", "years over which money is counted (default: the price book's)", above=0, default=None, example="4 year"
     )
     discount_rate: Quantity | None = number(
         "1/s", "cost of capital (default: the price book's)", at_least=0, default=None, example="10 percent/year"

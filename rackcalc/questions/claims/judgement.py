@@ -257,7 +257,7 @@ def meets_claim(expectation: Expectation, low: Any, high: Any, expected: float) 
 
 
 def comes_to_claim(expectation: Expectation, value: Any, expected: float, tolerance: float, point: bool) -> Any:
-    """Whether a value comes to what is claimed, give or take the tolerance. Also for arrays.
+    """Whether a value is what is claimed, within the tolerance. Also for arrays.
 
     No tolerance bridges a factor of 2. point: on the temperature scale, where factors have no meaning.
     """

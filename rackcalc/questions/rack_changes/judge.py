@@ -139,7 +139,7 @@ def where_it_may_be(after: Tree, path: str) -> str:
     if after.files.get(path) == SUBMODULE:
         return f"{path} is a submodule now; run rackcalc diff in it"
     if path.lower().endswith(ENDINGS):
-        return f"{path}, which may be what became of it, cannot be read; mend it"
+        return f"{path}, which may be what became of it, cannot be read; fix it"
     return f"{path} holds its text but is no rack; name it {ENDINGS[0]}"
 
 
@@ -216,7 +216,7 @@ def in_doubt(before: Tree, pair: Pair) -> str:
 
 def at_base(before: Tree, pair: Pair, problems: Sequence[Problem]) -> list[Problem]:
     """The problems of BASE by its own names, after one that says what to do about them."""
-    words = f"its base cannot be read, so its change is not known; mend {before.name}"
+    words = f"its base cannot be read, so its change is not known; fix {before.name}"
     first = Problem(pair.after, 0, 0, "", f"{words}, or take the rack as new with --accept {pair.after}")
     return [first, *(replace_file(problem, before.label(problem.file)) for problem in problems)]
 

@@ -18,7 +18,7 @@ from rackcalc.render.uncertainty import odds, shown
 
 def as_html(report: Report, top: int, everything: bool) -> str:
     """A page. top: doubts shown for each figure. everything: all figures."""
-    counted = f"{report.samples:,} draws of {report.doubts} things in doubt, seed {report.seed}"
+    counted = f"{report.samples:,} draws of {report.doubts} uncertain values, seed {report.seed}"
     tornados = "".join(
         _tornado(path, report.spreads[path], effects[:top], len(effects)) for path, effects in report.effects.items()
     )
@@ -65,7 +65,7 @@ def _tornado(path: str, found: Spread, effects: Sequence[Effect], count: int) ->
         for effect in effects
     ]
     rest = tag("p", f"and {count - len(effects)} more", class_="small") if count > len(effects) else ""
-    return rows(caption, ("one doubt alone", "", "at its 10 %", "at its 90 %", "of the variance"), lines) + rest
+    return rows(caption, ("one value alone", "", "at its 10 %", "at its 90 %", "of the variance"), lines) + rest
 
 
 def _intervals(report: Report, everything: bool) -> str:
