@@ -187,8 +187,8 @@ def verdict(value: float, limit: float, unit: str = "s", absolute: bool = False)
         (verdict(-500.0, 0.0, "W"), "a.b = -500 W, limit 0 W (500 W under)"),
         (verdict(300.15, 333.15, "K", absolute=True), "a.b = 27 degC, limit 60 degC (33 K under)"),
         (verdict(10.0, 20.0, "K"), "a.b = 10 K, limit 20 K (50 % under)"),
-        (verdict(math.nan, 1.0), "a.b = nan, limit 1 s (no number)"),
-        (verdict(math.inf, 1.0), "a.b = inf, limit 1 s (unbounded)"),
+        (verdict(math.nan, 1.0), "a.b = none, limit 1 s (no number)"),
+        (verdict(math.inf, 1.0), "a.b = unbounded, limit 1 s (unbounded)"),
         (verdict(-2.0, -1.0), "(100 % under)"),
     ],
 )
