@@ -19,6 +19,11 @@ from program import CLEAN, RACK, out, run, strict
 from rackcalc.cli.main import COMMANDS
 from rackcalc.config.catalog_files import sources
 from rackcalc.config.racks import bundled_racks
+from rackcalc.estimation.estimate import estimate
+from rackcalc.quantities.figures import figures
+from rackcalc.questions.explain import as_data, source_of
+from rackcalc.questions.rack_file import load
+from rackcalc.render.json_data import json_text
 
 ESCAPE = b"\x1b"
 MODELINE = "# yaml-language-server: $schema=rack.schema.json\n"
@@ -568,29 +573,43 @@ EXPLAINED = [
 ]
 
 
-def ends(step: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The values an explanation rests on."""
-    if "formula" not in step:
-        yield step
-    for child in step.get("inputs", []):
-        yield from ends(child)
-
-
 @pytest.mark.parametrize(("rack", "path"), EXPLAINED)
 def test_an_explanation_leads_to_sources_without_a_gap(rack: str, path: str) -> None:
     data = strict(out("explain", rack, path, "--json"))
-    found = list(ends(data))
-    assert len(found) > 20
-    for leaf in found:
-        assert leaf["kind"]
-        if leaf["source"]:
-            assert leaf["title"], f"{leaf['name']}: no such source as {leaf['source']}"
+    nodes = data["nodes"]
+    assert [node["id"] for node in nodes] == list(range(len(nodes)))
+    inputs = {number for node in nodes for number in node.get("inputs", {}).values()}
+    assert inputs == set(range(1, len(nodes))), "every node but the figure is an input of some node"
+    leaves = [node for node in nodes if "formula" not in node]
+    assert len(leaves) > 20
+    for node in nodes:
+        assert node["kind"]
+        if "formula" in node:
+            assert data["formulas"][node["formula"]]["cite"]
+        elif "source" in node:
+            assert data["sources"][node["source"]], f"{node['name']}: no such source as {node['source']}"
         else:
-            assert leaf["note"] or leaf["line"] or leaf["file"] == "--set", f"{leaf['name']} has no source"
-    assert data["value"] == float(f"{data['value']:.17g}")
-    assert float(out("estimate", rack, "--get", path, "--unit", data["unit"])) == pytest.approx(
-        data["value"], rel=1e-11
-    )
+            assert "note" in node or "line" in node or node["file"] == "--set", f"{node['name']} has no source"
+    figure = float(out("estimate", rack, "--get", path, "--unit", nodes[0]["unit"]))
+    assert figure == pytest.approx(nodes[0]["value"], rel=1e-11)
+
+
+@pytest.mark.parametrize("rack", sorted(bundled_racks()))
+def test_an_explanation_as_json_has_every_quantity_once(rack: str) -> None:
+    report = estimate(load(rack))
+    for path in ("latency.p99", "cost.per_hour", "roi.npv"):
+        if path not in dict(figures(report)):
+            continue
+        data = as_data(report, path)
+        assert len(json_text(data)) < 1_000_000
+        seen: set[int] = set()
+        waiting = [source_of(dict(figures(report))[path])]
+        while waiting:
+            quantity = waiting.pop()
+            if id(quantity) not in seen:
+                seen.add(id(quantity))
+                waiting += map(source_of, quantity.inputs.values())
+        assert len(data["nodes"]) == len(seen)
 
 
 @pytest.mark.parametrize(("rack", "path"), EXPLAINED)

@@ -21,7 +21,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for folder in ("rackcalc", "configs"):
         shutil.copytree(ROOT / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
+    for file in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / file, source)
     built = tmp_path_factory.mktemp("built")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
@@ -68,6 +68,44 @@ def test_wheel_holds_all_code_and_data(wheel: Path) -> None:
     assert not expected - inside, "not in the wheel: name new packages and data in pyproject.toml"
     assert not [name for name in inside if name.startswith(("tests/", "configs/"))]
     assert {"LICENSE", "NOTICE"} <= {Path(name).name for name in inside}
+
+
+COMPILED = """
+import sys
+from pathlib import Path
+import rackcalc
+from rackcalc.config.compiled import compiled
+from rackcalc.cli.main import main
+for arguments in (["estimate", "rack-of-god", "--json"], ["claims", "vendor-quote"]):
+    try:
+        main(arguments)
+    except SystemExit:
+        pass
+print("yaml" in sys.modules, "yaml imported", file=sys.stderr)
+from rackcalc.config.document import parse
+files = sorted(Path(rackcalc.__file__).parent.glob("**/*.yaml"))
+for path in files:
+    text = path.read_text(encoding="utf-8")
+    assert compiled(text, "name") == parse(text, "name"), path
+    assert compiled(text + "# changed\\n", "name") is None
+print(len(files), file=sys.stderr)
+"""
+
+
+def test_compiled_files_are_what_yaml_says_and_need_no_parser(installed: Path, tmp_path: Path) -> None:
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILED],
+        cwd=tmp_path,
+        env=environment | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    first, count = done.stderr.split("\n")[:2]
+    assert first == "False yaml imported"
+    assert int(count) == len([*(ROOT / "rackcalc").rglob("*.yaml"), *(ROOT / "configs").glob("*.yaml")])
 
 
 def test_installed_program_works_anywhere(installed: Path, tmp_path: Path) -> None:

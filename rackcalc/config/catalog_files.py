@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
-from rackcalc.config.document import Node, parse
+from rackcalc.config.compiled import PACKAGE, tree_of
+from rackcalc.config.document import Node
 
-PACKAGE = Path(__file__).parent.parent
+__all__ = ["PACKAGE", "part_names", "part_node", "sources"]
 
 
 @cache
@@ -19,13 +19,13 @@ def part_names(kind: str) -> tuple[str, ...]:
 def part_node(kind: str, name: str) -> Node:
     """The node tree of one catalog file; its places read catalog/KIND/NAME.yaml:line."""
     text = (PACKAGE / "catalog" / kind / f"{name}.yaml").read_text(encoding="utf-8")
-    return parse(text, f"catalog/{kind}/{name}.yaml")
+    return tree_of(text, f"catalog/{kind}/{name}.yaml")
 
 
 @cache
 def sources() -> Mapping[str, Mapping[str, str]]:
     """Source id -> title, url, date, read, maker."""
-    root = parse((PACKAGE / "catalog" / "sources.yaml").read_text(encoding="utf-8"), "catalog/sources.yaml")
+    root = tree_of((PACKAGE / "catalog" / "sources.yaml").read_text(encoding="utf-8"), "catalog/sources.yaml")
     assert isinstance(root.value, dict)
     return {
         name: {key: str(value.value or "") for key, value in node.value.items()}

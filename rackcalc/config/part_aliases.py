@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from rackcalc.config.catalog_files import PACKAGE, part_names, part_node
-from rackcalc.config.document import Node, parse
+from rackcalc.config.compiled import tree_of
+from rackcalc.config.document import Node
 from rackcalc.quantities.problems import shortened
 from rackcalc.quantities.spelling import MAKERS, folded, meant, suggestion
 from rackcalc.spec.part_kinds import NOUNS
@@ -50,7 +51,7 @@ def _written(kind: str) -> Mapping[str, tuple[str, ...]]:
 
 @cache
 def _file() -> Mapping[str, Node]:
-    root = parse((PACKAGE / "catalog" / "aliases.yaml").read_text(encoding="utf-8"), "catalog/aliases.yaml").value
+    root = tree_of((PACKAGE / "catalog" / "aliases.yaml").read_text(encoding="utf-8"), "catalog/aliases.yaml").value
     assert isinstance(root, dict)
     return root
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rackcalc.config.builder import Builder
 from rackcalc.config.catalog_files import PACKAGE
+from rackcalc.config.compiled import compiled
 from rackcalc.config.document import Node, parse
 from rackcalc.config.overrides import apply_scenario, apply_set
 from rackcalc.config.published_format import with_precision
@@ -110,6 +111,9 @@ def load_text(
 @lru_cache(maxsize=16)
 def _tree(text: str, file: str, line_offset: int = 0) -> tuple[Node, tuple[Problem, ...]]:
     """The nodes of a rack file, read once for all of its scenarios, and mistakes after which reading can go on."""
+    known = None if line_offset else compiled(text, file)
+    if known is not None:
+        return known, ()
     problems: list[Problem] = []
     return parse(text, file, problems, line_offset), tuple(problems)
 

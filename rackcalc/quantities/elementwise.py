@@ -1,7 +1,8 @@
 """Elementwise functions for floats and arrays; only arrays need numpy.
 
 Each formula is written once with these functions: a single estimate never imports numpy, a sweep never loops.
-Every function broadcasts like its numpy namesake and returns a float when all arguments are floats.
+Every function broadcasts like its numpy namesake and returns a float when all arguments are floats. Plain floats come
+first in each, because one estimate with its intervals makes 100,000 of these calls.
 """
 
 import math
@@ -32,6 +33,8 @@ def _without_warnings(function: Any, *args: Any) -> Any:
 
 def maximum(a: Any, b: Any) -> Any:
     """Elementwise larger of two; nan wins, as in numpy."""
+    if type(a) is float and type(b) is float:
+        return b if b > a or b != b else a
     if isinstance(a, _SCALARS) and isinstance(b, _SCALARS):
         return b if b > a or b != b else a
     return _numpy().maximum(a, b)
@@ -39,6 +42,8 @@ def maximum(a: Any, b: Any) -> Any:
 
 def minimum(a: Any, b: Any) -> Any:
     """Elementwise smaller of two; nan wins, as in numpy."""
+    if type(a) is float and type(b) is float:
+        return b if b < a or b != b else a
     if isinstance(a, _SCALARS) and isinstance(b, _SCALARS):
         return b if b < a or b != b else a
     return _numpy().minimum(a, b)
@@ -51,6 +56,8 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 def where(condition: Any, a: Any, b: Any) -> Any:
     """a where the condition holds, else b; both are always evaluated. Numbers or words."""
+    if (condition is True or condition is False) and type(a) is float and type(b) is float:
+        return a if condition else b
     if isinstance(condition, bool) and isinstance(a, _WORDS) and isinstance(b, _WORDS):
         return a if condition else b
     return _numpy().where(condition, a, b)
@@ -58,6 +65,8 @@ def where(condition: Any, a: Any, b: Any) -> Any:
 
 def divide(a: Any, b: Any) -> Any:
     """a / b with numpy's rules at zero (inf or nan) for floats too."""
+    if type(a) is float and type(b) is float and b:
+        return a / b
     if isinstance(a, _SCALARS) and isinstance(b, _SCALARS):
         if b == 0:
             return nan if a == 0 or a != a else math.copysign(inf, a)
@@ -67,7 +76,7 @@ def divide(a: Any, b: Any) -> Any:
 
 def ceil(x: Any) -> Any:
     """Smallest whole number not below x, as a float; inf and nan pass through."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         return float(math.ceil(x)) if math.isfinite(x) else x
     return _numpy().ceil(x)
 
@@ -81,7 +90,7 @@ def floor(x: Any) -> Any:
 
 def exp(x: Any) -> Any:
     """e**x, inf on overflow."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         try:
             return math.exp(x)
         except OverflowError:
@@ -101,7 +110,7 @@ def expm1(x: Any) -> Any:
 
 def log(x: Any) -> Any:
     """Natural logarithm; -inf at 0, nan below."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         return math.log(x) if x > 0 else (-inf if x == 0 else nan)
     return _without_warnings(_numpy().log, x)
 
@@ -239,6 +248,8 @@ def pure(x: Any) -> Any:
 
     Floats and arrays pass. A pint quantity (in the dimensional tests) becomes a number, or raises DimensionalityError.
     """
+    if type(x) is float:
+        return x
     return x.m_as("dimensionless") if hasattr(x, "m_as") else x
 
 
@@ -251,6 +262,8 @@ def iterate(step: Callable[[Any], Any], start: Any, most: int) -> Any:
     for _ in range(most):
         following = step(x)
         same = abs(following - x) <= 4e-16 * abs(x)
+        if same is True:
+            return x
         still = same | (following == x) | ((following != following) & (x != x))
         if still.all() if hasattr(still, "all") else still:
             return x

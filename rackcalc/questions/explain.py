@@ -205,38 +205,44 @@ def _lines(step: Step, shown: set[str]) -> list[str]:
 
 
 def as_data(result: Any, path: str) -> dict[str, Any]:
-    """The explanation as nested data. An input that was explained before has `again` instead of its inputs."""
-    stack: list[dict[str, Any]] = []
-    for step in steps(figure(result, path), renamed(path)):
-        data = _step_data(step)
-        del stack[step.depth :]
-        if stack:
-            stack[-1].setdefault("inputs", []).append(data)
-        stack.append(data)
-    return stack[0]
+    """The explanation as a graph: every quantity once, under an id, with the ids of its inputs by name.
+
+    nodes: the figure first; formulas: by label, of the nodes; sources: titles by the references of the leaves.
+    """
+    numbers: dict[int, int] = {}
+    found: list[Quantity] = []
+    waiting = [source_of(figure(result, path))]
+    while waiting:
+        quantity = waiting.pop()
+        if id(quantity) not in numbers:
+            numbers[id(quantity)] = len(found)
+            found.append(quantity)
+            waiting += [source_of(one) for one in reversed(list(quantity.inputs.values()))]
+    formulas = {one.formula.label: one.formula for one in found if one.formula is not None}
+    titles = {one.source.reference: "" for one in found if one.source is not None and one.source.reference}
+    known = sources()
+    return {
+        "figure": renamed(path),
+        "nodes": [
+            {"id": number} | _node_data(one, {name: numbers[id(source_of(x))] for name, x in one.inputs.items()})
+            for number, one in enumerate(found)
+        ],
+        "formulas": {label: {"code": body(one), "cite": one.cite} for label, one in sorted(formulas.items())},
+        "sources": {reference: known.get(reference, {}).get("title", "") for reference in sorted(titles)},
+    }
 
 
-def _step_data(step: Step) -> dict[str, Any]:
-    quantity = step.quantity
+def _node_data(quantity: Quantity, inputs: dict[str, int]) -> dict[str, Any]:
     value = float(quantity.value)
     data: dict[str, Any] = {
-        "name": step.name,
         "value": value if isfinite(value) else None,
         "unit": quantity.unit,
         "kind": quantity.kind,
     }
     if quantity.formula is not None:
-        formula = quantity.formula
-        again = {"again": True} if step.again else {"code": body(formula), "cite": formula.cite}
-        return data | {"formula": formula.label} | again
+        return data | {"formula": quantity.formula.label, "inputs": inputs}
     source = quantity.source
     if source is None:
         return data
-    title = sources().get(source.reference, {}).get("title", "")
-    return data | {
-        "source": source.reference,
-        "title": title,
-        "file": source.file,
-        "line": source.line,
-        "note": source.note,
-    }
+    said = {"source": source.reference, "file": source.file, "line": source.line, "note": source.note}
+    return data | {"name": quantity.name} | {key: told for key, told in said.items() if told}

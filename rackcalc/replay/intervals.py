@@ -48,17 +48,29 @@ def ends(column: Column, value: float) -> tuple[float, float]:
     return min(known[tail], value), max(known[-1 - tail], value)
 
 
+# Columns by what they were computed from, so that racks and scenarios share what they have in common.
+_kept: dict[Hashable, Column] = {}
+MOST_KEPT = 20_000  # columns
+
+
+def _kept_columns() -> dict[Hashable, Column]:
+    """The kept columns. When they are many a new collection begins; a result goes on with the one it began with."""
+    global _kept  # noqa: PLW0603
+    if len(_kept) > MOST_KEPT:
+        _kept = {}
+    return _kept
+
+
 class Draws:
     """Every figure in all draws; what figures share is computed once. calls: formulas evaluated so far.
 
     result: what the figures are from. All of its variables get their orders first, so that the interval of a figure
     does not depend on which others are asked for; without it they get them in the order of asking.
-    kept: columns that were computed for other results; racks that have something in common share what it leads to.
     """
 
-    def __init__(self, result: Any = (), kept: "dict[Hashable, Column] | None" = None) -> None:
+    def __init__(self, result: Any = ()) -> None:
         self.calls = 0
-        self._kept = {} if kept is None else kept
+        self._kept = _kept_columns()
         self._variables = RandomVariables()
         self._program = Program(self._variables.axis_of, self._variables.error_axis_of)
         self._orders = Orders()

@@ -11,26 +11,29 @@ LEFT_OUT = {"enum": ["part", "model"]}
 
 
 def explain_schema() -> dict[str, Any]:
-    """`explain --json`: a figure, and below it what it was made of."""
-    step = {
+    """`explain --json`: a graph of a figure and what it was made of, every quantity once."""
+    number = COUNT | {"description": "id of a node: its place in nodes"}
+    node = {
         "type": "object",
         "properties": {
-            "name": TEXT,
+            "id": number,
             "value": KNOWN,
             "unit": TEXT,
             "kind": {"enum": list(ALL_KINDS)},
-            "formula": TEXT | {"description": "file.function, of a computed value"},
-            "code": TEXT,
-            "cite": TEXT,
-            "again": {"const": True, "description": "met before: its inputs stand there"},
-            "inputs": {"type": "array", "items": {"$ref": "#/$defs/Step"}},
-            **dict.fromkeys(("source", "title", "file", "note"), TEXT),
+            "formula": TEXT | {"description": "key of formulas, of a computed value"},
+            "inputs": {"type": "object", "additionalProperties": number},
+            **dict.fromkeys(("name", "source", "file", "note"), TEXT),
             "line": COUNT,
         },
-        "required": ["name", "value", "unit", "kind"],
+        "required": ["id", "value", "unit", "kind"],
         "additionalProperties": False,
     }
-    return {"$schema": DRAFT, "title": "rackcalc explain", "$ref": "#/$defs/Step", "$defs": {"Step": step}}
+    return {"$schema": DRAFT, "title": "rackcalc explain"} | closed(
+        figure=TEXT | {"description": "the path that was asked for: node 0"},
+        nodes=listed(node, 1),
+        formulas={"type": "object", "additionalProperties": closed(code=TEXT, cite=TEXT)},
+        sources={"type": "object", "additionalProperties": TEXT, "description": "titles by reference"},
+    )
 
 
 def link_schema() -> dict[str, Any]:

@@ -8,17 +8,36 @@ from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import USD, PerSecond, Seconds, UsDollars
 
+CLOSE = 2e-15  # of the logarithm of growth: rounding
 
-def _bisect(function: Callable[[Any], Any], low: float, high: float) -> Any:
-    """Root of a function (falling or rising through zero once), elementwise; nan where both ends have one sign."""
-    falling = function(low) > 0
-    bracketed = falling != (function(high) > 0)
+
+def _root(function: Callable[[Any], Any], low: float, high: float) -> Any:
+    """Root of a function (falling or rising through zero once), elementwise; nan where both ends have one sign.
+
+    T. R. Chandrupatla, Advances in Engineering Software 28 (1997) 145-149: inverse quadratic steps or bisection.
+    """
     a, b = low, high
+    at_a, at_b = function(a), function(b)
+    bracketed = (at_a > 0) != (at_b > 0)
+    c, at_c = a, at_a
+    share: Any = 0.5
     for _ in range(64):
-        middle = (a + b) / 2
-        right = (function(middle) > 0) == falling
-        a, b = xp.where(right, middle, a), xp.where(right, b, middle)
-    return xp.where(bracketed, (a + b) / 2, xp.nan)
+        x = a + share * (b - a)
+        here = function(x)
+        same = (here > 0) == (at_a > 0)
+        c, at_c = xp.where(same, a, b), xp.where(same, at_a, at_b)
+        b, at_b = xp.where(same, b, a), xp.where(same, at_b, at_a)
+        a, at_a = x, here
+        span = abs(b - a)
+        if xp.every((here == 0) | (span <= CLOSE) | (bracketed ^ True)):
+            break
+        xi, phi = xp.divide(a - b, c - b), xp.divide(at_a - at_b, at_c - at_b)
+        fits = (phi * phi < xi) & ((1 - phi) * (1 - phi) < 1 - xi)
+        bent = xp.divide(at_a, at_b - at_a) * xp.divide(at_c, at_b - at_c)
+        bent = bent + xp.divide(c - a, b - a) * xp.divide(at_a, at_c - at_a) * xp.divide(at_b, at_c - at_b)
+        least = xp.minimum(xp.divide(CLOSE / 2, span), 0.5)
+        share = xp.clip(xp.where(fits & (bent == bent), bent, 0.5), least, 1 - least)
+    return xp.where(bracketed, xp.where(abs(at_b) < abs(at_a), b, a), xp.nan)
 
 
 @formula(cite=CORPORATE_FINANCE + "internal rate of return")
@@ -44,7 +63,7 @@ def irr_of_flows(horizon: Seconds, **flows: UsDollars) -> PerSecond:
     def value(log_growth: Any) -> Any:
         return sum(amount * xp.exp(-time * log_growth) for time, amount in zip(times, amounts, strict=True))
 
-    rate = xp.where(changes == 1, xp.expm1(_bisect(value, -6.0, 18.5)), xp.nan)
+    rate = xp.where(changes == 1, xp.expm1(_root(value, -6.0, 18.5)), xp.nan)
     return rate / YEAR
 
 

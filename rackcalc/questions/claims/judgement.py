@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -19,7 +19,6 @@ from rackcalc.quantities.record import record
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.claims.expectation import Expectation, malformed_claims, parse_expectation
 from rackcalc.questions.gates import remarks_on
-from rackcalc.replay.distributions import Column
 from rackcalc.replay.intervals import Draws, ends
 from rackcalc.spec.rack import CLAIM_VERDICTS
 
@@ -101,7 +100,6 @@ class _Scenarios:
     def __init__(self, text: str, file: str, sets: Sequence[str]) -> None:
         self.text, self.file, self.sets = text, file, sets
         self.known: dict[str, Computed | str] = {}
-        self._kept: dict[Hashable, Column] = {}  # draws that the scenarios share
 
     def compute(self, scenario: str) -> Computed | str:
         """A scenario, or the reason why it cannot be computed. InputError when that is the file without a scenario."""
@@ -115,7 +113,7 @@ class _Scenarios:
                 raise InputError([replace(one, message=where + one.message) for one in error.problems]) from None
             try:
                 result, chains = estimate_with_conditions(loaded)
-                self.known[scenario] = Computed(dict(figures(result)), Draws(result, self._kept), chains, result.notes)
+                self.known[scenario] = Computed(dict(figures(result)), Draws(result), chains, result.notes)
             except InputError as error:
                 if not scenario:
                     raise

@@ -1,0 +1,72 @@
+"""Node trees of the files that come with the program, compiled when it is built: reading them needs no YAML parser.
+
+A tree is found by the content of its text, so a file that was changed after the build is read as it is now. In a
+checkout there is no compiled file, and every text is parsed.
+"""
+
+import marshal
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zlib import adler32, crc32
+
+from rackcalc.config.document import Node, parse
+
+PACKAGE = Path(__file__).parent.parent
+FILE = PACKAGE / "catalog" / "compiled.bin"
+
+Key = tuple[int, int, int]
+
+
+def key_of(text: str) -> Key:
+    """What tells a text from all others: its length and two checksums."""
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data), crc32(data), adler32(data)
+
+
+@cache
+def _trees() -> dict[Key, bytes]:
+    try:
+        found: dict[Key, bytes] = marshal.loads(FILE.read_bytes())
+    except (OSError, ValueError, EOFError, TypeError):
+        return {}
+    return found
+
+
+def compiled(text: str, file: str) -> Node | None:
+    """The nodes of a text that was compiled; None for any other. file: the name that they show."""
+    tree = _trees().get(key_of(text))
+    return None if tree is None else _node(marshal.loads(tree), file)
+
+
+def tree_of(text: str, file: str) -> Node:
+    """The nodes of a text without mistakes, compiled or not."""
+    known = compiled(text, file)
+    return parse(text, file) if known is None else known
+
+
+def write(package: Path) -> None:
+    """Compile every YAML file of a package folder into it."""
+    trees = {}
+    for path in sorted(package.glob("**/*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        trees[key_of(text)] = marshal.dumps(_plain(parse(text, "")), 4)
+    (package / "catalog" / FILE.name).write_bytes(marshal.dumps(trees, 4))
+
+
+def _plain(node: Node) -> tuple[Any, ...]:
+    value: Any = node.value
+    if isinstance(value, dict):
+        value = {key: _plain(child) for key, child in value.items()}
+    elif isinstance(value, tuple):
+        value = tuple(map(_plain, value))
+    return (value, node.line, node.column, node.quoted, node.key, node.path)
+
+
+def _node(plain: tuple[Any, ...], file: str) -> Node:
+    value, line, column, quoted, key, path = plain
+    if isinstance(value, dict):
+        value = {name: _node(child, file) for name, child in value.items()}
+    elif isinstance(value, tuple):
+        value = tuple([_node(child, file) for child in value])
+    return Node(value, file, line, column, quoted, key, path)
