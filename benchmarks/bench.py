@@ -4,6 +4,7 @@ Other tools go into environments of their own under build/peers/; one that canno
 reason. Times are of this machine, now: only the ratios travel.
 """
 
+import math
 import os
 import platform
 import statistics
@@ -16,17 +17,32 @@ from typing import NamedTuple
 
 import numpy
 
+from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate
+from rackcalc.formulas.queues.mdc_curves import quantile_curve
+from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load
 from rackcalc.questions.space_options import SpaceOptions
 from rackcalc.questions.sweep.options import SweepOptions, sweep_job
 from rackcalc.questions.sweep.run import run
 from rackcalc.questions.sweep.workers import process_pool
+from rackcalc.replay import intervals as replay_intervals
 
 ROOT = Path(__file__).parent.parent
 PEERS = ROOT / "build" / "peers"
 REPORT = ROOT / "docs" / "performance.md"
+PLAIN = ROOT / "build" / "plain"
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
 CORES = 2
+STARTS = (  # arguments, and the own time that they may take
+    (["estimate", "rack-of-god", "--json"], 0.6),
+    (["estimate", "llama70b-8xh100", "--json"], 0.6),
+    (["estimate", "rack-of-god", "--get", "latency.p99"], 0.4),
+    (["check", "rack-of-god"], 0.4),
+    (["estimate", "rack-of-god"], 0.9),
+    (["claims", "rack-of-god"], 2),
+    (["--help"], ""),
+)
 
 BANDWIDTH = "links.gpu-lpu.part.bandwidth=lin(400, 1800 GB/s, {})"
 RATE = "workload.arrival_rate=lin(100, 700 request/s, {})"
@@ -59,6 +75,18 @@ QUESTIONS = {  # name -> sweep; each of them computes feasibility, p99 and cost 
     ),
 }
 BARS = {"3 axes": "10", "6 axes": "1"}
+MILLION = {  # axes of 1,000,000 points
+    "arrival rate x inlet x price": (
+        "workload.arrival_rate=lin(1, 600 request/s, 1000)",
+        "site.inlet=lin(18, 35 degC, 40)",
+        PRICE.format(25),
+    ),
+    "batch x layers x arrival rate": (
+        "workload.batch=1..100",
+        "model.layers=1..100",
+        "workload.arrival_rate=lin(1, 600 request/s, 100)",
+    ),
+}
 SIZES = ((1, 10), (1, 100), (1, 1000), (10, 1000), (100, 1000), (1000, 1000))  # times 1000: 10^4 to 10^9 points
 
 
@@ -110,43 +138,72 @@ OTHERS = (
 )
 
 
-def timed(command: Sequence[str], times: int = 11) -> float:
-    """Median seconds of a command."""
-    found = []
+def timed(command: Sequence[str | Path], times: int = 11) -> tuple[float, float]:
+    """Median seconds of a command on the clock, and of processor time."""
+    clock, processor = [], []
     for _ in range(times):
         begun = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
-        found.append(time.perf_counter() - begun)
-    return statistics.median(found)
+        running = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=PLAIN, env=CLEAN)
+        _, status, usage = os.wait4(running.pid, 0)
+        running.returncode = os.waitstatus_to_exitcode(status)
+        assert running.returncode in (0, 3)  # 3: a gate fails
+        clock.append(time.perf_counter() - begun)
+        processor.append(usage.ru_utime + usage.ru_stime)
+    return statistics.median(clock), statistics.median(processor)
+
+
+def installed() -> Path:
+    """The Python of a plain environment into which a wheel of this program is installed, compiled, and nothing else."""
+    python = PLAIN / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", "--clear", PLAIN], check=True)
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", ROOT], check=True)
+    subprocess.run([python, "-m", "compileall", "-q", PLAIN / "lib"], check=False, env=CLEAN)
+    return python
 
 
 def start_up() -> Iterator[str]:
-    """Whole processes against the interpreter alone."""
-    bare = timed([sys.executable, "-c", "pass"])
-    program = [sys.executable, "-m", "rackcalc"]
-    yield "| process | ms | times `python -c pass` | at most |\n| --- | --- | --- | --- |"
-    yield f"| `python -c pass` | {1e3 * bare:.0f} | 1.0 | |"
-    for arguments, bar in ((["estimate", "rack-of-god", "--json"], 5), (["--help"], 6)):
-        taken = timed([*program, *arguments])
-        yield f"| `rackcalc {' '.join(arguments)}` | {1e3 * taken:.0f} | {taken / bare:.1f} | {bar} |"
+    """Whole processes against the packages that each of them imports, all from an installed wheel."""
+    python = installed()
+    base_clock, base = timed([python, "-c", "import typer, yaml"])
+    yield "| process | ms | ms of processor time | own time over `import typer, yaml` | at most |"
+    yield "| --- | --- | --- | --- | --- |"
+    yield f'| `python -c "import typer, yaml"` | {1e3 * base_clock:.0f} | {1e3 * base:.0f} | | |'
+    for arguments, bar in STARTS:
+        clock, processor = timed([python, "-m", "rackcalc", *arguments])
+        own = (processor - base) / base
+        shown = " ".join(arguments)
+        yield f"| `rackcalc {shown}` | {1e3 * clock:.0f} | {1e3 * processor:.0f} | {own:.1f} | {bar} |"
 
 
-def fastest(compute_boxes: Callable[[], object], times: int = 15) -> float:
-    """Seconds of the fastest of some runs."""
+def fastest(compute: Callable[[], object], times: int = 15) -> float:
+    """Processor seconds of the fastest of some runs."""
     found = []
     for _ in range(times):
-        begun = time.perf_counter()
-        compute_boxes()
-        found.append(time.perf_counter() - begun)
+        begun = time.process_time()
+        compute()
+        found.append(time.process_time() - begun)
     return min(found)
 
 
 def one_estimate() -> Iterator[str]:
     """An estimate in process, with the record of every formula."""
-    yield "| rack | ms | at most |\n| --- | --- | --- |"
-    for rack, bar in (("rack-of-god", "5"), ("llama70b-8xh100", "")):
+    yield "| rack | ms of an estimate | at most | ms of its intervals | at most |\n| --- | --- | --- | --- | --- |"
+    for rack in bundled_racks():
         loaded = load(rack)
-        yield f"| `{rack}` | {1e3 * fastest(lambda loaded=loaded: estimate(loaded)):.1f} | {bar} |"
+        try:
+            result = estimate(loaded)
+        except InputError:
+            yield f"| `{rack}` | refused | | | |"
+            continue
+        alone = 1e3 * fastest(lambda loaded=loaded: estimate(loaded))
+        drawn = 1e3 * fastest(lambda result=result: unshared_intervals(result), 5)
+        yield f"| `{rack}` | {alone:.1f} | 5 | {drawn:.1f} | 15 |"
+
+
+def unshared_intervals(result: object) -> None:
+    """The intervals of a result, without what was drawn before."""
+    replay_intervals._kept = {}
+    replay_intervals.intervals(result)
 
 
 def rates() -> Iterator[str]:
@@ -178,6 +235,34 @@ def scaling() -> Iterator[str]:
         yield f"| {points:,} | {spent:.2f} | {1e9 * spent / points:,.1f} | {usage.ru_maxrss / 1024:.0f} |"
 
 
+def every_rack() -> Iterator[str]:
+    """Processor time of whole commands to a million points, easy axes and hard ones, of every bundled rack."""
+    yield "| rack | " + " | ".join(f"{name}, s" for name in MILLION) + " |\n| --- |" + " --- |" * len(MILLION)
+    for rack in bundled_racks():
+        cells = []
+        for axes in MILLION.values():
+            words = [word for axis in axes for word in ("--vary", axis)]
+            command = [sys.executable, "-m", "rackcalc", "sweep", rack, *words, "--top", "3", "--by", "latency.p99"]
+            running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            _, status, usage = os.wait4(running.pid, 0)
+            running.returncode = os.waitstatus_to_exitcode(status)
+            cells.append("refused" if running.returncode else f"{usage.ru_utime + usage.ru_stime:.2f}")
+        yield f"| `{rack}` | {' | '.join(cells)} |"
+
+
+def growth() -> Iterator[str]:
+    """How processor time grows with the servers of a queue whose load varies: seconds, and the exponent between two."""
+    yield "| servers | s of a curve of the p99 wait | exponent |\n| --- | --- | --- |"
+    before = 0.0
+    loads = numpy.linspace(0.001, 0.9999, 3000)
+    for servers in (4, 8, 16, 32, 64, 128, 256, 512):
+        begun = time.process_time()
+        quantile_curve(0.99, float(servers))(loads)
+        taken = time.process_time() - begun
+        yield f"| {servers} | {taken:.3f} | {math.log2(taken / before):.1f} |" if before else f"| 4 | {taken:.3f} | |"
+        before = taken
+
+
 def peer_rate(peer: Peer) -> float | str:
     """Points a second of another tool, or why there are none."""
     home = PEERS / peer.name
@@ -194,18 +279,21 @@ def peer_rate(peer: Peer) -> float | str:
 
 
 def peers() -> Iterator[str]:
-    """The three-axis question of rackcalc in one process against other tools' own questions, one after the other."""
+    """The three-axis question of rackcalc in one process beside other tools' own questions, one after the other.
+
+    No ratio is formed: the questions differ.
+    """
     job, _ = sweep_job(QUESTIONS[next(iter(QUESTIONS))])
     begun = time.perf_counter()
     mine = run(job).points / (time.perf_counter() - begun)
-    yield "| tool | a point answers | points/s | rackcalc is faster by |\n| --- | --- | --- | --- |"
-    yield f"| rackcalc, one process | feasibility, p99 under load, power, heat, money of a rack | {mine:,.0f} | |"
+    yield "| tool | a point answers | points/s |\n| --- | --- | --- |"
+    yield f"| rackcalc, one process | feasibility, p99 under load, power, heat, money of a rack | {mine:,.0f} |"
     for peer in OTHERS:
         found = peer_rate(peer)
         if isinstance(found, str):
-            yield f"| {peer.name} | {peer.question} | {found} | |"
+            yield f"| {peer.name} | {peer.question} | {found} |"
         else:
-            yield f"| {peer.name} | {peer.question} | {found:,.1f} | {mine / found:,.0f} times |"
+            yield f"| {peer.name} | {peer.question} | {found:,.1f} |"
 
 
 def machine() -> str:
@@ -223,6 +311,8 @@ PARTS = (
     ("One estimate, in process, with its full record", one_estimate),
     ("Sweeps", rates),
     ("Scaling and memory: three axes, `--top 10`, `--pareto`, one process", scaling),
+    ("A million points on every bundled rack, one process, whole commands", every_rack),
+    ("Growth with the servers of a queue", growth),
     ("Other tools", peers),
 )
 HEAD = """# Performance

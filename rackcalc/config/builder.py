@@ -373,7 +373,7 @@ class Builder:
         return part
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=256)
 def _part_at(default_kind: str, kind: str, name: str, path: str) -> tuple[Any, dict[str, Node], list[Problem]]:
     """A part of the catalog as it stands, at a path: built once for all racks that have it there."""
     builder = Builder(default_kind)

@@ -50,7 +50,7 @@ def ends(column: Column, value: float) -> tuple[float, float]:
 
 # Columns by what they were computed from, so that racks and scenarios share what they have in common.
 _kept: dict[Hashable, Column] = {}
-MOST_KEPT = 20_000  # columns
+MOST_KEPT = 6_000  # columns
 
 
 def _kept_columns() -> dict[Hashable, Column]:

@@ -7,6 +7,7 @@ from importlib import import_module
 from math import nan
 from typing import NamedTuple
 
+from rackcalc.formulas.serving.closed_loop_spread import forget
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.replay.intervals import Draws
 from rackcalc.validation.read import OTHER_MODELS, Row, Unanswerable
@@ -75,6 +76,7 @@ class _Bounds:
         self.used += 1
         if self.used % SHARED == 0:
             self.draws = Draws()
+            forget()
         return self.draws.interval(predicted)
 
 
@@ -86,7 +88,7 @@ def unchanged(figure: Quantity) -> Quantity:
     return figure
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16)  # each keeps the whole graph of its prediction
 def _answer(described: Row, bounds: bool, change: Change = unchanged) -> tuple[Quantity | None, str, float, float]:
     try:
         if described.model in OTHER_MODELS and described.kind != "wall_power":

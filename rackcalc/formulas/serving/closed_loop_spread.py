@@ -59,6 +59,11 @@ def _spread(time: str, level: float, clients: float, *point: float) -> float:
     return xp.nan if found is None else float(found.quantile(time, level) / found.mean(time))
 
 
+def forget() -> None:
+    """Give up the laws that are kept, which take 30 kB each: for those who compute thousands of engines one by one."""
+    _law.cache_clear()
+
+
 def _over_mean(time: str, probability: Any, clients: Any, engine: dict[str, Any]) -> Any:
     told = xp.vectorized(lambda *values: _spread(time, *values))
     return told(xp.pure(probability), xp.pure(clients), *_point(engine))
