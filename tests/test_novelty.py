@@ -55,10 +55,10 @@ def test_what_may_be_off_by_a_factor_of_two_is_not_to_be_relied_on(
 
 
 def test_the_summary_names_what_is_new_and_the_nearest_run() -> None:
-    new, known = out("estimate", NEW), out("estimate", KNOWN)
-    assert "novelty      1: GPU family not in the measurements; nearest measured: B200" in new
+    new, known = (" ".join(out("estimate", rack).split()) for rack in (NEW, KNOWN))
+    assert "novelty 1: GPU family not in the measurements; nearest measured: B200" in new
     assert ", not to be relied on" in new and "not to be relied on" not in known
-    assert "novelty      0; nearest measured: H100 SXM5 80 GB, Llama 3.1 70B, fp8, vLLM" in known
+    assert "novelty 0; nearest measured: H100 SXM5 80 GB, Llama 3.1 70B, fp8, vLLM" in known
     assert "nearest measured" not in out("estimate", "configs/bert-a100.yaml"), "no serving engine"
 
 
@@ -88,7 +88,7 @@ def test_the_runs_are_those_of_the_bundle() -> None:
 def test_a_limit_on_novelty() -> None:
     broken, kept = run("check", NEW, "--max-novelty", "0"), run("check", NEW, "--max-novelty", "1")
     assert broken.returncode == 3 and b"FAIL novelty of latency.tpot = 1, limit 0" in broken.stdout
-    assert kept.returncode == 0 and b"2 gates: 2 pass" in kept.stdout
+    assert kept.returncode == 0 and b"PASS novelty of latency.tpot = 1, limit 1" in kept.stdout
     gated = json.loads(out("check", KNOWN, "--max-novelty", "0", "--json"))
     assert "novelty of cost.per_million_output_tokens" in [gate["path"] for gate in gated["gates"]]
 
@@ -98,3 +98,15 @@ def test_an_estimate_beyond_the_limit_is_refused() -> None:
     assert done.returncode == 2 and done.stdout == b""
     assert b"--max-novelty: novelty of latency.tpot is 1, not in the measurements: GPU family" in done.stderr
     assert run("estimate", NEW, "--max-novelty", "0", "--get", "memory.lpu.capacity").returncode == 0
+
+
+@pytest.mark.parametrize("rack", ["groqrack-llama2-70b", "bert-8xb200", "rack-of-god"])
+def test_a_time_without_a_measured_engine_has_no_novelty_of_0(rack: str) -> None:
+    gated, refused = run("check", rack, "--max-novelty", "9"), run("estimate", rack, "--max-novelty", "9")
+    assert gated.returncode == 3 and b" = unknown (no measured serving engine to compare with), limit 9" in gated.stdout
+    assert refused.returncode == 2 and b"is unknown: no measured serving engine to compare with" in refused.stderr
+
+
+def test_what_is_no_time_of_an_engine_gets_no_verdict_on_novelty() -> None:
+    gated = json.loads(out("check", KNOWN, "--max-novelty", "0", "--json"))
+    assert "novelty of memory.gpu.free" not in [gate["path"] for gate in gated["gates"]]

@@ -21,6 +21,9 @@ from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 
 SOME_PREEMPTED = 0.01  # share of requests from which on latencies without their recomputation are too short
 
+STARVED = 2.0  # times per token, over that of a step, from which on tokens wait for the prompts of others more than not
+UNUSED = 0.5  # utilization below which a reader would expect an engine to keep its pace
+
 
 def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     """All notes on an estimate, those first that change a decision."""
@@ -30,6 +33,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     for name, use in rack.links.items():
         if use.hypothetical:
             said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
+    said += _starved_notes(rack, result)
     said += _thermal_notes(rack, result.thermal)
     said += _limit_notes(rack, result.latency.service) or _slo_notes(rack, result)
     if result.value is not None:
@@ -126,6 +130,21 @@ def _preemption_notes(result: Estimate) -> list[str]:
         return []
     share = f"{float(found.value):.0%} of the requests are preempted, because the KV cache runs out"
     return [f"{share}; the time to compute them anew is not in the latencies and the capacity: leave it more room"]
+
+
+def _starved_notes(rack: Rack, result: Estimate) -> list[str]:
+    """Tokens that stand still while prompts are computed, though the engine seems to be little used."""
+    token, step, used = result.latency.tpot, result.stages.get("decode"), result.throughput.utilization
+    if token is None or step is None or rack.workload.arrival_rate is None or one_token(rack.workload):
+        return []
+    longer = float(token.value) / float(step.time.value)
+    if not (longer > STARVED and float(used.value) < UNUSED):
+        return []
+    slow = f"a token takes {longer:.1f} times as long as a decode step, at {float(used.value):.0%} of the capacity"
+    why = "the engine stops decoding while it computes prompts, and at this rate one prompt follows another"
+    return [
+        f"{slow}: {why}; the capacity is that of all seats taken, and workload.slo asks for a rate that keeps the pace"
+    ]
 
 
 def _model_notes(rack: Rack) -> list[str]:
