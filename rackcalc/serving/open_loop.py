@@ -19,7 +19,7 @@ from rackcalc.formulas.serving.pipeline_stages import (
 )
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
 from rackcalc.formulas.serving.request_rates import goodput, of_all_copies, seat_time, sustained_rate
-from rackcalc.formulas.serving.request_time import left_over, step_per_token
+from rackcalc.formulas.serving.request_time import left_over, step_per_token, step_where_one_token
 from rackcalc.formulas.serving.sequence_lengths import twice_as_long
 from rackcalc.formulas.serving.time_to_first_token import looked_at
 from rackcalc.quantities.quantity import Quantity, constant
@@ -89,7 +89,17 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         before = total(before=before, fetch=fetch, wait=path_wait(rate=rate_of_one, fetch=fetch))
         before_alone = total(before=before_alone, fetch=fetch)
     ttft = total(engine=engine_load.first_token_mean(**loaded), before=before)
-    tpot = per_token(rack, engine_load.token_time_mean(**loaded))
+    of_step = step_per_token(step=step.time)
+    assert work.output is not None
+    output = work.output
+
+    def spaced(time: Quantity) -> Quantity:
+        """A time between tokens. Answers of one token have none; in a sweep, some of the answers may."""
+        if isinstance(output.value, float) and output.value > 1:
+            return time
+        return step_where_one_token(per_token=time, step=of_step, output=output)
+
+    tpot = per_token(rack, spaced(engine_load.token_time_mean(**loaded)))
 
     def levels(formula: Any, **more: Quantity) -> dict[str, Quantity]:
         """Percentiles of a time. more: terms that are added to each."""
@@ -103,8 +113,10 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         ttft=ttft,
         ttft_levels=levels(engine_load.first_token_within, before=before),
         tpot=tpot,
-        tpot_levels={name: per_token(rack, time) for name, time in levels(engine_load.token_time_within).items()},
-        itl_levels=levels(engine_load.token_gap_within),
+        tpot_levels={
+            name: per_token(rack, spaced(time)) for name, time in levels(engine_load.token_time_within).items()
+        },
+        itl_levels={name: spaced(time) for name, time in levels(engine_load.token_gap_within).items()},
         rate=rate,
         at_slo=None if work.slo is None else rate_at_slo(rack, deployed, idle | day, most, before, limits),
         goodput=None if work.slo is None else goodput_of(rack, loaded, before, rate),

@@ -15,6 +15,18 @@ def generation_time(ttft: Seconds, tpot: SecondsPerToken, output: Tokens) -> Sec
     return ttft + tpot * (output - TOKEN)
 
 
+@formula(
+    cite="definition: an answer of one token has no time between tokens, but a sequence beside it would take a step"
+)
+def step_where_one_token(per_token: SecondsPerToken, step: SecondsPerToken, output: Tokens) -> SecondsPerToken:
+    """Time per token after the first; of answers without a second token that of a decode step.
+
+    >>> step_where_one_token(per_token=0.3, step=0.02, output=1)
+    0.02
+    """
+    return xp.where(output > TOKEN, per_token, step)
+
+
 @formula(cite="definition: a step makes one token per sequence")
 def step_per_token(step: Seconds) -> SecondsPerToken:
     """Time per output token of one sequence when every step makes one.
