@@ -187,7 +187,10 @@ def test_claims_are_those_of_the_command_line() -> None:
 
 def test_claims_as_a_gate() -> None:
     counts = rackcalc.claims("vendor-quote").counts
+    assert counts["does not hold"] > 0
     for verdict, count in counts.items():
+        if verdict.startswith("claimed too"):  # such a gate takes in what does not hold
+            continue
         code = run("claims", "vendor-quote", "--fail-if", verdict).returncode
         found = rackcalc.claims("vendor-quote", fail_if=verdict)
         assert bool(found) is found.passed is (count == 0) is (code == 0)

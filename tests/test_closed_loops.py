@@ -160,7 +160,7 @@ def test_percentiles_that_depend_on_the_start_are_absent_and_said_so() -> None:
     assert not [name for name in found if name.startswith(("latency.ttft_", "latency.tpot_", "latency.itl_"))]
     assert found["latency.p99"] == found["latency.mean"]
     notes = " ".join(estimate(load_text(RACK, "rack.yaml")).notes)
-    assert "alike" in notes and "output_cv" in notes
+    assert "same length" in notes and "output_cv" in notes
     lone = answer_of("workload.concurrency=1")
     assert lone["latency.ttft_p99"] == pytest.approx(lone["latency.ttft"], rel=1e-3)
 

@@ -134,7 +134,8 @@ def test_a_new_figure_is_a_field_and_a_formula(copy: Path) -> None:
     )
     file = copy / "rackcalc/estimation/estimate.py"
     before = file.read_text(encoding="utf-8")
-    line = "    return Throughput(requests, tokens, prompts, used, most, at_slo, goodput, per_gpu, per_user)\n"
+    figures = "requests, tokens, prompts, used, by_rate, by_clients, at_slo, goodput, per_gpu, per_user"
+    line = f"    return Throughput({figures})\n"
     assert before.count(line) == 1
     file.write_text(before.replace(line, block("rackcalc/estimation/estimate.py")), encoding="utf-8")
     insert(

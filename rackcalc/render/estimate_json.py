@@ -28,8 +28,10 @@ def document(
         new, ends = unseen[path], known.get(path)
         leaves[path] = figure_data(quantity, ends, new.new, doubtful(quantity, new, ends))
     said = {"notes": [*estimate.notes], "novelty": [*estimate.novelty]}
-    said |= {"nearest_measured": estimate.nearest_measured} if estimate.nearest_measured else {}
-    found = {"schema": SCHEMA, "rackcalc": __version__} | placed(nested(estimate), leaves) | said
+    told = placed(nested(estimate), leaves)
+    nearest = told.pop("nearest_measured")
+    said |= {"nearest_measured": nearest} if nearest else {}
+    found = {"schema": SCHEMA, "rackcalc": __version__} | told | said
     return found if with_file else {key: value for key, value in found.items() if key != "file"}
 
 

@@ -22,6 +22,7 @@ from rackcalc.render.terminal_bars import shares_bar
 LABEL = 15  # characters of the labels
 BESIDE = 60  # a line at least this wide has its labels beside the pieces; a narrower one above them
 MOST_NOTES = 3
+SCREEN = (80, 24)  # columns and lines that all notes shown fit in, if there is more than one
 TIME = "time goes to"  # label of the line that names them
 TERMS = 3  # of a stage, that are named
 WORTH_NAMING = 0.05  # share of a stage that a term must have
@@ -102,25 +103,30 @@ def render(reports: Sequence[Any], colour: bool | None = None, interval: bool = 
 def _block(report: Any, width: int, interval: bool, bar: bool) -> Iterator[tuple[str, str]]:
     """The lines of one estimate, each with its style. bar: with the bar of the time."""
     known = Figures(report, interval)
+    notes = other_notes(report)
+    number = min(len(notes), MOST_NOTES)
+    while number > 1 and len(list(_lines(known, notes, number, SCREEN[0], bar=True))) > SCREEN[1]:
+        number -= 1
+    yield from _lines(known, notes, number, width, bar)
+
+
+def _lines(known: Figures, notes: Sequence[str], number: int, width: int, bar: bool) -> Iterator[tuple[str, str]]:
+    """The lines with so many of the notes."""
+    report = known.report
     yield from ((line, "bold") for line in folded(report.title, width))
     yield from ((line, "dim") for line in folded(report.subject, width))
     for line in summary(known):
         yield from ((text, "yellow" if line.alarm else "") for text in laid_out(line, width))
         if bar and line.label == TIME:
             yield from ((text, "cyan") for text in _time_bar(known, width))
-    for note in other_notes(report)[: most_notes(report)]:
+    for note in notes[:number]:
         yield from ((text, "yellow") for text in folded(f"! {note}", width, "  "))
-    yield from ((text, "dim") for text in folded(_how_to_see_more(known), width))
+    yield from ((text, "dim") for text in folded(_how_to_see_more(known, len(notes) - number), width))
 
 
 def other_notes(report: Any) -> list[str]:
     """The notes, but for the one that has a line of its own."""
     return [note for note in report.notes if not (report.nearest_measured and note.startswith("novelty "))]
-
-
-def most_notes(report: Any) -> int:
-    """How many notes are shown: with the line on novelty it is still one screen."""
-    return MOST_NOTES - bool(report.nearest_measured)
 
 
 def summary(known: Figures) -> Iterator[Line]:
@@ -276,8 +282,8 @@ def paid_back(known: Figures) -> str:
     return "never paid back" if value == inf else f"paid back in {known.text('roi.payback')}s"  # days, years
 
 
-def _how_to_see_more(known: Figures) -> str:
-    more = len(other_notes(known.report)) - most_notes(known.report)
+def _how_to_see_more(known: Figures, more: int) -> str:
+    """What is left out. more: notes that are not shown."""
     notes = f"{more} more note{'s' * (more > 1)} and " if more > 0 else ""
     asked = "latency.ttft" if known.has("latency.ttft") else "latency.p99"
     where = known.report.file if known.report.file[:1] not in ("", "<") else "RACK"

@@ -73,6 +73,6 @@ def test_temperatures_are_points_unless_said_otherwise() -> None:
     assert convert(27.0, "K", "degC", absolute=False) == pytest.approx(27.0)
 
 
-@pytest.mark.parametrize(("value", "words"), [(0.0, "0 s"), (math.inf, "inf"), (59.0, "59 s"), (1e-3, "1 ms")])
+@pytest.mark.parametrize(("value", "words"), [(0.0, "0 s"), (math.inf, "unbounded"), (59.0, "59 s"), (1e-3, "1 ms")])
 def test_zero_infinity_and_the_ends_of_a_scale(value: float, words: str) -> None:
     assert show(value, "s") == words

@@ -121,7 +121,7 @@ def novelty(phase: str, new: tuple[str, ...]) -> Quantity:
 
 @formula(
     cite="assumption: errors are log-normal, and what is new adds variances; their sizes are fitted to errors "
-    "of runs that a fit had left out (rackcalc/validation/fit_novelty.py)"
+    "of runs (rackcalc/validation/measured/serving.csv) that a fit had left out (rackcalc/validation/fit_novelty.py)"
 )
 def as_novel(time: Seconds, novelty: Ratio) -> Seconds:
     """A time with the doubt about what is new in it.
