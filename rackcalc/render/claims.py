@@ -78,7 +78,9 @@ def narrow(judged: Sequence[Judgement], width: int) -> list[str]:
 def comparison(one: Judgement) -> str:
     """What is computed; of an inequality with the sign that is true and what is claimed."""
     found = in_short(one)[1]
-    if one.expectation is None or one.actual is None or one.expectation.operator == "=" or not found:
+    if one.expectation is None or one.actual is None or one.expectation.operator == "=":
+        return found
+    if not found.lstrip("+-")[:1].isdigit():  # "never", "none (below 1e-15)"
         return found
     above = float(one.actual.value) > one.expected
     true = {"<": ">" if above else one.expectation.operator, ">": one.expectation.operator if above else "<"}
