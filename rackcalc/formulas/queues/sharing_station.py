@@ -109,7 +109,7 @@ def number_present(
     >>> round(station.mean + station.waiting, 6)
     1.0
     """
-    lanes = hasattr(numbers, "shape")
+    lanes = any(hasattr(one, "shape") for one in (numbers, rate, leaving[-1]))
     if not lanes and not 0 < rate < leaving[-1]:
         return None
     beyond = variability * rate / (leaving[-1] - rate)
