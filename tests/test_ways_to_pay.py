@@ -209,14 +209,24 @@ def test_several_systems_have_the_network_of_the_catalog(folder: Path) -> None:
     port = answered(folder, "parts", "links", "infiniband-ndr", "--json")["price"]["value"]
     assert priced["cost"]["capex_terms"]["network"]["value"] == pytest.approx(16 * port)
     assert not any("network between" in note for note in priced["notes"])
+    bare = cost(folder, "--set", "accelerators.gpu={part: h100-sxm, count: 16}")
+    assert bare["capex_terms"]["network"]["value"] == pytest.approx(16 * port), "without a system too"
     assert "network" not in cost(folder)["capex_terms"]
     own = cost(folder, *two, "--set", "economics.equipment.price_per_port=500 USD")
     assert own["capex_terms"]["network"]["value"] == pytest.approx(16 * 500)
     older = cost(folder, *two, *words(["economics.price_decline=20 percent/year", "economics.year=2027"]))
     assert older["capex_terms"]["network"]["value"] == pytest.approx(0.8 * 16 * port)
-    unpriced = answered(folder, *rack, *two, "--set", "accelerators.gpu={part: b300, count: 16, system: dgx-b300}")
-    assert "network" not in unpriced["cost"]["capex_terms"]
-    assert any("network between the systems is not in the cost" in note for note in unpriced["notes"])
+
+
+@pytest.mark.parametrize("system", [", system: dgx-b300", ""])
+def test_a_network_without_a_price_makes_the_cost_unknown_and_no_gate_passes(folder: Path, system: str) -> None:
+    """Sixteen B300 in two servers are joined by a network that nobody has priced. Two servers are never one."""
+    gpus = ("--set", f"accelerators.gpu={{part: b300, count: 16{system}}}")
+    unpriced = answered(folder, "estimate", "rack.yaml", "--json", "--no-interval", *gpus)["cost"]
+    assert unpriced["capex"]["value"] is None and unpriced["per_hour"]["value"] is None
+    assert run("check", "rack.yaml", *gpus, "--fail-if", "cost.tco > 1e12 USD", cwd=folder).returncode == 3
+    stated = (*gpus, "--set", "economics.equipment.price_per_port=4000 USD")
+    assert cost(folder, *stated)["capex_terms"]["network"]["value"] == pytest.approx(16 * 4000)
 
 
 def test_street_and_list_prices_are_told_apart_and_both_said(folder: Path) -> None:

@@ -212,7 +212,7 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
     several = any(map(are_several, pools_by_name(rack).values()))
     unpriced = spec.equipment.price_per_port is None and port_price(rack) is None
     if spec.acquisition == "purchase" and several and unpriced:
-        said.append("the network between the systems is not in the cost; economics.equipment.price_per_port adds it")
+        said.append("the network between the servers is not in the cost; economics.equipment.price_per_port adds it")
     return [*said, *two]
 
 

@@ -12,14 +12,16 @@ from rackcalc.formulas.money.prices import (
     rent_of,
     share_of_server,
 )
-from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.quantity import Quantity, unknown
 from rackcalc.quantities.record import record
-from rackcalc.serving.pool_links import network_link
+from rackcalc.serving.pool_links import gpus_of_server, network_link
 from rackcalc.spec.chips import GPU, LPU
 from rackcalc.spec.links import Link
 from rackcalc.spec.money import Economics
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 from rackcalc.spec.site import System
+
+NO_PORT_PRICE = "no price for network ports, which economics.equipment.price_per_port states"
 
 
 def price_paid(part: GPU | LPU | System, basis: str) -> Quantity | None:
@@ -53,7 +55,10 @@ def purchase_price(
 
 
 def port_price(rack: Rack) -> Quantity | None:
-    """Price of a port of the network that joins several systems of GPUs; None for one, or where none is published."""
+    """Price of a port of the network that joins several servers of GPUs; unknown where none is published.
+
+    None for one server, and where no network between servers of these GPUs is in the catalog.
+    """
     pool = rack.accelerators.gpu
     if pool is None or not are_several(pool):
         return None
@@ -62,11 +67,14 @@ def port_price(rack: Rack) -> Quantity | None:
         return None
     part: Link = load_part("links", name)
     named = [use.part.price for use in rack.links.values() if use.part.name == part.name and use.part.price is not None]
-    return named[0] if named else part.price
+    price = named[0] if named else part.price
+    return unknown("USD", "price of a network port", NO_PORT_PRICE) if price is None else price
 
 
 def are_several(pool: GpuPool | LpuPool) -> bool:
-    """Whether a pool is more than one of the systems that the file names."""
+    """Whether a pool is more than one server of GPUs, or of the systems that the file names."""
+    if isinstance(pool, GpuPool):
+        return float(pool.count.value) > gpus_of_server(pool)
     return pool.system is not None and float(pool.count.value) > float(pool.system.count.value)
 
 

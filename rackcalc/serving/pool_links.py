@@ -40,6 +40,14 @@ def nvlink_domain(pool: GpuPool) -> Quantity | None:
     return pool.part.nvlink_domain
 
 
+def gpus_of_server(pool: GpuPool) -> float:
+    """GPUs that need no network between them: those of a system of the file, else of a server or an NVLink domain."""
+    if pool.system is not None:
+        return float(pool.system.count.value)
+    domain = nvlink_domain(pool)
+    return GPUS_PER_SERVER if domain is None else max(GPUS_PER_SERVER, float(domain.value))
+
+
 def is_bridged(pool: GpuPool) -> bool:
     """Whether a bridge joins a few cards of a server, which reach the others over PCIe."""
     domain = nvlink_domain(pool)
