@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from rackcalc.config.racks import Loaded
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.quantity import Quantity, all_behind
 from rackcalc.spec.fields import Declared, Flag, Length, Listing, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.lengths import Lengths
 from rackcalc.spec.part_kinds import CATALOG
@@ -34,18 +34,7 @@ class Reached(NamedTuple):
 
 def reached_by(quantities: Iterable[Quantity]) -> Reached:
     """All leaves below these quantities."""
-    seen: set[int] = set()
-    leaves: list[Quantity] = []
-    stack = list(quantities)
-    while stack:
-        quantity = stack.pop()
-        if id(quantity) in seen:
-            continue
-        seen.add(id(quantity))
-        if quantity.formula is None:
-            leaves.append(quantity)
-        else:
-            stack.extend(quantity.inputs.values())
+    leaves = [one for one in all_behind(quantities) if one.formula is None]
     places = frozenset((leaf.source.file, leaf.source.path) for leaf in leaves if leaf.source is not None)
     return Reached(frozenset(map(id, leaves)), places)
 

@@ -5,7 +5,7 @@ plain floats or arrays it is an ordinary function. Quantities have no arithmetic
 can appear in a result without a named, cited formula behind it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn, overload
 
@@ -66,16 +66,7 @@ class Quantity:
     @property
     def leaves(self) -> Iterator["Quantity"]:
         """Every distinct leaf this value was computed from, depth first."""
-        seen: set[int] = set()
-        stack = [self]
-        while stack:
-            quantity = stack.pop()
-            if id(quantity) in seen:
-                continue
-            seen.add(id(quantity))
-            if quantity.formula is None:
-                yield quantity
-            stack.extend(reversed(list(quantity.inputs.values())))
+        return (one for one in all_behind([self]) if one.formula is None)
 
     @property
     def kind(self) -> str:
@@ -100,6 +91,19 @@ class Quantity:
             object.__setattr__(self, "weakest", RANKS[self.source.kind])
         elif self.weakest < 0:
             object.__setattr__(self, "weakest", 0)
+
+
+def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
+    """These quantities and every distinct one that they were computed from, depth first from the last of them."""
+    seen: set[int] = set()
+    stack = list(quantities)
+    while stack:
+        quantity = stack.pop()
+        if id(quantity) in seen:
+            continue
+        seen.add(id(quantity))
+        yield quantity
+        stack.extend(reversed(list(quantity.inputs.values())))
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:

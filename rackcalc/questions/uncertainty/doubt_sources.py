@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from rackcalc.quantities.figures import figure
-from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.quantity import Quantity, all_behind
 from rackcalc.questions.uncertainty.analysis import UncertainRack
 from rackcalc.questions.uncertainty.draws import normal_draws
 from rackcalc.questions.uncertainty.effects import Effect, effects_on
@@ -55,14 +55,7 @@ def _origins(target: Quantity) -> tuple[dict[str, Quantity], dict[str, Quantity]
     """What a figure rests on: leaves in doubt, by place and by name, and results of inexact formulas, by their key."""
     leaves: dict[str, Quantity] = {}
     formulas: dict[str, Quantity] = {}
-    seen: set[int] = set()
-    waiting = [target]
-    while waiting:
-        current = waiting.pop()
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        waiting += current.inputs.values()
+    for current in all_behind([target]):
         if current.formula is not None:
             formulas.setdefault(error_name(current.formula), current)
         elif uncertain(current):

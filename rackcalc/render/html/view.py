@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from math import isfinite
 from typing import Any
 
-from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.quantity import Quantity, all_behind
 from rackcalc.render.cells import cell
 from rackcalc.render.estimate_summary import Figures
 from rackcalc.render.html.figure_name import hint
@@ -56,14 +56,7 @@ class View:
 def leaves_of(quantities: Iterable[Quantity]) -> dict[str, Quantity]:
     """Every leaf that these rest on, by its name."""
     found: dict[str, Quantity] = {}
-    seen: set[int] = set()
-    waiting = list(quantities)
-    while waiting:
-        quantity = waiting.pop()
-        if id(quantity) in seen:
-            continue
-        seen.add(id(quantity))
-        if quantity.formula is None:
-            found.setdefault(quantity.name, quantity)
-        waiting.extend(quantity.inputs.values())
+    for one in all_behind(quantities):
+        if one.formula is None:
+            found.setdefault(one.name, one)
     return found
