@@ -196,3 +196,11 @@ def test_refusals_name_place_and_mend(sets: tuple[str, ...], place: str, words: 
 
 def test_gpus_left_over_are_said() -> None:
     assert any("4 of 16 GPUs have no work" in note for note in estimated("serving.prefill_gpus=6").notes)
+
+
+def test_a_prefix_cache_spares_the_pool_that_prefills() -> None:
+    """Tokens that are found are not computed: first tokens come sooner. All of the KV cache still crosses the link."""
+    all_computed, a_fifth = rack(), rack("workload.cached=80 %")
+    assert a_fifth["stages.prefill.time"] < 0.5 * all_computed["stages.prefill.time"]
+    assert a_fifth["latency.ttft"] < all_computed["latency.ttft"]
+    assert a_fifth["link.prefill-decode.size"] == all_computed["link.prefill-decode.size"]

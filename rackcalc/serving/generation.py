@@ -58,7 +58,7 @@ def prefill_pass(
     length = rack.workload.input if tokens is None else tokens
     run, computed = _on_gpus(gpu.prefill, rack, deployed), computed_prompt(rack, length)
     more: dict[str, Any] = {} if computed is length else {"past": tokens_before(prompt=length, computed=computed)}
-    first = with_adapters(rack, run(prompts, computed, apart=rack.serving.data_parallel is not None, **more))
+    first = with_adapters(rack, run(prompts, computed, **more))
     if deployed.stages is not None:
         return prompt_through_stages(rack, deployed, first, length)
     drafter = drafting_model(rack)
@@ -66,11 +66,6 @@ def prefill_pass(
         return first
     drafted = prefill_pass(_drafting(rack, drafter), deployed, length, prompts)
     return with_more(first, drafted, ONE, {_as_draft(name): time for name, time in drafted.terms.items()})
-
-
-def prefill_together(rack: Rack, deployed: GpuDeployment, prompts: Quantity) -> gpu.GpuPass:
-    """The prefill of several prompts in one pass, each computed by one data-parallel group."""
-    return _on_gpus(gpu.prefill, rack, deployed)(prompts, rack.workload.input, apart=True)
 
 
 def prefill_of(rack: Rack, deployed: GpuDeployment, first: gpu.GpuPass, tokens: Quantity | None = None) -> Prefill:
@@ -84,7 +79,7 @@ def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.Gpu
     mean, _ = context_lengths(rack)
     plan = speculation_on_gpus(rack)
     checked = None if plan is None else tokens_checked(drafted=plan.tokens)
-    how = {"sampled": rack.workload.sampling == "nucleus", "apart": rack.serving.prefill_gpus is not None}
+    how = {"sampled": rack.workload.sampling == "nucleus", "only_decodes": rack.serving.prefill_gpus is not None}
     if deployed.stages is not None:
         rows = micro_batch(batch=batch, stages=deployed.stages)
         passed = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(rows, mean, **how))

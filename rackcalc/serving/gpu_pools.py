@@ -27,9 +27,10 @@ from rackcalc.serving.generation import (
     GenerationTimes,
     decode_step,
     generation_service,
-    prefill_together,
+    prefill_pass,
 )
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_deployment, gpu_power_utilization, gpu_stage
+from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.pool_engines import that_decode, that_prefill
 from rackcalc.serving.pool_links import pool_transfer
 from rackcalc.serving.pool_memory import context_lengths, gpu_memory, kv_cache_of_batch
@@ -108,10 +109,10 @@ def prefill_decode_pools(rack: Rack) -> PrefillDecodePools:
     if engine is not None:
         held = next((number for number in (work.concurrency, work.batch) if number is not None), ONE)
         host = at_age(time=host_time(engine, host, held), improvement=engine.improvement, age=engine.age)
-        most = prompts_per_pass(chunk=engine.chunk, prompt=work.input, groups=groups)
+        most = prompts_per_pass(chunk=engine.chunk, prompt=computed_prompt(first), groups=groups)
 
     def pass_of(prompts: Quantity) -> GpuPass:
-        return prefill_together(first, prefill, prompts)
+        return prefill_pass(first, prefill, prompts=prompts)
 
     alone, full = pass_of(ONE), pass_of(most)
     turn = largest(

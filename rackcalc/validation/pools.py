@@ -100,7 +100,6 @@ def prefills_of(row: Row, workers: Workers) -> Prefills:
             on.link,
             None,
             numbers.groups if run.grouped else None,
-            apart=True,
         )
 
     engines, alone, full = given(row, workers.copies, "engines that prefill"), pass_of(ONE), pass_of(most)
@@ -115,7 +114,7 @@ def decoders_of(row: Row, workers: Workers) -> Decoders:
     front_end = per_token_sent(time=sent, interval=engine.stream_interval)
 
     def tpot_at(number: Quantity) -> Quantity:
-        alone = per_token(run, numbers, number, apart=True)
+        alone = per_token(run, numbers, number, only_decodes=True)
         return paced(tpot=alone, decoding=number, front_end=front_end, sharpness=SHARPNESS)
 
     return Decoders(given(row, workers.copies, "engines that decode"), fits(run, numbers), tpot_at, numbers.output)
@@ -124,4 +123,4 @@ def decoders_of(row: Row, workers: Workers) -> Decoders:
 def before(row: Row, workers: Workers) -> Quantity:
     """Time to first token but for the prefill: host, and a step; KV caches are sent layer by layer over NVLink."""
     run, numbers = engine_of(row, workers)
-    return total(host=stand(run).runtime.request_host, step=step(run, numbers, ONE, apart=True).time)
+    return total(host=stand(run).runtime.request_host, step=step(run, numbers, ONE, only_decodes=True).time)

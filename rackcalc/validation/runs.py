@@ -175,7 +175,6 @@ def prompts(run: Run, numbers: Numbers, together: Quantity = ONE) -> GpuPass:
         on.link,
         None,
         numbers.groups if run.grouped else None,
-        apart=run.grouped,
     )
 
 
@@ -185,10 +184,10 @@ def prefill_of(run: Run, numbers: Numbers) -> Prefill:
     return Prefill(first, prompts(run, numbers, numbers.groups), numbers.groups) if run.grouped else one_prompt(first)
 
 
-def step(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> GpuPass:
+def step(run: Run, numbers: Numbers, batch: Quantity, only_decodes: bool = False) -> GpuPass:
     """A decode step of a batch; with speculation, each sequence has its drafted tokens checked too.
 
-    apart: of an engine that does nothing but decode.
+    only_decodes: of an engine that has no prompts.
     """
     on = stand(run)
     context = lived_context(prompt=numbers.prompt, output=numbers.output, spread=numbers.spread)
@@ -208,7 +207,7 @@ def step(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> Gp
         numbers.groups if run.grouped else None,
         run.sampled,
         checked,
-        apart=apart,
+        only_decodes=only_decodes,
     )
 
 
@@ -222,9 +221,9 @@ def per_step(run: Run, numbers: Numbers, batch: Quantity) -> Quantity:
     return step_per_token(step=step(run, numbers, batch).time)
 
 
-def per_token(run: Run, numbers: Numbers, batch: Quantity, apart: bool = False) -> Quantity:
+def per_token(run: Run, numbers: Numbers, batch: Quantity, only_decodes: bool = False) -> Quantity:
     """Time per output token of a step without prefills."""
-    time, tokens = step_per_token(step=step(run, numbers, batch, apart).time), tokens_of_step(run)
+    time, tokens = step_per_token(step=step(run, numbers, batch, only_decodes).time), tokens_of_step(run)
     return time if tokens is None else of_one_token(step=time, tokens=tokens)
 
 

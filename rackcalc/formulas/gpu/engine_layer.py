@@ -13,7 +13,6 @@ from rackcalc.formulas.gpu.serving_engine import (
     blended_time,
     crowded,
     crowding,
-    even_rows,
     in_group,
     kv_time,
     message,
@@ -181,24 +180,17 @@ class Setting:
         return by_domain(inside=self.job.devices, beyond=self.group, devices=self.job.devices, domain=network.domain)
 
     @property
-    def crowded(self) -> bool:
-        """Whether sequences lie whole in data-parallel groups, of which the fullest counts."""
-        return self.job.data_parallel is not None and (self.decoding or self.job.apart)
-
-    @property
     def rows_of_group(self) -> Quantity:
-        """Rows of the fullest data-parallel group; of prompts that are spread evenly, the mean."""
+        """Rows of the fullest data-parallel group, each of which has its own sequences, whole."""
         groups, rows = self.job.data_parallel, self.done.rows
         if groups is None:
             return rows
-        if not self.crowded:
-            return even_rows(rows=rows, groups=groups)
         return rows_of_group(rows=rows, batch=self.job.batch, groups=groups)
 
     def of_fullest(self, time: Quantity) -> Quantity:
         """The time of the fullest data-parallel group, from the mean over all."""
         groups = self.job.data_parallel
-        if groups is None or not self.crowded:
+        if groups is None:
             return time
         return crowded(time=time, crowding=crowding(batch=self.job.batch, groups=groups))
 
@@ -373,11 +365,8 @@ class Setting:
     @property
     def sorted_by_expert(self) -> bool:
         """Whether tokens are sent between data-parallel groups, which leaves them in the order of their experts."""
-        return (
-            self.job.data_parallel is not None
-            and self.whole_experts
-            and (self.job.apart or self.job.network is not None)
-        )
+        alone = not self.decoding or self.job.only_decodes or self.job.network is not None
+        return alone and self.job.data_parallel is not None and self.whole_experts
 
     @property
     def routed_passes(self) -> Quantity:

@@ -122,15 +122,14 @@ def prefill(
     data_parallel: Quantity | None = None,
     past: Quantity | None = None,
     placement: ExpertPlacement = EVEN,
-    apart: bool = False,
 ) -> GpuPass:
     """Prompts of a decoder: batch [1] prompts of `tokens` [token] on `devices` tensor-parallel GPUs joined by `link`.
 
     expert_parallel: experts stay whole and are spread over the same GPUs; otherwise each is split over all of them.
     None: an engine keeps them whole where data-parallel groups share them.
-    data_parallel [1]: groups of these GPUs, each with the attention of its own sequences (serving engines only).
+    data_parallel [1]: groups of these GPUs, each with the attention of its own sequences (serving engines only), whole.
     past [token]: tokens before these, whose keys and values are in the prefix cache (serving engines only).
-    placement: of the experts over the GPUs of data-parallel groups. apart: each prompt is computed by one group, whole.
+    placement: of the experts over the GPUs of data-parallel groups.
     """
     if past is not None and runtime.engine is None:
         raise ValueError("only serving engines have a prefix cache")
@@ -147,7 +146,6 @@ def prefill(
         data_parallel,
         past=past,
         **vars(placement),
-        apart=apart,
     )
     return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 
@@ -168,12 +166,12 @@ def decode(
     sampled: bool = False,
     tokens: Quantity | None = None,
     placement: ExpertPlacement = EVEN,
-    apart: bool = False,
+    only_decodes: bool = False,
 ) -> GpuPass:
     """One decode step: a new token for each of batch [1] sequences that hold `context` [token]; else as prefill.
 
     sampled: with top-p or top-k. tokens [token]: tokens computed per sequence, more than one when drafts are verified.
-    apart: the engine does nothing but decode.
+    only_decodes: the engine has no prompts.
     """
     chip = Chip(gpu, family, runtime)
     job = Job(
@@ -188,7 +186,7 @@ def decode(
         data_parallel,
         sampled,
         **vars(placement),
-        apart=apart,
+        only_decodes=only_decodes,
     )
     return _run(chip, model, model_size(model, weight_format, kv_format, checkpoint=True), job, model.layers, True)
 

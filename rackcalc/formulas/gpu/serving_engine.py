@@ -170,16 +170,6 @@ def rows_of_group(rows: Count, batch: Count, groups: Count) -> Count:
     return xp.divide(rows, batch) * xp.maximum(batch / groups, 1.0)
 
 
-@formula(cite="definition: an even spread over data-parallel groups")
-def even_rows(rows: Count, groups: Count) -> Count:
-    """Rows of a data-parallel group, mean.
-
-    >>> even_rows(rows=4000.0, groups=32.0)
-    125.0
-    """
-    return rows / groups
-
-
 @formula(cite="definition: data-parallel groups compute their own sequences, and all wait for the fullest")
 def crowding(batch: Count, groups: Count) -> Ratio:
     """Work of the fullest data-parallel group over the mean: more than 1 where there are fewer sequences than groups.

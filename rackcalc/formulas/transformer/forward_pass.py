@@ -57,9 +57,8 @@ class Job:
     expert_parallel: whether experts stay whole; None: where data-parallel groups share them, and kernels divide them.
     past [token]: of a prefill, the tokens of the context whose keys and values are in the prefix cache.
     network: between GPUs that link does not join, None where it joins all. redundant [1]: copies of experts beside all
-    experts. imbalance [1]: the busiest GPU's work with experts over the mean, None where it is not stated. apart: an
-    engine of a pool for one phase; each prompt is computed by one group, whole; else evenly by all, as the mean over
-    prompts that come at different times.
+    experts. imbalance [1]: the busiest GPU's work with experts over the mean, None where it is not stated.
+    only_decodes: of a decode step, whether the engine has no prompts between its steps.
     """
 
     phase: str
@@ -77,7 +76,7 @@ class Job:
     network: Network | None = None
     redundant: Quantity = NONE
     imbalance: Quantity | None = None
-    apart: bool = False
+    only_decodes: bool = False
 
 
 @record
