@@ -16,7 +16,7 @@ from rackcalc.formulas.queues.engine_latencies import UnderLoad
 from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile, mixture_tail
 from rackcalc.formulas.queues.mixture_lanes import normal_tail
 from rackcalc.formulas.serving import engine_curves, engine_grids, engine_load
-from rackcalc.formulas.serving.engine_load import ALONE, STEPS, STRATA
+from rackcalc.formulas.serving.engine_point import ALONE, STEPS, STRATA
 
 QUICK = (Phase.explicit, Phase.generate)  # a failure is shown as drawn: making it smaller takes minutes
 EXACT = 1e-8  # of percentiles; sums of logarithms in another order move the rarest by some 1e-10

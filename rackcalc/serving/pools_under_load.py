@@ -18,7 +18,7 @@ from rackcalc.formulas.serving.disaggregated_prefill import (
     until_next_pass,
     within_all,
 )
-from rackcalc.formulas.serving.engine_load import STEPS, node
+from rackcalc.formulas.serving.engine_point import STEPS, node
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
 from rackcalc.formulas.serving.request_rates import of_all_copies, seat_time, sustained_rate
 from rackcalc.formulas.transformer.counts import count

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from rackcalc.formulas.serving.concurrency import Prefill
-from rackcalc.formulas.serving.engine_load import STEPS, node
+from rackcalc.formulas.serving.engine_point import STEPS, node
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
 from rackcalc.formulas.serving.request_time import left_over
 from rackcalc.formulas.transformer.counts import count

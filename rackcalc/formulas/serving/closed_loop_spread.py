@@ -8,26 +8,17 @@ is told of them (nan) but for one alone.
 from functools import lru_cache
 from typing import Annotated, Any
 
-from rackcalc.formulas.serving import engine_load
-from rackcalc.formulas.serving.engine_load import (
-    LAW,
-    PREEMPTION,
-    ROUNDING,
-    cache_in_tokens,
-    engine_of,
-    growth_of,
-    kind_of,
-    point_of,
-)
+from rackcalc.formulas.serving.engine_load import LAW, PREEMPTION, ROUNDING, cache_in_tokens, growth_of
+from rackcalc.formulas.serving.engine_point import ALONE, ARRIVALS, UNITS, engine_of, kind_of, point_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import REQUEST, SECOND, Bytes, Count, Ratio, Same, Seconds, SecondsPerToken, Tokens
 
-_OPEN = ("rate", *engine_load.ARRIVALS)
-Closed = Annotated[Any, {name: unit for name, unit in engine_load.UNITS.items() if name not in _OPEN}]
+_OPEN = ("rate", *ARRIVALS)
+Closed = Annotated[Any, {name: unit for name, unit in UNITS.items() if name not in _OPEN}]
 
 # The engine of the examples: 64 seats, steps of 10 ms, prompts of 30 ms; lengths vary.
-ENGINE = {name: value for name, value in engine_load.ALONE.items() if name not in _OPEN} | {
+ENGINE = {name: value for name, value in ALONE.items() if name not in _OPEN} | {
     "prompt_cv": 0.5,
     "output_cv": 0.5,
 }
