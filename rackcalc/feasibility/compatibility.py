@@ -3,19 +3,17 @@
 from collections.abc import Iterable
 
 from rackcalc.config.racks import Loaded
+from rackcalc.feasibility.engine_settings import closed_loop_problems, engine_decodes, engine_settings
 from rackcalc.feasibility.equipment import incomplete_equipment
 from rackcalc.feasibility.prices import price_problems
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.chip_temperatures import ON_LIQUID
 from rackcalc.formulas.money.latency_value import missing
 from rackcalc.quantities.problems import Problem
-from rackcalc.serving.engine_versions import known_version, version_number
 from rackcalc.serving.pool_links import default_link
 from rackcalc.serving.pool_memory import kv_format
-from rackcalc.serving.splits import FUNCTIONS, clients_differ, one_token, takes_what_comes
+from rackcalc.serving.splits import FUNCTIONS, prefills_on_own_gpus
 from rackcalc.spec.rack import SPLITS, Rack
-
-MOST_KNOWN = 0.999  # share of a prompt that the prefix cache and what is fetched hold together
 
 
 def incompatible_parts(loaded: Loaded) -> list[Problem]:
@@ -24,17 +22,9 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
         _pools,
         _systems,
         _workload,
-        _engine_options,
-        _distributions,
-        _prefix_cache,
-        _limits,
+        engine_settings,
         _layer_groups,
         _formats,
-        _version,
-        _speculation,
-        _pipeline,
-        _expert_placement,
-        _beside_the_model,
         _cooling,
         incomplete_equipment,
         _money,
@@ -44,15 +34,10 @@ def incompatible_parts(loaded: Loaded) -> list[Problem]:
     return found or _ports(loaded, loaded.rack)
 
 
-def _prefills_on_own_gpus(rack: Rack) -> bool:
-    """Whether some of the GPUs prefill and the others decode."""
-    return rack.serving.split == "prefill-decode" and rack.serving.prefill_gpus is not None
-
-
 def _needed_pools(rack: Rack) -> tuple[bool, bool]:
     """Whether the split needs GPUs, and whether it needs LPUs."""
     needed = SPLITS[rack.serving.split]
-    return "gpu" in needed, "lpu" in needed and not _prefills_on_own_gpus(rack)
+    return "gpu" in needed, "lpu" in needed and not prefills_on_own_gpus(rack)
 
 
 def _pools(loaded: Loaded, rack: Rack) -> list[Problem]:
@@ -83,7 +68,7 @@ def _prefill_gpus(loaded: Loaded, rack: Rack) -> list[Problem]:
         stated = [name for name in ("prefill", "decode") if getattr(rack.serving, name) is not None]
         message = "is about GPUs that prefill apart from others: say serving.prefill_gpus, how many, or remove it"
         return [loaded.problem(f"serving.{name}", message) for name in stated]
-    if not _prefills_on_own_gpus(rack):
+    if not prefills_on_own_gpus(rack):
         return [loaded.problem(path, f"is for split prefill-decode, not {rack.serving.split}; remove it")]
     if rack.accelerators.lpu is not None:
         return [loaded.problem(path, "leaves nothing to the LPUs; remove it, or accelerators.lpu")]
@@ -125,8 +110,8 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
     if split == "draft-verify" and rack.serving.speculation is None:
         found.append(loaded.problem("serving.speculation", "is missing; name the model that drafts"))
     if work.concurrency is not None:
-        found += _closed_loop(loaded, rack)
-    if not _engine_decodes(rack):
+        found += closed_loop_problems(loaded, rack)
+    if not engine_decodes(rack):
         message = "is for decoders on GPUs under a serving engine: vllm, sglang or tensorrt-llm; remove it"
         stated = [f"serving.{pool}data_parallel" for pool in ("", "prefill.", "decode.")]
         found += [loaded.problem(path, message) for path in stated if path in loaded.nodes]
@@ -135,144 +120,6 @@ def _workload(loaded: Loaded, rack: Rack) -> list[Problem]:
     if rack.sharing is not None and rack.accelerators.gpu is None:
         found.append(loaded.problem("sharing", "is about the GPUs' other work, and there are no GPUs; remove it"))
     return found
-
-
-def _engine_options(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """Options of serving engines where there is none, and a batch beside an engine that batches by itself."""
-    work, found = rack.workload, []
-    requests_come = work.arrival_rate is not None or work.concurrency is not None
-    if not _engine_decodes(rack):
-        stated = ("max_num_seqs", "max_num_batched_tokens", "gpu_memory_utilization", "cuda_graphs", "prefix_caching")
-        message = "is for decoders on GPUs under a serving engine: vllm, sglang or tensorrt-llm; remove it"
-        paths = [f"serving.{name}" for name in stated]
-        found += [loaded.problem(path, message) for path in paths if path in loaded.nodes]
-    elif "workload.batch" in loaded.nodes and rack.serving.split == "gpu" and rack.sharing is None and requests_come:
-        message = "a serving engine batches the requests that come by itself; remove it, or limit it by "
-        found.append(loaded.problem("workload.batch", f"{message}serving.max_num_seqs"))
-    beside = rack.sharing is not None and _engine_decodes(rack) and rack.serving.split == "gpu"
-    if beside and work.batch is None and work.concurrency is None:
-        message = "is missing; of an engine beside other work, say how many sequences decode together"
-        found.append(loaded.problem("workload.batch", message))
-    return found
-
-
-def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """Lengths that differ, and arrivals that are not Poisson, where they have no effect, or where both say them."""
-    work, written, found = rack.workload, loaded.nodes, []
-    spread = [f"workload.{name}" for name in ("input", "output") if _is_distribution(loaded, f"workload.{name}")]
-    if not takes_what_comes(rack):
-        only = "for decoders on GPUs under a serving engine, with workload.arrival_rate"
-        refused = dict.fromkeys(("burstiness", "trace", "hours"), f"is {only} and no batch; remove it")
-        clients = work.concurrency is not None and _engine_decodes(rack) and rack.serving.split == "gpu"
-        if not clients:
-            only = f"{only} or concurrency, split gpu and no batch"
-            refused |= dict.fromkeys(("input_cv", "output_cv"), f"is {only}; remove it")
-            found += [loaded.problem(path, f"lengths that differ are {only}; write one number") for path in spread]
-        refused = {f"workload.{name}": message for name, message in refused.items()}
-        found += [loaded.problem(path, message) for path, message in refused.items() if path in written]
-        return found if not clients else found + _said_twice(loaded, spread)
-    if _prefills_on_own_gpus(rack):
-        where = "not computed where GPUs that prefill are apart from those that decode"
-        named = ("burstiness", "input_cv", "trace", "hours", "slo")
-        paths = [f"workload.{name}" for name in named if f"workload.{name}" in written]
-        found += [loaded.problem(path, f"is {where}; remove it") for path in paths]
-        if "workload.input" in spread:
-            found.append(loaded.problem("workload.input", f"prompts that differ are {where}; write one number"))
-        return found
-    found += [*_said_twice(loaded, spread), *_hours_of_day(loaded, rack)]
-    if work.trace is None:
-        return found
-    for name in ("input", "output"):
-        if f"workload.{name}_cv" in written and f"workload.{name}" not in written:
-            message = f"workload.trace says how they differ; remove it, or state workload.{name} too"
-            found.append(loaded.problem(f"workload.{name}_cv", message))
-    gap_cv, limit = work.trace.read.gap_cv, 4.0
-    if gap_cv is not None and "workload.burstiness" not in written and float(gap_cv.value) > limit:
-        message = f"the gaps between its arrivals have a cv of {float(gap_cv.value):.3g}, and the law is tested up to"
-        fix = "state workload.burstiness, a trace of a time in which the load is steady, or workload.trace.hours: true"
-        found.append(loaded.problem("workload.trace", f"{message} {limit:g}; {fix}"))
-    return found
-
-
-def _hours_of_day(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """Hours of a day in which nothing comes at all, or beside what is computed at one rate only."""
-    hours = rack.workload.hours
-    if not hours:
-        return []
-    path = "workload.hours" if "workload.hours" in loaded.nodes else "workload.trace.hours"
-    if not any(float(hour.value) > 0 for hour in hours):
-        return [loaded.problem("workload.hours", "says that no request comes at any hour; one must be more than 0")]
-    beside = {"pipeline_parallel": rack.serving.pipeline_parallel, "kv_offload": rack.serving.kv_offload}
-    return [
-        loaded.problem(path, f"is not computed beside serving.{name}; remove one of the two")
-        for name, value in beside.items()
-        if value is not None
-    ]
-
-
-def _said_twice(loaded: Loaded, spread: Iterable[str]) -> list[Problem]:
-    """Coefficients of variation beside lengths that say themselves how they differ."""
-    return [
-        loaded.problem(f"{path}_cv", f"{path} says how its lengths differ; remove one of the two")
-        for path in spread
-        if f"{path}_cv" in loaded.nodes
-    ]
-
-
-def _is_distribution(loaded: Loaded, path: str) -> bool:
-    """Whether a length is written as a distribution."""
-    node = loaded.nodes.get(path)
-    return node is not None and isinstance(node.value, dict) and "value" not in node.value
-
-
-def _prefix_cache(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """Hits in the prefix cache of an engine where there is none, or where they are said twice."""
-    stated = [f"workload.{name}" for name in ("cached", "conversation") if f"workload.{name}" in loaded.nodes]
-    found = []
-    on_gpus = rack.serving.split == "gpu" or _prefills_on_own_gpus(rack)
-    if not (on_gpus and _engine_decodes(rack)):
-        message = "is for decoders on GPUs under a serving engine, whose prefix cache it is about; remove it"
-        return [loaded.problem(path, message) for path in stated]
-    plan, cached = rack.serving.kv_offload, rack.workload.cached
-    if plan is not None and cached is not None and float(cached.value) + float(plan.hits.value) > MOST_KNOWN:
-        message = (
-            f"and workload.cached leave less than {1 - MOST_KNOWN:.1%} of a prompt to be computed; lower one of them"
-        )
-        found.append(loaded.problem("serving.kv_offload.hits", message))
-    if stated and not rack.serving.prefix_caching:
-        message = "needs the prefix cache, which serving.prefix_caching turns off; remove one of the two"
-        found += [loaded.problem(path, message) for path in stated]
-    if len(stated) > 1:
-        message = "follows from workload.conversation; remove one of the two"
-        found.append(loaded.problem("workload.cached", message))
-    if rack.workload.conversation is not None and rack.workload.trace is not None:
-        message = "workload.trace has whole prompts, with all that was said before; remove one of the two"
-        found.append(loaded.problem("workload.conversation", message))
-    return found
-
-
-def _limits(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """Limits on latency that name none, or that are about times which this rack cannot tell percentiles of."""
-    slo = rack.workload.slo
-    if slo is None:
-        return []
-    stated = {time: slo.stated(time) for time in ("", "ttft", "tpot", "itl")}
-    if not any(stated.values()):
-        message = "names no limit; write a time, or limits such as {ttft_p99: 1 s, tpot_p99: 40 ms/token}"
-        return [loaded.problem("workload.slo", message)]
-    if takes_what_comes(rack) or clients_differ(rack):
-        return []
-    message = "is for decoders on GPUs under a serving engine, with workload.arrival_rate and no batch; limit p99"
-    if rack.workload.concurrency is not None and _engine_decodes(rack) and rack.serving.split == "gpu":
-        alike = "where the requests of a closed loop are all alike; state workload.output_cv, or limit p99"
-        short = "in a closed loop whose answers have one token; state workload.arrival_rate, or limit p99"
-        message = f"is not known {short if one_token(rack.workload) else alike}"
-    return [
-        loaded.problem(f"workload.slo.{time}_{level}", message)
-        for time, limits in stated.items()
-        for level in limits
-        if time
-    ]
 
 
 def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:
@@ -286,7 +133,7 @@ def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:
             continue
         runtime = rack.serving.runtime
         step_by_step = runtime is not None and (runtime.engine or runtime.megakernel)
-        if rack.serving.split != "gpu" and not _prefills_on_own_gpus(rack):
+        if rack.serving.split != "gpu" and not prefills_on_own_gpus(rack):
             message = f"{model.name} has layers of several kinds, which are computed on GPUs only; use split gpu"
             found.append(loaded.problem(path, message))
         elif not step_by_step:
@@ -301,110 +148,6 @@ def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:
             if (group.kind == "compressed-attention") != (group.compression is not None):
                 message = "compressed-attention needs compression, and no other kind has it"
                 found.append(loaded.problem(f"{path}.groups.{name}", message))
-    return found
-
-
-def _engine_decodes(rack: Rack) -> bool:
-    """Whether a serving engine runs a decoder on some GPUs."""
-    runtime = rack.serving.runtime
-    return (
-        rack.model.family == "decoder" and rack.serving.split != "lpu" and runtime is not None and bool(runtime.engine)
-    )
-
-
-def _closed_loop(loaded: Loaded, rack: Rack) -> list[Problem]:
-    on_gpus = rack.serving.split == "gpu" or _prefills_on_own_gpus(rack)
-    if on_gpus and _engine_decodes(rack):
-        return []
-    message = "needs a decoder on GPUs under a serving engine: vllm, sglang or tensorrt-llm"
-    return [loaded.problem("workload.concurrency", message)]
-
-
-def _version(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """A version of the serving engine that is none."""
-    runtime = rack.serving.runtime
-    if runtime is None or runtime.engine is None:
-        return []
-    version, named = rack.serving.version or "", [name for name in runtime.engine.releases if not version_number(name)]
-    if not version or known_version(runtime.engine, version):
-        return []
-    others = f", or {' or '.join(named)}" if named else ""
-    message = f'expected a version such as 0.12 or v0.6.3.post1{others}, got "{version}"'
-    return [loaded.problem("serving.version", message)]
-
-
-def _speculation(loaded: Loaded, rack: Rack) -> list[Problem]:
-    plan, split, path = rack.serving.speculation, rack.serving.split, "serving.speculation"
-    if plan is None:
-        return []
-    if split not in ("draft-verify", "gpu"):
-        message = f"speculative decoding is computed for split gpu, and for draft-verify, where LPUs draft; not {split}"
-        return [loaded.problem(path, f"{message}: remove it")]
-    if split == "gpu" and not _engine_decodes(rack):
-        message = "is for decoders on GPUs under a serving engine: vllm, sglang or tensorrt-llm; remove it"
-        return [loaded.problem(path, message)]
-    if split == "draft-verify" and plan.kind != "draft-model":
-        message = f"{plan.kind} drafts on the GPUs: use split gpu; LPUs draft with a model of their own (draft-model)"
-        return [loaded.problem(f"{path}.kind", message)]
-    if plan.kind != "draft-model" and plan.model is not None:
-        fix = "remove it, or say kind: draft-model"
-        return [loaded.problem(f"{path}.model", f"is for kind draft-model; {plan.kind} needs none: {fix}")]
-    if plan.kind != "draft-model":
-        return []
-    if plan.model is None:
-        others = "" if split == "draft-verify" else ", or say kind: mtp, eagle or ngram, which need none"
-        return [loaded.problem(f"{path}.model", f"is missing; name the model that drafts{others}")]
-    if plan.model.family == "decoder":
-        return []
-    return [loaded.problem(f"{path}.model", f"{plan.model.name} is no decoder: it cannot draft")]
-
-
-def _expert_placement(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """How experts lie over GPUs, of a model without any, and what is for whole ones only."""
-    serving, path = rack.serving, "serving.expert_parallel"
-    if serving.expert_parallel is None:
-        return []
-    if rack.model.experts is None:
-        return [loaded.problem(path, f"is for mixtures of experts, and {rack.model.name} has none; remove it")]
-    if serving.split not in ("gpu", "prefill-decode"):
-        return [loaded.problem(path, "is for split gpu and prefill-decode; remove it")]
-    message = "is for experts that stay whole: remove it, or serving.expert_parallel"
-    named = ("redundant_experts", "expert_imbalance", "prefill.redundant_experts", "decode.redundant_experts")
-    paths = [f"serving.{name}" for name in named if not serving.expert_parallel]
-    return [loaded.problem(one, message) for one in paths if one in loaded.nodes]
-
-
-def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """A pipeline where no engine decodes on GPUs alone, or beside what is not computed with it."""
-    serving, path = rack.serving, "serving.pipeline_parallel"
-    if serving.pipeline_parallel is None:
-        return []
-    if serving.split != "gpu" or not _engine_decodes(rack):
-        message = "is for split gpu: decoders under a serving engine, vllm, sglang or tensorrt-llm; remove it"
-        return [loaded.problem(path, message)]
-    beside = {
-        "data_parallel": serving.data_parallel,
-        "speculation": serving.speculation,
-        "kv_offload": serving.kv_offload,
-    }
-    return [
-        loaded.problem(f"serving.{name}", "is not modelled together with serving.pipeline_parallel; remove one of them")
-        for name, stated in beside.items()
-        if stated is not None
-    ]
-
-
-def _beside_the_model(loaded: Loaded, rack: Rack) -> list[Problem]:
-    """Adapters and fetched KV caches where they are not computed."""
-    serving, found = rack.serving, []
-    for name, stated in (("lora", serving.lora), ("kv_offload", serving.kv_offload)):
-        if stated is not None and (serving.split != "gpu" or not _engine_decodes(rack)):
-            message = "is for split gpu: decoders under a serving engine, vllm, sglang or tensorrt-llm; remove it"
-            found.append(loaded.problem(f"serving.{name}", message))
-    if serving.lora is not None and (rack.model.mla is not None or rack.model.groups):
-        kind = "latent attention" if rack.model.mla is not None else "layers of several kinds"
-        message = f"adapters of models with {kind} are not modelled; remove it"
-        found.append(loaded.problem("serving.lora", message))
     return found
 
 

@@ -23,7 +23,7 @@ def takes_what_comes(rack: Rack) -> bool:
     if work.batch is not None or work.concurrency is not None or rack.sharing is not None:
         return False
     engine = runtime is not None and runtime.engine is not None
-    apart = rack.serving.split == "prefill-decode" and rack.serving.prefill_gpus is not None
+    apart = prefills_on_own_gpus(rack)
     return engine and (apart or rack.serving.split == "gpu") and rack.model.family == "decoder"
 
 
@@ -58,3 +58,8 @@ def serve(rack: Rack) -> ServiceModel:
     module, _, name = FUNCTIONS[rack.serving.split][rack.model.family].partition(".")
     split: Callable[[Rack], ServiceModel] = getattr(import_module(f"rackcalc.serving.{module}"), name)
     return split(rack)
+
+
+def prefills_on_own_gpus(rack: Rack) -> bool:
+    """Whether some of the GPUs prefill and the others decode."""
+    return rack.serving.split == "prefill-decode" and rack.serving.prefill_gpus is not None
