@@ -132,6 +132,9 @@ def test_a_tool_that_is_right_has_no_error_and_one_that_is_silent_is_counted(tmp
     assert (off.by_group, off.worst_group) == (1, 1), "errors of rows are capped"
     (half,) = [x for x in judged(read_predictions(written(tmp_path / "c.csv", said[:7]))) if x.subject == "power"]
     assert (half.rows, half.answered) == (right.rows, 7)
+    none = [row | {"predicted": word} for row, word in zip(said, ["nan", "inf"] * len(said), strict=False)]
+    (nothing,) = [x for x in judged(read_predictions(written(tmp_path / "e.csv", none))) if x.subject == "power"]
+    assert (nothing.rows, nothing.answered) == (right.rows, 0), "what is no number is no answer"
     silent = [x for x in judged(read_predictions(written(tmp_path / "d.csv", said))) if x.subject == "power_max"]
     assert [(x.answered, x.groups) for x in silent] == [(0, 0)]
 
@@ -145,6 +148,7 @@ def test_predictions_of_no_row_are_an_error(tmp_path: Path) -> None:
     file = tmp_path / "x.csv"
     file.write_text("kind,case,metric,predicted\nlpu,nobody,latency_mean,1\n", encoding="utf-8")
     done = scored(file)
-    assert done.returncode == 2 and "1 predictions are of no measured row: lpu nobody latency_mean" in done.stderr
+    assert done.returncode == 2 and "lpu nobody latency_mean" in done.stderr
+    assert "1 predictions are of no measured row, or of one that the file has before" in done.stderr
     file.write_text("kind,case,metric,predicted\nwarp,nobody,latency_mean,1\n", encoding="utf-8")
     assert 'no kind "warp"' in scored(file).stderr

@@ -49,6 +49,7 @@ class Judged(NamedTuple):
 def read_predictions(file: str) -> dict[Key, Prediction]:
     """Predictions by row, of a CSV with the columns kind, case, metric, predicted, and low and high if there are any.
 
+    A value that is no finite number is no answer, but of its kind all rows are judged.
     InputError with everything that is wrong.
     """
     keys, problems = Keys(), []
@@ -64,8 +65,7 @@ def read_predictions(file: str) -> dict[Key, Prediction]:
         except ValueError as error:
             problems.append(Problem(file, number, 1, "predicted", f"expected numbers: {error}"))
             continue
-        if isfinite(said.value):
-            found[key] = said
+        found[key] = said
     if problems:
         raise InputError(problems)
     return found
@@ -88,14 +88,16 @@ def judged(predictions: Mapping[Key, Prediction]) -> list[Judged]:
             about = kind, subject(row)
             rows[about] += 1
             said = predictions.get(key)
-            if said is None:
+            if said is None or not isfinite(said.value):
                 continue
             errors[about][group_of(row)].append(min(abs(said.value / row.value - 1), CAP))
             if isfinite(said.high):
                 inside[about].append(said.low <= row.value <= said.high)
     if left:
         some = ", ".join(f"{kind} {case} {metric}" for kind, case, metric, _ in sorted(left)[:3])
-        raise failure(f"{len(left)} predictions are of no measured row: {some}{' ...' if len(left) > 3 else ''}")
+        raise failure(
+            f"{len(left)} predictions are of no measured row, or of one that the file has before: {some}{' ...' if len(left) > 3 else ''}"
+        )
     return [_judged(about, count, errors[about], inside[about]) for about, count in rows.items()]
 
 
