@@ -95,9 +95,9 @@ def judged(predictions: Mapping[Key, Prediction]) -> list[Judged]:
                 inside[about].append(said.low <= row.value <= said.high)
     if left:
         some = ", ".join(f"{kind} {case} {metric}" for kind, case, metric, _ in sorted(left)[:3])
-        raise failure(
-            f"{len(left)} predictions are of no measured row, or of one that the file has before: {some}{' ...' if len(left) > 3 else ''}"
-        )
+        more = " ..." if len(left) > 3 else ""
+        where = "of no measured row, or of one that the file has before"
+        raise failure(f"{len(left)} predictions are {where}: {some}{more}")
     return [_judged(about, count, errors[about], inside[about]) for about, count in rows.items()]
 
 
