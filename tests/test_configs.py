@@ -48,7 +48,11 @@ def test_figures_are_finite_and_positive(name: str, scenario: str) -> None:
         if path.startswith("venue.") and not quantity.known:
             assert all(" publishes no p" in reason for reason in quantity.unknowns), path
         elif not quantity.known:
-            assert set(quantity.unknowns) <= {"no price for lpu", "no TDP for lpu"}, path
+            assert set(quantity.unknowns) <= {
+                "no price for lpu",
+                "no TDP for lpu",
+                "no price for network ports",
+            }, path
             assert path.startswith(("cost.", "roi.", "power.", "thermal."))
     for path in ("latency.service", "latency.p50", "latency.p99", "throughput.requests"):
         assert found[path].value > 0, path

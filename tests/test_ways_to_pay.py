@@ -218,6 +218,19 @@ def test_several_systems_have_the_network_of_the_catalog(folder: Path) -> None:
     assert older["capex_terms"]["network"]["value"] == pytest.approx(0.8 * 16 * port)
 
 
+def test_a_network_that_the_catalog_does_not_know_is_unknown_too(folder: Path) -> None:
+    """Cards whose servers have no network in the catalog, and LPUs, whose number of ports nobody has published."""
+    cards = ("--set", "accelerators.gpu={part: l40s, count: 16}", "--set", "serving.tensor_parallel=8")
+    unpriced = answered(folder, "estimate", "rack.yaml", "--json", "--no-interval", *cards)
+    assert unpriced["cost"]["tco"]["value"] is None and unpriced["cost"]["known"]["tco"]["value"] > 0
+    assert any("cost.known" in note and "price_per_port" in note for note in unpriced["notes"])
+    stated = ("--set", "economics.equipment.price_per_port=300 USD")
+    assert cost(folder, *cards, *stated)["capex_terms"]["network"]["value"] == pytest.approx(16 * 300)
+    lpus = ("estimate", "groqrack-llama2-70b", "--json", "--no-interval", "--set", "economics.equipment.ports=")
+    unknown = answered(folder, *lpus)["cost"]
+    assert unknown["tco"]["value"] is None and unknown["known"]["opex"]["value"] > 0
+
+
 @pytest.mark.parametrize("system", [", system: dgx-b300", ""])
 def test_a_network_without_a_price_makes_the_cost_unknown_and_no_gate_passes(folder: Path, system: str) -> None:
     """Sixteen B300 in two servers are joined by a network that nobody has priced. Two servers are never one."""

@@ -2,7 +2,7 @@
 
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_power
-from rackcalc.estimation.prices import are_several, port_price, price_paid
+from rackcalc.estimation.prices import price_paid
 from rackcalc.estimation.result import Estimate
 from rackcalc.estimation.unseen import DOUBTFUL, Unseen, unseen
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
@@ -209,10 +209,6 @@ def _money_notes(rack: Rack, result: Estimate) -> list[str]:
     two = _two_prices(rack) if spec.acquisition == "purchase" else []
     if spec.priced_at == "list" and not two:
         said.append("economics.priced_at is list, and nothing that is bought from the catalog has a list price too")
-    several = any(map(are_several, pools_by_name(rack).values()))
-    unpriced = spec.equipment.price_per_port is None and port_price(rack) is None
-    if spec.acquisition == "purchase" and several and unpriced:
-        said.append("the network between the servers is not in the cost; economics.equipment.price_per_port adds it")
     return [*said, *two]
 
 
@@ -238,6 +234,12 @@ def _unknown_notes(rack: Rack, result: Estimate) -> list[str]:
         noun, names = ("rent" if rack.economics.acquisition == "rent" else "price"), ", ".join(result.cost.unpriced)
         key = "economics.rent" if noun == "rent" else f"economics.price.{result.cost.unpriced[0]}"
         said.append(f"no {noun} for {names}: what it costs and earns is unknown, and at least cost.known; set {key}")
+    network = result.cost.capex_terms.get("network")
+    if network is not None and not network.known:
+        said.append(
+            f"{' and '.join(network.unknowns)} between the servers: what it costs and earns is unknown, and at least "
+            "cost.known; set economics.equipment.price_per_port and ports"
+        )
     powerless = pools_of_unknown_power(rack)
     if powerless:
         names = ", ".join(powerless)

@@ -1,6 +1,7 @@
 """Catalog prices of a pool: what its GPUs or LPUs cost to buy and to rent."""
 
 from rackcalc.config.parts import load_part
+from rackcalc.estimation.power_and_heat import pools_by_name
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.heat.power import systems_needed
 from rackcalc.formulas.money.prices import (
@@ -21,7 +22,7 @@ from rackcalc.spec.money import Economics
 from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 from rackcalc.spec.site import System
 
-NO_PORT_PRICE = "no price for network ports, which economics.equipment.price_per_port states"
+NO_PORT_PRICE = "no price for network ports"
 
 
 def price_paid(part: GPU | LPU | System, basis: str) -> Quantity | None:
@@ -55,19 +56,16 @@ def purchase_price(
 
 
 def port_price(rack: Rack) -> Quantity | None:
-    """Price of a port of the network that joins several servers of GPUs; unknown where none is published.
-
-    None for one server, and where no network between servers of these GPUs is in the catalog.
-    """
+    """Price of a port of the network between servers: None for one server, unknown where no price is published."""
+    if not any(map(are_several, pools_by_name(rack).values())):
+        return None
     pool = rack.accelerators.gpu
-    if pool is None or not are_several(pool):
-        return None
-    name = network_link(pool)
-    if name is None:
-        return None
-    part: Link = load_part("links", name)
-    named = [use.part.price for use in rack.links.values() if use.part.name == part.name and use.part.price is not None]
-    price = named[0] if named else part.price
+    name = None if pool is None else network_link(pool)
+    price = None
+    if name is not None:
+        part: Link = load_part("links", name)
+        named = [use.part.price for use in rack.links.values() if use.part.name == part.name]
+        price = next((one for one in named if one is not None), part.price)
     return unknown("USD", "price of a network port", NO_PORT_PRICE) if price is None else price
 
 

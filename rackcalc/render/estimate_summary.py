@@ -267,7 +267,9 @@ def _money(known: Figures) -> Iterator[Line]:
 def _return(known: Figures) -> Line:
     payback, pieces = known.table["roi.payback"], []
     if not payback.known:
-        return Line("return", (known.text("roi.payback"),))
+        cost = known.table["cost.tco"]
+        alike = set(payback.unknowns) <= set(cost.unknowns)
+        return Line("return", ("unknown, as the cost is" if alike else known.text("roi.payback"),))
     pieces.append(paid_back(known))
     if known.has("roi.npv"):
         pieces.append(f"net present value {known.text('roi.npv')}")

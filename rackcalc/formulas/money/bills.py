@@ -12,6 +12,7 @@ from rackcalc.quantities.record import record, replace
 from rackcalc.spec.money import Economics
 
 NOT_SOLD = constant(0.0, "USD", "resale", "given", note="what is not bought is not sold")
+NO_PORTS = "no number of network ports"
 
 
 @record
@@ -108,14 +109,27 @@ def _priced(
     }
 
 
-def purchase_bill(spec: Economics, bought: Mapping[str, Quantity], supply: Supply, extras: Extras) -> Bill:
-    """The bill of an owner."""
-    hardware = dict(bought)
+def network(spec: Economics, supply: Supply) -> dict[str, Quantity]:
+    """Price of the network between the servers, as a term of the hardware; none where nothing asks for one."""
     equipment = spec.equipment
     ports = supply.ports if equipment.ports is None else equipment.ports
-    port_price = supply.port_price if equipment.price_per_port is None else equipment.price_per_port
-    if port_price is not None and ports is not None:
-        hardware["network"] = price_of(price=port_price, count=ports)
+    price = supply.port_price if equipment.price_per_port is None else equipment.price_per_port
+    if price is None:
+        return {}
+    count = unknown("1", "number of network ports", NO_PORTS) if ports is None else ports
+    return {"network": price_of(price=price, count=count)}
+
+
+def purchase_bill(
+    spec: Economics,
+    bought: Mapping[str, Quantity],
+    network: Mapping[str, Quantity],
+    supply: Supply,
+    extras: Extras,
+) -> Bill:
+    """The bill of an owner."""
+    hardware = {**bought, **network}
+    equipment = spec.equipment
     if equipment.storage is not None:
         hardware["storage"] = equipment.storage
     if equipment.rack is not None and supply.racks is not None:

@@ -66,25 +66,26 @@ def economics(
         {"staff": spec.staff, "software": spec.software, **bills.licences(spec), **(running or {})},
     )
     bought, rented = bills.purchases(spec, supply), bills.rents(spec, supply, utilization)
+    network = bills.network(spec, supply)
     paid_api = api_paid(spec, offers) if spec.acquisition == "api" else {}
 
-    def bill(bought: Mapping[str, Quantity], rented: Mapping[str, Quantity]) -> Bill:
+    def bill(bought: Mapping[str, Quantity], rented: Mapping[str, Quantity], network: Mapping[str, Quantity]) -> Bill:
         if spec.acquisition == "api":
             return bills.api_bill(paid_api, extras)
         if spec.acquisition == "rent":
             return bills.rent_bill(spec, rented, supply, extras)
-        return bills.purchase_bill(spec, bought, supply, extras)
+        return bills.purchase_bill(spec, bought, network, supply, extras)
 
     years = years_of(horizon_of(spec))
-    whole = bill(bought, rented)
+    whole = bill(bought, rented, network)
     sums, payments = _sums(spec, whole, years, delivered, utilization, listed=True)
     priced = {"purchase": bought, "rent": rented, "api": {}}[spec.acquisition]
-    certain = bills.known_terms(bill(bills.known(bought), bills.known(rented)))
+    certain = bills.known_terms(bill(*map(bills.known, (bought, rented, network))))
     unpriced = tuple(name for name, price in priced.items() if not price.known)
     other = next(iter(api_paid(spec, offers).values())) if offers else None
     cost = Cost(
         **sums.__dict__,
-        lease_advantage=_lease_advantage(spec, sums, bought, rented, supply, extras, years),
+        lease_advantage=_lease_advantage(spec, sums, bought, rented, network, supply, extras, years),
         capex_terms=whole.capex,
         opex_terms=whole.opex,
         per_hour_terms=_per_hour_terms(spec, whole, sums, supply),
@@ -180,18 +181,20 @@ def _lease_advantage(
     sums: CostSums,
     bought: Mapping[str, Quantity],
     rented: Mapping[str, Quantity],
+    network: Mapping[str, Quantity],
     supply: Supply,
     extras: bills.Extras,
     years: tuple[Year, ...],
 ) -> Quantity | None:
     """Advantage of renting over buying; None where a price or a rent is unknown, and for tokens from an API."""
-    known = all(term.known for term in (*bought.values(), *rented.values()))
+    known = all(term.known for term in (*bought.values(), *rented.values(), *network.values()))
     if spec.acquisition == "api" or not bought or not rented or not known:
         return None
     renting = spec.acquisition == "rent"
-    other = (
-        bills.purchase_bill(spec, bought, supply, extras) if renting else bills.rent_bill(spec, rented, supply, extras)
-    )
+    if renting:
+        other = bills.purchase_bill(spec, bought, network, supply, extras)
+    else:
+        other = bills.rent_bill(spec, rented, supply, extras)
     there = _sums(spec, other, years, Delivered(), ONE)[0].tco
     here = sums.tco
     return lease_advantage(owning=there if renting else here, renting=here if renting else there)
