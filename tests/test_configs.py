@@ -52,6 +52,7 @@ def test_figures_are_finite_and_positive(name: str, scenario: str) -> None:
                 "no price for lpu",
                 "no TDP for lpu",
                 "no price for network ports",
+                "no number of network ports",
             }, path
             assert path.startswith(("cost.", "roi.", "power.", "thermal."))
     for path in ("latency.service", "latency.p50", "latency.p99", "throughput.requests"):

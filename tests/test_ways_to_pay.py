@@ -282,3 +282,22 @@ def test_shares_of_a_change_that_all_but_cancels_are_not_shown(folder: Path) -> 
     text = run("compare", "rack.yaml", *asked, cwd=folder).stdout.decode()
     rows = [line for line in text.splitlines() if line.startswith("  cost.tco") and "rent_gpu" in line]
     assert rows and not any("%" in row for row in rows)
+
+
+def test_every_rack_can_be_bought_rented_or_replaced_by_an_api(folder: Path) -> None:
+    """The scenarios buy, rent and api need no line in the file; one of that name in the file is the file's own."""
+    plain = (folder / "rack.yaml").read_text().partition("scenarios:")[0]
+    (folder / "plain.yaml").write_text(plain)
+    (folder / "own.yaml").write_text(plain + "scenarios:\n  rent: {economics.utilization: 0.5}\n")
+    named = words(["economics.acquisition=rent"])
+    for rack, arguments in (("plain.yaml", ("--scenario", "rent")), ("plain.yaml", named)):
+        rented = answered(folder, "estimate", rack, "--json", "--no-interval", *arguments)["cost"]
+        assert rented["capex"]["value"] == 0 and "rent_gpu" in rented["opex_terms"]
+    assert answered(folder, "estimate", "own.yaml", "--scenario", "rent", "--json")["cost"]["capex"]["value"] > 0
+    gate = ("--scenario", "api", "--fail-if", "cost.capex > 0 USD")
+    assert run("check", "plain.yaml", *gate, cwd=folder).returncode == 0
+    asked = ("solve", "plain.yaml", "--vary", "economics.price.gpu=100000..900000 USD:100000")
+    dearest = ("--so-that", "cost.tco < cost.tco in rent", "--maximise", "economics.price.gpu")
+    assert run(*asked, *dearest, cwd=folder).returncode == 0
+    unknown = run("estimate", "plain.yaml", "--scenario", "rents", cwd=folder)
+    assert unknown.returncode == 2 and b"did you mean rent" in unknown.stderr

@@ -59,9 +59,9 @@ def commits(incomplete: str) -> list[str]:
 
 def scenarios(ctx: typer.Context, incomplete: str) -> list[str]:
     """Scenarios of the racks named so far."""
-    from rackcalc.config.racks import find_rack, scenario_names
+    from rackcalc.config.racks import find_rack, known_scenarios
 
-    return _beginning(incomplete, (name for rack in _named(ctx) for name in _known(scenario_names, *find_rack(rack))))
+    return _beginning(incomplete, (name for rack in _named(ctx) for name in _known(known_scenarios, *find_rack(rack))))
 
 
 def paths(ctx: typer.Context, incomplete: str) -> list[str]:

@@ -27,7 +27,7 @@ ScenarioOption = Annotated[
     typer.Option(
         "--scenario",
         metavar="NAME",
-        help="Apply a scenario of the file. Repeatable: side by side.",
+        help="Apply a scenario of the file, or buy, rent or api. Repeatable: side by side.",
         autocompletion=complete.scenarios,
     ),
 ]

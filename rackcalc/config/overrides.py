@@ -1,6 +1,5 @@
 """Scenarios and --set: dotted paths that replace values in a rack file before its rack is built."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from rackcalc.config.builder import VALUE_KEYS, Builder, hint_for
@@ -10,6 +9,9 @@ from rackcalc.spec.fields import REQUIRED, Length, Number, Part, Section, Table,
 from rackcalc.spec.lengths import FORMS, Lengths
 from rackcalc.spec.part_kinds import CATALOG, FILES
 from rackcalc.spec.rack import Rack
+
+# Scenarios that every rack has, unless its file says otherwise: who pays for the hardware.
+WAYS_TO_PAY = {"buy": "purchase", "rent": "rent", "api": "api"}
 
 
 def apply_scenario(root: Node, scenarios: Node | None, chosen: str, builder: Builder) -> Node:
@@ -29,18 +31,18 @@ def apply_scenario(root: Node, scenarios: Node | None, chosen: str, builder: Bui
             unknown = unknown_step(path)
             if unknown:
                 builder.problems.append(override.key_problem(f"scenarios.{name}.{path}", unknown))
+    if chosen in WAYS_TO_PAY and chosen not in table:
+        return assign_or_report(root, "economics.acquisition", Node(WAYS_TO_PAY[chosen], "--scenario"), builder)
     if chosen and chosen not in table:
         place = scenarios or root
-        builder.problems.append(place.key_problem("scenarios", f'no scenario "{chosen}"{_known(chosen, table)}'))
+        builder.problems.append(
+            place.key_problem("scenarios", f'no scenario "{chosen}"{suggest(chosen, [*table, *WAYS_TO_PAY])}')
+        )
     overrides = table[chosen].value if chosen in table else None
     for path, node in (overrides if isinstance(overrides, dict) else {}).items():
         if not unknown_step(path):
             root = assign_or_report(root, path, node, builder)
     return root
-
-
-def _known(word: str, words: Iterable[str]) -> str:
-    return suggest(word, words) or ("" if words else "; the file has none")
 
 
 def assign_or_report(root: Node, path: str, node: Node, builder: Builder) -> Node:

@@ -11,7 +11,7 @@ from rackcalc.config.builder import Builder
 from rackcalc.config.catalog_files import PACKAGE
 from rackcalc.config.compiled import compiled
 from rackcalc.config.document import Node, parse
-from rackcalc.config.overrides import apply_scenario, apply_set
+from rackcalc.config.overrides import WAYS_TO_PAY, apply_scenario, apply_set
 from rackcalc.config.published_format import with_precision
 from rackcalc.config.text_files import read_text
 from rackcalc.config.years import apply_year, joined, split, year_labels
@@ -132,6 +132,11 @@ def scenario_names(text: str, file: str) -> tuple[str, ...]:
     node = known.get("scenarios")
     named = tuple(node.value) if node is not None and isinstance(node.value, dict) else ()
     return (*named, *(joined("", label) for label in year_labels(known.get("years"))))
+
+
+def known_scenarios(text: str, file: str) -> tuple[str, ...]:
+    """What may stand for a scenario: those of the file, its years, and the ways to pay that every rack has."""
+    return tuple(dict.fromkeys((*scenario_names(text, file), *WAYS_TO_PAY)))
 
 
 def years_in(text: str, file: str) -> tuple[str, ...]:

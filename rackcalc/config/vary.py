@@ -83,7 +83,7 @@ def _axis(path: str, written: str, scenarios: Sequence[str], builder: Builder) -
         words = tuple(word.strip() for word in written.split(","))
         for word in words:
             if word not in scenarios:
-                near = suggest(word, scenarios) or "; the file has none"
+                near = suggest(word, scenarios)
                 builder.fail(node, path, f'no scenario "{shortened(word)}"{near}')
         return Axis(path, words)
     declared = declared_at(path)

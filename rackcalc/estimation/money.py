@@ -6,7 +6,7 @@ from rackcalc.config.parts import load_part
 from rackcalc.config.racks import Loaded
 from rackcalc.estimation.facility import PowerSupply
 from rackcalc.estimation.power_and_heat import pools_by_name
-from rackcalc.estimation.prices import in_year, port_price, purchase_price, rent_price
+from rackcalc.estimation.prices import in_year, network_ports, port_price, purchase_price, rent_price
 from rackcalc.estimation.result import Latency, Throughput
 from rackcalc.estimation.tokens import delivered
 from rackcalc.feasibility.prices import api_of
@@ -76,7 +76,7 @@ def cost_and_return(
         port_price=age.price(port_price(rack)),
         cooling_premium=rack.site.cooling.capex_premium if rack.site.plant is None else None,
         gpus=None if gpus is None else gpus.count,
-        ports=None if gpus is None else gpus.count,
+        ports=network_ports(rack),
         racks=rack.site.racks,
         made_of={name: {part: age.known(one) for part, one in parts.items()} for name, (_, parts) in prices.items()},
         equipment=equipment,

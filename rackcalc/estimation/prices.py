@@ -15,7 +15,7 @@ from rackcalc.formulas.money.prices import (
 )
 from rackcalc.quantities.quantity import Quantity, unknown
 from rackcalc.quantities.record import record
-from rackcalc.serving.pool_links import gpus_of_server, network_link
+from rackcalc.serving.pool_links import chips_of_server, network_link
 from rackcalc.spec.chips import GPU, LPU
 from rackcalc.spec.links import Link
 from rackcalc.spec.money import Economics
@@ -69,11 +69,17 @@ def port_price(rack: Rack) -> Quantity | None:
     return unknown("USD", "price of a network port", NO_PORT_PRICE) if price is None else price
 
 
+def network_ports(rack: Rack) -> Quantity | None:
+    """Ports of that network: one for each GPU; None with several servers of LPUs, whose ports nobody has published."""
+    pools = rack.accelerators
+    if pools.gpu is None or (pools.lpu is not None and are_several(pools.lpu)):
+        return None
+    return pools.gpu.count
+
+
 def are_several(pool: GpuPool | LpuPool) -> bool:
-    """Whether a pool is more than one server of GPUs, or of the systems that the file names."""
-    if isinstance(pool, GpuPool):
-        return float(pool.count.value) > gpus_of_server(pool)
-    return pool.system is not None and float(pool.count.value) > float(pool.system.count.value)
+    """Whether a pool is more than one server, or more than one of the systems that the file names."""
+    return float(pool.count.value) > chips_of_server(pool)
 
 
 def rent_price(pool: GpuPool | LpuPool) -> Quantity | None:

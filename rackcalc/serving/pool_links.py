@@ -40,8 +40,10 @@ def nvlink_domain(pool: GpuPool) -> Quantity | None:
     return pool.part.nvlink_domain
 
 
-def gpus_of_server(pool: GpuPool) -> float:
-    """GPUs that need no network between them: those of a system of the file, else of a server or an NVLink domain."""
+def chips_of_server(pool: GpuPool | LpuPool) -> float:
+    """Chips that need no network between them: those of a system of the file, else of a server or an NVLink domain."""
+    if isinstance(pool, LpuPool):  # a GroqCard is a system of one chip, and a server holds as many as it holds GPUs
+        return max(GPUS_PER_SERVER, 0.0 if pool.system is None else float(pool.system.count.value))
     if pool.system is not None:
         return float(pool.system.count.value)
     domain = nvlink_domain(pool)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rackcalc.config.document import Node
-from rackcalc.config.racks import Check, load_text, scenario_names
+from rackcalc.config.racks import Check, known_scenarios, load_text
 from rackcalc.estimation.estimate import estimate_with_conditions
 from rackcalc.feasibility.conditions import Chain
 from rackcalc.quantities import changes, unit_text, units
@@ -126,7 +126,7 @@ def judge_claims(
 ) -> tuple[Any, list[Judgement]]:
     """Judge every claim of a rack file. Also the rack itself. InputError with every claim that names unknown things."""
     loaded = load_text(text, file, "", sets, checks=checks)
-    scenarios, known = _Scenarios(text, file, sets), scenario_names(text, file)
+    scenarios, known = _Scenarios(text, file, sets), known_scenarios(text, file)
     problems: list[Problem] = []
     judged: list[Judgement] = []
     for index, claim in enumerate(loaded.rack.claims):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rackcalc.config.git_files import SUBMODULE, Tree
-from rackcalc.config.racks import Loaded, scenario_names
+from rackcalc.config.racks import Loaded, known_scenarios
 from rackcalc.config.text_files import reading_with
 from rackcalc.config.trace_lines import MOST_IN_GIT, reading_traces_with
 from rackcalc.estimation.estimate import estimate
@@ -202,7 +202,7 @@ def base_side(before: Tree, pair: Pair, scenario: str, sets: Sequence[str]) -> S
     """The rack at BASE; None where it is new, or the scenario is."""
     if not pair.before:
         return None
-    if scenario and scenario not in scenario_names(before.read(pair.before), pair.before):
+    if scenario and scenario not in known_scenarios(before.read(pair.before), pair.before):
         return None
     return read_side(before, pair.before, scenario, sets)
 

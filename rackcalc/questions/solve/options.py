@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-from rackcalc.config.racks import find_rack, scenario_names
+from rackcalc.config.racks import find_rack, known_scenarios
 from rackcalc.config.vary import parse_axes
 from rackcalc.quantities import units
 from rackcalc.quantities.former_names import present_name
@@ -43,7 +43,7 @@ def solve_goal_of_text(options: SolveOptions, text: str, file: str) -> tuple[Goa
     """As solve_goal, for a rack whose text has been read. file: the name to show."""
     problems: list[Problem] = []
     varied = options.space
-    scenario_list = scenario_names(text, file)
+    scenario_list = known_scenarios(text, file)
     axes = parse_axes(varied.vary, scenario_list, problems)
     criteria = parse_criteria(options.so_that, scenario_list, problems)
     problems += _missing_options(options)

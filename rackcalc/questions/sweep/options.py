@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import prod
 from typing import NamedTuple
 
-from rackcalc.config.racks import find_rack, scenario_names
+from rackcalc.config.racks import find_rack, known_scenarios
 from rackcalc.config.vary import Axis, parse_axes
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.former_names import present_name
@@ -51,7 +51,7 @@ def sweep_job_of_text(options: SweepOptions, text: str, file: str) -> tuple[Swee
         get=tuple(map(present_name, options.get)),
     )
     varied = options.space
-    axes = parse_axes(varied.vary, scenario_names(text, file), problems)
+    axes = parse_axes(varied.vary, known_scenarios(text, file), problems)
     if not varied.vary:
         problems.append(Problem("--vary", 0, 0, "", 'is missing; say what to vary, as in "workload.batch=1,2,4..64"'))
     unequal = unequal_lengths(axes, varied.zipped, "axes")
