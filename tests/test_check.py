@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import xmlschema
 from program import out, run
+from repositories import NO_NETWORK
 
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.figures import figures
@@ -559,8 +560,10 @@ def folder_of_racks(folder: Path, names: dict[str, int], same_name: bool = True)
     """Racks that differ by their number of GPUs, and the arguments that name them."""
     (folder / "racks").mkdir(exist_ok=True)
     for name, count in names.items():
-        text = RACK.replace("count: 8", f"count: {count}").replace(
-            "name: rack", "name: rack" if same_name else f"name: {name}"
+        text = (
+            (RACK + NO_NETWORK)
+            .replace("count: 8", f"count: {count}")
+            .replace("name: rack", "name: rack" if same_name else f"name: {name}")
         )
         (folder / f"racks/{name}.yaml").write_text(text.replace("delta(latency.p99) > 5 %", "delta(cost.tco) > 5 %"))
     return [f"racks/{name}.yaml" for name in names]

@@ -180,8 +180,8 @@ class DesignSpace:
         for path, quantity in found.items():
             if path not in self.known:
                 self.known[path] = quantity.unit, is_temperature(quantity)
-            if not quantity.known:
-                self.unknown.setdefault(path, "; ".join(quantity.unknowns))
+            if not quantity.known and path not in self.unknown:
+                self.unknown[path] = "; ".join(quantity.unknowns)
         targets = list(wanted.values())
         rules: list[tuple[str, Callable[..., Any], tuple[int, ...]]] = []
         for chain in chains:
