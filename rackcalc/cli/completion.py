@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from rackcalc.quantities.problems import InputError
 
 SHELLS = ("bash", "zsh", "fish")
@@ -57,14 +55,14 @@ def commits(incomplete: str) -> list[str]:
     return _beginning(incomplete, [f"{base}{dots}{name}" if dots else f"{name}..." for name in known])
 
 
-def scenarios(ctx: typer.Context, incomplete: str) -> list[str]:
+def scenarios(ctx: Any, incomplete: str) -> list[str]:
     """Scenarios of the racks named so far."""
     from rackcalc.config.racks import find_rack, scenario_names
 
     return _beginning(incomplete, (name for rack in _named(ctx) for name in _known(scenario_names, *find_rack(rack))))
 
 
-def paths(ctx: typer.Context, incomplete: str) -> list[str]:
+def paths(ctx: Any, incomplete: str) -> list[str]:
     """Figures of the first rack named so far; of the usual one where there is none."""
     from rackcalc.estimation.estimate import estimate
     from rackcalc.quantities.figures import figures
@@ -81,7 +79,7 @@ def kinds(incomplete: str) -> list[str]:
     return _beginning(incomplete, CATALOG)
 
 
-def parts(ctx: typer.Context, incomplete: str) -> list[str]:
+def parts(ctx: Any, incomplete: str) -> list[str]:
     """Parts of the kind that was named."""
     from rackcalc.config.catalog_files import part_names
 
@@ -102,7 +100,7 @@ def bundled(incomplete: str) -> list[str]:
     return _beginning(incomplete, bundled_racks())
 
 
-def _named(ctx: typer.Context) -> list[str]:
+def _named(ctx: Any) -> list[str]:
     """The racks on the line that can be read; never standard input, which is the terminal."""
     from rackcalc.config.racks import find_rack
 
