@@ -131,6 +131,6 @@ def test_all_others_are_left_to_typer(words: str) -> None:
 )
 def test_plain_lines_import_little(line: str) -> None:
     code = "import sys\nfrom rackcalc.cli.main import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
-    code += "print(*(set(sys.modules) & {'typer', 'numpy', 'rich', 'pint'}), file=sys.stderr)"
+    code += "print(*(set(sys.modules) & {'typer', 'inspect', 'dataclasses', 'numpy', 'rich', 'pint'}), file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True, check=True)
     assert done.stdout and not done.stderr.strip()

@@ -1,7 +1,6 @@
 """Builds spec objects from a node tree by the declarations of their fields, and collects every problem."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -41,7 +40,6 @@ def is_exact(declared: Number, value: float) -> bool:
     return declared.whole or (declared.unit == "1" and value == declared.at_most)
 
 
-@dataclass
 class Builder:
     """Builds spec objects and collects every problem. nodes: by dotted path, for messages about values that are built.
 
@@ -49,10 +47,11 @@ class Builder:
     words_read: paths of the words that the user wrote and that a calculation has read since.
     """
 
-    default_kind: str = "given"
-    problems: list[Problem] = field(default_factory=list)
-    nodes: dict[str, Node] = field(default_factory=dict)
-    words_read: set[str] = field(default_factory=set)
+    def __init__(self, default_kind: str = "given", problems: list[Problem] | None = None) -> None:
+        self.default_kind = default_kind
+        self.problems: list[Problem] = [] if problems is None else problems
+        self.nodes: dict[str, Node] = {}
+        self.words_read: set[str] = set()
 
     def fail(self, node: Node, path: str, message: str) -> None:
         """Add a problem at a node."""

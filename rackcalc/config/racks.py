@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from rackcalc.config.published_format import with_precision
 from rackcalc.config.text_files import read_text
 from rackcalc.config.years import apply_year, joined, split, year_labels
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import field, record
 from rackcalc.quantities.spelling import meant
 from rackcalc.spec.rack import Rack
 

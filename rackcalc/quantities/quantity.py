@@ -6,8 +6,9 @@ can appear in a result without a named, cited formula behind it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn, overload
+from typing import Any, NamedTuple, NoReturn, overload
+
+from rackcalc.quantities.record import field, record, replace
 
 # Strongest first: the weakest kind among a number's leaves is the kind of the number.
 KINDS = ("given", "measured", "datasheet", "quoted", "published", "press", "estimate", "assumed", "hypothetical")
@@ -18,8 +19,7 @@ RANKS = {kind: rank for rank, kind in enumerate(ALL_KINDS)}
 _UNKNOWN_RANK = RANKS[UNKNOWN]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a leaf value was read.
 
     kind: one of ALL_KINDS. reference: id in catalog/sources.yaml, or "" for a value from the user's own file.
@@ -36,7 +36,7 @@ class Source:
     path: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Quantity:
     """A value in canonical units that knows where it comes from.
 
@@ -59,6 +59,36 @@ class Quantity:
     absolute: bool = False
     weakest: int = -1
     exact: bool = False
+
+    def __init__(
+        self,
+        value: Any,
+        unit: str,
+        name: str = "",
+        formula: "Formula | None" = None,
+        inputs: Mapping[str, "Quantity"] | None = None,
+        source: Source | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        absolute: bool = False,
+        weakest: int = -1,
+        exact: bool = False,
+    ) -> None:
+        if source is not None:  # a leaf; a formula passes the weakest kind of its inputs
+            weakest = RANKS[source.kind]
+        self.__dict__.update(
+            value=value,
+            unit=unit,
+            name=name,
+            formula=formula,
+            inputs={} if inputs is None else inputs,
+            source=source,
+            low=low,
+            high=high,
+            absolute=absolute,
+            weakest=max(weakest, 0),
+            exact=exact,
+        )
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Quantity has no truth value; compare .value, or use xp.where inside a formula")
@@ -85,12 +115,6 @@ class Quantity:
             return ()
         missing = (leaf.source.note for leaf in self.leaves if leaf.source is not None and leaf.source.kind == UNKNOWN)
         return tuple(dict.fromkeys(missing))
-
-    def __post_init__(self) -> None:
-        if self.source is not None:  # a leaf; a formula passes the weakest kind of its inputs
-            object.__setattr__(self, "weakest", RANKS[self.source.kind])
-        elif self.weakest < 0:
-            object.__setattr__(self, "weakest", 0)
 
 
 def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:

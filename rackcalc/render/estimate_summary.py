@@ -5,14 +5,13 @@ Every line has a label and pieces, which are laid out for the width of the termi
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from math import inf, isfinite, isnan
 from typing import Any
 
 from rackcalc.estimation.unseen import doubtful, unseen_by_path
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.quantities.unit_text import show
 from rackcalc.render.aligned_text import PIPE_WIDTH, line_width
 from rackcalc.render.cells import cell, interval_text
