@@ -6,6 +6,8 @@ can appear in a result without a named, cited formula behind it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple, NoReturn, overload
 
 from rackcalc.quantities.record import field, record, replace
@@ -182,14 +184,23 @@ class Formula:
     def __call__(self, *args: Any, **inputs: Any) -> Any:
         if args:
             inputs = dict(zip(self.parameters, args, strict=False)) | inputs
+        known = _CALLS.get()
+        key = None
+        if known is not None:
+            key = (self, *inputs, *map(id, inputs.values()))
+            if key in known:
+                return known[key]
         values = {}
+        units = self.units
         rank = -1
-        bare = ""
+        bare = wrong = ""
         for name, value in inputs.items():
             if isinstance(value, Quantity):
                 values[name] = value.value
                 if value.weakest > rank:  # noqa: PLR1730 - max() is slower, and this runs for every input
                     rank = value.weakest
+                if name in units and units[name] != value.unit and units[name] != SAME:
+                    wrong = wrong or name
             else:
                 values[name] = value
                 bare = name
@@ -197,18 +208,36 @@ class Formula:
             return self.function(**values)
         if bare:
             raise TypeError(f"{self.name}({bare}=...): a bare number among Quantities has no source")
-        units = self.units
-        for name, value in inputs.items():
-            wanted = units.get(name)
-            if wanted and wanted not in (value.unit, SAME):
-                raise TypeError(f"{self.name}({name}=...): expected {wanted}, got {value.unit} ({value.name})")
+        if wrong:
+            value = inputs[wrong]
+            raise TypeError(f"{self.name}({wrong}=...): expected {units[wrong]}, got {value.unit} ({value.name})")
         unit = self.unit
         if unit == SAME:
             unit = next(iter(inputs.values())).unit
         result = NEW(Quantity)  # as Quantity(...) in a third of the time; fields not set here keep their defaults
         value = self.function(**values) if rank < _UNKNOWN_RANK else NAN
         result.__dict__.update(value=value, unit=unit, name=self.name, formula=self, inputs=inputs, weakest=rank)
+        if known is not None:
+            known[key] = result
         return result
+
+
+# The calls with Quantities made so far: a call of a formula with inputs that are the very same has the same result,
+# which holds its inputs, so that their ids stay theirs. None: calls are not kept.
+_CALLS: ContextVar[dict[Any, Quantity] | None] = ContextVar("calls", default=None)
+
+
+@contextmanager
+def calls_kept() -> Iterator[None]:
+    """Within it every call of a formula with the same Quantities is made once. Within another it changes nothing."""
+    if _CALLS.get() is not None:
+        yield
+        return
+    token = _CALLS.set({})
+    try:
+        yield
+    finally:
+        _CALLS.reset(token)
 
 
 NEW = object.__new__
