@@ -125,11 +125,11 @@ def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
     stack = list(quantities)
     while stack:
         quantity = stack.pop()
-        if id(quantity) in seen:
-            continue
-        seen.add(id(quantity))
-        yield quantity
-        stack.extend(reversed(list(quantity.inputs.values())))
+        if id(quantity) not in seen:
+            seen.add(id(quantity))
+            yield quantity
+            if quantity.inputs:
+                stack.extend(reversed(quantity.inputs.values()))
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
