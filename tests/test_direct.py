@@ -126,11 +126,14 @@ def test_all_others_are_left_to_typer(words: str) -> None:
     assert direct(function_of("estimate"), words.split()) is None
 
 
-@pytest.mark.parametrize(
-    "line", ["estimate rack-of-god --json", "check rack-of-god", "estimate bert-a100", "claims vendor-quote"]
-)
+LIGHT = ["estimate bert-a100 --get latency.p99", "check rack-of-god", "estimate bert-a100", "claims rack-of-god"]
+HEAVY = {"typer", "inspect", "dataclasses", "shutil", "csv", "numpy", "rich", "pint"}
+
+
+@pytest.mark.parametrize("line", LIGHT)
 def test_plain_lines_import_little(line: str) -> None:
-    code = "import sys\nfrom rackcalc.cli.main import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
-    code += "print(*(set(sys.modules) & {'typer', 'inspect', 'dataclasses', 'numpy', 'rich', 'pint'}), file=sys.stderr)"
+    """Each of these takes milliseconds to import, and none is needed."""
+    code = "import sys\nbefore = set(sys.modules)\nfrom rackcalc.cli.main import main\ntry: main(sys.argv[1:])\n"
+    code += "except SystemExit: pass\nprint(*set(sys.modules) - before, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code, *line.split()], capture_output=True, text=True, check=True)
-    assert done.stdout and not done.stderr.strip()
+    assert done.stdout and not HEAVY & set(done.stderr.split())

@@ -1,7 +1,6 @@
 """What the shell offers on TAB. Each list is made only when it is asked for; what cannot be known is an empty list."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 from rackcalc.quantities.problems import InputError
@@ -27,6 +26,8 @@ def one_of(*words: str) -> Callable[[str], list[str]]:
 
 def racks(incomplete: str) -> list[str]:
     """Bundled racks, and YAML files of the folder that is being typed."""
+    from pathlib import Path
+
     from rackcalc.config.racks import bundled_racks
 
     typed = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
@@ -37,6 +38,8 @@ def racks(incomplete: str) -> list[str]:
 
 def files(incomplete: str) -> list[str]:
     """YAML files and folders of the folder that is being typed."""
+    from pathlib import Path
+
     typed = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
     folder = "" if typed == Path() else f"{str(typed).rstrip('/')}/"
     found = [path for path in typed.glob("[!.]*") if path.suffix in (".yaml", ".yml") or path.is_dir()]

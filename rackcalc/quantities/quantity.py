@@ -129,7 +129,7 @@ def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
             seen.add(id(quantity))
             yield quantity
             if quantity.inputs:
-                stack.extend(reversed(quantity.inputs.values()))
+                stack += [*quantity.inputs.values()][::-1]
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
