@@ -9,7 +9,7 @@ from rackcalc.config.document import Node
 from rackcalc.config.part_aliases import find_part, no_part
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import InputError, Problem, suggest
-from rackcalc.quantities.quantity import KINDS, Quantity, Source
+from rackcalc.quantities.quantity import KINDS, Quantity, Source, same_leaf
 from rackcalc.quantities.spelling import meant
 from rackcalc.quantities.words_read import watch
 from rackcalc.spec.fields import (
@@ -110,14 +110,9 @@ class Builder:
             case Number(default=default) if default != REQUIRED:
                 value = unit_text.parse(str(default), declared.unit, absolute=declared.absolute)
                 source = Source("assumed", note="default: " + declared.doc)
-                return Quantity(
-                    value,
-                    declared.unit,
-                    path,
-                    source=source,
-                    absolute=declared.absolute,
-                    exact=is_exact(declared, value),
-                )
+                exact = is_exact(declared, value)
+                where = parent.file, parent.line, parent.column
+                return same_leaf(value, declared.unit, path, source, None, None, declared.absolute, exact, where)
             case Number():
                 self.missing(parent, path, f"; expected {unit_text.expected(declared.unit, declared.example)}")
             case Text(default=default) if default != REQUIRED:
@@ -277,16 +272,8 @@ class Builder:
         kind = words["kind"] if words.get("kind") in KINDS else self.default_kind
         reference, note = words.get("source", ""), words.get("note", "")
         source = Source(kind, reference, place.file, place.line, place.column, note, place.path)
-        return Quantity(
-            value,
-            declared.unit,
-            path,
-            source=source,
-            low=low,
-            high=high,
-            absolute=declared.absolute,
-            exact=is_exact(declared, value),
-        )
+        exact = is_exact(declared, value)
+        return same_leaf(value, declared.unit, path, source, low, high, declared.absolute, exact)
 
     def number_parts(self, declared: Number, node: Node, path: str) -> Mapping[str, Node]:
         """The nodes of the value, its range and its source, by key. Words are checked here, numbers in scalar()."""

@@ -5,9 +5,10 @@ plain floats or arrays it is an ordinary function. Quantities have no arithmetic
 can appear in a result without a named, cited formula behind it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn, overload
 
 from rackcalc.quantities.record import field, record, replace
@@ -132,14 +133,35 @@ def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
                 stack += [*quantity.inputs.values()][::-1]
 
 
+@lru_cache(maxsize=1 << 14)
+def same_leaf(
+    value: float,
+    unit: str,
+    name: str,
+    source: Source,
+    low: float | None = None,
+    high: float | None = None,
+    absolute: bool = False,
+    exact: bool = False,
+    where: Hashable = None,
+) -> Quantity:
+    """A leaf that is one object for all who state the same of it, so that what rests on it can be shared.
+
+    where: tells it from others of which the same is stated, and which are in doubt by themselves.
+    """
+    return Quantity(value, unit, name, None, None, source, low, high, absolute, exact=exact)
+
+
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
     """A leaf written in code that is exact: structure, a definition, a constant of nature."""
-    return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
+    if type(value) is not float:  # an array of a sweep, or a whole number
+        return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
+    return same_leaf(value, unit, name, Source(kind, reference, note=note), exact=True)
 
 
 def unknown(unit: str, name: str, why: str) -> Quantity:
     """A leaf that nobody knows. It is no number, and no formula makes a number of it. why: "no price for gpu"."""
-    return Quantity(float("nan"), unit, name, source=Source(UNKNOWN, note=why))
+    return same_leaf(NAN, unit, name, Source(UNKNOWN, note=why))
 
 
 FORMULAS: dict[str, "Formula"] = {}

@@ -13,7 +13,7 @@ from rackcalc.quantities import changes, unit_text, units
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
-from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.quantity import Quantity, calls_kept
 from rackcalc.quantities.record import record, replace
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.claims.expectation import Expectation, malformed_claims, parse_expectation
@@ -128,14 +128,15 @@ def judge_claims(
     scenarios, known = _Scenarios(text, file, sets), scenario_names(text, file)
     problems: list[Problem] = []
     judged: list[Judgement] = []
-    for index, claim in enumerate(loaded.rack.claims):
-        path = f"claims[{index}]"
-        try:
-            _check_scenarios(claim, known)
-            judged.append(_judge(claim, loaded.nodes[path], scenarios))
-        except units.UnitError as error:
-            at = f"{path}.expect" if f"{path}.expect" in loaded.nodes else path
-            problems.append(loaded.nodes[at].problem(at, str(error)))
+    with calls_kept():  # scenarios have most of their calls in common
+        for index, claim in enumerate(loaded.rack.claims):
+            path = f"claims[{index}]"
+            try:
+                _check_scenarios(claim, known)
+                judged.append(_judge(claim, loaded.nodes[path], scenarios))
+            except units.UnitError as error:
+                at = f"{path}.expect" if f"{path}.expect" in loaded.nodes else path
+                problems.append(loaded.nodes[at].problem(at, str(error)))
     if problems:
         raise InputError(problems)
     return loaded, judged
