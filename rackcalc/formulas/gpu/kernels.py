@@ -32,14 +32,17 @@ def _fastest(m: Any, n: Any, k: Any, groups: Any, per_k: Any, floor: Any, second
     """
     rows = {tile: xp.ceil(m / tile) * groups for tile in TILES}
     columns = {tile: xp.ceil(n / tile) for tile in TILES}
-    depths = [(split, xp.ceil(k / split), 0 * second if split == 1 else second + split * extra) for split in SPLITS]
+    shapes = [
+        (high * wide / sms, per_k(tile_rows, tile_columns))
+        for tile_rows, high in rows.items()
+        for tile_columns, wide in columns.items()
+    ]
     best = None
-    for tile_rows, high in rows.items():
-        for tile_columns, wide in columns.items():
-            tiles, step = high * wide / sms, per_k(tile_rows, tile_columns)
-            for split, depth, pass_time in depths:
-                time = xp.maximum(xp.ceil(tiles * split) * depth * step, floor) + pass_time
-                best = time if best is None else xp.minimum(best, time)
+    for split in SPLITS:
+        depth, pass_time = xp.ceil(k / split), 0 * second if split == 1 else second + split * extra
+        waves = xp.lowest([xp.ceil(tiles * split) * depth * step for tiles, step in shapes])
+        time = xp.maximum(waves, floor) + pass_time
+        best = time if best is None else xp.minimum(best, time)
     return best
 
 
