@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from program import CLEAN, RACK, out, run, strict
 
-from rackcalc.cli.main import COMMANDS
+from rackcalc.cli.command_names import COMMANDS
 from rackcalc.config.catalog_files import sources
 from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from program import CLEAN, out, run
 
-from rackcalc.cli.main import COMMANDS
+from rackcalc.cli.command_names import COMMANDS
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.racks import bundled_racks
 

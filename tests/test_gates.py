@@ -4,7 +4,6 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import record
 from rackcalc.quantities.unit_text import parse
 from rackcalc.quantities.units import UnitError
 from rackcalc.questions.gate_conditions import parse_condition
@@ -28,7 +28,7 @@ RISE = Quantity(10.0, "K", "rise")
 POINT = Quantity(300.15, "K", "point", absolute=True)
 
 
-@dataclass(frozen=True)
+@record
 class Result:
     """A small result to hold against gates."""
 

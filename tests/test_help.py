@@ -8,8 +8,8 @@ import pytest
 from program import out, run
 from repositories import Repository, rack
 
+from rackcalc.cli.command_names import COMMANDS
 from rackcalc.cli.examples import EXAMPLES, TASKS
-from rackcalc.cli.main import COMMANDS
 
 ALL = [(command, example) for command, (examples, _) in EXAMPLES.items() for example in examples]
 ROOT = Path(__file__).parent.parent

@@ -63,7 +63,7 @@ def test_every_alias_means_one_part() -> None:
 
 
 def test_no_alias_is_written_twice_or_for_nothing() -> None:
-    root = parse((PACKAGE / "catalog" / "aliases.yaml").read_text(encoding="utf-8"), "aliases.yaml").value
+    root = parse(Path(PACKAGE, "catalog", "aliases.yaml").read_text(encoding="utf-8"), "aliases.yaml").value
     assert isinstance(root, dict) and set(root) <= set(CATALOG)
     for kind, table in root.items():
         assert isinstance(table.value, dict) and set(table.value) <= set(part_names(kind))
@@ -336,7 +336,7 @@ def test_an_output_in_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
         "import os, sys; os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone'); "
         "from rackcalc.cli.main import main; main(['estimate', 'bert-a100', '-o', 'x.json'])"
     )
-    here = os.pathsep.join([str(PACKAGE.parent), *filter(None, sys.path)])
+    here = os.pathsep.join([str(Path(PACKAGE).parent), *filter(None, sys.path)])
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, env=CLEAN | {"PYTHONPATH": here}, check=False
     )

@@ -2,6 +2,7 @@
 
 import statistics
 from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -138,7 +139,7 @@ def test_a_recorded_prediction_repeats_itself_and_follows_its_parameters() -> No
 def test_refit_writes_values_the_catalog_can_read() -> None:
     from rackcalc.config.catalog_files import PACKAGE
 
-    text = (PACKAGE / "catalog/runtimes/vllm.yaml").read_text(encoding="utf-8")
+    text = Path(PACKAGE, "catalog/runtimes/vllm.yaml").read_text(encoding="utf-8")
     best = {"weight_share": 0.8, "vllm:layer_overhead": 70e-6, "sglang:layer_overhead": 1e-6}
     changed = catalog_values.written(text, best, "vllm")
     assert "weight_share: {value: 0.8, " in changed and "layer_overhead: {value: 70 us, " in changed

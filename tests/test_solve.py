@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from rackcalc.cli.main import app
+from rackcalc.cli.typer_app import app
 from rackcalc.config.vary import Axis
 from rackcalc.estimation.estimate import estimate
 from rackcalc.quantities.figures import figure

@@ -13,7 +13,7 @@ from SALib.analyze import sobol as salib
 from scipy.stats import qmc
 from typer.testing import CliRunner
 
-from rackcalc.cli.main import app
+from rackcalc.cli.typer_app import app
 from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.combine import total
 from rackcalc.quantities.figures import figures

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from rackcalc.quantities.problems import InputError, Problem, suggest
 
@@ -48,8 +47,8 @@ def in_python() -> Iterator[None]:
 def _renamed(problem: Problem) -> Problem:
     spoken = problem.message.split("`")  # every other piece is a command to type
     spoken[::2] = [_OPTION.sub(_argument, piece) for piece in spoken[::2]]
-    problem = replace(problem, file=_OPTION.sub(_argument, problem.file), message="`".join(spoken))
-    return replace(problem, line=0, column=0) if problem.file == DOCUMENT else problem
+    problem = problem._replace(file=_OPTION.sub(_argument, problem.file), message="`".join(spoken))
+    return problem._replace(line=0, column=0) if problem.file == DOCUMENT else problem
 
 
 def _argument(option: re.Match[str]) -> str:

@@ -1,10 +1,7 @@
 """What the shell offers on TAB. Each list is made only when it is asked for; what cannot be known is an empty list."""
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
-
-import typer
 
 from rackcalc.quantities.problems import InputError
 
@@ -29,6 +26,8 @@ def one_of(*words: str) -> Callable[[str], list[str]]:
 
 def racks(incomplete: str) -> list[str]:
     """Bundled racks, and YAML files of the folder that is being typed."""
+    from pathlib import Path
+
     from rackcalc.config.racks import bundled_racks
 
     typed = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
@@ -39,6 +38,8 @@ def racks(incomplete: str) -> list[str]:
 
 def files(incomplete: str) -> list[str]:
     """YAML files and folders of the folder that is being typed."""
+    from pathlib import Path
+
     typed = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
     folder = "" if typed == Path() else f"{str(typed).rstrip('/')}/"
     found = [path for path in typed.glob("[!.]*") if path.suffix in (".yaml", ".yml") or path.is_dir()]
@@ -57,14 +58,14 @@ def commits(incomplete: str) -> list[str]:
     return _beginning(incomplete, [f"{base}{dots}{name}" if dots else f"{name}..." for name in known])
 
 
-def scenarios(ctx: typer.Context, incomplete: str) -> list[str]:
+def scenarios(ctx: Any, incomplete: str) -> list[str]:
     """Scenarios of the racks named so far."""
     from rackcalc.config.racks import find_rack, known_scenarios
 
     return _beginning(incomplete, (name for rack in _named(ctx) for name in _known(known_scenarios, *find_rack(rack))))
 
 
-def paths(ctx: typer.Context, incomplete: str) -> list[str]:
+def paths(ctx: Any, incomplete: str) -> list[str]:
     """Figures of the first rack named so far; of the usual one where there is none."""
     from rackcalc.estimation.estimate import estimate
     from rackcalc.quantities.figures import figures
@@ -81,7 +82,7 @@ def kinds(incomplete: str) -> list[str]:
     return _beginning(incomplete, CATALOG)
 
 
-def parts(ctx: typer.Context, incomplete: str) -> list[str]:
+def parts(ctx: Any, incomplete: str) -> list[str]:
     """Parts of the kind that was named."""
     from rackcalc.config.catalog_files import part_names
 
@@ -102,7 +103,7 @@ def bundled(incomplete: str) -> list[str]:
     return _beginning(incomplete, bundled_racks())
 
 
-def _named(ctx: typer.Context) -> list[str]:
+def _named(ctx: Any) -> list[str]:
     """The racks on the line that can be read; never standard input, which is the terminal."""
     from rackcalc.config.racks import find_rack
 

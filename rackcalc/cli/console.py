@@ -4,12 +4,13 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from rackcalc.quantities.problems import Problem, failure
-from rackcalc.render.json_data import json_text
 from rackcalc.render.problems import as_data, github_annotation
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _error_format = "text"
 
@@ -51,6 +52,8 @@ def write(file: str, content: str | bytes) -> None:
     if file == "-" and isinstance(content, str):
         emit(content)
         return
+    from pathlib import Path
+
     data = content if isinstance(content, bytes) else content.encode("utf-8", "backslashreplace")
     try:
         target = Path(os.path.realpath(file))  # behind a link, the file it leads to is replaced, not the link
@@ -68,9 +71,10 @@ def append(file: str, text: str) -> None:
         stream.write(text)
 
 
-def replace_file(target: Path, data: bytes) -> None:
+def replace_file(target: "Path", data: bytes) -> None:
     """The file with these bytes, never half of it."""
     import tempfile
+    from pathlib import Path
 
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:100]}.")
     try:
@@ -105,6 +109,8 @@ class Report:
     def close(self) -> None:
         """The array, or a count line."""
         if _error_format == "json":
+            from rackcalc.render.json_data import json_text
+
             note(json_text([as_data(problem) for problem in self._kept]).rstrip(), folded=False)
         elif self.count > 1:
             note(f"{self.count} problems")

@@ -3,28 +3,25 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any
 
-import typer
-
 from rackcalc.cli import completion as complete
+from rackcalc.cli.parameters import Argument, Option
 from rackcalc.quantities.problems import failure
 
 RackArgument = Annotated[
     str,
-    typer.Argument(
-        metavar="RACK", help="A rack file, a bundled rack's name, or - for stdin.", autocompletion=complete.racks
-    ),
+    Argument(metavar="RACK", help="A rack file, a bundled rack's name, or - for stdin.", autocompletion=complete.racks),
 ]
 RacksArgument = Annotated[
     list[str],
-    typer.Argument(metavar="RACK...", help="Rack files, bundled racks' names, or -.", autocompletion=complete.racks),
+    Argument(metavar="RACK...", help="Rack files, bundled racks' names, or -.", autocompletion=complete.racks),
 ]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="PATH=VALUE", help='Override a value: --set "workload.batch=8". Repeatable.'),
+    Option("--set", metavar="PATH=VALUE", help='Override a value: --set "workload.batch=8". Repeatable.'),
 ]
 ScenarioOption = Annotated[
     list[str] | None,
-    typer.Option(
+    Option(
         "--scenario",
         metavar="NAME",
         help="Apply a scenario of the file, or buy, rent or api. Repeatable: side by side.",
@@ -33,12 +30,12 @@ ScenarioOption = Annotated[
 ]
 YearOption = Annotated[
     list[str] | None,
-    typer.Option("--year", metavar="YEAR", help="The rack in a year of the file's `years`: 2026. Repeatable."),
+    Option("--year", metavar="YEAR", help="The rack in a year of the file's `years`: 2026. Repeatable."),
 ]
-JsonOption = Annotated[bool, typer.Option("--json", help="Short for --format json.")]
+JsonOption = Annotated[bool, Option("--json", help="Short for --format json.")]
 ErrorFormatOption = Annotated[
     str,
-    typer.Option(
+    Option(
         "--error-format",
         metavar="text|json|github",
         help="How problems with the input are written.",
@@ -47,28 +44,22 @@ ErrorFormatOption = Annotated[
 ]
 OutputOption = Annotated[
     list[str] | None,
-    typer.Option(
-        "-o", "--output", metavar="FILE", help="Also write a report; the ending names the format. Repeatable."
-    ),
+    Option("-o", "--output", metavar="FILE", help="Also write a report; the ending names the format. Repeatable."),
 ]
 
 FailIfOption = Annotated[
     list[str] | None,
-    typer.Option("--fail-if", metavar="EXPR", help='"latency.p99 > 2 ms", "delta(cost.tco) > 5 %". Repeatable.'),
+    Option("--fail-if", metavar="EXPR", help='"latency.p99 > 2 ms", "delta(cost.tco) > 5 %". Repeatable.'),
 ]
-WarnIfOption = Annotated[
-    list[str] | None, typer.Option("--warn-if", metavar="EXPR", help="As --fail-if, but only warns.")
-]
+WarnIfOption = Annotated[list[str] | None, Option("--warn-if", metavar="EXPR", help="As --fail-if, but only warns.")]
 MaxNoveltyOption = Annotated[
     int | None,
-    typer.Option(
+    Option(
         "--max-novelty", metavar="N", min=0, help="Refuse figures about which more than N things were never measured."
     ),
 ]
-ConfidentOption = Annotated[
-    bool, typer.Option("--confident", help="A limit within the 80 % interval counts as broken.")
-]
-ExitZeroOption = Annotated[bool, typer.Option("--exit-zero", help="Report only: exit 0 even when a gate fails.")]
+ConfidentOption = Annotated[bool, Option("--confident", help="A limit within the 80 % interval counts as broken.")]
+ExitZeroOption = Annotated[bool, Option("--exit-zero", help="Report only: exit 0 even when a gate fails.")]
 
 
 def in_years(scenarios: Sequence[str] | None, years: Sequence[str] | None) -> list[str]:

@@ -1,7 +1,6 @@
 """Builds spec objects from a node tree by the declarations of their fields, and collects every problem."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +9,7 @@ from rackcalc.config.document import Node
 from rackcalc.config.part_aliases import find_part, no_part
 from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.problems import InputError, Problem, suggest
-from rackcalc.quantities.quantity import KINDS, Quantity, Source
+from rackcalc.quantities.quantity import KINDS, Quantity, Source, same_leaf
 from rackcalc.quantities.spelling import meant
 from rackcalc.quantities.words_read import watch
 from rackcalc.spec.fields import (
@@ -41,7 +40,6 @@ def is_exact(declared: Number, value: float) -> bool:
     return declared.whole or (declared.unit == "1" and value == declared.at_most)
 
 
-@dataclass
 class Builder:
     """Builds spec objects and collects every problem. nodes: by dotted path, for messages about values that are built.
 
@@ -49,10 +47,11 @@ class Builder:
     words_read: paths of the words that the user wrote and that a calculation has read since.
     """
 
-    default_kind: str = "given"
-    problems: list[Problem] = field(default_factory=list)
-    nodes: dict[str, Node] = field(default_factory=dict)
-    words_read: set[str] = field(default_factory=set)
+    def __init__(self, default_kind: str = "given", problems: list[Problem] | None = None) -> None:
+        self.default_kind = default_kind
+        self.problems: list[Problem] = [] if problems is None else problems
+        self.nodes: dict[str, Node] = {}
+        self.words_read: set[str] = set()
 
     def fail(self, node: Node, path: str, message: str) -> None:
         """Add a problem at a node."""
@@ -111,14 +110,9 @@ class Builder:
             case Number(default=default) if default != REQUIRED:
                 value = unit_text.parse(str(default), declared.unit, absolute=declared.absolute)
                 source = Source("assumed", note="default: " + declared.doc)
-                return Quantity(
-                    value,
-                    declared.unit,
-                    path,
-                    source=source,
-                    absolute=declared.absolute,
-                    exact=is_exact(declared, value),
-                )
+                exact = is_exact(declared, value)
+                where = parent.file, parent.line, parent.column
+                return same_leaf(value, declared.unit, path, source, None, None, declared.absolute, exact, where)
             case Number():
                 self.missing(parent, path, f"; expected {unit_text.expected(declared.unit, declared.example)}")
             case Text(default=default) if default != REQUIRED:
@@ -278,16 +272,8 @@ class Builder:
         kind = words["kind"] if words.get("kind") in KINDS else self.default_kind
         reference, note = words.get("source", ""), words.get("note", "")
         source = Source(kind, reference, place.file, place.line, place.column, note, place.path)
-        return Quantity(
-            value,
-            declared.unit,
-            path,
-            source=source,
-            low=low,
-            high=high,
-            absolute=declared.absolute,
-            exact=is_exact(declared, value),
-        )
+        exact = is_exact(declared, value)
+        return same_leaf(value, declared.unit, path, source, low, high, declared.absolute, exact)
 
     def number_parts(self, declared: Number, node: Node, path: str) -> Mapping[str, Node]:
         """The nodes of the value, its range and its source, by key. Words are checked here, numbers in scalar()."""

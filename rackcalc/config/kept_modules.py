@@ -7,14 +7,15 @@ matches none of them, and is none of the modules that belong to no part (head, n
 import fnmatch
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+from rackcalc.quantities.record import record
 
 PARTS = ("attention", "ffn", "experts")
 _Layers = Sequence[int]
 
 
-@dataclass(frozen=True)
+@record
 class Module:
     """A matrix of a part. names: its spellings after the number of the layer, the most usual first.
 
@@ -29,7 +30,7 @@ class Module:
     copies: int = 1
 
 
-@dataclass(frozen=True)
+@record
 class Shares:
     """Share of each part that names mean. doubt: how much more it may be, for the names that were not understood."""
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 
-from rackcalc.config.catalog_files import PACKAGE, part_names, part_node
-from rackcalc.config.compiled import tree_of
+from rackcalc.config.catalog_files import catalog_tree, part_names, part_node
 from rackcalc.config.document import Node
 from rackcalc.quantities.problems import shortened
 from rackcalc.quantities.spelling import MAKERS, folded, meant, suggestion
@@ -51,7 +50,7 @@ def _written(kind: str) -> Mapping[str, tuple[str, ...]]:
 
 @cache
 def _file() -> Mapping[str, Node]:
-    root = tree_of((PACKAGE / "catalog" / "aliases.yaml").read_text(encoding="utf-8"), "catalog/aliases.yaml").value
+    root = catalog_tree("catalog/aliases.yaml").value
     assert isinstance(root, dict)
     return root
 

@@ -2,10 +2,8 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rackcalc.config.builder import Builder
 from rackcalc.config.catalog_files import PACKAGE
@@ -16,9 +14,12 @@ from rackcalc.config.published_format import with_precision
 from rackcalc.config.text_files import read_text
 from rackcalc.config.years import apply_year, joined, split, year_labels
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import field, record
 from rackcalc.quantities.spelling import meant
 from rackcalc.spec.rack import Rack
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @record
@@ -48,11 +49,18 @@ class Loaded:
         return node.key_problem(path, message) if node else Problem(self.file, 0, 0, path, message)
 
 
-def bundled_racks() -> Mapping[str, Path]:
+def bundled_racks() -> Mapping[str, "Path"]:
     """Name -> file of the racks that come with rackcalc: in the package when installed, in configs/ in a checkout."""
-    for folder in (PACKAGE / "racks", PACKAGE.parent / "configs"):
-        if folder.is_dir():
-            return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    from pathlib import Path
+
+    return {name: Path(file) for name, file in _bundled().items()}
+
+
+def _bundled() -> Mapping[str, str]:
+    for folder in (f"{PACKAGE}/racks", f"{os.path.dirname(PACKAGE)}/configs"):
+        if os.path.isdir(folder):
+            files = sorted(file for file in os.listdir(folder) if file.endswith(".yaml"))
+            return {file.removesuffix(".yaml"): f"{folder}/{file}" for file in files}
     return {}
 
 
@@ -61,10 +69,10 @@ def find_rack(name: str) -> tuple[str, str]:
     if name == "-":
         return read_text("-"), "<stdin>"
     if "/" not in name and not os.path.exists(name):  # unlike Path.exists, os.path.exists never raises
-        bundled = bundled_racks()
+        bundled = _bundled()
         known = meant(name, bundled)
         if known is not None:
-            return read_text(str(bundled[known])), f"{known}.yaml"
+            return read_text(bundled[known]), f"{known}.yaml"
         raise failure(f"no such file, and no bundled rack of that name{suggest(name, bundled)}", name)
     return read_text(name), name
 

@@ -19,8 +19,8 @@ from rackcalc.quantities.record import record
 RackSource = tuple[str, Callable[[], tuple[str, str, int]]]
 STDIN = "<stdin>"
 _BOM = b"\xef\xbb\xbf"
-_MARKER = re.compile(rb"(---|\.\.\.)(\s|$)")
-_YAML = re.compile(rb"---(\s|$)|[%\[!&]|[\"']?[\w.-]+[\"']?\s*:(\s|$)|\{(.*[^}\s])?\s*$")
+_MARKER = rb"(---|\.\.\.)(\s|$)"
+_YAML = rb"---(\s|$)|[%\[!&]|[\"']?[\w.-]+[\"']?\s*:(\s|$)|\{(.*[^}\s])?\s*$"
 
 
 @record
@@ -75,7 +75,7 @@ def entries(stream: BinaryIO) -> Iterator[Entry]:
     for line in _lines(stream):
         if not _significant(line):
             before.append(line)
-        elif _YAML.match(line.removeprefix(_BOM).lstrip()):
+        elif re.match(_YAML, line.removeprefix(_BOM).lstrip()):
             yield from _documents(stream, [*before, line])
         else:
             yield from _each_line(stream, line, len(before))
@@ -97,7 +97,7 @@ def _significant(line: bytes) -> bool:
 
 def _each_line(stream: BinaryIO, line: bytes, line_offset: int) -> Iterator[Entry]:
     for number, found in enumerate(chain([line], _lines(stream)), line_offset):
-        if _significant(found) and not _MARKER.match(found):
+        if _significant(found) and not re.match(_MARKER, found):
             yield Entry(found.rstrip(), number, named=not found.removeprefix(_BOM).lstrip().startswith(b"{"))
 
 
@@ -105,7 +105,7 @@ def _documents(stream: BinaryIO, begun: list[bytes]) -> Iterator[Entry]:
     """The YAML documents of a stream. begun: lines that were read already; the last of them begins a document."""
     line_offset, size, parts = 0, 0, begun
     for number, line in enumerate(_lines(stream), len(begun)):
-        if _MARKER.match(line):
+        if re.match(_MARKER, line):
             if _holds_something(parts):
                 yield Entry(b"".join(parts), line_offset)
             line_offset, size, parts = number, 0, []

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from pathlib import Path
 
 from rackcalc.quantities.problems import failure
 
@@ -40,6 +39,8 @@ def read_text(path: str, what: str = RACK) -> str:
 
 def beside(file: str, name: str) -> str:
     """The path of a file that a rack file names: relative to it, or to the current folder where that has no place."""
+    from pathlib import Path
+
     base = Path(file).parent if not file.startswith(("<", "-")) else Path()
     target = str(base / name)
     return "./-" if target == "-" else target  # a file of that name: standard input is for the rack

@@ -45,7 +45,7 @@ from rackcalc.formulas.serving.request_rates import batch_rate, capacity, sequen
 from rackcalc.formulas.serving.token_rates import per_part, tokens_per_second, user_rate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import Problem
-from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.quantities.quantity import Quantity, Source, calls_kept
 from rackcalc.quantities.record import replace
 from rackcalc.serving.lengths import with_lengths
 from rackcalc.serving.pool_links import time_on_path
@@ -394,6 +394,11 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
 
 def estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
     """As estimate(), and the conditions that the rack had to fulfil."""
+    with calls_kept():
+        return _estimate_with_conditions(loaded)
+
+
+def _estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
     chains: list[Chain] = []
 
     def require(found: Sequence[Chain], problems: Sequence[Problem]) -> None:

@@ -4,11 +4,10 @@ measured_runs.csv has a line for every server that the bundled measurements tell
 its rows; `make accuracy` writes it.
 """
 
-import csv
+import os
 from collections.abc import Iterable
 from functools import cache
 from math import log2
-from pathlib import Path
 from typing import NamedTuple
 
 from rackcalc.formulas.gpu.novelty import DECODE, architecture
@@ -16,7 +15,7 @@ from rackcalc.serving.engine_versions import YEAR, at_newest, at_version
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.rack import Rack
 
-FILE = Path(__file__).with_name("measured_runs.csv")
+FILE = os.path.join(os.path.dirname(__file__), "measured_runs.csv")
 OTHER_MODEL = 0.05  # as the spread in novelty.py: of another model of the same class
 A_DOUBLING = 0.04  # of the GPUs, or of the length of the prompts
 
@@ -49,7 +48,9 @@ class MeasuredRun(NamedTuple):
 @cache
 def measured_runs() -> tuple[MeasuredRun, ...]:
     """Every run of the file."""
-    with FILE.open(encoding="utf-8", newline="") as stream:
+    import csv  # only a rack with a serving engine is like any of them
+
+    with open(FILE, encoding="utf-8", newline="") as stream:
         return tuple(_read(line) for line in csv.DictReader(stream))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from math import isfinite
 
-from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.quantity import Quantity, all_behind
 from rackcalc.quantities.record import record
 
 FILE = "novelty"  # the place of the leaves that novelty.py makes
@@ -42,7 +42,7 @@ def joined(parts: Iterable[Unseen]) -> Unseen:
 
 def unseen(figures: Iterable[Quantity | None]) -> Unseen:
     """What is new about the passes of serving engines below some figures."""
-    return joined(unseen_by_path({str(i): x for i, x in enumerate(figures) if x is not None}).values())
+    return joined(filter(None, map(_of_leaf, all_behind([x for x in figures if x is not None][::-1]))))
 
 
 def unseen_by_path(figures: Mapping[str, Quantity]) -> dict[str, Unseen]:
@@ -58,7 +58,8 @@ def unseen_by_path(figures: Mapping[str, Quantity]) -> dict[str, Unseen]:
                 continue
             stack.pop()
             if id(node) not in known:
-                known[id(node)] = _of_leaf(node) or joined(known[id(x)] for x in node.inputs.values())
+                new = [part for part in map(known.__getitem__, map(id, node.inputs.values())) if part is not NOTHING]
+                known[id(node)] = joined(new) if new else _of_leaf(node) or NOTHING
     return {path: known[id(figure)] for path, figure in figures.items()}
 
 

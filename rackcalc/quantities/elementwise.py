@@ -18,6 +18,7 @@ pi = math.pi
 
 _SCALARS = (float, int, bool)
 _WORDS = (*_SCALARS, str)
+_PLAIN = frozenset(_SCALARS)
 
 
 def _numpy() -> Any:
@@ -199,7 +200,7 @@ def highest(column: Any) -> Any:
 
 def lowest(values: Sequence[Any]) -> Any:
     """The smallest of several numbers or arrays."""
-    return min(values) if all(isinstance(x, _SCALARS) for x in values) else reduce(minimum, values)
+    return min(values) if _PLAIN.issuperset(map(type, values)) else reduce(minimum, values)
 
 
 def joined(first: Any, then: Any) -> Any:

@@ -1,19 +1,19 @@
 """The figures of a result by dotted path: a walk over nested records and dicts. Every output is made by this walk."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import fields, is_record
 
 
 def figures(result: Any, path: str = "") -> Iterator[tuple[str, Quantity]]:
     """Every Quantity of a result with its dotted path, in order of definition."""
     if isinstance(result, Quantity):
         yield path, result
-    elif is_dataclass(result) and not isinstance(result, type):
+    elif is_record(result):
         for item in fields(result):
             yield from figures(getattr(result, item.name), f"{path}.{item.name}" if path else item.name)
     elif isinstance(result, Mapping):
@@ -54,7 +54,7 @@ def nested(result: Any) -> Any:
     """The result as nested dicts whose leaves are Quantities; empty groups are left out."""
     if isinstance(result, Quantity | str | bool):
         return result
-    if is_dataclass(result) and not isinstance(result, type):
+    if is_record(result):
         items = {item.name: nested(getattr(result, item.name)) for item in fields(result)}
     elif isinstance(result, Mapping):
         items = {str(name): nested(value) for name, value in result.items()}

@@ -1,11 +1,10 @@
 """Problems with the user's input, reported all at once, each with its place and how to fix it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class Problem(NamedTuple):
     """One mistake in the input. line and column are 1-based, or 0 where there is no line (an option)."""
 
     file: str

@@ -5,9 +5,13 @@ plain floats or arrays it is an ordinary function. Quantities have no arithmetic
 can appear in a result without a named, cited formula behind it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn, overload
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn, overload
+
+from rackcalc.quantities.record import field, record, replace
 
 # Strongest first: the weakest kind among a number's leaves is the kind of the number.
 KINDS = ("given", "measured", "datasheet", "quoted", "published", "press", "estimate", "assumed", "hypothetical")
@@ -18,8 +22,7 @@ RANKS = {kind: rank for rank, kind in enumerate(ALL_KINDS)}
 _UNKNOWN_RANK = RANKS[UNKNOWN]
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a leaf value was read.
 
     kind: one of ALL_KINDS. reference: id in catalog/sources.yaml, or "" for a value from the user's own file.
@@ -36,7 +39,7 @@ class Source:
     path: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@record
 class Quantity:
     """A value in canonical units that knows where it comes from.
 
@@ -59,6 +62,36 @@ class Quantity:
     absolute: bool = False
     weakest: int = -1
     exact: bool = False
+
+    def __init__(
+        self,
+        value: Any,
+        unit: str,
+        name: str = "",
+        formula: "Formula | None" = None,
+        inputs: Mapping[str, "Quantity"] | None = None,
+        source: Source | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        absolute: bool = False,
+        weakest: int = -1,
+        exact: bool = False,
+    ) -> None:
+        if source is not None:  # a leaf; a formula passes the weakest kind of its inputs
+            weakest = RANKS[source.kind]
+        self.__dict__.update(
+            value=value,
+            unit=unit,
+            name=name,
+            formula=formula,
+            inputs={} if inputs is None else inputs,
+            source=source,
+            low=low,
+            high=high,
+            absolute=absolute,
+            weakest=max(weakest, 0),
+            exact=exact,
+        )
 
     def __bool__(self) -> NoReturn:
         raise TypeError("a Quantity has no truth value; compare .value, or use xp.where inside a formula")
@@ -86,12 +119,6 @@ class Quantity:
         missing = (leaf.source.note for leaf in self.leaves if leaf.source is not None and leaf.source.kind == UNKNOWN)
         return tuple(dict.fromkeys(missing))
 
-    def __post_init__(self) -> None:
-        if self.source is not None:  # a leaf; a formula passes the weakest kind of its inputs
-            object.__setattr__(self, "weakest", RANKS[self.source.kind])
-        elif self.weakest < 0:
-            object.__setattr__(self, "weakest", 0)
-
 
 def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
     """These quantities and every distinct one that they were computed from, depth first from the last of them."""
@@ -99,21 +126,42 @@ def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
     stack = list(quantities)
     while stack:
         quantity = stack.pop()
-        if id(quantity) in seen:
-            continue
-        seen.add(id(quantity))
-        yield quantity
-        stack.extend(reversed(list(quantity.inputs.values())))
+        if id(quantity) not in seen:
+            seen.add(id(quantity))
+            yield quantity
+            if quantity.inputs:
+                stack += [*quantity.inputs.values()][::-1]
+
+
+@lru_cache(maxsize=1 << 14)
+def same_leaf(
+    value: float,
+    unit: str,
+    name: str,
+    source: Source,
+    low: float | None = None,
+    high: float | None = None,
+    absolute: bool = False,
+    exact: bool = False,
+    where: Hashable = None,
+) -> Quantity:
+    """A leaf that is one object for all who state the same of it, so that what rests on it can be shared.
+
+    where: tells it from others of which the same is stated, and which are in doubt by themselves.
+    """
+    return Quantity(value, unit, name, None, None, source, low, high, absolute, exact=exact)
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
     """A leaf written in code that is exact: structure, a definition, a constant of nature."""
-    return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
+    if type(value) is not float:  # an array of a sweep, or a whole number
+        return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
+    return same_leaf(value, unit, name, Source(kind, reference, note=note), exact=True)
 
 
 def unknown(unit: str, name: str, why: str) -> Quantity:
     """A leaf that nobody knows. It is no number, and no formula makes a number of it. why: "no price for gpu"."""
-    return Quantity(float("nan"), unit, name, source=Source(UNKNOWN, note=why))
+    return same_leaf(NAN, unit, name, Source(UNKNOWN, note=why))
 
 
 FORMULAS: dict[str, "Formula"] = {}
@@ -158,14 +206,23 @@ class Formula:
     def __call__(self, *args: Any, **inputs: Any) -> Any:
         if args:
             inputs = dict(zip(self.parameters, args, strict=False)) | inputs
+        known = _CALLS.get()
+        key = None
+        if known is not None:
+            key = (self, *inputs, *map(id, inputs.values()))
+            if key in known:
+                return known[key]
         values = {}
+        units = self.units
         rank = -1
-        bare = ""
+        bare = wrong = ""
         for name, value in inputs.items():
             if isinstance(value, Quantity):
                 values[name] = value.value
                 if value.weakest > rank:  # noqa: PLR1730 - max() is slower, and this runs for every input
                     rank = value.weakest
+                if name in units and units[name] != value.unit and units[name] != SAME:
+                    wrong = wrong or name
             else:
                 values[name] = value
                 bare = name
@@ -173,18 +230,36 @@ class Formula:
             return self.function(**values)
         if bare:
             raise TypeError(f"{self.name}({bare}=...): a bare number among Quantities has no source")
-        units = self.units
-        for name, value in inputs.items():
-            wanted = units.get(name)
-            if wanted and wanted not in (value.unit, SAME):
-                raise TypeError(f"{self.name}({name}=...): expected {wanted}, got {value.unit} ({value.name})")
+        if wrong:
+            value = inputs[wrong]
+            raise TypeError(f"{self.name}({wrong}=...): expected {units[wrong]}, got {value.unit} ({value.name})")
         unit = self.unit
         if unit == SAME:
             unit = next(iter(inputs.values())).unit
         result = NEW(Quantity)  # as Quantity(...) in a third of the time; fields not set here keep their defaults
         value = self.function(**values) if rank < _UNKNOWN_RANK else NAN
         result.__dict__.update(value=value, unit=unit, name=self.name, formula=self, inputs=inputs, weakest=rank)
+        if known is not None:
+            known[key] = result
         return result
+
+
+# The calls with Quantities made so far: a call of a formula with inputs that are the very same has the same result,
+# which holds its inputs, so that their ids stay theirs. None: calls are not kept.
+_CALLS: ContextVar[dict[Any, Quantity] | None] = ContextVar("calls", default=None)
+
+
+@contextmanager
+def calls_kept() -> Iterator[None]:
+    """Within it every call of a formula with the same Quantities is made once. Within another it changes nothing."""
+    if _CALLS.get() is not None:
+        yield
+        return
+    token = _CALLS.set({})
+    try:
+        yield
+    finally:
+        _CALLS.reset(token)
 
 
 NEW = object.__new__

@@ -5,8 +5,8 @@ Pa, 1 and their quotients. A dimension has one canonical text (DIMENSIONS), so c
 Only this module imports pint, and only for a spelling that the generated table does not hold.
 """
 
+import os
 import re
-from pathlib import Path
 from typing import Annotated, Any
 
 from rackcalc.quantities.units_table import TABLE
@@ -206,7 +206,7 @@ def registry() -> Any:
     if _registry is None:
         import pint
 
-        _registry = pint.UnitRegistry(str(Path(__file__).with_name("units.txt")), case_sensitive=True)
+        _registry = pint.UnitRegistry(os.path.join(os.path.dirname(__file__), "units.txt"), case_sensitive=True)
     return _registry
 
 
@@ -240,7 +240,7 @@ _IN_FIELDS = {
     "token/s": (r"(k?)(?:tps|TPS|t/s|toks?/s)", r"\1token/s"),
     "FLOP/s": (r"([kMGTPE]?)(?:FLOPs|Flops|flops|OPs)", r"\1FLOP/s"),
 }
-_AMBIGUOUS = re.compile(r"M+(BTU|Btu)(/h|/hr)?")
+_AMBIGUOUS = r"M+(BTU|Btu)(/h|/hr)?"
 
 
 def in_field(typed: str, unit: str) -> str:
@@ -248,7 +248,7 @@ def in_field(typed: str, unit: str) -> str:
     if unit in _IN_FIELDS:
         pattern, meaning = _IN_FIELDS[unit]
         typed = re.sub(rf"^{pattern}$", meaning, typed)
-    if _AMBIGUOUS.fullmatch(typed):
+    if re.fullmatch(_AMBIGUOUS, typed):
         raise UnitError(f'"{typed}" is not a unit')
     return typed
 
@@ -281,30 +281,30 @@ def _as_written(word: str) -> str:
     return _UPPER.get(low, low) if low in WORDS else word
 
 
-_DEGREES = re.compile(r"(?:[°º˚]|\bdeg(?:rees?)?\b\.?)\s*(celsius|fahrenheit|[CFK])\b", re.IGNORECASE)
-_POWER = re.compile(r"(?<![^\W_])((?:[kmcuµ]?m)|ft)([23])(?![\w^])")
+_DEGREES = r"(?i)(?:[°º˚]|\bdeg(?:rees?)?\b\.?)\s*(celsius|fahrenheit|[CFK])\b"
+_POWER = r"(?<![^\W_])((?:[kmcuµ]?m)|ft)([23])(?![\w^])"
 
 
 def _plainly(text: str) -> str:
     """The unit in the letters of units.txt: °C, ℃ and deg C are degC, m³ and m3 are m^3."""
     text = text.replace("℃", "degC").replace("℉", "degF").replace("²", "2").replace("³", "3")
-    text = _DEGREES.sub(lambda match: f"deg{match[1][0].upper()}", text)
-    return _POWER.sub(r"\1^\2", text).replace("kW-month", "kW/month").replace("GPU-", "GPU/")
+    text = re.sub(_DEGREES, lambda match: f"deg{match[1][0].upper()}", text)
+    return re.sub(_POWER, r"\1^\2", text).replace("kW-month", "kW/month").replace("GPU-", "GPU/")
 
 
 # A thousandth of a token, byte or dollar: a slip for a million of them.
-_PART_OF_A_THING = re.compile(
+_PART_OF_A_THING = (
     r"(?<![^\W_])(?:[munpµμ]|milli|micro|nano|pico)"
     r"(?:B|b|bytes?|bits?|bps|Bps|FLOPS?|FLOPs|OPS?|flops?|tok|tokens?|reqs?|requests?|samples?|qps|rps|USD|usd)(?![^\W_])"
 )
 
 
 # Money for a thousandth of a watt or watt-hour: a slip for a million of them.
-_PRICE_OF_A_PART = re.compile(r"USD\s*/\s*(?:m|milli)(?:W|J|watt|joule)", re.IGNORECASE)
+_PRICE_OF_A_PART = r"(?i)USD\s*/\s*(?:m|milli)(?:W|J|watt|joule)"
 
 
 # Names, products, quotients, and powers of one digit. Nothing else reaches pint, which would try to compute 9**9**9**9.
-_UNIT = re.compile(r"(?:[^\W\d]|[%°*/()\s-]|(?<![\w.])1(?![\w.])|(?:\*\*|\^)-?\d(?!\s*(?:\*\*|\^|[\d.])))+")
+_UNIT = r"(?:[^\W\d]|[%°*/()\s-]|(?<![\w.])1(?![\w.])|(?:\*\*|\^)-?\d(?!\s*(?:\*\*|\^|[\d.])))+"
 
 
 def resolve_with_pint(text: str) -> tuple[str, float, float]:
@@ -313,9 +313,9 @@ def resolve_with_pint(text: str) -> tuple[str, float, float]:
     if text == "1":
         return "1", 1.0, 0.0
     written = _plainly(text)
-    if len(text) > 60 or not _UNIT.fullmatch(written):
+    if len(text) > 60 or not re.fullmatch(_UNIT, written):
         raise UnitError(f'"{text}" is not a unit')
-    if _PART_OF_A_THING.search(written) or (_PRICE_OF_A_PART.search(written) and "/M" not in written):
+    if re.search(_PART_OF_A_THING, written) or (re.search(_PRICE_OF_A_PART, written) and "/M" not in written):
         raise UnitError(f'"{text}" holds a part of something that has no parts: m is a thousandth, M a million')
     try:
         unit = ureg.parse_units(written)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from math import isfinite
 from typing import Any
 
@@ -12,7 +11,7 @@ from rackcalc.quantities.display import show_value
 from rackcalc.quantities.figures import figure
 from rackcalc.quantities.former_names import renamed
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.questions.formula_text import body, helpers
 
 CONSTANTS = {"YEAR": "1 year", "TOKEN": "1 token", "GPU": "1 GPU"}

@@ -11,7 +11,7 @@ from rackcalc.quantities.problems import InputError, Problem, shortened
 from rackcalc.quantities.record import record
 
 PATH = r"[A-Za-z_](?:[\w.\- ]*[\w.\-])?"
-_GATE = re.compile(rf"\s*(?:(delta)\s*\(\s*({PATH})\s*\)|({PATH}))\s*(<=|>=|==|!=|<|>)\s*(\S.*?)\s*")
+_GATE = rf"\s*(?:(delta)\s*\(\s*({PATH})\s*\)|({PATH}))\s*(<=|>=|==|!=|<|>)\s*(\S.*?)\s*"
 _LONGEST = 200  # characters
 
 HOLDS: dict[str, Callable[[float, float], bool]] = {
@@ -58,7 +58,7 @@ def parse_condition(
     text: str, level: str = "error", why: str = "", file: str = "", line: int = 0, column: int = 0
 ) -> Condition:
     """Parse `latency.p99 > 2 ms` or `delta(latency.p99) > 5 %`. InputError that says what was expected."""
-    match = _GATE.fullmatch(text) if len(text) <= _LONGEST else None
+    match = re.fullmatch(_GATE, text) if len(text) <= _LONGEST else None
     if match is None:
         message = (
             f'expected PATH OP VALUE UNIT such as "latency.p99 > 2 ms" or "delta(latency.p99) > 5 %" '

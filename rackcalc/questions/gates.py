@@ -6,7 +6,6 @@ missing or unusable baseline are errors.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from rackcalc.quantities import changes, unit_text, units
@@ -14,7 +13,7 @@ from rackcalc.quantities.display import is_temperature, show_value
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, suggest
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.questions import former_estimates
 from rackcalc.questions.former_estimates import FormerEstimate
 from rackcalc.questions.gate_conditions import HOLDS, Condition, is_relative

@@ -1,9 +1,7 @@
 """Tables of plain text: columns aligned with blanks, and the width of a line."""
 
 import re
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -55,6 +53,10 @@ def _one_below_another(rows: Sequence[Sequence[str]], headed: bool) -> Iterator[
 
 def fitted(text: str, width: int) -> str:
     """Text whose longer lines are folded between words, further in than they begin; a word is never broken."""
+    if max(map(len, text.splitlines()), default=0) <= width:
+        return "".join(f"{line}\n" for line in text.splitlines())
+    import textwrap  # a pipe has any width
+
     lines = []
     for line in text.splitlines():
         if len(line) <= width:
@@ -96,4 +98,6 @@ def line_width() -> int:
 
 def terminal_width() -> int:
     """Characters of a line of the terminal, and 40 of a narrower one."""
+    import shutil
+
     return max(40, shutil.get_terminal_size((80, 24)).columns)

@@ -1,7 +1,6 @@
 """Single figures as people read them: a cell of a table, an interval beside it, and the unit of a bare number."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from math import inf, isnan
 
@@ -9,6 +8,7 @@ from rackcalc.quantities import unit_text, units
 from rackcalc.quantities.display import in_unit, is_temperature, show_value
 from rackcalc.quantities.problems import InputError, failure
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import replace
 
 # units that people expect for these figures, where show() would choose others
 SPELLINGS = {
@@ -50,7 +50,7 @@ def bare_unit(path: str, quantity: Quantity, asked: Sequence[str] = ()) -> str:
         try:
             in_unit(quantity, 0.0, asked[0])  # says that the dimensions differ
         except InputError as error:
-            raise InputError([replace(problem, path=path) for problem in error.problems]) from None
+            raise InputError([problem._replace(path=path) for problem in error.problems]) from None
     usual = next((unit for pattern, unit in BARE.items() if fnmatchcase(path, pattern)), "")
     if usual:
         return usual

@@ -1,9 +1,9 @@
 """`rackcalc explain --sources`: the sources that a figure's doubt comes from, each with its share."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from rackcalc.quantities.display import show_value
+from rackcalc.quantities.record import replace
 from rackcalc.questions.explain import provenance
 from rackcalc.questions.uncertainty.doubt_sources import DoubtSource, DoubtSources
 from rackcalc.render.cells import cell, interval_text

@@ -3,16 +3,14 @@
 Every line has a label and pieces, which are laid out for the width of the terminal; a piece is never cut in a number.
 """
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from math import inf, isfinite, isnan
 from typing import Any
 
 from rackcalc.estimation.unseen import doubtful, unseen_by_path
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.quantities.unit_text import show
 from rackcalc.render.aligned_text import PIPE_WIDTH, line_width
 from rackcalc.render.cells import cell, interval_text
@@ -313,4 +311,8 @@ def laid_out(line: Line, width: int) -> Iterator[str]:
 
 def folded(text: str, width: int, indent: str = "") -> list[str]:
     """The text as lines within the width, broken between words."""
+    if text and len(text) <= width and " ".join(text.split()) == text:
+        return [text]
+    import textwrap  # a pipe has any width
+
     return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]

@@ -1,14 +1,13 @@
 """The figures that a person sees, as rows: which, in what order and words. Tables and Markdown are made of them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from math import isfinite
 from typing import Any
 
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import RANKS, Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.render.cells import cell, interval_text
 
 # section -> title, and the figures shown unless all are asked for

@@ -3,12 +3,12 @@
 import csv
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from math import isfinite
 from typing import Any
 
 from rackcalc.quantities.problems import printable
+from rackcalc.quantities.record import replace
 from rackcalc.questions.uncertainty.analysis import Report
 from rackcalc.questions.uncertainty.draws import Spread
 from rackcalc.questions.uncertainty.effects import Effect

@@ -63,27 +63,34 @@ class Program:
 
     def add(self, target: Quantity) -> int:
         """The slot of a figure; what it needs and is not in the program yet is added, inputs first."""
-        slots, errors = self._slots, self._error_axis_of is not None
+        whole, bare_slots = self._slots
+        if id(target) in whole:
+            return whole[id(target)]
+        errors = self._error_axis_of is not None
         stack = [(target, False)]
         while stack:
             node, bare = stack[-1]
             formula = node.formula
-            below = bare or (errors and formula is not None and formula.error > 0)
-            known = slots[below]
-            waiting = [(x, below) for x in node.inputs.values() if id(x) not in known]
-            if waiting:
-                stack.extend(waiting)
+            known = bare_slots if bare else whole
+            if id(node) in known:
+                stack.pop()
+                continue
+            if formula is None:
+                stack.pop()
+                self._kept.append(node)
+                whole[id(node)] = bare_slots[id(node)] = self._leaf(node)
+                continue
+            below = bare or (errors and formula.error > 0)
+            slots = bare_slots if below else whole
+            inputs: list[Any] = [slots.get(id(x)) for x in node.inputs.values()]
+            if None in inputs:
+                stack += [(x, below) for x, slot in zip(node.inputs.values(), inputs, strict=True) if slot is None]
                 continue
             stack.pop()
-            if id(node) not in slots[bare]:
-                self._kept.append(node)
-                if formula is None:
-                    slots[0][id(node)] = slots[1][id(node)] = self._leaf(node)
-                else:
-                    slots[bare][id(node)] = self._computed(node, formula, [known[id(x)] for x in node.inputs.values()])
-                    if below and not bare:
-                        slots[bare][id(node)] = self._off(node, slots[bare][id(node)])
-        return slots[0][id(target)]
+            self._kept.append(node)
+            slot = self._computed(node, formula, tuple(inputs))
+            known[id(node)] = self._off(node, slot) if below and not bare else slot
+        return whole[id(target)]
 
     def _leaf(self, node: Quantity) -> int:
         axis = self._axis_of(node)
@@ -103,13 +110,13 @@ class Program:
             self._same[value] = self._new(node, 0)
         return self._same[value]
 
-    def _computed(self, node: Quantity, formula: Formula, inputs: Sequence[int]) -> int:
+    def _computed(self, node: Quantity, formula: Formula, inputs: tuple[int, ...]) -> int:
         axes = 0
         for slot in inputs:
             axes |= self.axes[slot]
         if not axes or not node.known:
             return self._constant(node)
-        return self._call(node, formula, tuple(inputs), tuple(node.inputs), axes)
+        return self._call(node, formula, inputs, tuple(node.inputs), axes)
 
     def _off(self, node: Quantity, slot: int) -> int:
         """The result of a formula times the factor by which the formula is off."""

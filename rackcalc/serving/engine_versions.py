@@ -14,14 +14,12 @@ NOT_EAGER = constant(0.0, "1", "eager launches", "published", note="a compiled e
 
 
 # An image name, then a version as tags and packages write it: v0.6.3, 0.6.3.post1, 1.2.0rc6, v0.5.1-cu124
-_VERSION = re.compile(
-    r"(?:[^\s:]*:)?v?(\d+(?:\.\d+)*)(?:[.+_-]?(?:a|b|rc|alpha|beta|dev|post|cu|cuda|rocm|py)[\w.+-]*)?", re.I
-)
+_VERSION = r"(?i)(?:[^\s:]*:)?v?(\d+(?:\.\d+)*)(?:[.+_-]?(?:a|b|rc|alpha|beta|dev|post|cu|cuda|rocm|py)[\w.+-]*)?"
 
 
 def version_number(version: str) -> tuple[int, ...]:
     """The numbers of a version: "v1.2.0rc6.post3" -> (1, 2, 0); () for what is no version, such as "latest"."""
-    found = _VERSION.fullmatch(version.strip())
+    found = re.fullmatch(_VERSION, version.strip())
     return tuple(map(int, found[1].split("."))) if found else ()
 
 
@@ -37,12 +35,12 @@ def _believed(engine: Engine, age: Quantity) -> Quantity:
     return Quantity((known + age.value) / 2, "s", "age", source=source, low=min(ends), high=max(ends))
 
 
-_MONTH = re.compile(r"at-(\d{4})-(\d{2})")
+_MONTH = r"at-(\d{4})-(\d{2})"
 
 
 def age_in_month(version: str) -> Quantity | None:
     """The age of an engine as it was in the month of "at-YYYY-MM"; None for other versions."""
-    found = _MONTH.fullmatch(version)
+    found = re.fullmatch(_MONTH, version)
     if found is None:
         return None
     age = int(found[1]) + (int(found[2]) - 0.5) / 12 - REFERENCE

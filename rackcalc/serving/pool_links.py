@@ -8,7 +8,7 @@ from rackcalc.formulas.combine import largest, smallest, total
 from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.links.transfer import Transfer, transfer
 from rackcalc.formulas.transformer.forward_pass import Network
-from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.quantities.quantity import Quantity, Source, same_leaf
 from rackcalc.quantities.record import replace
 from rackcalc.spec.links import Link
 from rackcalc.spec.rack import GpuPool, LinkUse, LpuPool, Rack
@@ -136,7 +136,9 @@ def port_bandwidth(ports: Mapping[str, Quantity], use: LinkUse) -> Quantity:
     if fitting:
         return fitting[0] if len(fitting) == 1 else largest(**{f"port_{i}": rate for i, rate in enumerate(fitting)})
     source = Source("hypothetical", note=f"the chip has no port for {use.part.name}; computed as if it had")
-    return replace(use.part.bandwidth, name="hypothetical port", source=source)
+    rate = replace(use.part.bandwidth, name="hypothetical port", source=source)
+    in_doubt = rate.low is not None or rate.high is not None  # by itself, at each end of the link
+    return rate if in_doubt else same_leaf(rate.value, rate.unit, rate.name, source, exact=rate.exact)
 
 
 def both_pools(rack: Rack) -> tuple[GpuPool, LpuPool]:

@@ -1,10 +1,8 @@
 """What every split returns: a model of the service on an idle rack, from which latency under load is computed."""
 
-from dataclasses import field
-
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.quantities.quantity import Quantity, constant
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import field, record
 from rackcalc.spec.rack import Rack
 
 ONE = constant(1.0, "1", "one", "given", note="one, or all of it, where the file says nothing else")

@@ -4,10 +4,9 @@ The builder in config/builder.py and the JSON Schema in schemas/rack_file.py bot
 """
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Any
 
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import field, fields, record
 
 REQUIRED = "__required__"
 
@@ -151,4 +150,4 @@ def catalog_part(kind: str, doc: str, **options: Any) -> Any:
 
 def declarations(cls: type) -> Mapping[str, Declared]:
     """Field name -> declaration, in order of definition."""
-    return {name: f.metadata["declared"] for name, f in cls.__dataclass_fields__.items() if "declared" in f.metadata}  # type: ignore[attr-defined]
+    return {item.name: item.metadata["declared"] for item in fields(cls) if "declared" in item.metadata}

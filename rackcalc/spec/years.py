@@ -7,7 +7,7 @@ from rackcalc.spec.fields import listing, text
 
 STANDINGS = ("shipping", "announced", "analyst", "press", "cancelled")
 PARTS = {"": 0.0, "early": 0.0, "mid": 0.5, "late": 0.75}
-_LABEL = re.compile(r"(?:(early|mid|late)-)?((?:19|20|21)\d\d)")
+_LABEL = r"(?:(early|mid|late)-)?((?:19|20|21)\d\d)"
 
 
 @record
@@ -33,5 +33,5 @@ def year_number(label: str) -> float | None:
     >>> year_number("2026"), year_number("mid-2025"), year_number("soon")
     (2026.0, 2025.5, None)
     """
-    match = _LABEL.fullmatch(label)
+    match = re.fullmatch(_LABEL, label)
     return None if match is None else float(match[2]) + PARTS[match[1] or ""]

@@ -7,6 +7,7 @@ other values in the leaves that are fitted. So the model that is fitted is the m
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rackcalc.config.catalog_files import PACKAGE
@@ -82,7 +83,7 @@ def power(arguments: Sequence[str]) -> None:
     for title, found in trials.items():
         show(title, table(predictions, found), title.endswith("left out"))
     if "--write" in arguments:
-        for path in sorted((PACKAGE / "catalog" / "families").glob("*.yaml")):
+        for path in sorted((Path(PACKAGE) / "catalog" / "families").glob("*.yaml")):
             path.write_text(written(path.read_text(), best, ""))
 
 
@@ -107,7 +108,7 @@ def main(arguments: Sequence[str]) -> None:
             show(f"{by} left out", table(predictions, found), True)
     if "--write" in arguments:
         for program in PROGRAMS:
-            path = PACKAGE / "catalog" / "runtimes" / f"{program}.yaml"
+            path = Path(PACKAGE) / "catalog" / "runtimes" / f"{program}.yaml"
             path.write_text(written(path.read_text(), best, program, spread(others)))
 
 

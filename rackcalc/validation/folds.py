@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from rackcalc.config.parts import load_part, with_parts
 from rackcalc.formulas.gpu.novelty import architecture, shape
 from rackcalc.quantities.problems import failure
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.quantities.record import replace
 from rackcalc.replay.program import with_leaves
 from rackcalc.spec.gpu_families import Family
 from rackcalc.spec.runtimes import Runtime

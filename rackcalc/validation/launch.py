@@ -5,11 +5,11 @@ a factor of four in time to first token because of them.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from rackcalc.config.parts import load_part
 from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.record import replace
 from rackcalc.serving.engine_versions import version_number
 from rackcalc.spec.runtimes import Engine
 from rackcalc.validation.read import Row

@@ -18,13 +18,12 @@ same kind. Arithmetic per joule is one parameter of all families, by the power o
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import repeat
 from math import exp, inf, log
 from typing import Any
 
 from rackcalc.quantities.quantity import Quantity, Source
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.replay.distributions import SPREAD
 from rackcalc.spec.formats import FORMATS
 from rackcalc.spec.gpu_families import DecodeAttentionParameters, Family, GemmParameters, PrefillAttentionParameters
@@ -53,7 +52,7 @@ def mean(leaves: Sequence[Quantity], scales: Sequence[float] = (), over: float =
     middle = exp(sum(map(log, values)) / len(values)) if min(values) > 0 else sum(values) / len(values)
     most = 1.0 if first.unit == "1" and middle <= 1 else inf
     low, high = min(*values, middle / CARRIED), min(max(*values, middle * CARRIED), most)
-    source = replace(first.source or Source("estimate"), kind="estimate", note=RULE)
+    source = (first.source or Source("estimate"))._replace(kind="estimate", note=RULE)
     return Quantity(middle, first.unit, first.name, source=source, low=low, high=high)
 
 

@@ -4,6 +4,7 @@ An estimate names the one that is most like its rack (rackcalc/estimation/neares
 """
 
 from collections import defaultdict
+from pathlib import Path
 from statistics import median
 
 from rackcalc.config.parts import load_part
@@ -50,7 +51,7 @@ class Servers:
     def write(self) -> None:
         """Write the file anew, each server with the median of its errors."""
         made = (run._replace(rows=len(errors), error=median(errors)) for run, errors in self.errors.items())
-        FILE.write_text(written(sorted(made)), encoding="utf-8")
+        Path(FILE).write_text(written(sorted(made)), encoding="utf-8")
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
 """MLPerf's language models: the engine a submitter would choose, and the rate it keeps in each scenario."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from rackcalc.formulas.serving.request_rates import kept_rate
 from rackcalc.formulas.serving.request_time import one_step, request_time
 from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.quantities.quantity import Quantity, Source, constant
+from rackcalc.quantities.record import replace
 from rackcalc.validation.kernels import gpu
 from rackcalc.validation.read import Row, Unanswerable
 from rackcalc.validation.runs import ROUNDS, Numbers, Run, fits, loop, run_of, stand

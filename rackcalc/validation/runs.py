@@ -4,7 +4,6 @@ A row becomes a Run (what the engine is) and Numbers (how it is loaded); Numbers
 rows of one Run at once.
 """
 
-from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
 
@@ -28,7 +27,7 @@ from rackcalc.formulas.serving.speculative_decoding import (
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.quantities.quantity import Quantity, Source, constant
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.serving.engine_options import as_started
 from rackcalc.serving.engine_versions import at_version
 from rackcalc.serving.pool_links import own_link

@@ -1,6 +1,5 @@
 """Language models under load: servers, static batches, decoding with power."""
 
-from dataclasses import replace
 from functools import lru_cache
 
 from rackcalc.config.parts import load_part
@@ -17,6 +16,7 @@ from rackcalc.formulas.serving.replicas import all_engines, one_engine
 from rackcalc.formulas.serving.request_rates import rate_of_run
 from rackcalc.formulas.serving.token_rates import batch_rate, per_part, static_rate, token_rate, user_rate
 from rackcalc.quantities.quantity import Quantity, Source
+from rackcalc.quantities.record import replace
 from rackcalc.serving.pools_loop import PoolsLoop
 from rackcalc.validation.engine_law import engine_law
 from rackcalc.validation.pools import WAITS, disaggregated

@@ -4,9 +4,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
-import typer
-
-from rackcalc.cli.console import append, note, report_annotations, report_problems, use_error_format
+from rackcalc.cli.console import append, leave, note, report_annotations, report_problems, use_error_format
 from rackcalc.cli.options import (
     ConfidentOption,
     ErrorFormatOption,
@@ -22,6 +20,7 @@ from rackcalc.cli.options import (
     chosen,
     once,
 )
+from rackcalc.cli.parameters import Option
 from rackcalc.cli.reports import publish, targets
 from rackcalc.config.racks import find_rack
 from rackcalc.estimation.estimate import estimate
@@ -43,15 +42,15 @@ def check(
     fail_if: FailIfOption = None,
     warn_if: WarnIfOption = None,
     against: Annotated[
-        str, typer.Option("--baseline", metavar="FILE", help="What delta(...) starts from: a former estimate --json.")
+        str, Option("--baseline", metavar="FILE", help="What delta(...) starts from: a former estimate --json.")
     ] = "",
     confident: ConfidentOption = False,
     max_novelty: MaxNoveltyOption = None,
     exit_zero: ExitZeroOption = False,
-    format_: Annotated[str, typer.Option("--format", metavar="table|json|markdown|junit")] = "table",
+    format_: Annotated[str, Option("--format", metavar="table|json|markdown|junit")] = "table",
     json: JsonOption = False,
     output: OutputOption = None,
-    summary: Annotated[bool, typer.Option("--summary", help=f"Append the Markdown report to ${SUMMARY}.")] = False,
+    summary: Annotated[bool, Option("--summary", help=f"Append the Markdown report to ${SUMMARY}.")] = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     error_format: ErrorFormatOption = "text",
@@ -97,9 +96,9 @@ def check(
     report_annotations(checks.annotations(verdicts))
     if problems:
         report_problems(dict.fromkeys(problems))
-        raise typer.Exit(2)
+        leave(2)
     if any(verdict.status == "fail" for verdict in verdicts) and not exit_zero:
-        raise typer.Exit(3)
+        leave(3)
 
 
 def judge_all(racks: Sequence[str], scenarios: Sequence[str], sets: Sequence[str], judge: Judge) -> list[checks.Judged]:

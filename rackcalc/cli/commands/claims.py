@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import typer
-
-from rackcalc.cli.console import report_annotations, use_error_format
+from rackcalc.cli.console import leave, report_annotations, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, RackArgument, SetOption, chosen
+from rackcalc.cli.parameters import Option
 from rackcalc.cli.reports import publish, targets, with_page
 from rackcalc.config.racks import find_rack
 from rackcalc.quantities.problems import failure
@@ -18,20 +17,18 @@ def claims(
     rack: RackArgument,
     fail_if: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--fail-if",
             metavar="VERDICT",
             help="Exit 3 on claimed-too-high, claimed-too-low, impossible or not-decidable, or on worse: "
             "the rack does worse than claimed. Repeatable.",
         ),
     ] = None,
-    exit_zero: Annotated[
-        bool, typer.Option("--exit-zero", help="Report only: exit 0 whatever --fail-if finds.")
-    ] = False,
-    format_: Annotated[str, typer.Option("--format", metavar="table|markdown|json|html")] = "table",
-    all_: Annotated[bool, typer.Option("--all", help="Intervals, figures, sources and notes too.")] = False,
+    exit_zero: Annotated[bool, Option("--exit-zero", help="Report only: exit 0 whatever --fail-if finds.")] = False,
+    format_: Annotated[str, Option("--format", metavar="table|markdown|json|html")] = "table",
+    all_: Annotated[bool, Option("--all", help="Intervals, figures, sources and notes too.")] = False,
     json: JsonOption = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Short for --format markdown.")] = False,
+    markdown: Annotated[bool, Option("--markdown", help="Short for --format markdown.")] = False,
     set_: SetOption = None,
     output: OutputOption = None,
     error_format: ErrorFormatOption = "text",
@@ -51,4 +48,4 @@ def claims(
     broken = [one for one in judged if fails(one, words)]
     report_annotations([("error", one.node.problem("", shown.line(one))) for one in broken])
     if broken and not exit_zero:
-        raise typer.Exit(3)
+        leave(3)

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
 from rackcalc.cli.console import use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, OutputOption, ScenarioOption, chosen, in_years, once
+from rackcalc.cli.parameters import Argument, Option
 from rackcalc.cli.reports import publish, targets, with_page
 from rackcalc.config.racks import find_rack, years_in
 from rackcalc.config.text_files import read_text
@@ -22,24 +21,24 @@ from rackcalc.render import compare as shown
 def compare(
     racks: Annotated[
         list[str],
-        typer.Argument(metavar="A B...", help="Rack files, bundled racks' names, -, or JSON of former estimates."),
+        Argument(metavar="A B...", help="Rack files, bundled racks' names, -, or JSON of former estimates."),
     ],
     base: Annotated[
-        str, typer.Option("--baseline", metavar="A", help="Compare with this one of them; without, the first.")
+        str, Option("--baseline", metavar="A", help="Compare with this one of them; without, the first.")
     ] = "",
     scenario: ScenarioOption = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Override a value in every rack. Repeatable."),
+        Option("--set", metavar="PATH=VALUE", help="Override a value in every rack. Repeatable."),
     ] = None,
     years: Annotated[
-        bool, typer.Option("--years", help="The rack in every year of its file, and what waiting is worth.")
+        bool, Option("--years", help="The rack in every year of its file, and what waiting is worth.")
     ] = False,
     path: Annotated[
-        list[str] | None, typer.Option("--path", metavar="PATH", help="Explain why this figure moved. Repeatable.")
+        list[str] | None, Option("--path", metavar="PATH", help="Explain why this figure moved. Repeatable.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every figure, also those that are the same.")] = False,
-    format_: Annotated[str, typer.Option("--format", metavar="table|markdown|json|html")] = "table",
+    everything: Annotated[bool, Option("--all", help="Every figure, also those that are the same.")] = False,
+    format_: Annotated[str, Option("--format", metavar="table|markdown|json|html")] = "table",
     json: JsonOption = False,
     output: OutputOption = None,
     error_format: ErrorFormatOption = "text",

@@ -2,11 +2,9 @@
 
 from typing import Annotated
 
-import typer
-
 from rackcalc.cli import completion as complete
 from rackcalc.cli.commands.check import SUMMARY, summary_file
-from rackcalc.cli.console import append, report_annotations, report_problems, use_error_format
+from rackcalc.cli.console import append, leave, report_annotations, report_problems, use_error_format
 from rackcalc.cli.options import (
     ConfidentOption,
     ErrorFormatOption,
@@ -19,6 +17,7 @@ from rackcalc.cli.options import (
     WarnIfOption,
     chosen,
 )
+from rackcalc.cli.parameters import Argument, Option
 from rackcalc.cli.reports import publish, targets
 from rackcalc.config.git_files import find_repository, trees
 from rackcalc.quantities.problems import InputError, Problem, failure
@@ -31,7 +30,7 @@ from rackcalc.render import diff as shown
 def diff(
     commits: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="BASE..HEAD",
             help="Two commits; BASE...HEAD from where HEAD left BASE; without HEAD the working tree.",
             autocompletion=complete.commits,
@@ -39,13 +38,13 @@ def diff(
     ],
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PATH...]", help="Only racks at or below these.", autocompletion=complete.files),
+        Argument(metavar="[PATH...]", help="Only racks at or below these.", autocompletion=complete.files),
     ] = None,
     fail_if: FailIfOption = None,
     warn_if: WarnIfOption = None,
     accept: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--accept",
             metavar="PATH",
             help="Let this rack drop gates, and be new where its base cannot be read or is another rack. Repeatable.",
@@ -54,10 +53,10 @@ def diff(
     ] = None,
     confident: ConfidentOption = False,
     exit_zero: ExitZeroOption = False,
-    format_: Annotated[str, typer.Option("--format", metavar="table|json|markdown|junit")] = "table",
+    format_: Annotated[str, Option("--format", metavar="table|json|markdown|junit")] = "table",
     json: JsonOption = False,
     output: OutputOption = None,
-    summary: Annotated[bool, typer.Option("--summary", help=f"Append the Markdown report to ${SUMMARY}.")] = False,
+    summary: Annotated[bool, Option("--summary", help=f"Append the Markdown report to ${SUMMARY}.")] = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     error_format: ErrorFormatOption = "text",
@@ -91,9 +90,9 @@ def diff(
     problems = [problem for change in changes for problem in change.problems]
     if problems:
         report_problems(dict.fromkeys(problems))
-        raise typer.Exit(2)
+        leave(2)
     if any(map(shown.failed, changes)) and not exit_zero:
-        raise typer.Exit(3)
+        leave(3)
 
 
 def refuse_malformed(conditions: list[tuple[str, str]]) -> None:

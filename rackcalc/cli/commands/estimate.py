@@ -3,8 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
-import typer
-
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import Report, emit, leave, note, use_error_format, write
 from rackcalc.cli.options import (
@@ -20,6 +18,7 @@ from rackcalc.cli.options import (
     in_years,
     once,
 )
+from rackcalc.cli.parameters import Option
 from rackcalc.config.stdin_racks import STDIN, RackSource, from_file, racks_of_arguments
 from rackcalc.estimation.estimate import estimate as computed
 from rackcalc.quantities.display import in_unit, show_value
@@ -39,12 +38,12 @@ BY_PATH = ("json", "jsonl", "csv", "tsv", "env")  # formats that can be narrowed
 def estimate(
     racks: RacksArgument,
     format_: Annotated[
-        str, typer.Option("--format", metavar="|".join(FORMATS), autocompletion=complete.one_of(*FORMATS))
+        str, Option("--format", metavar="|".join(FORMATS), autocompletion=complete.one_of(*FORMATS))
     ] = "summary",
     json: JsonOption = False,
     get: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--get",
             metavar="PATH[:UNIT]",
             help="Print one bare number: latency.p99:ms. In json, jsonl, csv, tsv, env only this. Repeatable.",
@@ -53,22 +52,22 @@ def estimate(
     ] = None,
     unit: Annotated[
         list[str] | None,
-        typer.Option("--unit", metavar="UNIT", help="Unit of the numbers of --get, such as ms. Repeatable."),
+        Option("--unit", metavar="UNIT", help="Unit of the numbers of --get, such as ms. Repeatable."),
     ] = None,
     labels: Annotated[
-        bool, typer.Option("--labels", help="Name and unit beside each number of --get, with tabs between.")
+        bool, Option("--labels", help="Name and unit beside each number of --get, with tabs between.")
     ] = False,
     prefix: Annotated[
-        str, typer.Option("--prefix", metavar="NAME", help="How the names of --format env begin.")
+        str, Option("--prefix", metavar="NAME", help="How the names of --format env begin.")
     ] = ENV_PREFIX,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
     year: YearOption = None,
     output: OutputOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="A table of every figure.")] = False,
+    everything: Annotated[bool, Option("--all", help="A table of every figure.")] = False,
     section: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--section",
             metavar="NAME[,NAME]",
             help=f"A table of these figures: {', '.join(SECTIONS)}.",
@@ -77,19 +76,17 @@ def estimate(
     ] = None,
     max_novelty: MaxNoveltyOption = None,
     interval: Annotated[
-        bool, typer.Option("--interval/--no-interval", help="80 % intervals; in tables, of a single rack.")
+        bool, Option("--interval/--no-interval", help="80 % intervals; in tables, of a single rack.")
     ] = True,
     pictures: Annotated[
         bool | None,
-        typer.Option(
+        Option(
             "--pictures/--no-pictures",
             help="Bars of time, load, power and cash, below the summary or for the chosen sections. "
             "Without either, a terminal shows one bar of the time.",
         ),
     ] = None,
-    colour: Annotated[
-        bool | None, typer.Option("--color/--no-color", help="Colour, whatever the terminal says.")
-    ] = None,
+    colour: Annotated[bool | None, Option("--color/--no-color", help="Colour, whatever the terminal says.")] = None,
     error_format: ErrorFormatOption = "text",
 ) -> None:
     """Run `rackcalc estimate`."""

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit, show, use_error_format
 from rackcalc.cli.options import (
@@ -16,6 +14,7 @@ from rackcalc.cli.options import (
     loaded_and_estimated,
     only,
 )
+from rackcalc.cli.parameters import Argument, Option
 from rackcalc.quantities.former_names import renamed
 from rackcalc.quantities.problems import failure
 from rackcalc.questions import explain as explanation
@@ -25,18 +24,14 @@ from rackcalc.render.json_data import json_text
 def explain(
     rack: RackArgument,
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="A figure, such as latency.p99.", autocompletion=complete.paths)
+        str, Argument(metavar="PATH", help="A figure, such as latency.p99.", autocompletion=complete.paths)
     ],
-    depth: Annotated[
-        int, typer.Option("--depth", min=0, help="Levels of inputs to follow; 99 for all.")
-    ] = explanation.DEPTH,
+    depth: Annotated[int, Option("--depth", min=0, help="Levels of inputs to follow; 99 for all.")] = explanation.DEPTH,
     sources: Annotated[
         bool,
-        typer.Option(
-            "--sources", help="The sources that the doubt comes from, with their shares, instead of formulas."
-        ),
+        Option("--sources", help="The sources that the doubt comes from, with their shares, instead of formulas."),
     ] = False,
-    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="How many sources --sources shows.")] = 8,
+    top: Annotated[int, Option("--top", metavar="K", min=1, help="How many sources --sources shows.")] = 8,
     json: JsonOption = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,

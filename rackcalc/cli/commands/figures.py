@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-import typer
-
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit, show
 from rackcalc.cli.options import JsonOption
+from rackcalc.cli.parameters import Argument
 from rackcalc.render import figure_reference as reference
 from rackcalc.render.json_data import json_text
 
@@ -14,7 +13,7 @@ from rackcalc.render.json_data import json_text
 def figures(
     pattern: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="[PATTERN]",
             help='A figure, a part of its name, or a pattern: latency.p99, tokens, "cost.*".',
             autocompletion=complete.paths,

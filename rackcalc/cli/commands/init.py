@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit, note, write
+from rackcalc.cli.parameters import Argument, Option
 from rackcalc.config.racks import bundled_racks
 from rackcalc.quantities.problems import failure, suggest
 from rackcalc.questions import new_rack
@@ -18,29 +17,29 @@ MODELINE = f"# yaml-language-server: $schema={SCHEMA}\n"
 
 
 def init(
-    file: Annotated[str, typer.Argument(metavar="[FILE]", help="Where to write it; - for stdout.")] = "rack.yaml",
+    file: Annotated[str, Argument(metavar="[FILE]", help="Where to write it; - for stdout.")] = "rack.yaml",
     gpu: Annotated[
-        str, typer.Option("--gpu", metavar="NAME", help="Which GPU: `rackcalc parts gpus` lists them.")
+        str, Option("--gpu", metavar="NAME", help="Which GPU: `rackcalc parts gpus` lists them.")
     ] = new_rack.GPU,
-    count: Annotated[int, typer.Option("--count", min=1, help="How many of them.")] = 1,
+    count: Annotated[int, Option("--count", min=1, help="How many of them.")] = 1,
     model: Annotated[
-        str, typer.Option("--model", metavar="NAME", help="Which model, by name or the path of its config.json.")
+        str, Option("--model", metavar="NAME", help="Which model, by name or the path of its config.json.")
     ] = new_rack.MODEL,
-    engine: Annotated[str, typer.Option("--engine", metavar="NAME", help="vllm, sglang or tensorrt-llm.")] = "vllm",
+    engine: Annotated[str, Option("--engine", metavar="NAME", help="vllm, sglang or tensorrt-llm.")] = "vllm",
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", min=1, help="Clients that wait for their answer before they go on.")
+        int | None, Option("--concurrency", min=1, help="Clients that wait for their answer before they go on.")
     ] = None,
     rate: Annotated[
-        str | None, typer.Option("--rate", metavar="RATE", help="Requests that arrive, such as 2 request/s.")
+        str | None, Option("--rate", metavar="RATE", help="Requests that arrive, such as 2 request/s.")
     ] = None,
-    input_: Annotated[str, typer.Option("--input", metavar="TOKENS", help="Tokens of a prompt.")] = "1024",
-    output: Annotated[str, typer.Option("--output", metavar="TOKENS", help="Tokens of an answer.")] = "256",
+    input_: Annotated[str, Option("--input", metavar="TOKENS", help="Tokens of a prompt.")] = "1024",
+    output: Annotated[str, Option("--output", metavar="TOKENS", help="Tokens of an answer.")] = "256",
     example: Annotated[
         str,
-        typer.Option("--from", metavar="RACK", help="Copy this bundled rack.", autocompletion=complete.bundled),
+        Option("--from", metavar="RACK", help="Copy this bundled rack.", autocompletion=complete.bundled),
     ] = "",
     schema: Annotated[
-        bool, typer.Option("--schema/--no-schema", help=f"Also {SCHEMA}, and the line that leads an editor to it.")
+        bool, Option("--schema/--no-schema", help=f"Also {SCHEMA}, and the line that leads an editor to it.")
     ] = True,
 ) -> None:
     """Run `rackcalc init`."""

@@ -2,11 +2,10 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit, show
 from rackcalc.cli.options import JsonOption
+from rackcalc.cli.parameters import Argument, Option
 from rackcalc.config.builder import option_quantity
 from rackcalc.config.part_aliases import find_part, no_part
 from rackcalc.estimation.estimate import transfer_over
@@ -19,14 +18,12 @@ from rackcalc.render.json_data import json_text
 def link(
     link_name: Annotated[
         str,
-        typer.Argument(metavar="LINK", help="A link of the catalog, such as nvlink5.", autocompletion=complete.links),
+        Argument(metavar="LINK", help="A link of the catalog, such as nvlink5.", autocompletion=complete.links),
     ],
-    size: Annotated[str, typer.Argument(metavar="SIZE", help='Bytes to move, such as "64 MiB".')],
-    other_load: Annotated[
-        str, typer.Option("--other-load", metavar="SHARE", help="Share of the link that is taken.")
-    ] = "0",
-    hops: Annotated[str | None, typer.Option("--hops", metavar="N", help="Switches on the way.")] = None,
-    explain_: Annotated[bool, typer.Option("--explain", help="Show the formulas behind the time.")] = False,
+    size: Annotated[str, Argument(metavar="SIZE", help='Bytes to move, such as "64 MiB".')],
+    other_load: Annotated[str, Option("--other-load", metavar="SHARE", help="Share of the link that is taken.")] = "0",
+    hops: Annotated[str | None, Option("--hops", metavar="N", help="Switches on the way.")] = None,
+    explain_: Annotated[bool, Option("--explain", help="Show the formulas behind the time.")] = False,
     json: JsonOption = False,
 ) -> None:
     """Run `rackcalc link`."""

@@ -2,11 +2,10 @@
 
 from typing import Annotated
 
-import typer
-
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit, show
 from rackcalc.cli.options import JsonOption
+from rackcalc.cli.parameters import Argument
 from rackcalc.render import parts as shown
 from rackcalc.render.json_data import json_text
 
@@ -14,13 +13,11 @@ from rackcalc.render.json_data import json_text
 def parts(
     kind: Annotated[
         str | None,
-        typer.Argument(metavar="[KIND]", help="gpus, lpus, links, models, ...", autocompletion=complete.kinds),
+        Argument(metavar="[KIND]", help="gpus, lpus, links, models, ...", autocompletion=complete.kinds),
     ] = None,
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[NAME]", help="One part, with all its values and sources.", autocompletion=complete.parts
-        ),
+        Argument(metavar="[NAME]", help="One part, with all its values and sources.", autocompletion=complete.parts),
     ] = None,
     json: JsonOption = False,
 ) -> None:

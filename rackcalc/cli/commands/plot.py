@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit, use_error_format, write
 from rackcalc.cli.options import (
@@ -15,6 +13,7 @@ from rackcalc.cli.options import (
     only,
     space_options,
 )
+from rackcalc.cli.parameters import Argument, Option
 from rackcalc.quantities.problems import failure, suggest
 
 PICTURES = {
@@ -30,25 +29,25 @@ def plot(
     rack: RackArgument,
     picture: Annotated[
         str,
-        typer.Argument(
+        Argument(
             metavar="|".join(PICTURES),
             help="; ".join(f"{name}: {said}" for name, said in PICTURES.items()) + ".",
             autocompletion=complete.one_of(*PICTURES),
         ),
     ],
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Where to: .svg or .png; else PICTURE.svg here.")
+        str, Option("-o", "--output", metavar="FILE", help="Where to: .svg or .png; else PICTURE.svg here.")
     ] = "",
     vary: Annotated[
         list[str] | None,
-        typer.Option("--vary", metavar="PATH=RANGE", help="For front: what to vary, as in sweep. Repeatable."),
+        Option("--vary", metavar="PATH=RANGE", help="For front: what to vary, as in sweep. Repeatable."),
     ] = None,
-    zip_: Annotated[bool, typer.Option("--zip", help="For front: all axes together, value by value.")] = False,
+    zip_: Annotated[bool, Option("--zip", help="For front: all axes together, value by value.")] = False,
     where: Annotated[
-        list[str] | None, typer.Option("--where", metavar="EXPR", help="For front: only these points. Repeatable.")
+        list[str] | None, Option("--where", metavar="EXPR", help="For front: only these points. Repeatable.")
     ] = None,
     pareto: Annotated[
-        str, typer.Option("--pareto", metavar="PATH,PATH", help="For front: the figures; -PATH: more is better.")
+        str, Option("--pareto", metavar="PATH,PATH", help="For front: the figures; -PATH: more is better.")
     ] = "",
     set_: SetOption = None,
     scenario: ScenarioOption = None,

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import typer
-
 from rackcalc.cli import completion as complete
 from rackcalc.cli.console import emit
+from rackcalc.cli.parameters import Argument
 from rackcalc.quantities.problems import failure, suggest
 from rackcalc.render.json_data import json_text
 from rackcalc.schemas import SCHEMAS, schema_of
@@ -13,7 +12,7 @@ from rackcalc.schemas import SCHEMAS, schema_of
 
 def schema(
     name: Annotated[
-        str, typer.Argument(metavar="|".join(SCHEMAS), help="Of what.", autocompletion=complete.one_of(*SCHEMAS))
+        str, Argument(metavar="|".join(SCHEMAS), help="Of what.", autocompletion=complete.one_of(*SCHEMAS))
     ] = "rack",
 ) -> None:
     """Run `rackcalc schema`."""

@@ -2,9 +2,7 @@
 
 from typing import Annotated
 
-import typer
-
-from rackcalc.cli.console import emit, show, use_error_format
+from rackcalc.cli.console import emit, leave, show, use_error_format
 from rackcalc.cli.options import (
     ErrorFormatOption,
     JsonOption,
@@ -14,20 +12,21 @@ from rackcalc.cli.options import (
     chosen,
     space_options,
 )
+from rackcalc.cli.parameters import Option
 
 
 def solve(
     rack: RackArgument,
     vary: Annotated[
         list[str] | None,
-        typer.Option("--vary", metavar="PATH=RANGE", help='A variable: "accelerators.lpu.count=1..16". Repeatable.'),
+        Option("--vary", metavar="PATH=RANGE", help='A variable: "accelerators.lpu.count=1..16". Repeatable.'),
     ] = None,
     zip_: Annotated[
-        bool, typer.Option("--zip", help="All variables together, value by value; else every combination.")
+        bool, Option("--zip", help="All variables together, value by value; else every combination.")
     ] = False,
     so_that: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--so-that",
             metavar="EXPR",
             help='What must hold: "latency.p99 < 2 ms", "cost.tco < cost.tco in gpu-only". Repeatable: all of them.',
@@ -35,17 +34,17 @@ def solve(
     ] = None,
     minimise: Annotated[
         str,
-        typer.Option(
+        Option(
             "--minimise",
             metavar="PATH",
             help="The point where this is smallest; else where it begins or ceases to hold.",
         ),
     ] = "",
-    maximise: Annotated[str, typer.Option("--maximise", metavar="PATH", help="The point where this is largest.")] = "",
+    maximise: Annotated[str, Option("--maximise", metavar="PATH", help="The point where this is largest.")] = "",
     get: Annotated[
-        list[str] | None, typer.Option("--get", metavar="PATH", help="A further figure to show. Repeatable.")
+        list[str] | None, Option("--get", metavar="PATH", help="A further figure to show. Repeatable.")
     ] = None,
-    format_: Annotated[str, typer.Option("--format", metavar="table|json")] = "table",
+    format_: Annotated[str, Option("--format", metavar="table|json")] = "table",
     json: JsonOption = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
@@ -71,4 +70,4 @@ def solve(
         solution = solved(goal, scenarios, on_progress)
     emit(as_json(solution)) if name == "json" else show(as_text(solution))
     if not solution.found:
-        raise typer.Exit(3)
+        leave(3)

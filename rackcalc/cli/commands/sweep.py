@@ -2,8 +2,6 @@
 
 from typing import Annotated, Any
 
-import typer
-
 from rackcalc.cli.console import emit, note, show, use_error_format
 from rackcalc.cli.options import (
     ErrorFormatOption,
@@ -14,6 +12,7 @@ from rackcalc.cli.options import (
     chosen,
     space_options,
 )
+from rackcalc.cli.parameters import Option
 from rackcalc.quantities.problems import InputError, failure
 
 FORMATS = ("table", "json", "jsonl", "csv", "html")
@@ -23,37 +22,29 @@ def sweep(
     rack: RackArgument,
     vary: Annotated[
         list[str] | None,
-        typer.Option("--vary", metavar="PATH=RANGE", help='What to vary: "workload.batch=1,2,4..64". Repeatable.'),
+        Option("--vary", metavar="PATH=RANGE", help='What to vary: "workload.batch=1,2,4..64". Repeatable.'),
     ] = None,
-    zip_: Annotated[
-        bool, typer.Option("--zip", help="All axes together, value by value; else every combination.")
-    ] = False,
+    zip_: Annotated[bool, Option("--zip", help="All axes together, value by value; else every combination.")] = False,
     where: Annotated[
         list[str] | None,
-        typer.Option(
-            "--where", metavar="EXPR", help='Only points where "latency.p99 < 2 ms". Repeatable: all of them.'
-        ),
+        Option("--where", metavar="EXPR", help='Only points where "latency.p99 < 2 ms". Repeatable: all of them.'),
     ] = None,
-    by: Annotated[str, typer.Option("--by", metavar="PATH", help="Smallest first; -PATH: largest first.")] = "",
-    descending: Annotated[
-        bool, typer.Option("--descending", help="The same as a minus before the path of --by.")
-    ] = False,
-    top: Annotated[int | None, typer.Option("--top", metavar="K", help="So many of the best.")] = None,
+    by: Annotated[str, Option("--by", metavar="PATH", help="Smallest first; -PATH: largest first.")] = "",
+    descending: Annotated[bool, Option("--descending", help="The same as a minus before the path of --by.")] = False,
+    top: Annotated[int | None, Option("--top", metavar="K", help="So many of the best.")] = None,
     pareto: Annotated[
         str,
-        typer.Option(
-            "--pareto", metavar="PATH,PATH", help="Points that none beats in all of these; -PATH: more is better."
-        ),
+        Option("--pareto", metavar="PATH,PATH", help="Points that none beats in all of these; -PATH: more is better."),
     ] = "",
-    stats: Annotated[bool, typer.Option("--stats", help="Mean, extremes and quantiles of every column.")] = False,
-    get: Annotated[list[str] | None, typer.Option("--get", metavar="PATH", help="Figures to show. Repeatable.")] = None,
+    stats: Annotated[bool, Option("--stats", help="Mean, extremes and quantiles of every column.")] = False,
+    get: Annotated[list[str] | None, Option("--get", metavar="PATH", help="Figures to show. Repeatable.")] = None,
     dump: Annotated[
-        str | None, typer.Option("--dump", metavar="FILE", help="Every point, as .parquet, .csv or .jsonl.")
+        str | None, Option("--dump", metavar="FILE", help="Every point, as .parquet, .csv or .jsonl.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a --dump that was interrupted.")] = False,
-    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes on this machine.")] = 1,
-    dask: Annotated[str, typer.Option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster to use.")] = "",
-    format_: Annotated[str, typer.Option("--format", metavar="table|json|jsonl|csv|html")] = "table",
+    resume: Annotated[bool, Option("--resume", help="Go on with a --dump that was interrupted.")] = False,
+    workers: Annotated[int, Option("--workers", metavar="N", help="Processes on this machine.")] = 1,
+    dask: Annotated[str, Option("--dask", metavar="ADDRESS", help="Scheduler of a Dask cluster to use.")] = "",
+    format_: Annotated[str, Option("--format", metavar="table|json|jsonl|csv|html")] = "table",
     json: JsonOption = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-import typer
-
-from rackcalc.cli.console import emit, show, use_error_format
+from rackcalc.cli.console import emit, leave, show, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption, RackArgument, ScenarioOption, SetOption, chosen, only
+from rackcalc.cli.parameters import Argument, Option
 
 FORMATS = ("table", "json", "csv", "html")
 
@@ -13,21 +12,21 @@ FORMATS = ("table", "json", "csv", "html")
 def uncertainty(
     rack: RackArgument,
     paths: Annotated[
-        list[str] | None, typer.Argument(metavar="[PATH...]", help="Figures to take apart; else four headlines.")
+        list[str] | None, Argument(metavar="[PATH...]", help="Figures to take apart; else four headlines.")
     ] = None,
-    samples: Annotated[int, typer.Option("--samples", metavar="N", help="Draws: a power of two.")] = 1024,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed, the same draws.")] = 1,
-    top: Annotated[int, typer.Option("--top", metavar="K", min=1, help="Doubts shown of each figure.")] = 8,
+    samples: Annotated[int, Option("--samples", metavar="N", help="Draws: a power of two.")] = 1024,
+    seed: Annotated[int, Option("--seed", metavar="N", help="The same seed, the same draws.")] = 1,
+    top: Annotated[int, Option("--top", metavar="K", min=1, help="Doubts shown of each figure.")] = 8,
     fail_if: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--fail-if",
             metavar="EXPR",
             help='Exit 3 when "latency.p99 > 2 ms"; its odds are shown. Repeatable.',
         ),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every figure, the small and technical too.")] = False,
-    format_: Annotated[str, typer.Option("--format", metavar="table|json|csv|html")] = "table",
+    everything: Annotated[bool, Option("--all", help="Every figure, the small and technical too.")] = False,
+    format_: Annotated[str, Option("--format", metavar="table|json|csv|html")] = "table",
     json: JsonOption = False,
     set_: SetOption = None,
     scenario: ScenarioOption = None,
@@ -57,4 +56,4 @@ def uncertainty(
     else:
         (show if name == "table" else emit)(render(report, name, top, everything))
     if any(verdict.status == "fail" and verdict.condition.file == "--fail-if" for verdict in verdicts):
-        raise typer.Exit(3)
+        leave(3)

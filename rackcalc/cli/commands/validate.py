@@ -4,10 +4,9 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
-from rackcalc.cli.console import emit, note, show, use_error_format
+from rackcalc.cli.console import emit, leave, note, show, use_error_format
 from rackcalc.cli.options import ErrorFormatOption, JsonOption
+from rackcalc.cli.parameters import Argument, Option
 from rackcalc.quantities.problems import InputError, Problem, failure
 from rackcalc.render import check as checks
 from rackcalc.render import validate as shown
@@ -20,34 +19,30 @@ from rackcalc.validation.score import verdicts
 
 def validate(
     files: Annotated[
-        list[str] | None, typer.Argument(metavar="[CSV...]", help="Measurements; without any, the bundled ones.")
+        list[str] | None, Argument(metavar="[CSV...]", help="Measurements; without any, the bundled ones.")
     ] = None,
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", metavar="KIND", help="Only this kind: serving, gemm, ... Repeatable.")
+        list[str] | None, Option("--kind", metavar="KIND", help="Only this kind: serving, gemm, ... Repeatable.")
     ] = None,
     fail_if: Annotated[
         list[str] | None,
-        typer.Option(
-            "--fail-if", metavar="EXPR", help='"serving.tpot.mape > 12 %": KIND.METRIC.STATISTIC. Repeatable.'
-        ),
+        Option("--fail-if", metavar="EXPR", help='"serving.tpot.mape > 12 %": KIND.METRIC.STATISTIC. Repeatable.'),
     ] = None,
-    worst: Annotated[int, typer.Option("--worst", metavar="N", min=0, help="Also list the N worst rows.")] = 0,
+    worst: Annotated[int, Option("--worst", metavar="N", min=0, help="Also list the N worst rows.")] = 0,
     explain_: Annotated[
-        str | None, typer.Option("--explain", metavar="CASE", help="Explain the predictions for one case instead.")
+        str | None, Option("--explain", metavar="CASE", help="Explain the predictions for one case instead.")
     ] = None,
     leave_out: Annotated[
         str,
-        typer.Option(
-            "--leave-out", metavar="part|model", help="Refit without each part or model; score what was left out."
-        ),
+        Option("--leave-out", metavar="part|model", help="Refit without each part or model; score what was left out."),
     ] = "",
     baseline: Annotated[
         str,
-        typer.Option("--baseline", metavar="CSV", help="What an earlier --csv said: which rows and groups moved."),
+        Option("--baseline", metavar="CSV", help="What an earlier --csv said: which rows and groups moved."),
     ] = "",
-    keep_going: Annotated[bool, typer.Option("--keep-going", help="Score the good rows beside bad ones.")] = False,
+    keep_going: Annotated[bool, Option("--keep-going", help="Score the good rows beside bad ones.")] = False,
     json: JsonOption = False,
-    csv: Annotated[bool, typer.Option("--csv", help="One line per row instead of a summary.")] = False,
+    csv: Annotated[bool, Option("--csv", help="One line per row instead of a summary.")] = False,
     error_format: ErrorFormatOption = "text",
 ) -> None:
     """Run `rackcalc validate`."""
@@ -89,7 +84,7 @@ def validate(
     finish(problems)
     lost = comparison is not None and comparison.gone
     if lost or any(verdict.status == "fail" for verdict in judged):
-        raise typer.Exit(3)
+        leave(3)
 
 
 def finish(problems: Sequence[Problem]) -> None:

@@ -15,8 +15,8 @@ from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.units import FLOP, Bytes, BytesPerSecond, Count, FlopPerSecond, Ratio, Seconds
 from rackcalc.spec.gpu_families import GemmParameters
 
-TILES = (64, 128, 256)
-SPLITS = (1, 2, 4, 8)
+TILES = (64.0, 128.0, 256.0)
+SPLITS = (1.0, 2.0, 4.0, 8.0)
 
 FITTED = (
     "closed form of our own, fitted to the kernel tables of NVIDIA aiconfigurator 0.12.0, of which "
@@ -32,14 +32,17 @@ def _fastest(m: Any, n: Any, k: Any, groups: Any, per_k: Any, floor: Any, second
     """
     rows = {tile: xp.ceil(m / tile) * groups for tile in TILES}
     columns = {tile: xp.ceil(n / tile) for tile in TILES}
-    depths = [(split, xp.ceil(k / split), 0 * second if split == 1 else second + split * extra) for split in SPLITS]
+    shapes = [
+        (high * wide / sms, per_k(tile_rows, tile_columns))
+        for tile_rows, high in rows.items()
+        for tile_columns, wide in columns.items()
+    ]
     best = None
-    for tile_rows, high in rows.items():
-        for tile_columns, wide in columns.items():
-            tiles, step = high * wide / sms, per_k(tile_rows, tile_columns)
-            for split, depth, pass_time in depths:
-                time = xp.maximum(xp.ceil(tiles * split) * depth * step, floor) + pass_time
-                best = time if best is None else xp.minimum(best, time)
+    for split in SPLITS:
+        depth, pass_time = xp.ceil(k / split), 0 * second if split == 1 else second + split * extra
+        waves = xp.lowest([xp.ceil(tiles * split) * depth * step for tiles, step in shapes])
+        time = xp.maximum(waves, floor) + pass_time
+        best = time if best is None else xp.minimum(best, time)
     return best
 
 
@@ -81,7 +84,7 @@ def gemm_time(
     """
     unit_rate, rate = compute_share * peak / sms, memory_share * bandwidth
 
-    def per_k(tile_rows: int, tile_columns: int) -> Any:
+    def per_k(tile_rows: float, tile_columns: float) -> Any:
         arithmetic = 2 * FLOP * xp.maximum(tile_rows, row_block) * tile_columns / unit_rate
         loads = (xp.minimum(m, tile_rows) * operand_width + tile_columns * weight_width) / load_rate
         return xp.maximum(xp.maximum(arithmetic, loads), k_step)

@@ -3,8 +3,6 @@
 The one account of memory: what one GPU holds, and the number of sequences that an engine can run at once.
 """
 
-from dataclasses import field
-
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.links.domains import by_domain
@@ -14,7 +12,7 @@ from rackcalc.formulas.transformer.model_size import ModelSize, cache_of_sequenc
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import field, record
 from rackcalc.quantities.units import TOKEN, Bytes, Count, Ratio, Tokens
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.models import Model

@@ -78,12 +78,15 @@ def airflow_with_fans(
     ... ), 4)
     0.5504
     """
-    bare = volume_flow(heat=air_share * load, density=density, heat_capacity=heat_capacity, rise=rise)
+    flow_for = volume_flow.function
+    bare = flow_for(air_share * load, density, heat_capacity, rise)
+    moves = rated_flow > 0 * rated_flow
+    own_at_rated = flow_for(air_share * rated_fans * (density / rated_density), density, heat_capacity, rise)
 
     def own_flow(flow: Any) -> tuple[Any, Any]:
         """Flow that the fans' own heat needs, and how fast that rises with the flow."""
-        fans = _affinity(rated_fans, flow, rated_flow, density, rated_density, exponent)
-        own = volume_flow(heat=air_share * fans, density=density, heat_capacity=heat_capacity, rise=rise)
+        ratio = xp.where(moves, xp.pure(xp.divide(flow, rated_flow)), 0.0)
+        own = own_at_rated * xp.power(ratio, exponent)
         return own, xp.where(own > 0 * own, exponent * xp.pure(xp.divide(own, flow)), 0.0)
 
     def closer(flow: Any) -> Any:  # from below, where the curve is convex: every step stays below the root

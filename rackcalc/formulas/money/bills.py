@@ -1,14 +1,13 @@
 """What an owner, a tenant and a customer of an API pay, by name: at the start, while it runs, and at the end."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import NamedTuple
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.money.costs import demand_cost, energy_cost, maintenance_cost, space_cost
 from rackcalc.formulas.money.prices import premium, price_of, rent_of_gpus, rent_of_use, resale_value
 from rackcalc.quantities.quantity import Quantity, constant, renamed, unknown
-from rackcalc.quantities.record import record, replace
+from rackcalc.quantities.record import field, record, replace
 from rackcalc.spec.money import Economics
 
 NOT_SOLD = constant(0.0, "USD", "resale", "given", note="what is not bought is not sold")

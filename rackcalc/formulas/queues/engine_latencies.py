@@ -5,7 +5,6 @@ What an engine does follows in continuous_batching.py (requests that come at ran
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import field
 from typing import Any
 
 from rackcalc.formulas.queues.engine_decoding import Decoding, Seen
@@ -26,7 +25,7 @@ from rackcalc.formulas.queues.length_distributions import Lengths
 from rackcalc.formulas.queues.mixture_parts import Part, Parts, Stack
 from rackcalc.formulas.queues.sharing_station import Present
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import field, record
 
 ROUNDING = 1e-12
 TIMES = ("ttft", "tpot", "itl", "time")

@@ -174,6 +174,12 @@ def survival(queue: Backlog, x: float) -> tuple[float, float]:
     return tail, queue.load * density
 
 
+@lru_cache(maxsize=1024)
+def wait_at_all(queue: Backlog) -> float:
+    """P(wait > 0): every quantile of a queue begins with it."""
+    return survival(queue, 0.0)[0]
+
+
 def excess_after(queue: Backlog, n: int, part: float) -> float:
     """Expected number beyond n of those waiting and those that arrive in `part` of a service time."""
     first, weights = poisson_law(queue.load * part, 1e-18)
@@ -228,7 +234,7 @@ def wait_in_service_times(probability: float, servers: float, rho: float) -> flo
         return 0.0 if rho == 0 else math.nan
     level = 1 - probability
     c = queue.servers
-    if survival(queue, 0.0)[0] <= level:
+    if wait_at_all(queue) <= level:
         return 0.0
     settled = len(queue.beyond) // c + 1
     if queue.over(settled * c - 1) >= level:  # beyond the last cell in which the tail is not yet exponential
@@ -237,7 +243,7 @@ def wait_in_service_times(probability: float, servers: float, rho: float) -> flo
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (middle, high) if queue.over(middle * c - 1) > level else (low, middle)
-    upper, lower = queue.over(low * c - 1) if low else survival(queue, 0.0)[0], queue.over(high * c - 1)
+    upper, lower = queue.over(low * c - 1) if low else wait_at_all(queue), queue.over(high * c - 1)
     start = low + math.log(upper / level) / math.log(upper / lower)
     return solve_quantile(lambda x: survival(queue, x), level, low, high, start)
 

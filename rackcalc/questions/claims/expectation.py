@@ -10,7 +10,7 @@ from rackcalc.quantities.problems import Problem, shortened
 from rackcalc.quantities.record import record
 from rackcalc.questions.gate_conditions import PATH
 
-_EXPECT = re.compile(rf"\s*(?:(delta)\s*\(\s*({PATH})\s*\)|({PATH}))\s*(==|=(?!>)|<=|>=|<|>)\s*(\S.*?)\s*")
+_EXPECT = rf"\s*(?:(delta)\s*\(\s*({PATH})\s*\)|({PATH}))\s*(==|=(?!>)|<=|>=|<|>)\s*(\S.*?)\s*"
 _LONGEST = 200  # characters
 
 
@@ -31,7 +31,7 @@ class Expectation:
 
 def parse_expectation(text: str) -> Expectation:
     """Parse `latency.p50 = 1.8 ms`. UnitError that says what was expected."""
-    match = _EXPECT.fullmatch(text) if len(text) <= _LONGEST else None
+    match = re.fullmatch(_EXPECT, text) if len(text) <= _LONGEST else None
     if match is None:
         raise units.UnitError(
             f'expected PATH OP VALUE UNIT such as "latency.p50 = 1.8 ms" or "delta(latency.p50) = -85 %" '

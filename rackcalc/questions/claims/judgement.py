@@ -3,7 +3,6 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from rackcalc.config.document import Node
@@ -14,8 +13,8 @@ from rackcalc.quantities import changes, unit_text, units
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
-from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.quantity import Quantity, calls_kept
+from rackcalc.quantities.record import record, replace
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.claims.expectation import Expectation, malformed_claims, parse_expectation
 from rackcalc.questions.gates import remarks_on
@@ -110,7 +109,7 @@ class _Scenarios:
                 if not scenario:
                     raise
                 where = f"in scenario {scenario}: "
-                raise InputError([replace(one, message=where + one.message) for one in error.problems]) from None
+                raise InputError([one._replace(message=where + one.message) for one in error.problems]) from None
             try:
                 result, chains = estimate_with_conditions(loaded)
                 self.known[scenario] = Computed(dict(figures(result)), Draws(result), chains, result.notes)
@@ -129,14 +128,15 @@ def judge_claims(
     scenarios, known = _Scenarios(text, file, sets), known_scenarios(text, file)
     problems: list[Problem] = []
     judged: list[Judgement] = []
-    for index, claim in enumerate(loaded.rack.claims):
-        path = f"claims[{index}]"
-        try:
-            _check_scenarios(claim, known)
-            judged.append(_judge(claim, loaded.nodes[path], scenarios))
-        except units.UnitError as error:
-            at = f"{path}.expect" if f"{path}.expect" in loaded.nodes else path
-            problems.append(loaded.nodes[at].problem(at, str(error)))
+    with calls_kept():  # scenarios have most of their calls in common
+        for index, claim in enumerate(loaded.rack.claims):
+            path = f"claims[{index}]"
+            try:
+                _check_scenarios(claim, known)
+                judged.append(_judge(claim, loaded.nodes[path], scenarios))
+            except units.UnitError as error:
+                at = f"{path}.expect" if f"{path}.expect" in loaded.nodes else path
+                problems.append(loaded.nodes[at].problem(at, str(error)))
     if problems:
         raise InputError(problems)
     return loaded, judged

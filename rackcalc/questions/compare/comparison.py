@@ -1,7 +1,6 @@
 """Racks and scenarios side by side: their figures, the inputs that differ, and the causes of each change."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 from math import isfinite
 from typing import Any
@@ -13,7 +12,7 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.questions.better_side import better_side
 from rackcalc.questions.compare import attribution, ways_to_pay
 from rackcalc.questions.compare.input_differences import Difference, differences

@@ -1,13 +1,12 @@
 """The inputs that differ between two racks, value by value; of a catalog part that was exchanged only its name."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.problems import shortened
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import fields, is_record, record
 
 IGNORED = ("name", "notes", "gates", "claims")  # they change no figure
 
@@ -35,7 +34,7 @@ def _walk(old: Any, new: Any, path: str) -> Iterator[Difference]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys((*old, *new)):
             yield from _walk(old.get(key), new.get(key), f"{path}.{key}")
-    elif is_dataclass(old) and is_dataclass(new) and _kind(old) == _kind(new) and not isinstance(old, Quantity):
+    elif is_record(old) and is_record(new) and _kind(old) == _kind(new) and not isinstance(old, Quantity):
         names = [item.name for item in fields(old)]
         if getattr(old, "name", None) != getattr(new, "name", None):
             yield Difference(path, text_of(old), text_of(new))
@@ -67,7 +66,7 @@ def text_of(item: Any) -> str:
         return shortened(", ".join(f"{key}: {text_of(value)}" for key, value in item.items())) or "-"
     if isinstance(item, tuple):
         return shortened(", ".join(map(text_of, item))) or "-"
-    if is_dataclass(item):
+    if is_record(item):
         return _words(item)
     return shortened(str(item))
 

@@ -123,7 +123,7 @@ def signature_of(job: SweepJob) -> str:
     """
     rack = DesignSpace(job.question, ()).loaded({}).rack
     digest = sha256(repr((job, rack, __version__)).encode())
-    for file in sorted((PACKAGE / "catalog").rglob("*.yaml")):
+    for file in sorted((Path(PACKAGE) / "catalog").rglob("*.yaml")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 

@@ -1,9 +1,9 @@
 """An analysis of uncertainty as a page: how far each doubt alone moves a figure, as bars, and the interval of each."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import isfinite
 
+from rackcalc.quantities.record import replace
 from rackcalc.questions.uncertainty.analysis import Report
 from rackcalc.questions.uncertainty.draws import Spread
 from rackcalc.questions.uncertainty.effects import Effect

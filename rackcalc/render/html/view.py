@@ -48,7 +48,8 @@ class View:
 
     def text(self, path: str, value: float) -> str:
         """Another value of the figure at a path, in three digits."""
-        from dataclasses import replace
+
+        from rackcalc.quantities.record import replace
 
         return cell(path, replace(self.known.table[path], value=value), 3)
 
