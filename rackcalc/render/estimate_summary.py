@@ -31,11 +31,19 @@ BETWEEN = "   "  # pieces
 
 @record
 class Line:
-    """One line of the summary. pieces: what it says, in order. alarm: it changes a decision."""
+    """One line of the summary. told: what it says, in order, each piece with the figure it tells, "" for none.
+
+    alarm: it changes a decision.
+    """
 
     label: str
-    pieces: tuple[str, ...]
+    told: tuple[tuple[str, str], ...]
     alarm: bool = False
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """What it says."""
+        return tuple(text for text, _ in self.told)
 
 
 class Figures:
@@ -147,12 +155,13 @@ def summary(known: Figures) -> Iterator[Line]:
 def _speed(known: Figures) -> Iterator[Line]:
     for label, path in (("first token", "latency.ttft"), ("per token", "latency.tpot")):
         if known.has(path):
-            pieces = known.text(path, ranged=True) + known.mark(path), *_p99(known, f"{path}_p99", path)
-            yield Line(label, tuple(piece.replace("/token", "") for piece in pieces))
+            told = (known.text(path, ranged=True) + known.mark(path), path), *_p99(known, f"{path}_p99", path)
+            yield Line(label, tuple((piece.replace("/token", ""), told_path) for piece, told_path in told))
     path = "latency.mean" if known.has("latency.wait") else "latency.service"
     if known.has("latency.service"):
         label = "request" if known.has("latency.tpot") else "latency"
-        yield Line(label, (known.text(path, ranged=True) + known.mark(path), *_p99(known, "latency.p99", path)))
+        mean = known.text(path, ranged=True) + known.mark(path), path
+        yield Line(label, (mean, *_p99(known, "latency.p99", path)))
 
 
 def _novelty(known: Figures) -> Line:
@@ -161,12 +170,12 @@ def _novelty(known: Figures) -> Line:
     if not report.nearest_measured:
         return Line("novelty", ())
     new = f"{len(report.novelty)}: {', '.join(report.novelty)} not in the measurements" if report.novelty else "0"
-    return Line("novelty", (f"{new}; nearest measured: {report.nearest_measured}",))
+    return Line("novelty", ((f"{new}; nearest measured: {report.nearest_measured}", ""),))
 
 
-def _p99(known: Figures, path: str, mean: str) -> Iterator[str]:
+def _p99(known: Figures, path: str, mean: str) -> Iterator[tuple[str, str]]:
     if known.has(path) and known.number(path) != known.number(mean):
-        yield f"p99 {known.text(path)}"
+        yield f"p99 {known.text(path)}", path
 
 
 def _where(known: Figures) -> Iterator[Line]:
@@ -177,7 +186,7 @@ def _where(known: Figures) -> Iterator[Line]:
     said = [f"{term.replace('_', ' ')} {share:.0%}" for share, term in shares]
     of = "of decoding" if name == "decode" else f"of {name}"
     bound = f"bound by {known.report.stages[name].bound_by}"
-    yield Line(TIME, (f"{', '.join(said)} {of}" if said else name, bound))
+    yield Line(TIME, ((f"{', '.join(said)} {of}" if said else name, f"stages.{name}.time"), (bound, "")))
 
 
 def _largest_terms(known: Figures) -> tuple[str, list[tuple[float, str]]]:
@@ -201,17 +210,18 @@ def _time_bar(known: Figures, width: int) -> Iterator[str]:
 
 
 def _load(known: Figures) -> Line:
-    pieces = []
+    told = []
     if known.has("throughput.utilization") and known.has("throughput.capacity"):
         used = known.number("throughput.utilization")
-        pieces.append(f"{used:.0%} of {known.text('throughput.capacity')}")
+        told.append((f"{used:.0%} of {known.text('throughput.capacity')}", "throughput.capacity"))
     if known.has("throughput.at_concurrency"):
-        pieces.append(f"{known.text('throughput.at_concurrency')} at the stated concurrency")
+        path = "throughput.at_concurrency"
+        told.append((f"{known.text(path)} at the stated concurrency", path))
     if known.has("throughput.tokens"):
-        pieces.append(known.text("throughput.tokens"))
+        told.append((known.text("throughput.tokens"), "throughput.tokens"))
     if known.has("throughput.at_slo"):
-        pieces.append(f"within the limits up to {known.text('throughput.at_slo')}")
-    return Line("load", tuple(pieces))
+        told.append((f"within the limits up to {known.text('throughput.at_slo')}", "throughput.at_slo"))
+    return Line("load", tuple(told))
 
 
 def _memory(known: Figures) -> Iterator[Line]:
@@ -220,34 +230,35 @@ def _memory(known: Figures) -> Iterator[Line]:
         if known.has(free) and known.has(capacity):
             label = "memory" if len(known.report.memory) == 1 else f"memory {pool}"
             per = " of one chip" if pool != "lpu" else " of all chips"
-            yield Line(label, (f"{known.text(free)} free of {cell(capacity, known.table[capacity], 3)}{per}",))
+            yield Line(label, ((f"{known.text(free)} free of {cell(capacity, known.table[capacity], 3)}{per}", free),))
 
 
 def _power(known: Figures) -> Iterator[Line]:
-    pieces = []
+    told = []
     if "power.it" in known.table:
-        pieces.append(f"{known.text('power.it')} mean")
+        told.append((f"{known.text('power.it')} mean", "power.it"))
     if known.has("power.peak.it"):
-        pieces.append(f"{known.text('power.peak.it')} peak")
+        told.append((f"{known.text('power.peak.it')} peak", "power.peak.it"))
     if known.has("power.facility"):
-        pieces.append(f"{known.text('power.facility')} with cooling")
-    yield Line("power", tuple(pieces))
+        told.append((f"{known.text('power.facility')} with cooling", "power.facility"))
+    yield Line("power", tuple(told))
     alarm, heat = False, []
     if known.has("thermal.rack_headroom"):
         room = known.number("thermal.rack_headroom")
         alarm = room < 0
-        heat.append(f"{show(abs(room), 'W', digits=2)} {'more than the room removes' if alarm else 'to spare'}")
+        said = "more than the room removes" if alarm else "to spare"
+        heat.append((f"{show(abs(room), 'W', digits=2)} {said}", "thermal.rack_headroom"))
     for pool, clock in known.report.thermal.clock_share.items():
         if clock.known and float(clock.value) < 0.985:
             alarm = True
-            heat.append(f"{pool} slows to {float(clock.value):.0%} of its clock")
+            heat.append((f"{pool} slows to {float(clock.value):.0%} of its clock", f"thermal.clock_share.{pool}"))
     yield Line("heat", tuple(heat), alarm)
 
 
 def _money(known: Figures) -> Iterator[Line]:
-    pieces = []
+    told = []
     if "cost.per_hour" in known.table:
-        pieces.append(known.text("cost.per_hour"))
+        told.append((known.text("cost.per_hour"), "cost.per_hour"))
     units = {"output tokens": "output_tokens", "input tokens": "input_tokens", "requests": "requests"}
     shown = {what: f"cost.per_million_{name}" for what, name in units.items() if known.has(f"cost.per_million_{name}")}
     if "output tokens" in shown:
@@ -256,22 +267,22 @@ def _money(known: Figures) -> Iterator[Line]:
         shown = {"requests": shown["requests"]}
     for what, path in shown.items():
         text = known.text(path, ranged=True)
-        pieces.append(f"{text.replace('/Mtoken', '').replace('/Mrequest', '')} per million {what}")
+        told.append((f"{text.replace('/Mtoken', '').replace('/Mrequest', '')} per million {what}", path))
     if known.has("cost.capex") and known.number("cost.capex") > 0:
-        pieces.append(f"{known.text('cost.capex')} to buy")
-    yield Line("cost", tuple(pieces))
+        told.append((f"{known.text('cost.capex')} to buy", "cost.capex"))
+    yield Line("cost", tuple(told))
     if "roi.payback" in known.table:
         yield _return(known)
 
 
 def _return(known: Figures) -> Line:
-    payback, pieces = known.table["roi.payback"], []
+    payback = known.table["roi.payback"]
     if not payback.known:
-        return Line("return", (known.text("roi.payback"),))
-    pieces.append(paid_back(known))
+        return Line("return", ((known.text("roi.payback"), "roi.payback"),))
+    told = [(paid_back(known), "roi.payback")]
     if known.has("roi.npv"):
-        pieces.append(f"net present value {known.text('roi.npv')}")
-    return Line("return", tuple(pieces), float(payback.value) == inf)
+        told.append((f"net present value {known.text('roi.npv')}", "roi.npv"))
+    return Line("return", tuple(told), float(payback.value) == inf)
 
 
 def paid_back(known: Figures) -> str:
