@@ -18,7 +18,7 @@ from rackcalc.questions.rack_file import load
 from rackcalc.render.estimate_summary import Figures, summary
 from rackcalc.render.html.estimate_page import render
 from rackcalc.render.html.explanation import explanations
-from rackcalc.render.html.load_curves import RATE, curves
+from rackcalc.render.html.load_curves import curves
 from rackcalc.render.html.reasons import Reasons
 from rackcalc.render.html.style import STYLE
 from rackcalc.render.html.view import leaves_of
@@ -150,14 +150,39 @@ def test_curves_over_the_load_are_what_other_arrival_rates_give() -> None:
         report = estimate(load(name, "", ()))
         table = dict(figures(report))
         paths = ["latency.p50", "latency.p99", "latency.ttft_p99"]
-        found = curves(table, leaves_of(table.values())[RATE], paths)
-        assert found is not None and found.now in found.rates
+        found = curves(table, leaves_of(table.values()), paths)
+        assert found is not None and found.now in found.rates and not found.closed
         for place in (1, 5, 9):
             rate = found.rates[place]
             other = estimate(load(name, "", [f"workload.arrival_rate={rate!r} request/s"]))
-            assert found.shares[place] == pytest.approx(other.throughput.utilization.value, rel=1e-6)
+            assert found.places[place] == pytest.approx(other.throughput.utilization.value, rel=1e-6)
             for path, column in found.values.items():
                 assert column[place] == pytest.approx(float(figure(other, path).value), rel=1e-6), (name, path, rate)
+
+
+@pytest.mark.parametrize("spread", ["", "workload.output_cv=0.5"])
+@pytest.mark.parametrize("now", [1, 100])
+def test_curves_over_the_clients_are_what_other_numbers_of_clients_give(spread: str, now: int) -> None:
+    sets = [f"workload.concurrency={now}", *filter(None, [spread])]
+    table = dict(figures(estimate(load("llama70b-8xh100", "", sets))))
+    paths = [f"latency.{group}{level}" for group in ("", "ttft_", "tpot_") for level in ("p50", "p99")]
+    found = curves(table, leaves_of(table.values()), paths)
+    assert found is not None and found.closed and found.now == now and found.loads[-1] >= 2 * now
+    for place in {0, 3, found.at_now, len(found.loads) - 1}:
+        clients = found.loads[place]
+        other = dict(figures(estimate(load("llama70b-8xh100", "", [*sets, f"workload.concurrency={clients:g}"]))))
+        assert found.rates[place] == pytest.approx(other["throughput.at_concurrency"].value, rel=1e-6)
+        for path, column in found.values.items():
+            assert column[place] == pytest.approx(float(other[path].value), rel=1e-6), (path, clients)
+    told = [*found.of("ttft_", ("p50", "p99"))]
+    assert told == (["p50", "p99"] if spread else ["mean"]), "a mean where percentiles cannot be told"
+
+
+def test_the_chart_of_clients_marks_the_stated_number() -> None:
+    page = out("estimate", "llama70b-8xh100", "--set", "workload.concurrency=100", "--format", "html")
+    chart = page.partition('<section id="load">')[2].partition("</section>")[0]
+    assert ">now 100</text>" in chart and "clients, each waiting for its answer" in chart
+    assert chart.count("<svg") == 3 and "mean now" in chart
 
 
 def test_no_curve_without_an_arrival_rate() -> None:

@@ -19,6 +19,7 @@ PAGES = {
     "two pools": ("estimate", "vr-nvl72-lpx-attention-ffn"),
     "many chips": ("estimate", "vr-nvl72-lpx-mixture"),
     "the article": ("estimate", "rack-of-god"),
+    "clients": ("estimate", "vendor-quote"),
     "two encoders": ("estimate", "bert-a100", "bert-8xb200"),
     "a comparison": ("compare", "bert-a100", "bert-8xb200", "--path", "latency.p99"),
     "claims": ("claims", "rack-of-god"),
