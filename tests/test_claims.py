@@ -396,7 +396,7 @@ def test_reports_and_annotations(tmp_path: Path) -> None:
     assert done.returncode == 3 and done.stdout == (tmp_path / "c.txt").read_text()
     assert done.stderr.startswith("::error file=rack.yaml,line=10,col=5::does not hold, x ")
     page = (tmp_path / "c.md").read_text()
-    assert re.search(r"\| does not hold, x [\d.e+]+ \| worse \| a \\\| b \| \\<= 1 us \|", page)
+    assert re.search(r"\| does not hold, x [\d.,]+ \| worse \| a \\\| b \| \\<= 1 us \|", page)
     assert {row.replace("\\|", "").count("|") for row in page.splitlines() if row.startswith("|")} == {9}
     assert json.loads((tmp_path / "c.json").read_text())["claims"][0]["verdict"] == "does not hold"
     assert run("rack.yaml", "--markdown", cwd=tmp_path).stdout == page

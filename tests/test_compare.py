@@ -338,3 +338,25 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     both = [column("rack-of-god"), column("rack-of-god", "eager")]
     for render in (shown.as_text, shown.as_markdown, shown.as_json):
         assert render(compare(both, 0, ())) == render(compare([column("rack-of-god"), both[1]], 0, ()))
+
+
+def test_a_value_can_be_set_in_one_of_the_racks() -> None:
+    """By the place of the rack, so that it can stand beside itself, or by its name; both sides without either."""
+    data = json.loads(run("bert-a100", "bert-a100", "--set", "2:workload.batch=8", "--json").stdout)
+    p99 = next(figure["values"] for figure in data["figures"] if figure["path"] == "latency.p99")
+    assert p99 == [estimate(load("bert-a100", "", sets)).latency.p99.value for sets in ((), ["workload.batch=8"])]
+    assert data["inputs"][1] == [{"path": "workload.batch", "old": "1", "new": "8"}]
+    assert [column["argument"] for column in data["columns"]] == ["bert-a100", "bert-a100 with workload.batch=8"]
+    named = json.loads(run("bert-a100", "bert-8xb200", "--set", "bert-8xb200:workload.batch=8", "--json").stdout)
+    p99 = next(figure["values"] for figure in named["figures"] if figure["path"] == "latency.p99")
+    assert p99[0] == estimate(load("bert-a100")).latency.p99.value
+    assert p99[1] == estimate(load("bert-8xb200", "", ["workload.batch=8"])).latency.p99.value
+    both = json.loads(run("bert-a100", "bert-8xb200", "--set", "workload.batch=8", "--json").stdout)
+    assert not [change for change in both["inputs"][1] if change["path"] == "workload.batch"]
+
+
+def test_a_value_for_a_rack_that_is_not_compared_is_refused() -> None:
+    wrong = run("bert-a100", "bert-8xb200", "--set", "bert-a10:workload.batch=8")
+    assert wrong.returncode == 2 and '"bert-a10" is none of the racks; did you mean bert-a100?' in wrong.stderr
+    alone = run("bert-a100", "--set", "workload.batch=8")
+    assert alone.returncode == 2 and "RACK RACK --set 2:PATH=VALUE" in alone.stderr

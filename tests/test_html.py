@@ -17,12 +17,14 @@ from rackcalc.quantities.figures import figure, figures
 from rackcalc.questions.rack_file import load
 from rackcalc.render.estimate_summary import Figures, summary
 from rackcalc.render.html.estimate_page import render
-from rackcalc.render.html.load_curves import RATE, curves
+from rackcalc.render.html.explanation import explanations
+from rackcalc.render.html.load_curves import curves
+from rackcalc.render.html.reasons import Reasons
 from rackcalc.render.html.style import STYLE
 from rackcalc.render.html.view import leaves_of
 
 RACKS = sorted(bundled_racks())
-VOID = {"meta", "br", "hr", "img", "input", "link"}
+VOID = {"wbr", "meta", "br", "hr", "img", "input", "link"}
 MOST = 500_000  # bytes of the page of one rack
 
 
@@ -148,14 +150,39 @@ def test_curves_over_the_load_are_what_other_arrival_rates_give() -> None:
         report = estimate(load(name, "", ()))
         table = dict(figures(report))
         paths = ["latency.p50", "latency.p99", "latency.ttft_p99"]
-        found = curves(table, leaves_of(table.values())[RATE], paths)
-        assert found is not None and found.now in found.rates
+        found = curves(table, leaves_of(table.values()), paths)
+        assert found is not None and found.now in found.rates and not found.closed
         for place in (1, 5, 9):
             rate = found.rates[place]
             other = estimate(load(name, "", [f"workload.arrival_rate={rate!r} request/s"]))
-            assert found.shares[place] == pytest.approx(other.throughput.utilization.value, rel=1e-6)
+            assert found.places[place] == pytest.approx(other.throughput.utilization.value, rel=1e-6)
             for path, column in found.values.items():
                 assert column[place] == pytest.approx(float(figure(other, path).value), rel=1e-6), (name, path, rate)
+
+
+@pytest.mark.parametrize("spread", ["", "workload.output_cv=0.5"])
+@pytest.mark.parametrize("now", [1, 100])
+def test_curves_over_the_clients_are_what_other_numbers_of_clients_give(spread: str, now: int) -> None:
+    sets = [f"workload.concurrency={now}", *filter(None, [spread])]
+    table = dict(figures(estimate(load("llama70b-8xh100", "", sets))))
+    paths = [f"latency.{group}{level}" for group in ("", "ttft_", "tpot_") for level in ("p50", "p99")]
+    found = curves(table, leaves_of(table.values()), paths)
+    assert found is not None and found.closed and found.now == now and found.loads[-1] >= 2 * now
+    for place in {0, 3, found.at_now, len(found.loads) - 1}:
+        clients = found.loads[place]
+        other = dict(figures(estimate(load("llama70b-8xh100", "", [*sets, f"workload.concurrency={clients:g}"]))))
+        assert found.rates[place] == pytest.approx(other["throughput.at_concurrency"].value, rel=1e-6)
+        for path, column in found.values.items():
+            assert column[place] == pytest.approx(float(other[path].value), rel=1e-6), (path, clients)
+    told = [*found.of("ttft_", ("p50", "p99"))]
+    assert told == (["p50", "p99"] if spread else ["mean"]), "a mean where percentiles cannot be told"
+
+
+def test_the_chart_of_clients_marks_the_stated_number() -> None:
+    page = out("estimate", "llama70b-8xh100", "--set", "workload.concurrency=100", "--format", "html")
+    chart = page.partition('<section id="load">')[2].partition("</section>")[0]
+    assert ">now 100</text>" in chart and "clients, each waiting for its answer" in chart
+    assert chart.count("<svg") == 3 and "mean now" in chart
 
 
 def test_no_curve_without_an_arrival_rate() -> None:
@@ -201,11 +228,60 @@ def test_other_commands_have_pages(arguments: tuple[str, ...], said: str) -> Non
     assert len(page.encode()) < MOST
 
 
+OTHERS = {
+    "compare": ("compare", "bert-a100", "bert-8xb200"),
+    "compare --all": ("compare", "rack-of-god", "vr-nvl72-lpx-mixture", "llama70b-16xh100-disaggregated", "--all"),
+    "claims": ("claims", "rack-of-god"),
+    "sweep": ("sweep", "rack-of-god", "--vary", "accelerators.lpu.count=4,5", "--get", "cost.tco"),
+    "sweep --stats": ("sweep", "rack-of-god", "--vary", "accelerators.lpu.count=4,5", "--stats"),
+    "uncertainty": ("uncertainty", "bert-a100", "--samples", "64"),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_figures_of_every_command_lead_to_formula_values_and_source(name: str) -> None:
+    page = out(*OTHERS[name], "--format", "html")
+    read(page)
+    assert len(page.encode()) < MOST
+    asked, _, reasons = page.partition('id="why"')
+    links = re.findall(r'href="#(why-\d+)"', asked)
+    assert len(set(links)) >= 2
+    told = {one: reasons.partition(f'id="{one}"')[2].partition("</details>")[0] for one in links}
+    assert all(told.values()), "a link without an explanation"
+    assert any("Formula <code>" in text and "; source: " in text and "<pre>= " in text for text in told.values())
+    assert "datasheet" in reasons or "given" in reasons
+
+
+def test_a_point_of_a_sweep_is_explained_with_its_own_values() -> None:
+    page = out(*OTHERS["sweep"], "--format", "html")
+    for count in (4, 5):
+        value = estimate(load("rack-of-god", "", [f"accelerators.lpu.count={count}"])).cost.tco.value
+        said = re.search(rf"of the point accelerators.lpu.count={count} is ([\d,]+) USD", page)
+        assert said and float(said[1].replace(",", "")) == pytest.approx(value, rel=1e-3)
+
+
+def test_a_former_estimate_has_no_formulas_to_lead_to(tmp_path: Path) -> None:
+    (tmp_path / "then.json").write_text(out("estimate", "bert-a100", "--json"))
+    page = out("compare", str(tmp_path / "then.json"), "bert-8xb200", "--format", "html")
+    read(page)
+    assert "of bert-8xb200 is" in page and "then.json is" not in page
+
+
+def test_explanations_have_fewer_levels_where_there_are_many() -> None:
+    reasons = Reasons()
+    for path, quantity in figures(estimate(load("rack-of-god", "", ()))):
+        reasons.link(path, quantity, path)
+    sizes = [len(explanations(reasons, most).encode()) for most in (10_000_000, 200_000, 150_000, 0)]
+    assert sizes == sorted(set(sizes), reverse=True)
+    assert sizes[1] <= 200_000 and sizes[2] <= 150_000
+    assert explanations(reasons, 0).count("<p id=") == len(reasons.asked), "a sentence each is always there"
+
+
 def test_a_figure_says_what_it_means_on_hover() -> None:
     meaning = meaning_of("cost.tco")
     assert meaning is not None
     for page in (page_of("bert-a100"), out("compare", "bert-a100", "bert-8xb200", "--format", "html")):
-        assert f'title="{html.escape(meaning.meaning)}">cost.tco<' in page
+        assert re.search(f'title="(cost.tco: )?{re.escape(html.escape(meaning.meaning))}">cost.tco<', page)
 
 
 def test_a_page_of_a_comparison_is_written_to_a_file(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ PAGES = {
     "two pools": ("estimate", "vr-nvl72-lpx-attention-ffn"),
     "many chips": ("estimate", "vr-nvl72-lpx-mixture"),
     "the article": ("estimate", "rack-of-god"),
+    "clients": ("estimate", "vendor-quote"),
     "two encoders": ("estimate", "bert-a100", "bert-8xb200"),
     "a comparison": ("compare", "bert-a100", "bert-8xb200", "--path", "latency.p99"),
     "claims": ("claims", "rack-of-god"),
@@ -100,16 +101,41 @@ def test_dark_pages_are_dark_and_paper_is_white(browser: Any, tmp_path: Path) ->
     page.close()
 
 
-def test_a_figure_leads_to_its_explanation_and_opens_it(browser: Any, tmp_path: Path) -> None:
+VISIBLE = "element => element.checkVisibility({contentVisibilityAuto: true})"
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("hand", ["mouse", "keyboard"])
+def test_a_figure_leads_to_its_explanation_and_opens_it(name: str, hand: str, browser: Any, tmp_path: Path) -> None:
     file = tmp_path / "report.html"
-    file.write_text(page_of("an LLM server"), encoding="utf-8")
+    file.write_text(page_of(name), encoding="utf-8")
     page = opened(browser, file, [], DESK)
-    link = page.locator("#time a").first
-    inside = page.locator(f"{link.get_attribute('href')} > :not(summary)").first
-    visible = "element => element.checkVisibility({contentVisibilityAuto: true})"
-    assert not inside.evaluate(visible)
-    link.click()
-    assert inside.evaluate(visible)
+    for link in page.locator("a[href*='why-']:visible").all()[:3]:
+        told = page.locator(str(link.get_attribute("href")))
+        if not told.locator(":scope > :not(summary)").count():
+            continue  # one of many racks: a sentence only
+        inside = told.locator(":scope > :not(summary)").first
+        assert not inside.evaluate(VISIBLE)
+        if hand == "mouse":
+            link.click()
+        else:
+            link.focus()
+            page.keyboard.press("Enter")
+        assert inside.evaluate(VISIBLE)
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_paper_has_the_answer_and_nothing_that_is_closed(name: str, browser: Any, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(page_of(name), encoding="utf-8")
+    page = opened(browser, file, [], 688)  # A4 between its margins
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 688
+    assert page.locator("h1").first.evaluate(VISIBLE)
+    assert not any(one.evaluate(VISIBLE) for one in page.locator("details:not([open]), nav, #why > h2").all()[:50])
+    assert page.evaluate(CUT) == []
+    assert page.pdf(format="A4").startswith(b"%PDF")
     page.close()
 
 

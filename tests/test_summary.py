@@ -32,11 +32,13 @@ def test_it_fits_every_width_with_every_number_whole(rack: str, monkeypatch: pyt
 
 @pytest.mark.parametrize("rack", sorted(bundled_racks()))
 def test_it_is_one_screen_and_says_what_matters(rack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 8 <= len(shown(rack, 10_000, monkeypatch)) <= 14
     lines = shown(rack, 80, monkeypatch)
     own = [line for line in lines if not line.startswith(("!", "  "))]
-    assert len(own) <= 17 and len(lines) <= 24
+    assert len(own) <= 14 and len(lines) <= 22, "a screen has 24 lines, and a prompt"
     labels = {line[: estimate_summary.LABEL].strip() for line in own}
-    assert {"time goes to", "load", "power", "heat", "cost"} <= labels
+    assert {"bound by", "load", "power", "cost"} <= labels
+    assert "heat" in " ".join(lines)
     assert {"first token", "per token", "request"} <= labels or "latency" in labels
     assert "--all" in lines[-1] or "--all" in lines[-2]
 
@@ -90,3 +92,11 @@ def test_the_summary_has_the_figures_of_the_json() -> None:
     text = out("estimate", "llama70b-8xh100")
     assert f"{data['throughput']['utilization']['value']:.0%} of" in text
     assert f"{1e3 * data['latency']['ttft']['value']:.2g} ms" in text
+
+
+def test_the_command_that_it_names_runs() -> None:
+    """Of a bundled rack by its name, of a file by its path."""
+    for rack in ("llama70b-8xh100", "configs/llama70b-8xh100.yaml"):
+        named = out("estimate", rack).splitlines()[-1].partition("why: rackcalc ")[2]
+        assert named == f"explain {rack} latency.ttft"
+        assert out(*named.split(), "--depth", "0").startswith("latency.ttft is ")

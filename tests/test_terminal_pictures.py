@@ -89,6 +89,21 @@ def test_what_is_drawn_is_what_is_computed() -> None:
     assert float(flows[-1].split()[-2].replace(",", "")) == pytest.approx(sums, rel=0.01)
 
 
+def test_latency_is_drawn_against_the_number_of_clients() -> None:
+    clients = ("estimate", RACK, "--set", "workload.concurrency=100", "--no-interval")
+    for more, told in (((), "mean"), (("--set", "workload.output_cv=0.5"), "p50 and beyond it p99")):
+        data = json.loads(out(*clients, *more, "--json"))
+        text = out(*clients, *more, "--section", "latency", "--pictures", PYTHONIOENCODING="utf-8")
+        head, *rows = text.partition("Latency against number of clients: ")[2].splitlines()
+        assert head == f"first token, {told}"
+        now = next(row for row in rows if row.startswith("  now 100 "))
+        shown = data["latency"]["ttft" if told == "mean" else "ttft_p99"]["value"]
+        assert float(now.split()[-4]) == pytest.approx(1e3 * shown, rel=0.01)
+        assert float(now.split()[-2]) == pytest.approx(data["throughput"]["at_concurrency"]["value"], rel=0.01)
+        lengths = [len(BARS.findall(row)) for row in rows if BARS.search(row)]
+        assert lengths == sorted(lengths) and len(lengths) >= 5, "more clients wait longer"
+
+
 def test_formats_with_pictures_of_their_own_refuse_the_option() -> None:
     wrong = run("estimate", RACK, "--format", "json", "--pictures")
     assert wrong.returncode == 2 and b"--pictures" in wrong.stderr

@@ -176,3 +176,12 @@ def test_a_reason_is_told_once_for_all_years_that_have_it() -> None:
 def test_a_decline_to_no_year_says_that_it_moves_nothing() -> None:
     assert any("price_decline moves them" in note for note in cost("").notes)
     assert not any("price_decline" in note for note in cost("@2028").notes)
+
+
+def test_the_years_to_compare_can_be_named() -> None:
+    some = json.loads(run("compare", "rack-of-god", "--years", "mid-2025,2026", "--json").stdout)
+    assert [column["scenario"] for column in some["columns"]] == ["@mid-2025", "@2026"]
+    wrong = run("compare", "rack-of-god", "--years", "2026,2031")
+    assert wrong.returncode == 2 and b'no year "2031"; known: 2024' in wrong.stderr
+    without = run("compare", "rack-of-god", "2026")
+    assert without.returncode == 2 and b"2026: no such file" in without.stderr

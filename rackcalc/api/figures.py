@@ -8,7 +8,7 @@ from typing import Any
 from rackcalc.api.errors import in_python, unknown
 from rackcalc.quantities.display import in_unit
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.former_names import present_name
+from rackcalc.quantities.former_names import name_in
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
 from rackcalc.questions.explain import explain
@@ -31,7 +31,7 @@ class Book:
 
     def figure(self, path: str) -> "Figure":
         """The figure at a path. UnknownFigureError when there is none."""
-        path = present_name(path)
+        path = name_in(self.known, path)
         if path not in self.known:
             raise unknown(path, self.known)
         return Figure(path, self)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, get_args, get_origin
 
 from rackcalc.api.errors import unknown
 from rackcalc.api.figures import Book
-from rackcalc.quantities.former_names import present_name
+from rackcalc.quantities.former_names import name_in
 from rackcalc.quantities.quantity import Quantity
 
 Member = TypeVar("Member")
@@ -30,9 +30,9 @@ def member(node: Any, name: str, path: str, kind: Any, book: Book) -> Any:
     return (get_origin(kind) or kind)(found, below, book, *get_args(kind))
 
 
-def present(path: str, name: str) -> str:
+def present(path: str, name: str, book: Book) -> str:
     """The present name of what stands under a name in the node at a path, where the name is a former one."""
-    return present_name(f"{path}.{name}").removeprefix(f"{path}.")
+    return name_in(book.known, f"{path}.{name}").removeprefix(f"{path}.")
 
 
 def declared_in(group: type, name: str) -> Any:
@@ -52,7 +52,7 @@ class Group:
         def __getattr__(self, name: str) -> Any:
             if name.startswith("_"):
                 raise AttributeError(name)
-            name = present(self._path, name)
+            name = present(self._path, name, self._book)
             return member(self._node, name, self._path, declared_in(type(self), name), self._book)
 
     def __dir__(self) -> list[str]:
@@ -76,7 +76,7 @@ class Named(Mapping[str, Member], Generic[Member]):
         self._node, self._path, self._book, self._kind = node, path, book, kind
 
     def __getitem__(self, name: str) -> Member:
-        found: Member = member(self._node, present(self._path, name), self._path, self._kind, self._book)
+        found: Member = member(self._node, present(self._path, name, self._book), self._path, self._kind, self._book)
         return found
 
     def __getattr__(self, name: str) -> Member:

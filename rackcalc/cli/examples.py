@@ -27,6 +27,7 @@ EXAMPLES: dict[str, tuple[tuple[str, ...], str]] = {
         (
             "rackcalc compare bert-a100 bert-8xb200",
             "rackcalc compare bert-a100 bert-8xb200 --path latency.p99",
+            "rackcalc compare llama70b-8xh100 llama70b-8xh100 --set 2:serving.tensor_parallel=4",
         ),
         "docs/planning.md",
     ),

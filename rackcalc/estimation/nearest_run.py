@@ -40,9 +40,8 @@ class MeasuredRun(NamedTuple):
     def described(self) -> str:
         """The run in words, with its error."""
         gpu = self.gpu.removeprefix("NVIDIA ").partition(" (")[0]
-        many = f"{self.gpus:g} GPUs" if self.gpus > 1 else "1 GPU"
-        words = gpu, self.model, self.precision, f"{self.runtime} {self.version}".strip(), many
-        return f"{', '.join(words)}, off by {100 * self.error:+.0f} %"
+        version = f"{self.runtime} {self.version.removeprefix('of ')}".strip()
+        return f"{self.gpus:g} x {gpu}, {self.model} {self.precision}, {version}: {100 * self.error:+.0f} % off"
 
 
 @cache

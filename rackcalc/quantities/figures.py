@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rackcalc.quantities.former_names import present_name
+from rackcalc.quantities.former_names import name_in
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import fields, is_record
@@ -23,9 +23,15 @@ def figures(result: Any, path: str = "") -> Iterator[tuple[str, Quantity]]:
 
 def figure(result: Any, path: str) -> Quantity:
     """The Quantity at a dotted path. InputError, naming similar paths, when there is none."""
-    known, path = dict(figures(result)), present_name(path)
+    return named_figure(result, path)[1]
+
+
+def named_figure(result: Any, path: str) -> tuple[str, Quantity]:
+    """The present name of a figure, and the figure."""
+    known = dict(figures(result))
+    path = name_in(known, path)
     if path in known:
-        return known[path]
+        return path, known[path]
     below = [name for name in known if name.startswith(path + ".")]
     if below:
         raise failure(f"is a group; choose one of {', '.join(below[:12])}", path=path)
@@ -42,7 +48,8 @@ def selected(result: Any, paths: Sequence[str]) -> dict[str, Quantity]:
     problems: list[Problem] = []
     for path in paths:
         try:
-            found[path] = figure(result, path)
+            name, quantity = named_figure(result, path)
+            found[name] = quantity
         except InputError as error:
             problems += error.problems
     if problems:

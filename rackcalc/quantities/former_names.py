@@ -1,6 +1,7 @@
 """Names that figures and keys had once. Who types one is told the present name, and never gets another number."""
 
 import warnings
+from collections.abc import Container
 
 EQUIPMENT = {
     "leak detection": "leak_detection",
@@ -31,11 +32,23 @@ RENAMED: dict[str, str] = {
     "cost.per_hour_terms.electrical supply": "cost.per_hour_terms.electrical_supply",
 }
 
+# Figures whose former name another figure answers where there is none of that name: of one kind of rack it is the same
+# quantity. Each with when that is, and with figures beside which it is not.
+SAME_QUANTITY: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "throughput.capacity": ("throughput.at_concurrency", "where workload.concurrency is stated", ()),
+    "roi.value_terms.tokens": (
+        "roi.value_terms.output_tokens",
+        "where only tokens of answers have a price",
+        ("roi.value_terms.input_tokens", "roi.value_terms.cached_tokens"),
+    ),
+}
+
 # Names that no single name has replaced, and what to write. They are refused where there is nothing of that name.
 FORMER: dict[str, str] = {
     # figures
     "throughput.capacity": "with workload.concurrency the rate of those clients is throughput.at_concurrency",
-    "roi.value_terms.tokens": "write roi.value_terms.output_tokens; there are input_tokens and cached_tokens too",
+    "roi.value_terms.tokens": "it was what all tokens earn; "
+    "write roi.value_terms.output_tokens, input_tokens or cached_tokens, which are told apart now",
     # keys of a rack file
     "token_price": "write token_prices: {input: ..., output: ...}; token_price was the price of output tokens",
 }
@@ -57,18 +70,32 @@ def renamed(path: str) -> str:
     return path
 
 
-def present_name(path: str) -> str:
+def present_name(path: str, stacklevel: int = 3) -> str:
     """The present name of a figure that somebody typed. FormerNameWarning when it is another than the one typed."""
     now = renamed(path)
     if now != path:
-        warnings.warn(f"{path} is called {now} now", FormerNameWarning, stacklevel=3)
+        warnings.warn(f"{path} is called {now} now", FormerNameWarning, stacklevel=stacklevel)
+    return now
+
+
+def name_in(known: Container[str], typed: str) -> str:
+    """The name under which a figure that somebody typed is among those of a result; FormerNameWarning for another one.
+
+    >>> name_in({"latency.p99"}, "latency.p99")
+    'latency.p99'
+    """
+    path = present_name(typed, stacklevel=4)
+    now, when, beside = SAME_QUANTITY.get(path, ("", "", ()))
+    if path in known or now not in known or any(other in known for other in beside):
+        return path
+    warnings.warn(f"{path} is called {now} {when}", FormerNameWarning, stacklevel=3)
     return now
 
 
 def called_now(typed: str) -> str:
     """'; write ...' for a former name; "" for all others.
 
-    >>> called_now("roi.value_terms.tokens")
-    '; write roi.value_terms.output_tokens; there are input_tokens and cached_tokens too'
+    >>> called_now("throughput.capacity")
+    '; with workload.concurrency the rate of those clients is throughput.at_concurrency'
     """
     return f"; {FORMER[typed]}" if typed in FORMER else ""

@@ -8,8 +8,7 @@ from typing import Any
 from rackcalc.config.catalog_files import sources
 from rackcalc.estimation.figure_meanings import meaning_of
 from rackcalc.quantities.display import show_value
-from rackcalc.quantities.figures import figure
-from rackcalc.quantities.former_names import renamed
+from rackcalc.quantities.figures import named_figure
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record, replace
 from rackcalc.questions.formula_text import body, helpers
@@ -165,7 +164,7 @@ def provenance(quantity: Quantity) -> str:
 
 def explain(result: Any, path: str, depth_limit: int = DEEPEST) -> str:
     """The explanation of one figure of a result, as indented text. InputError for an unknown path."""
-    quantity, path = figure(result, path), renamed(path)
+    path, quantity = named_figure(result, path)
     lines, below = _told(quantity, path, depth_limit), len(_told(quantity, path)) if depth_limit < DEEPEST else 0
     more = below - len(lines)
     if more > 0:
@@ -210,7 +209,8 @@ def as_data(result: Any, path: str) -> dict[str, Any]:
     """
     numbers: dict[int, int] = {}
     found: list[Quantity] = []
-    waiting = [source_of(figure(result, path))]
+    path, quantity = named_figure(result, path)
+    waiting = [source_of(quantity)]
     while waiting:
         quantity = waiting.pop()
         if id(quantity) not in numbers:
@@ -221,7 +221,7 @@ def as_data(result: Any, path: str) -> dict[str, Any]:
     titles = {one.source.reference: "" for one in found if one.source is not None and one.source.reference}
     known = sources()
     return {
-        "figure": renamed(path),
+        "figure": path,
         "nodes": [
             {"id": number} | _node_data(one, {name: numbers[id(source_of(x))] for name, x in one.inputs.items()})
             for number, one in enumerate(found)

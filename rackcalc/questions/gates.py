@@ -11,6 +11,7 @@ from typing import Any
 from rackcalc.quantities import changes, unit_text, units
 from rackcalc.quantities.display import is_temperature, show_value
 from rackcalc.quantities.figures import figures
+from rackcalc.quantities.former_names import name_in
 from rackcalc.quantities.problems import InputError, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record, replace
@@ -95,7 +96,7 @@ def evaluate(
 def _evaluated(
     condition: Condition, known: Mapping[str, Quantity], draws: Any, former: FormerEstimate | None, confident: bool
 ) -> Verdict:
-
+    condition = replace(condition, path=name_in(known, condition.path))
     figure = known.get(condition.path)
     if figure is None:
         raise units.UnitError(f'no figure "{condition.path}"{suggest(condition.path, known)}')

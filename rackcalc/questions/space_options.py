@@ -1,9 +1,11 @@
 """The options that describe a design space, which sweep and solve share: a rack, and what is varied."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 from rackcalc.config.vary import Axis
+from rackcalc.quantities.former_names import name_in
 from rackcalc.quantities.problems import Problem
 from rackcalc.replay.design_space import DesignSpace
 
@@ -39,3 +41,14 @@ def unit_of_path(space: DesignSpace, path: str) -> tuple[str, bool] | None:
         if axis.path == path and axis.unit is not None:
             return axis.unit, axis.absolute
     return space.known.get(path)
+
+
+def present_names_of(unknown: Iterable[Problem], space: DesignSpace) -> dict[str, str]:
+    """Of figures that no point has under the name typed, the names under which the points have them."""
+    found = {problem.path: name_in(space.known, problem.path) for problem in unknown if problem.path}
+    return {typed: now for typed, now in found.items() if now != typed}
+
+
+def with_names(texts: Sequence[str], instead: Mapping[str, str]) -> tuple[str, ...]:
+    """The texts with other names of figures."""
+    return tuple(reduce(lambda said, pair: said.replace(*pair), instead.items(), text) for text in texts)

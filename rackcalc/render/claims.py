@@ -8,6 +8,7 @@ from typing import Any
 from rackcalc.config.catalog_files import sources
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.problems import printable
+from rackcalc.quantities.unit_text import rounded
 from rackcalc.questions.claims.judgement import VERDICTS, WORSE, Judgement, deciding_quantity
 from rackcalc.render.aligned_text import aligned, line_width
 from rackcalc.render.cells import cell, interval_text
@@ -126,11 +127,14 @@ def claim_notes(judged: Sequence[Judgement]) -> list[str]:
 
 
 def all_notes(judged: Sequence[Judgement]) -> list[str]:
-    """The notes on the estimates behind the claims, each once, with its scenario."""
-    scenarios = {one.claim.scenario or "": one.notes for one in judged}
-    return [
-        f"note [{name}]: {note}" if name else f"note: {note}" for name, notes in scenarios.items() for note in notes
-    ]
+    """The notes on the estimates behind the claims, each once, with its scenarios unless it is about all of them."""
+    scenarios = {one.claim.scenario or "": one.notes for one in judged if one.notes}
+    about: dict[str, list[str]] = {}
+    for name, notes in scenarios.items():
+        for note in dict.fromkeys(notes):
+            about.setdefault(note, []).append(name or "as described")
+    whole = {note for note, names in about.items() if len(names) == len(scenarios) or names == ["as described"]}
+    return [f"note: {note}" if note in whole else f"note [{', '.join(about[note])}]: {note}" for note in about]
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
@@ -170,7 +174,7 @@ def verdict_text(one: Judgement) -> str:
     if not one.side or isnan(factor):
         return one.verdict
     factor = max(factor, 1 / factor)
-    return f"{one.verdict}, x {factor:.3g}" if factor < 1e6 else f"{one.verdict}, x over 1e6"
+    return f"{one.verdict}, x {rounded(factor, 3)}" if factor < 1e6 else f"{one.verdict}, x over a million"
 
 
 def headline(one: Judgement) -> str:
@@ -205,7 +209,7 @@ def interval(one: Judgement) -> str:
     if isnan(low) or low == high:
         return ""
     if one.expectation.relative:
-        return f"{low * 100:.3g} .. {high * 100:.3g} %"
+        return f"{rounded(low * 100, 3)} .. {rounded(high * 100, 3)} %"
     return interval_text("" if one.expectation.delta else one.expectation.path, one.actual, one.interval)
 
 

@@ -18,13 +18,14 @@ from rackcalc.render.cells import cell
 from rackcalc.render.figure_rows import SECTIONS, rows
 from rackcalc.render.json_data import json_number, json_text
 from rackcalc.render.markdown_text import escape, table_row, without_links
-from rackcalc.render.percentages import percent
+from rackcalc.render.percentages import change_percent
 from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.compare/1"
 MANY = 2  # figures that are explained in full unless all are asked for; of more only the largest part of each
 MOST = 8  # contributions to a change that are shown; the others are in one line
 MOST_SHARE = 10.0  # share of a change; larger ones are not shown
+SIGN_CHANGED = 9.0  # a change of more than so many times below zero is not told as a share
 LEAST = 0.005  # share of a change; smaller contributions are not shown
 UNKNOWN = "unknown: a former estimate holds results, not inputs"
 
@@ -251,13 +252,10 @@ def figure_table(found: Comparison, everything: bool) -> Iterator[list[str]]:
 
 
 def _change(one: Cell) -> str:
-    """A change in percent, as a factor from ten times on, or in the unit where a percentage has no meaning."""
+    """A change in percent, as a factor from ten times on, or in the unit where a percentage says nothing."""
     if one.quantity is None or not isfinite(one.change) or not one.change:
         return ""
-    if one.share >= 9:
-        return f"x {1 + one.share:.4g}"
-    sign = "+" if one.change > 0 else ""
-    return sign + percent(one.share) if isfinite(one.share) else signed(one.quantity, one.change)
+    return change_percent(one.share) if one.share >= -SIGN_CHANGED else signed(one.quantity, one.change)
 
 
 def signed(like: Quantity, change: float) -> str:
@@ -273,8 +271,9 @@ def why(found: Comparison, explanation: Explanation) -> str:
         return f"{explanation.path} is {words} in {name}: {cell(explanation.path, explanation.new)}"
     moved = f"{cell(explanation.path, explanation.old)} -> {cell(explanation.path, explanation.new)}"
     relative = ""
-    if old and not is_temperature(explanation.new):
-        relative = f" ({'+' if explanation.change > 0 else ''}{percent(explanation.change / abs(old))})"
+    share = explanation.change / abs(old) if old and not is_temperature(explanation.new) else float("nan")
+    if share >= -SIGN_CHANGED:
+        relative = f" ({change_percent(share)})"
     return f"Why {explanation.path} moved in {name}: {moved}, {signed(explanation.new, explanation.change)}{relative}"
 
 

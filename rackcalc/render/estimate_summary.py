@@ -5,8 +5,10 @@ Every line has a label and pieces, which are laid out for the width of the termi
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf, isfinite, isnan
+from os.path import exists
 from typing import Any
 
+from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.unseen import doubtful, unseen_by_path
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Quantity
@@ -20,8 +22,8 @@ from rackcalc.render.terminal_bars import shares_bar
 LABEL = 15  # characters of the labels
 BESIDE = 60  # a line at least this wide has its labels beside the pieces; a narrower one above them
 MOST_NOTES = 3
-SCREEN = (80, 24)  # columns and lines that all notes shown fit in, if there is more than one
-TIME = "time goes to"  # label of the line that names them
+SCREEN = (80, 17)  # columns and lines that all notes shown fit in, if there is more than one
+BOUND = "bound by"  # label of the line that says where the time goes
 TERMS = 3  # of a stage, that are named
 WORTH_NAMING = 0.05  # share of a stage that a term must have
 BETWEEN = "   "  # pieces
@@ -29,11 +31,19 @@ BETWEEN = "   "  # pieces
 
 @record
 class Line:
-    """One line of the summary. pieces: what it says, in order. alarm: it changes a decision."""
+    """One line of the summary. told: what it says, in order, each piece with the figure it tells, "" for none.
+
+    alarm: it changes a decision.
+    """
 
     label: str
-    pieces: tuple[str, ...]
+    told: tuple[tuple[str, str], ...]
     alarm: bool = False
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """What it says."""
+        return tuple(text for text, _ in self.told)
 
 
 class Figures:
@@ -115,7 +125,7 @@ def _lines(known: Figures, notes: Sequence[str], number: int, width: int, bar: b
     yield from ((line, "dim") for line in folded(report.subject, width))
     for line in summary(known):
         yield from ((text, "yellow" if line.alarm else "") for text in laid_out(line, width))
-        if bar and line.label == TIME:
+        if bar and line.label == BOUND:
             yield from ((text, "cyan") for text in _time_bar(known, width))
     for note in notes[:number]:
         yield from ((text, "yellow") for text in folded(f"! {note}", width, "  "))
@@ -131,12 +141,11 @@ def summary(known: Figures) -> Iterator[Line]:
     """What the summary says, line by line."""
     for line in (
         *_speed(known),
-        _novelty(known),
         *_where(known),
         _load(known),
-        *_memory(known),
         *_power(known),
         *_money(known),
+        _novelty(known),
     ):
         if line.pieces:
             yield line
@@ -145,12 +154,13 @@ def summary(known: Figures) -> Iterator[Line]:
 def _speed(known: Figures) -> Iterator[Line]:
     for label, path in (("first token", "latency.ttft"), ("per token", "latency.tpot")):
         if known.has(path):
-            pieces = known.text(path, ranged=True) + known.mark(path), *_p99(known, f"{path}_p99", path)
-            yield Line(label, tuple(piece.replace("/token", "") for piece in pieces))
+            told = (known.text(path, ranged=True) + known.mark(path), path), *_p99(known, f"{path}_p99", path)
+            yield Line(label, tuple((piece.replace("/token", ""), told_path) for piece, told_path in told))
     path = "latency.mean" if known.has("latency.wait") else "latency.service"
     if known.has("latency.service"):
         label = "request" if known.has("latency.tpot") else "latency"
-        yield Line(label, (known.text(path, ranged=True) + known.mark(path), *_p99(known, "latency.p99", path)))
+        mean = known.text(path, ranged=True) + known.mark(path), path
+        yield Line(label, (mean, *_p99(known, "latency.p99", path)))
 
 
 def _novelty(known: Figures) -> Line:
@@ -158,13 +168,15 @@ def _novelty(known: Figures) -> Line:
     report = known.report
     if not report.nearest_measured:
         return Line("novelty", ())
-    new = f"{len(report.novelty)}: {', '.join(report.novelty)} not in the measurements" if report.novelty else "0"
-    return Line("novelty", (f"{new}; nearest measured: {report.nearest_measured}",))
+    if not report.novelty:
+        return Line("nearest run", ((report.nearest_measured, ""),))
+    new = f"{len(report.novelty)}: {', '.join(report.novelty)} not in the measurements"
+    return Line("novelty", ((new, ""), (f"nearest run: {report.nearest_measured}", "")))
 
 
-def _p99(known: Figures, path: str, mean: str) -> Iterator[str]:
+def _p99(known: Figures, path: str, mean: str) -> Iterator[tuple[str, str]]:
     if known.has(path) and known.number(path) != known.number(mean):
-        yield f"p99 {known.text(path)}"
+        yield f"p99 {known.text(path)}", path
 
 
 def _where(known: Figures) -> Iterator[Line]:
@@ -173,9 +185,9 @@ def _where(known: Figures) -> Iterator[Line]:
     if not name:
         return
     said = [f"{term.replace('_', ' ')} {share:.0%}" for share, term in shares]
-    of = "of decoding" if name == "decode" else f"of {name}"
-    bound = f"bound by {known.report.stages[name].bound_by}"
-    yield Line(TIME, (f"{', '.join(said)} {of}" if said else name, bound))
+    where = "decoding" if name == "decode" else name.replace("_", " ")
+    bound = known.report.stages[name].bound_by
+    yield Line(BOUND, ((bound, ""), (f"{where}: {', '.join(said)}" if said else where, f"stages.{name}.time")))
 
 
 def _largest_terms(known: Figures) -> tuple[str, list[tuple[float, str]]]:
@@ -199,79 +211,88 @@ def _time_bar(known: Figures, width: int) -> Iterator[str]:
 
 
 def _load(known: Figures) -> Line:
-    pieces = []
+    told = []
     if known.has("throughput.utilization") and known.has("throughput.capacity"):
         used = known.number("throughput.utilization")
-        pieces.append(f"{used:.0%} of {known.text('throughput.capacity')}")
+        told.append((f"{used:.0%} of {known.text('throughput.capacity')}", "throughput.capacity"))
     if known.has("throughput.at_concurrency"):
-        pieces.append(f"{known.text('throughput.at_concurrency')} at the stated concurrency")
+        path = "throughput.at_concurrency"
+        told.append((f"{known.text(path)} at the stated concurrency", path))
     if known.has("throughput.tokens"):
-        pieces.append(known.text("throughput.tokens"))
+        told.append((known.text("throughput.tokens"), "throughput.tokens"))
     if known.has("throughput.at_slo"):
-        pieces.append(f"within the limits up to {known.text('throughput.at_slo')}")
-    return Line("load", tuple(pieces))
+        told.append((f"within the limits up to {known.text('throughput.at_slo')}", "throughput.at_slo"))
+    return Line("load", (*told, *_memory(known)))
 
 
-def _memory(known: Figures) -> Iterator[Line]:
+def _memory(known: Figures) -> Iterator[tuple[str, str]]:
     for pool in known.report.memory:
         free, capacity = f"memory.{pool}.free", f"memory.{pool}.capacity"
         if known.has(free) and known.has(capacity):
-            label = "memory" if len(known.report.memory) == 1 else f"memory {pool}"
-            per = " of one chip" if pool != "lpu" else " of all chips"
-            yield Line(label, (f"{known.text(free)} free of {cell(capacity, known.table[capacity], 3)}{per}",))
+            what = "memory" if len(known.report.memory) == 1 else f"{pool} memory"
+            each = "" if pool != "lpu" else " in all"
+            yield f"{what} {known.text(free)} free of {cell(capacity, known.table[capacity], 3)}{each}", free
 
 
 def _power(known: Figures) -> Iterator[Line]:
-    pieces = []
+    told = []
     if "power.it" in known.table:
-        pieces.append(f"{known.text('power.it')} mean")
+        told.append((known.text("power.it"), "power.it"))
     if known.has("power.peak.it"):
-        pieces.append(f"{known.text('power.peak.it')} peak")
+        told.append((f"peak {known.text('power.peak.it')}", "power.peak.it"))
     if known.has("power.facility"):
-        pieces.append(f"{known.text('power.facility')} with cooling")
-    yield Line("power", tuple(pieces))
+        told.append((f"with cooling {known.text('power.facility')}", "power.facility"))
     alarm, heat = False, []
     if known.has("thermal.rack_headroom"):
         room = known.number("thermal.rack_headroom")
         alarm = room < 0
-        heat.append(f"{show(abs(room), 'W', digits=2)} {'more than the room removes' if alarm else 'to spare'}")
+        said = "more than the room removes" if alarm else "to spare"
+        heat.append((f"{show(abs(room), 'W', digits=2)} {said}", "thermal.rack_headroom"))
     for pool, clock in known.report.thermal.clock_share.items():
         if clock.known and float(clock.value) < 0.985:
             alarm = True
-            heat.append(f"{pool} slows to {float(clock.value):.0%} of its clock")
-    yield Line("heat", tuple(heat), alarm)
+            heat.append((f"{pool} slows to {float(clock.value):.0%} of its clock", f"thermal.clock_share.{pool}"))
+    if alarm:
+        yield Line("power", tuple(told))
+        yield Line("heat", tuple(heat), alarm)
+    else:
+        yield Line("power", (*told, *((f"heat {text}", path) for text, path in heat)))
 
 
 def _money(known: Figures) -> Iterator[Line]:
-    pieces = []
+    told = []
     if "cost.per_hour" in known.table:
-        pieces.append(known.text("cost.per_hour"))
-    units = {"output tokens": "output_tokens", "input tokens": "input_tokens", "requests": "requests"}
-    shown = {what: f"cost.per_million_{name}" for what, name in units.items() if known.has(f"cost.per_million_{name}")}
-    if "output tokens" in shown:
-        shown.pop("requests", None)
-    elif "requests" in shown:
-        shown = {"requests": shown["requests"]}
-    for what, path in shown.items():
-        text = known.text(path, ranged=True)
-        pieces.append(f"{text.replace('/Mtoken', '').replace('/Mrequest', '')} per million {what}")
+        told.append((known.text("cost.per_hour"), "cost.per_hour"))
     if known.has("cost.capex") and known.number("cost.capex") > 0:
-        pieces.append(f"{known.text('cost.capex')} to buy")
-    yield Line("cost", tuple(pieces))
-    if "roi.payback" in known.table:
+        told.append((f"{known.text('cost.capex')} to buy", "cost.capex"))
+    tokens = [
+        (f"{what} {_without_unit(known, f'cost.per_million_{what}_tokens')}", f"cost.per_million_{what}_tokens")
+        for what in ("output", "input")
+        if known.has(f"cost.per_million_{what}_tokens")
+    ]
+    path = "cost.per_million_requests"
+    if not known.has("cost.per_million_output_tokens") and known.has(path):
+        told, tokens = [*told, (f"{_without_unit(known, path)} per million requests", path)], []
+    yield Line("cost", tuple(told))
+    yield Line("per M tokens", tuple(tokens))
+    if "roi.payback" in known.table and (known.table["roi.payback"].known or known.has("cost.per_hour")):
         yield _return(known)
 
 
+def _without_unit(known: Figures, path: str) -> str:
+    """A cost of a million of something in money alone, with its interval."""
+    return known.text(path, ranged=True).replace("/Mtoken", "").replace("/Mrequest", "")
+
+
 def _return(known: Figures) -> Line:
-    payback, pieces = known.table["roi.payback"], []
+    payback = known.table["roi.payback"]
     if not payback.known:
-        cost = known.table["cost.tco"]
-        alike = set(payback.unknowns) <= set(cost.unknowns)
-        return Line("return", ("unknown, as the cost is" if alike else known.text("roi.payback"),))
-    pieces.append(paid_back(known))
+        alike = set(payback.unknowns) <= set(known.table["cost.tco"].unknowns)
+        return Line("return", (("unknown, as the cost is" if alike else known.text("roi.payback"), "roi.payback"),))
+    told = [(paid_back(known), "roi.payback")]
     if known.has("roi.npv"):
-        pieces.append(f"net present value {known.text('roi.npv')}")
-    return Line("return", tuple(pieces), float(payback.value) == inf)
+        told.append((f"net present value {known.text('roi.npv')}", "roi.npv"))
+    return Line("return", tuple(told), float(payback.value) == inf)
 
 
 def paid_back(known: Figures) -> str:
@@ -284,10 +305,17 @@ def paid_back(known: Figures) -> str:
 
 def _how_to_see_more(known: Figures, more: int) -> str:
     """What is left out. more: notes that are not shown."""
-    notes = f"{more} more note{'s' * (more > 1)} and " if more > 0 else ""
+    notes = f"{more} more note{'s' * (more > 1)}, " if more > 0 else ""
     asked = "latency.ttft" if known.has("latency.ttft") else "latency.p99"
-    where = known.report.file if known.report.file[:1] not in ("", "<") else "RACK"
-    return f"{notes}{len(known.table)} figures: --all, --section cost; why: rackcalc explain {where} {asked}"
+    return f"{notes}{len(known.table)} figures: --all; why: rackcalc explain {_argument(known.report.file)} {asked}"
+
+
+def _argument(file: str) -> str:
+    """What names a rack on the command line: its file, or the name of a bundled one."""
+    if file[:1] in ("", "<"):
+        return "RACK"
+    name = file.removesuffix(".yaml")
+    return name if name in bundled_racks() and not exists(file) else file
 
 
 def laid_out(line: Line, width: int) -> Iterator[str]:

@@ -6,13 +6,18 @@ Each is a heading and rows of bars with the numbers beside them, so that nothing
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from math import isfinite
+from typing import TYPE_CHECKING
 
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
 from rackcalc.render.estimate_summary import Figures, folded, paid_back
 from rackcalc.render.terminal_bars import LEAST, LONGEST, Marks, bar_width, both_ways, marks, rows, stacked
 
+if TYPE_CHECKING:
+    from rackcalc.render.html.load_curves import Curves
+
 NEAR = 0.03  # of the present load: then only that one is drawn
+CLOSE = 0.4  # powers of two of a number of clients, which are too near to the present one
 SMALL = 0.02  # share of a stage below which its terms are shown together
 LOADS = (0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.96)  # shares of the largest load whose latencies are drawn
 HIGHEST = 0.92  # above this share of the capacity latencies grow without bound: bars may be cut off there
@@ -51,40 +56,54 @@ def _time(known: Figures, width: int, drawn: Marks) -> Iterator[str]:
 
 
 def _load(known: Figures, width: int, drawn: Marks) -> Iterator[str]:
-    """The 99th percentile against the arrival rate; of an engine, that of the first token."""
-    from rackcalc.render.html.load_curves import RATE, curves
+    """The 99th percentile against the load, or the mean where none is told; of an engine, that of the first token."""
+    from rackcalc.render.html.load_curves import curves
     from rackcalc.render.html.view import leaves_of
 
-    group = "ttft_" if known.has("latency.ttft_p99") else ""
-    half, most = f"latency.{group}p50", f"latency.{group}p99"
-    if not known.has(most):
-        return
     leaves = leaves_of(known.table.values())
-    found = curves(dict(known.table), leaves.get(RATE), [half, most])
-    if found is None or most not in found.values:
+    group = "ttft_" if known.has("latency.ttft_p99") or known.has("latency.ttft") else ""
+    found = curves(known.table, leaves, [f"latency.{group}{level}" for level in ("p50", "p99")])
+    shown = {} if found is None else found.of(group, ("p50", "p99"))
+    if found is None or not shown:
         return
-    highest = found.values[most]
-    now = found.rates.index(found.now)
-    top = max((value for value, share in zip(highest, found.shares, strict=True) if share <= HIGHEST), default=0.0)
-    top = max(top, highest[now])
-    wanted = {min(range(len(found.rates)), key=lambda place: abs(found.shares[place] - load)) for load in LOADS}
-    lines: list[Row] = []
-    near = {place for place in wanted if abs(found.shares[place] - found.shares[now]) < NEAR}
-    for place in sorted((wanted - near) | {now}):
-        p50, p99 = (found.values[path][place] if path in found.values else 0.0 for path in (half, most))
-        if not (isfinite(p99) and isfinite(p50)):
-            continue
-        label = f"{'now ' if place == now else ''}{found.shares[place]:.0%}"
-        lines.append((label, (min(p50, p99), max(p99 - p50, 0.0)), known.at(most, p99)))
-    if len(lines) < 2:
+    half, most = shown.get("p50", ""), shown.get("p99") or shown.get("mean", "")
+    if not most:
         return
+    highest, now = found.values[most], found.at_now
     slo = leaves.get(f"workload.slo.{group}p99")
     limit = None if slo is None or not slo.known else float(slo.value)
+    seen = [x for x, share in zip(highest, found.places, strict=True) if found.closed or share <= HIGHEST]
+    top = max([*seen, highest[now]])
+    lines: list[Row] = []
+    for place in _shown_loads(found):
+        p50, p99 = (found.values[half][place] if half in found.values else 0.0), highest[place]
+        if not (isfinite(p99) and isfinite(p50)):
+            continue
+        label = f"{'now ' if place == now else ''}{found.label(place)}"
+        parts = (min(p50, p99), max(p99 - p50, 0.0)) if half else (p99,)
+        rate = f"  {known.at('throughput.at_concurrency', found.rates[place])}" if found.closed else ""
+        lines.append((label, parts, known.at(most, p99) + rate))
+    if len(lines) < 2:
+        return
     top = max(top, 1.05 * limit) if limit is not None and limit < 4 * top else top
     said = f", limit {known.at(most, limit)}" if limit is not None else ""
     what = "first token" if group else "request"
-    yield f"Latency against load: {what}, p50 and beyond it p99{said}, by share of the capacity in use"
+    told = "p50 and beyond it p99" if half else "mean"
+    by = "" if found.closed else ", by share of the capacity in use"
+    yield f"Latency against {found.against}: {what}, {told}{said}{by}"
     yield from _bars(lines, top, width, drawn, limit)
+
+
+def _shown_loads(found: "Curves") -> list[int]:
+    """The loads that have a bar, in order: the present one, and others that are not too near to it."""
+    now, places = found.at_now, range(len(found.loads))
+    if found.closed:
+        powers = {place for place in places if found.places[place] == round(found.places[place])}
+        wanted = {place for place in powers if found.places[place] % 2 == 0 or found.loads[place] >= found.now / 2}
+        return sorted({place for place in wanted if abs(found.places[place] - found.places[now]) > CLOSE} | {now})
+    wanted = {min(places, key=lambda place: abs(found.places[place] - load)) for load in LOADS}
+    near = {place for place in wanted if abs(found.places[place] - found.places[now]) < NEAR}
+    return sorted((wanted - near) | {now})
 
 
 def _power(known: Figures, width: int, drawn: Marks) -> Iterator[str]:

@@ -22,7 +22,7 @@ from rackcalc.cli.parameters import Option
 from rackcalc.config.stdin_racks import STDIN, RackSource, from_file, racks_of_arguments
 from rackcalc.estimation.estimate import estimate as computed
 from rackcalc.quantities.display import in_unit, show_value
-from rackcalc.quantities.figures import figure
+from rackcalc.quantities.figures import figure, named_figure
 from rackcalc.quantities.former_names import present_name
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.questions.rack_file import load_text
@@ -307,11 +307,11 @@ def bare_numbers(reports: Sequence[Any], wanted: Mapping[str, Sequence[str]], la
     for report in reports:
         for path, units in wanted.items():
             try:
-                found = figure(report, path)
-                unit = bare_unit(path, found, units)
+                name, found = named_figure(report, path)
+                unit = bare_unit(name, found, units)
                 number = f"{in_unit(found, float(found.value), unit):.12g}"
                 head = [report.title] * (len(reports) > 1)
-                lines.append("\t".join([*head, path, number, unit] if labels else [number]) + "\n")
+                lines.append("\t".join([*head, name, number, unit] if labels else [number]) + "\n")
             except InputError as error:
                 problems += error.problems
     if problems:

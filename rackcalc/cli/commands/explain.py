@@ -15,7 +15,7 @@ from rackcalc.cli.options import (
     only,
 )
 from rackcalc.cli.parameters import Argument, Option
-from rackcalc.quantities.former_names import renamed
+from rackcalc.quantities.former_names import name_in
 from rackcalc.quantities.problems import failure
 from rackcalc.questions import explain as explanation
 from rackcalc.render.json_data import json_text
@@ -58,4 +58,6 @@ def _sources(rack: str, path: str, scenario: str, sets: Sequence[str], top: int)
     from rackcalc.questions.uncertainty.doubt_sources import doubt_sources
     from rackcalc.render.doubt_sources import as_text
 
-    return as_text(renamed(path), doubt_sources(uncertain_rack(load(rack, scenario, sets)), path), top)
+    about = uncertain_rack(load(rack, scenario, sets))
+    path = name_in(about.figures, path)
+    return as_text(path, doubt_sources(about, path), top)

@@ -12,6 +12,7 @@ from rackcalc.feasibility.conditions import Chain
 from rackcalc.quantities import changes, unit_text, units
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
+from rackcalc.quantities.former_names import name_in
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity, calls_kept
 from rackcalc.quantities.record import record, replace
@@ -161,6 +162,7 @@ def _judge(claim: Any, node: Node, scenarios: _Scenarios) -> Judgement:
     now = scenarios.compute(claim.scenario or "")
     if isinstance(now, str):
         return Judgement(claim, node, IMPOSSIBLE, now, expectation)
+    expectation = replace(expectation, path=name_in(now.figures, expectation.path))
     figure = _figure(expectation.path, now.figures)
     found = Judgement(
         claim,

@@ -9,7 +9,7 @@ from rackcalc.config.racks import Loaded
 from rackcalc.quantities import changes
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.former_names import present_name
+from rackcalc.quantities.former_names import name_in
 from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record, replace
@@ -132,7 +132,7 @@ def find_column(columns: Sequence[Column], wanted: str) -> int:
 def compare(columns: Sequence[Column], baseline: int, paths: Sequence[str]) -> Comparison:
     """Compare the columns. baseline: index. paths: figures to explain; without any, the HEADLINES that changed."""
     known = dict.fromkeys(path for column in columns for path in column.figures)
-    paths = [present_name(path) for path in paths]
+    paths = [name_in(known, path) for path in paths]
     for path in paths:
         if path not in known:
             raise failure(f"no such figure{suggest(path, known)}", "--path", path=path)

@@ -1,6 +1,6 @@
 """The options of `rackcalc solve`, checked and turned into a goal. All mistakes are reported at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -18,7 +18,13 @@ from rackcalc.questions.solve.scenario_figures import (
     missing_figures,
     with_limit,
 )
-from rackcalc.questions.space_options import SpaceOptions, dimensions_of, unequal_lengths
+from rackcalc.questions.space_options import (
+    SpaceOptions,
+    dimensions_of,
+    present_names_of,
+    unequal_lengths,
+    with_names,
+)
 from rackcalc.replay.design_space import VariedRack
 
 MOST_POINTS = 4_000_000  # held in memory
@@ -32,6 +38,12 @@ class SolveOptions(NamedTuple):
     minimise: str = ""
     maximise: str = ""
     get: tuple[str, ...] = ()
+
+    def with_names(self, instead: Mapping[str, str]) -> "SolveOptions":
+        """The same with other names of figures."""
+        minimise, maximise = with_names((self.minimise, self.maximise), instead)
+        so_that, get = with_names(self.so_that, instead), with_names(self.get, instead)
+        return self._replace(so_that=so_that, get=get, minimise=minimise, maximise=maximise)
 
 
 def solve_goal(options: SolveOptions) -> tuple[Goal, ByScenario]:
@@ -63,7 +75,11 @@ def solve_goal_of_text(options: SolveOptions, text: str, file: str) -> tuple[Goa
             question = VariedRack(text, file, varied.scenario, varied.sets, dimensions)
             goal = Goal(question, tuple(criteria), objective, wanted)
             scenarios = figures_by_scenario(goal)
-            problems += missing_figures(scenarios)
+            missing = missing_figures(scenarios)
+            instead = {k: v for known in scenarios.values() for k, v in present_names_of(missing, known.space).items()}
+            if instead:
+                return solve_goal_of_text(options.with_names(instead), text, file)
+            problems += missing
             goal = goal._replace(criteria=_with_limits(criteria, scenarios, problems))
         else:
             load_text(text, file, varied.scenario, varied.sets)

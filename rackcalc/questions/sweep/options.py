@@ -1,6 +1,6 @@
 """The options of `rackcalc sweep`, checked and turned into a job. All mistakes are reported at once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -12,7 +12,14 @@ from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.questions.gate_conditions import Condition, parse_condition
 from rackcalc.questions.headlines import HEADLINES
 from rackcalc.questions.rack_file import CHECKS
-from rackcalc.questions.space_options import SpaceOptions, dimensions_of, unequal_lengths, unit_of_path
+from rackcalc.questions.space_options import (
+    SpaceOptions,
+    dimensions_of,
+    present_names_of,
+    unequal_lengths,
+    unit_of_path,
+    with_names,
+)
 from rackcalc.questions.sweep.boxes import plan_boxes
 from rackcalc.questions.sweep.job import Filter, SweepJob, space_of
 from rackcalc.questions.sweep.result import Column
@@ -35,6 +42,12 @@ class SweepOptions(NamedTuple):
     stats: bool = False
     get: tuple[str, ...] = ()
     dump: bool = False
+
+    def with_names(self, instead: Mapping[str, str]) -> "SweepOptions":
+        """The same with other names of figures."""
+        by, pareto = with_names((self.by, self.pareto), instead)
+        where, get = with_names(self.where, instead), with_names(self.get, instead)
+        return self._replace(where=where, get=get, by=by, pareto=pareto)
 
 
 def sweep_job(options: SweepOptions) -> tuple[SweepJob, list[Column]]:
@@ -61,7 +74,10 @@ def sweep_job_of_text(options: SweepOptions, text: str, file: str) -> tuple[Swee
     conditions = _where_conditions(options.where, problems)
     needed = _needed_paths(options, conditions, problems)
     space = DesignSpace(question, needed, options.get, CHECKS)
-    problems += space.check()
+    unknown = space.check()
+    if instead := present_names_of(unknown, space):
+        return sweep_job_of_text(options.with_names(instead), text, file)
+    problems += unknown
     limits = _limits(conditions, space, problems)
     problems += [*_too_many_points(question), *_word_axes(options, axes)]
     if problems:

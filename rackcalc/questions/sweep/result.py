@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from rackcalc.config.racks import Loaded
 from rackcalc.questions.sweep.job import PartialResult, SweepJob
 from rackcalc.questions.sweep.reductions import Points
 from rackcalc.replay.design_space import DesignSpace
@@ -58,12 +59,22 @@ class SweepResult(NamedTuple):
 
     def lists(self) -> Iterator[tuple[str, list[list[Any]]]]:
         """The lists of points that were asked for, by name: all, top, pareto."""
+        for name, points in self.point_lists():
+            yield name, self.records(points)
+
+    def point_lists(self) -> Iterator[tuple[str, Points]]:
+        """The same lists as points."""
         if self.listed is not None:
-            yield "all", self.records(self.listed)
+            yield "all", self.listed
         if self.part.top is not None:
-            yield "top", self.records(self.part.top.points)
+            yield "top", self.part.top.points
         if self.part.pareto is not None:
-            yield "pareto", self.records(self.part.pareto.points)
+            yield "pareto", self.part.pareto.points
+
+    def rack_at(self, number: int) -> Loaded:
+        """The rack at the point with this number, as its file would say it."""
+        space = DesignSpace(self.job.question, (), ())
+        return space.loaded(dict(enumerate(self.job.plan.indices(number))))
 
     def titled_lists(self) -> Iterator[tuple[str, list[list[Any]]]]:
         """The same lists with titles for people."""

@@ -13,7 +13,7 @@ from rackcalc.config.racks import Loaded
 from rackcalc.estimation.estimate import estimate_with_conditions
 from rackcalc.estimation.result import Estimate
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.former_names import present_name
+from rackcalc.quantities.former_names import name_in
 from rackcalc.quantities.problems import InputError, Problem, suggest
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions import gate_conditions, gates
@@ -71,7 +71,7 @@ def option_problems(about: UncertainRack, paths: Sequence[str], samples: int, se
     known = about.figures
     found = [
         Problem("", 0, 0, path, f"no such figure{suggest(path, known)}")
-        for path in dict.fromkeys(map(present_name, paths))
+        for path in dict.fromkeys(name_in(known, path) for path in paths)
         if path not in known
     ]
     if not 2 <= samples <= MOST_DRAWS or samples & (samples - 1):
@@ -99,7 +99,9 @@ def judged_gates(
 
 def chosen_paths(about: UncertainRack, paths: Sequence[str]) -> list[str]:
     """The figures whose doubts are analysed: those named, else the headlines."""
-    return list(dict.fromkeys(map(present_name, paths))) or [path for path in HEADLINES if path in about.figures]
+    return list(dict.fromkeys(name_in(about.figures, path) for path in paths)) or [
+        path for path in HEADLINES if path in about.figures
+    ]
 
 
 def uncertainty(
@@ -125,7 +127,7 @@ def uncertainty(
         able, refused = about.work.check(drawn[len(known) :])
         targets = [list(known).index(path) for path in chosen]
         effects = effects_on(doubts, targets, first, second, about.work, on_progress)
-    spreads = {path: spread(known[path], columns[path]) for path in (map(present_name, paths) if paths else known)}
+    spreads = {path: spread(known[path], columns[path]) for path in (chosen if paths else known)}
     holds = [(verdict, odds.gate_odds(verdict, columns[verdict.condition.path], able)) for verdict in verdicts]
     shares = {reason: count / samples for reason, count in refused.most_common()}
     by_path = dict(zip(chosen, effects, strict=True))

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rackcalc.render.estimate_summary import summary
-from rackcalc.render.html.explanation import explanations
+from rackcalc.render.html.explanation import MOST, explanations
 from rackcalc.render.html.limits import limits
 from rackcalc.render.html.load_chart import load_charts
 from rackcalc.render.html.markup import escaped, section, tag
@@ -25,13 +25,16 @@ def render(reports: Sequence[Any], interval: bool = True, judged: Sequence[Seque
     parts: list[str] = []
     for number, report in enumerate(reports, 1):
         found = judged[number - 1] if judged else ()
-        parts += _estimate(View(report, interval, "" if alone else f"r{number}-", found), found, alone)
+        view = View(report, interval, "" if alone else f"r{number}-", found)
+        parts += _estimate(view, found, alone, MOST // len(reports))
     title = reports[0].title if alone else f"{len(reports)} estimates"
     contents = [] if alone else [(f"r{number}-top", report.title) for number, report in enumerate(reports, 1)]
     return page(title, "".join(parts), contents, HINT)
 
 
-def _estimate(view: View, judged: Sequence[Any], alone: bool) -> Iterator[str]:
+def _estimate(view: View, judged: Sequence[Any], alone: bool, most: int) -> Iterator[str]:
+    """most: bytes that its explanations may have."""
+    first = _summary(view)
     sections = [
         ("rack", "The rack", _side_by_side(rack_picture(view))),
         ("gates", "Gates", verdicts(view, judged)),
@@ -43,15 +46,15 @@ def _estimate(view: View, judged: Sequence[Any], alone: bool) -> Iterator[str]:
         ("cash-by-year", "Cash by year", _side_by_side(cash_flow(view))),
     ]
     shown = [(name, title, content) for name, title, content in sections if content]
-    figures = all_figures(view)  # after the pictures: it links to what they explain
-    more = [("figures", "All figures", figures), ("why", "Explanations", explanations(view))]
+    figures = all_figures(view)  # after the pictures, so that what these show is explained first
+    more = [("figures", "All figures", figures), ("why", "Explanations", explanations(view.reasons, most))]
     yield tag("h1", escaped(view.report.title), id=view.id("top"))
     yield tag("p", escaped(view.report.subject), class_="subject")
-    yield _summary(view)
+    yield first
     links = "".join(tag("li", tag("a", escaped(title), href=f"#{view.id(name)}")) for name, title, _ in [*shown, *more])
     yield tag("nav", tag("ul", links), aria_label="Sections" if alone else f"Sections of {view.report.title}")
     for name, title, content in [*shown, *more]:
-        yield section(view.id(name), title, content)
+        yield section(view.id(name), title, content, closed=(name, title, content) in more)
 
 
 def _side_by_side(content: str) -> str:
@@ -63,7 +66,9 @@ def _summary(view: View) -> str:
     lines = "".join(
         tag("dt", escaped(line.label))
         + tag(
-            "dd", " ".join(tag("span", escaped(piece)) for piece in line.pieces), class_="alarm" if line.alarm else None
+            "dd",
+            " ".join(tag("span", view.why(path, text) if path else escaped(text)) for text, path in line.told),
+            class_="alarm" if line.alarm else None,
         )
         for line in summary(view.known)
     )

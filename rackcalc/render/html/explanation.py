@@ -9,29 +9,48 @@ from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Formula, Quantity
 from rackcalc.questions.explain import provenance, sentence, source_of, substituted
 from rackcalc.questions.formula_text import body
+from rackcalc.render.figure_rows import SECTIONS
 from rackcalc.render.html.markup import escaped, tag
-from rackcalc.render.html.view import View
+from rackcalc.render.html.reasons import Key, Reasons
 
 LEVELS = 3
+FEW = 12  # explanations that are listed as they are; more of them are in groups, which open for a link
+MOST = 320_000  # bytes of all explanations on a page: with more of them they have fewer levels
 
 
 class Explanations:
-    """All explanations on a page of one estimate. told: id of the place where a quantity or a formula is explained."""
+    """All explanations of figures that a page refers to.
 
-    def __init__(self, view: View) -> None:
-        self.view = view
+    levels: of inputs that are explained below a figure. told: id of the place where a quantity or formula is explained.
+    """
+
+    def __init__(self, reasons: Reasons, levels: int = LEVELS) -> None:
+        self.reasons, self.levels = reasons, levels
         self.told: dict[int, str] = {}
 
     def all(self) -> str:
-        """The explanations of the figures that the page refers to."""
+        """The explanations, in the order in which they were asked for."""
         # the figures themselves first: a figure within another is a link to its own explanation
-        for path, quantity in self.view.asked.items():
-            self.told.setdefault(id(source_of(quantity)), self.view.why_id(path))
-        return "".join(self._figure(path, quantity) for path, quantity in self.view.asked.items())
+        for key, quantity in self.reasons.items():
+            self.told.setdefault(id(source_of(quantity)), self.reasons.place(key))
+        groups: dict[str, list[str]] = {}
+        for key, quantity in self.reasons.items():
+            title = SECTIONS.get(key[1].partition(".")[0], ("Inputs",))[0]
+            groups.setdefault(title, []).append(self._figure(key, quantity))
+        if len(self.reasons.asked) <= FEW:
+            return "".join(each for group in groups.values() for each in group)
+        return "".join(
+            tag("details", tag("summary", escaped(f"{title} ({len(group)})")) + "".join(group))
+            for title, group in groups.items()
+        )
 
-    def _figure(self, path: str, quantity: Quantity) -> str:
-        said = tag("code", escaped(path)) + escaped(sentence(path, quantity).removeprefix(path))
-        identity, whole = self.view.why_id(path), source_of(quantity)
+    def _figure(self, key: Key, quantity: Quantity) -> str:
+        of, path = key
+        about = f" of {of}" if of else ""
+        said = tag("code", escaped(path)) + escaped(about + sentence(path, quantity).removeprefix(path))
+        identity, whole = self.reasons.place(key), source_of(quantity)
+        if not self.levels:
+            return tag("p", said, id=identity)
         inside = self._inside(whole, 1) if self.told[id(whole)] == identity else self._elsewhere(whole)
         return tag("details", tag("summary", said) + inside, id=identity)
 
@@ -48,7 +67,7 @@ class Explanations:
     def _law(self, quantity: Quantity, formula: Formula) -> Iterator[str]:
         values = substituted(quantity)
         if id(formula) not in self.told:
-            self.told[id(formula)] = identity = self.view.id(f"law-{len(self.told)}")
+            self.told[id(formula)] = identity = self.reasons.id(f"law-{len(self.told)}")
             summary = (formula.__doc__ or "").strip().splitlines()
             yield tag("p", escaped(summary[0] if summary else formula.name), id=identity)
             if not formula.variadic:
@@ -69,12 +88,16 @@ class Explanations:
             return tag("li", f'{head} <span class="small">{escaped(provenance(whole))}</span>')
         if id(whole) in self.told:
             return tag("li", f"{head} ({tag('a', 'explained here', href=f'#{self.told[id(whole)]}')})")
-        if level >= LEVELS:
+        if level >= self.levels:
             return tag("li", f'{head} <span class="small">{escaped(whole.formula.label)}</span>')
-        self.told[id(whole)] = identity = self.view.id(f"more-{len(self.told)}")
+        self.told[id(whole)] = identity = self.reasons.id(f"more-{len(self.told)}")
         return tag("li", tag("details", tag("summary", head) + self._inside(whole, level + 1), id=identity))
 
 
-def explanations(view: View) -> str:
-    """All explanations that the page refers to."""
-    return Explanations(view).all()
+def explanations(reasons: Reasons, most: int = MOST) -> str:
+    """All explanations that the page refers to, with as many levels as fit into so many bytes: at least a sentence."""
+    for levels in range(LEVELS, 0, -1):
+        made = Explanations(reasons, levels).all()
+        if len(made.encode()) <= most:
+            return made
+    return Explanations(reasons, 0).all()

@@ -1,10 +1,10 @@
-"""A chart of latency percentiles against the load, with the limit on each where there is one."""
+"""A chart of latency against the load, with the limit on each percentile where there is one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 
 from rackcalc.render.html.axes import Scale, round_numbers
-from rackcalc.render.html.load_curves import RATE, Curves, curves
+from rackcalc.render.html.load_curves import Curves, curves
 from rackcalc.render.html.markup import escaped, line, numbers_behind, picture, tag, words
 from rackcalc.render.html.view import View
 
@@ -15,25 +15,20 @@ CHARTS = (
     ("First token", "ttft_", ("p50", "p90", "p99")),
     ("Per token", "tpot_", ("p50", "p90", "p99")),
 )
+MIDDLE = 0.85  # share of the capacity up to which curves are shown whole where there is room
 STYLES = ("one", "two", "three", "four")
 
 
 def load_charts(view: View) -> str:
-    """The charts of one estimate; "" where no requests come at a rate."""
+    """The charts of one estimate; "" where requests come neither at a rate nor from clients that wait."""
     paths = [f"latency.{group}{level}" for _, group, levels in CHARTS for level in levels]
-    found = curves(dict(view.known.table), view.leaves.get(RATE), paths)
-    if found is None:
-        return ""
-    return "".join(_chart(view, found, title, group, levels) for title, group, levels in CHARTS)
+    found = curves(view.known.table, view.leaves, paths)
+    return "" if found is None else "".join(_chart(view, found, *chart) for chart in CHARTS)
 
 
 def _chart(view: View, found: Curves, title: str, group: str, levels: tuple[str, ...]) -> str:
-    shown = {
-        level: found.values[f"latency.{group}{level}"] for level in levels if f"latency.{group}{level}" in found.values
-    }
-    if not shown:
-        return ""
-    return _drawn(view, found, title, group, shown, limits_on(view, group))
+    shown = found.of(group, levels)
+    return _drawn(view, found, title, group, shown, limits_on(view, group)) if shown else ""
 
 
 def limits_on(view: View, group: str) -> dict[str, float]:
@@ -48,76 +43,78 @@ def limits_on(view: View, group: str) -> dict[str, float]:
     return limits
 
 
-def top_of(found: Curves, shown: Mapping[str, tuple[float, ...]], limits: Mapping[str, float]) -> float:
+def top_of(found: Curves, columns: Iterable[Sequence[float]], limits: Mapping[str, float]) -> float:
     """Where the vertical axis ends: not above what a reader must see, as latency has no bound near the capacity."""
-    now = found.rates.index(found.now)
-    seen = [column[now] for column in shown.values() if isfinite(column[now])]
-    middle = [
-        value for column in shown.values() for value, share in zip(column, found.shares, strict=True) if share <= 0.85
+    columns = list(columns)
+    seen = [column[found.at_now] for column in columns if isfinite(column[found.at_now])]
+    known = [
+        value
+        for column in columns
+        for value, place in zip(column, found.places, strict=True)
+        if isfinite(value) and (found.closed or place <= MIDDLE)
     ]
-    known = [value for value in middle if isfinite(value)]
     return 1.15 * max(
         [*seen, *(1.1 * limit for limit in limits.values()), min(max(known, default=0), 4 * max(seen, default=0))]
     )
 
 
 def _drawn(
-    view: View,
-    found: Curves,
-    title: str,
-    group: str,
-    shown: Mapping[str, tuple[float, ...]],
-    limits: Mapping[str, float],
+    view: View, found: Curves, title: str, group: str, shown: Mapping[str, str], limits: Mapping[str, float]
 ) -> str:
-    path = f"latency.{group}{next(iter(shown))}"
-    top = top_of(found, shown, limits)
+    """shown: paths by the labels of the curves."""
+    path, columns = next(iter(shown.values())), {label: found.values[path] for label, path in shown.items()}
+    top = top_of(found, columns.values(), limits)
     if not (isfinite(top) and top > 0):
         return ""
-    across, up = Scale(0.0, 1.0, LEFT, RIGHT), Scale(0.0, top, BOTTOM, TOP)
-    drawn = [*_frame(view, path, across, up, top), *_lines(shown, found, across, up, top)]
+    across, up = Scale(*found.ends, LEFT, RIGHT), Scale(0.0, top, BOTTOM, TOP)
+    drawn = [*_frame(view, path, found, across, up, top), *_lines(columns, found, across, up, top)]
     for level, limit in limits.items():
         drawn += [
             line(LEFT, up(limit), RIGHT, up(limit), "limit"),
             words(LEFT + 4, up(limit) - 4, f"limit on {level}", class_="alarm"),
         ]
-    here = across(found.shares[found.rates.index(found.now)])
-    drawn += [line(here, TOP, here, BOTTOM, "now"), words(here + 3, BOTTOM - 5, "now")]
+    here = across(found.places[found.at_now])
+    now = f"now {found.label(found.at_now)}" if found.closed else "now"
+    drawn += [line(here, TOP, here, BOTTOM, "now"), words(here + 3, BOTTOM - 5, now)]
     name = "-".join(filter(None, ("load", group.rstrip("_"))))
-    said = f"{title}: {', '.join(shown)} against the share of capacity in use."
+    against = f"{title} against {found.against}"
+    said = f"{title}: {', '.join(shown)} against {found.axis}."
     drawing = picture(view.id(name), title, said + " The table below has the numbers.", WIDTH, HEIGHT, drawn)
-    head = "load", "requests/s", *shown
+    head = "clients" if found.closed else "load", "requests/s", *shown
     body = [
-        (f"{share:.0%}", f"{rate:,.3g}", *(escaped(_text(view, path, column[place])) for column in shown.values()))
-        for place, (rate, share) in enumerate(zip(found.rates, found.shares, strict=True))
+        (
+            found.label(place),
+            f"{rate:,.3g}",
+            *(escaped(_text(view, path, column[place])) for column in columns.values()),
+        )
+        for place, rate in enumerate(found.rates)
     ]
-    cited = ", ".join(view.why(f"latency.{group}{level}", f"{level} now") for level in shown)
-    caption = tag("figcaption", f"{escaped(title)} against load ({cited})")
-    return tag("figure", caption + drawing + numbers_behind(f"{title} against load", head, body))
+    cited = ", ".join(view.why(path, f"{label} now") for label, path in shown.items())
+    caption = tag("figcaption", f"{escaped(against)} ({cited})")
+    return tag("figure", caption + drawing + numbers_behind(against, head, body))
 
 
 def _text(view: View, path: str, value: float) -> str:
     return view.text(path, value) if isfinite(value) else "no end of waiting" if value > 0 else "not told"
 
 
-def _frame(view: View, path: str, across: Scale, up: Scale, top: float) -> Iterator[str]:
+def _frame(view: View, path: str, found: Curves, across: Scale, up: Scale, top: float) -> Iterator[str]:
     for value in round_numbers(0.0, top):
         yield line(LEFT, up(value), RIGHT, up(value), "grid")
         yield words(LEFT - 5, up(value) + 4, view.text(path, value).replace("/token", ""), "end")
-    for share in (0.0, 0.25, 0.5, 0.75, 1.0):
-        yield words(across(share), BOTTOM + 15, f"{share:.0%}", "middle")
+    for place, label in found.ticks:
+        yield words(across(place), BOTTOM + 15, label, "middle")
     yield line(LEFT, BOTTOM, RIGHT, BOTTOM, "axis")
-    yield words((LEFT + RIGHT) / 2, HEIGHT - 12, "share of capacity in use", "middle")
+    yield words((LEFT + RIGHT) / 2, HEIGHT - 12, found.axis, "middle")
 
 
-def _lines(
-    shown: Mapping[str, tuple[float, ...]], found: Curves, across: Scale, up: Scale, top: float
-) -> Iterator[str]:
+def _lines(shown: Mapping[str, Sequence[float]], found: Curves, across: Scale, up: Scale, top: float) -> Iterator[str]:
     """The curves, each with its name where it ends: above the chart for those that leave it, else on the right."""
     beyond = float(LEFT)
     leaving: list[tuple[float, float, str, str]] = []
     staying: list[tuple[float, float, str, str]] = []
     for style, (level, column) in zip(STYLES, shown.items(), strict=False):
-        points, leaves = _within(list(zip(found.shares, column, strict=True)), top)
+        points, leaves = _within(list(zip(found.places, column, strict=True)), top)
         if not points:
             continue
         drawn = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in points)

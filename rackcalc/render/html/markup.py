@@ -1,6 +1,7 @@
 """HTML and SVG as text. Whatever comes from a rack file passes through escaped(): nothing in it can be markup."""
 
 import html
+import re
 from collections.abc import Iterable, Sequence
 
 from rackcalc.quantities.problems import printable
@@ -11,6 +12,11 @@ LISTED = ("claims", "compared")  # classes of tables that become lists on phones
 def escaped(text: object) -> str:
     """Text as text, whatever is in it."""
     return html.escape(printable(str(text)))
+
+
+def breakable(text: str) -> str:
+    """The path of a figure as text that may be broken after its dots and underscores."""
+    return re.sub(r"(?<=[a-z])([._])(?=[a-z])", r"\1<wbr>", escaped(text))
 
 
 def tag(name: str, content: str = "", **attributes: object) -> str:
@@ -64,7 +70,7 @@ def box(x: float, y: float, width: float, height: float, class_: str, hint: str 
 
 def table(caption: str, head: Sequence[str], rows: Iterable[Sequence[str]], class_: str | None = None) -> str:
     """A table. The cells are markup; the first of a row names it. Cells know their heading, for lists on phones."""
-    titles = tag("tr", "".join(tag("th", escaped(cell), scope="col") for cell in head))
+    titles = tag("tr", "".join(tag("th", breakable(cell), scope="col") for cell in head))
     body = "".join(
         tag(
             "tr",
@@ -93,6 +99,7 @@ def scrolled(content: str) -> str:
     return tag("div", content, class_="wide", tabindex="0", role="region", aria_label="table")
 
 
-def section(identity: str, title: str, content: str) -> str:
-    """A section of the page; "" without content."""
-    return tag("section", tag("h2", escaped(title)) + content, id=identity) if content else ""
+def section(identity: str, title: str, content: str, closed: bool = False) -> str:
+    """A section of the page; "" without content. closed: all of it is closed at first, so paper goes without it."""
+    style = "closed" if closed else None
+    return tag("section", tag("h2", escaped(title)) + content, id=identity, class_=style) if content else ""

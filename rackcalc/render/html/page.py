@@ -14,7 +14,8 @@ def page(title: str, content: str, contents: Sequence[tuple[str, str]] = (), hin
     """A whole page. content: markup. contents: id and title of its parts, where there are several. hint: at its end."""
     links = "".join(tag("li", tag("a", escaped(name), href=f"#{identity}")) for identity, name in contents)
     listed = tag("nav", tag("ul", links), aria_label="Contents") if contents else ""
-    end = f"Made by rackcalc {escaped(__version__)}. {escaped(hint)}".strip()
+    said = f" {tag('span', escaped(hint), class_='screen')}" if hint else ""
+    end = f"Made by rackcalc {escaped(__version__)}.{said}"
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{escaped(POLICY)}">'

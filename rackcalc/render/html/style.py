@@ -35,12 +35,13 @@ table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem;font-variant-numer
 th,td{text-align:left;padding:.2rem .7rem .2rem 0;vertical-align:top;font-weight:400}
 thead th{color:var(--soft);font-size:.85rem;border-bottom:1px solid var(--edge)}
 .bars{max-width:44rem}.bars th[scope=row]{width:11rem}.bars td:not(.bar){white-space:nowrap;text-align:right;width:1%}
-.bars thead th:nth-child(n+3){text-align:right}
+.bars thead th:nth-child(n+3){text-align:right}.bars td.long{white-space:normal;min-width:7rem}
 td.bar{min-width:6rem}svg.bar{width:100%;height:1rem;display:block;margin-top:.25rem}
 .wide{overflow-x:auto}
 .claims td:nth-child(2){min-width:14rem}.claims td:nth-child(n+3){min-width:5.5rem}
 .compared{table-layout:fixed;min-width:34rem}.compared th:first-child{width:40%}
-.figures td{white-space:nowrap}.figures th{min-width:14rem}
+.figures td{white-space:nowrap}.figures th[scope=row]{min-width:14rem}
+.points :is(td,th[scope=row]){white-space:nowrap}
 .one{fill:var(--one)}.two{fill:var(--two)}.three{fill:var(--three)}.four{fill:var(--four)}.bad{fill:var(--bad)}
 .sum{fill:var(--soft)}
 .curve{fill:none;stroke-width:2}.curve.one{stroke:var(--one)}.curve.two{stroke:var(--two)}.curve.three{stroke:var(--three)}
@@ -60,21 +61,26 @@ details{margin:.25rem 0}summary{cursor:pointer}
 details details,details ul{margin-left:0}
 details ul{padding-left:1.1rem;list-style:none;border-left:2px solid var(--edge)}
 details:target>summary,details summary:target{background:var(--card);outline:2px solid var(--link)}
-details:target::details-content{content-visibility:visible;display:block}
+:is(details:target,details:has(:target))::details-content{content-visibility:visible;display:block}
 pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--card);padding:.5rem .7rem;
 border-radius:.3rem;font-size:.85rem}
 code{font-size:.9em;overflow-wrap:anywhere}
 .is-fail{color:var(--bad)}.is-warn{color:var(--warn)}.is-pass{color:var(--good)}
 @media(max-width:34rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}
 .bars th[scope=row]{width:auto;min-width:4rem;overflow-wrap:anywhere}td.bar{min-width:2rem}
-.bars{font-size:.9rem}.bars :is(th,td){padding-right:.4rem}
-.bars td.long{white-space:normal}
+.bars{font-size:.9rem}.bars :is(th,td){padding-right:.4rem}.bars td.long{min-width:0}
 :is(.claims,.compared) thead{display:none}.compared{min-width:0}
 :is(.claims,.compared) tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--grid)}
 :is(.claims,.compared) :is(th,td){display:block;padding:0}:is(.claims,.compared) td:empty{display:none}
 .compared td::before,.claims td:nth-child(n+3)::before{content:attr(data-head) ": ";color:var(--soft);font-size:.85rem}}
+@page{margin:14mm}
 @media print{:root{color-scheme:light;--back:#fff;--card:#fff;--text:#000;--soft:#444;--link:#000}
-body{max-width:none;padding:0;font-size:10pt}nav,.skip{display:none}a{text-decoration:none}
-section,figure,tr{break-inside:avoid}section.long{break-inside:auto}details:not([open]){display:none}
+body{max-width:none;padding:0;font-size:9.5pt}nav,.skip,.screen{display:none}a{text-decoration:none}
+.pictures{grid-template-columns:1fr 1fr;gap:.5rem 1.5rem}h2{margin-top:1rem;padding-top:.4rem}
+figure,tr,.bars,dl{break-inside:avoid}h1,h2,h3,caption,thead{break-after:avoid}.wide{overflow:visible}
+:is(.claims,.compared,.figures,.points,.bars){min-width:0;font-size:8.5pt}
+:is(.claims,.compared,.figures,.points) :is(th,td){min-width:0!important;padding-right:.4rem}
+:is(.bars,.figures,.points) :is(th,td:not(.bar)){white-space:normal;overflow-wrap:break-word}
+details:not([open]),section.closed:not(:has(>details[open])){display:none}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from rackcalc.render.cells import cell
-from rackcalc.render.html.figure_name import figure_name
 from rackcalc.render.html.markup import escaped, scrolled, table, tag
 from rackcalc.render.html.view import View
 
@@ -34,7 +33,7 @@ def all_figures(view: View) -> str:
     for path, quantity in view.known.table.items():
         draws = view.known.draws
         range_ = "" if draws is None else interval_text(path, quantity, draws.interval(quantity))
-        name = view.why(path, path) if path in view.asked else figure_name(path)
+        name = view.why(path, path)
         row = name, escaped(cell(path, quantity)), escaped(range_), escaped(quantity.kind)
         groups.setdefault(path.partition(".")[0], []).append(row)
     head = "figure", "value", "80 % interval", "basis"

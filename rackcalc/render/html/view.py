@@ -7,22 +7,20 @@ from typing import Any
 from rackcalc.quantities.quantity import Quantity, all_behind
 from rackcalc.render.cells import cell
 from rackcalc.render.estimate_summary import Figures
-from rackcalc.render.html.figure_name import hint
-from rackcalc.render.html.markup import escaped, tag
+from rackcalc.render.html.reasons import Reasons
 
 
 class View:
     """One estimate on a page. prefix: of all its ids, so that several estimates fit on one page.
 
-    leaves: by name, the first of each. asked: figures whose explanation the page refers to, in order.
+    leaves: by name, the first of each. reasons: figures whose explanation the page refers to.
     gates: upper limits on figures, from the gates of the rack file, in canonical units.
     """
 
     def __init__(self, report: Any, interval: bool, prefix: str, judged: Sequence[Any] = ()) -> None:
-        self.report, self.prefix = report, prefix
+        self.report, self.reasons = report, Reasons(prefix)
         self.known = Figures(report, interval)
         self.leaves = leaves_of(self.known.table.values())
-        self.asked: dict[str, Quantity] = {}
         self.gates: dict[str, float] = {}
         for one in judged:
             if one.condition.operator in (">", ">=") and not one.condition.delta:
@@ -30,16 +28,11 @@ class View:
 
     def id(self, name: str) -> str:
         """An id on the page."""
-        return f"{self.prefix}{name}"
+        return self.reasons.id(name)
 
     def why(self, path: str, text: str = "") -> str:
         """The figure at a path as text, or another text, as a link to its explanation."""
-        self.asked[path] = self.known.table[path]
-        return tag("a", escaped(text or self.known.text(path)), href=f"#{self.why_id(path)}", title=hint(path))
-
-    def why_id(self, path: str) -> str:
-        """The id of the explanation of a figure: its place among all figures, as a path may hold anything."""
-        return self.id(f"why-{list(self.known.table).index(path)}")
+        return self.reasons.link(path, self.known.table[path], text or self.known.text(path))
 
     def value(self, path: str) -> float | None:
         """A figure in canonical units; None where there is none, or none that is a finite number."""
