@@ -116,12 +116,18 @@ class Quantity:
         """Why the value is unknown, such as "no price for gpu": the reasons of the unknown leaves, each once."""
         if self.known:
             return ()
-        missing = (leaf.source.note for leaf in self.leaves if leaf.source is not None and leaf.source.kind == UNKNOWN)
+        behind = all_behind([self], lambda one: not one.known)  # what is known rests on nothing unknown
+        missing = (one.source.note for one in behind if one.source is not None and one.source.kind == UNKNOWN)
         return tuple(dict.fromkeys(missing))
 
 
-def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
-    """These quantities and every distinct one that they were computed from, depth first from the last of them."""
+def all_behind(
+    quantities: Iterable[Quantity], followed: Callable[[Quantity], bool] | None = None
+) -> Iterator[Quantity]:
+    """These quantities and every distinct one that they were computed from, depth first from the last of them.
+
+    followed: whether to look at what a quantity was computed from; all are looked at without it.
+    """
     seen: set[int] = set()
     stack = list(quantities)
     while stack:
@@ -129,7 +135,7 @@ def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
         if id(quantity) not in seen:
             seen.add(id(quantity))
             yield quantity
-            if quantity.inputs:
+            if quantity.inputs and (followed is None or followed(quantity)):
                 stack += [*quantity.inputs.values()][::-1]
 
 
