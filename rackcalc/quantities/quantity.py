@@ -227,7 +227,8 @@ class Formula:
                 values[name] = value.value
                 if value.weakest > rank:  # noqa: PLR1730 - max() is slower, and this runs for every input
                     rank = value.weakest
-                if name in units and units[name] != value.unit and units[name] != SAME:
+                wanted = units.get(name)
+                if wanted and wanted not in (value.unit, SAME):
                     wrong = wrong or name
             else:
                 values[name] = value
