@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from rackcalc.estimation.estimate import estimate
@@ -55,3 +56,11 @@ def test_defaults_of_different_parts_stay_apart() -> None:
     stated = 1.0, "1", "share", Source("assumed", note="default: x")
     assert same_leaf(*stated, where="a") is same_leaf(*stated, where="a")
     assert same_leaf(*stated, where="a") is not same_leaf(*stated, where="b")
+
+
+def test_arrays_are_leaves_of_their_own() -> None:
+    source = Source("given")
+    one, other = (same_leaf(np.array([1.0, 2.0]), "s", "x", source) for _ in range(2))
+    assert one is not other and one.value.tolist() == [1.0, 2.0]
+    assert same_leaf(0.0, "s", "x", source) is not same_leaf(0, "s", "x", source)
+    assert str(same_leaf(-0.0, "s", "x", source).value) == "-0.0"

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
+from math import copysign
 from typing import Any, NamedTuple, NoReturn, overload
 
 from rackcalc.quantities.record import field, record, replace
@@ -139,9 +140,8 @@ def all_behind(
                 stack += [*quantity.inputs.values()][::-1]
 
 
-@lru_cache(maxsize=1 << 14)
 def same_leaf(
-    value: float,
+    value: Any,
     unit: str,
     name: str,
     source: Source,
@@ -153,15 +153,31 @@ def same_leaf(
 ) -> Quantity:
     """A leaf that is one object for all who state the same of it, so that what rests on it can be shared.
 
-    where: tells it from others of which the same is stated, and which are in doubt by themselves.
+    An array is a leaf of its own. where: tells a leaf from others of which the same is stated, and which are in doubt
+    by themselves.
     """
+    make = _same_leaf if type(value) is float else _same_leaf.__wrapped__
+    signed = (where, copysign(1.0, value)) if make is _same_leaf and value == 0 else where  # 0.0 equals -0.0
+    return make(value, unit, name, source, low, high, absolute, exact, signed)
+
+
+@lru_cache(maxsize=1 << 14)
+def _same_leaf(
+    value: Any,
+    unit: str,
+    name: str,
+    source: Source,
+    low: float | None,
+    high: float | None,
+    absolute: bool,
+    exact: bool,
+    where: Hashable,
+) -> Quantity:
     return Quantity(value, unit, name, None, None, source, low, high, absolute, exact=exact)
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
     """A leaf written in code that is exact: structure, a definition, a constant of nature."""
-    if type(value) is not float:  # an array of a sweep, or a whole number
-        return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
     return same_leaf(value, unit, name, Source(kind, reference, note=note), exact=True)
 
 
