@@ -22,6 +22,7 @@ from rackcalc.quantities.units import UnitError
 from rackcalc.questions.claims.expectation import parse_expectation
 from rackcalc.questions.claims.judgement import VERDICTS, Judgement, failing_word, fails, judge_claims, verdict_of
 from rackcalc.questions.rack_file import load, load_text
+from rackcalc.replay.intervals import Draws
 
 RACK = """\
 name: rack
@@ -87,7 +88,7 @@ LATENCY, RATE, SIZE = "latency.p99", "throughput.capacity", "link.x.size"  # low
 )
 def test_verdicts(path: str, operator: str, expected: float, verdict: str, rack_is: str) -> None:
     expectation = parse_expectation(f"{path} {operator} 1")
-    found = verdict_of(expectation, 100.0, expected, 5.0, (30.0, 150.0), False)
+    found = verdict_of(expectation, 100.0, expected, 5.0, lambda: (30.0, 150.0), False)
     claim: Any = None
     judgement = Judgement(claim, claim, found, expectation=expectation)
     assert (found, judgement.rack_is) == (verdict, rack_is)
@@ -96,17 +97,17 @@ def test_verdicts(path: str, operator: str, expected: float, verdict: str, rack_
 
 def test_verdicts_where_there_is_no_number_or_no_end() -> None:
     expectation = parse_expectation("latency.p99 = 1 s")
-    assert verdict_of(expectation, math.nan, 1.0, 0.1, (math.nan, math.nan), False) == "not decidable"
-    assert verdict_of(expectation, math.inf, 1.0, 0.1, (math.inf, math.inf), False) == "claimed too low"
-    assert verdict_of(expectation, math.inf, 1.0, 0.1, (0.5, math.inf), False) == "claimed too low"
-    assert verdict_of(expectation, 0.0, 1.0, 0.1, (0.0, 0.0), False) == "claimed too high"
+    assert verdict_of(expectation, math.nan, 1.0, 0.1, lambda: (math.nan, math.nan), False) == "not decidable"
+    assert verdict_of(expectation, math.inf, 1.0, 0.1, lambda: (math.inf, math.inf), False) == "claimed too low"
+    assert verdict_of(expectation, math.inf, 1.0, 0.1, lambda: (0.5, math.inf), False) == "claimed too low"
+    assert verdict_of(expectation, 0.0, 1.0, 0.1, lambda: (0.0, 0.0), False) == "claimed too high"
 
 
 def test_no_factor_on_the_temperature_scale() -> None:
     """300 K over 573 K is no factor: what an interval reaches is in doubt, and what it does not reach is not."""
     expectation = parse_expectation("thermal.outlet = 1 degC")
-    assert verdict_of(expectation, 573.0, 100.0, 3.0, (560.0, 580.0), True) == "claimed too low"
-    assert verdict_of(expectation, 573.0, 200.0, 3.0, (190.0, 580.0), True) == "not decidable"
+    assert verdict_of(expectation, 573.0, 100.0, 3.0, lambda: (560.0, 580.0), True) == "claimed too low"
+    assert verdict_of(expectation, 573.0, 200.0, 3.0, lambda: (190.0, 580.0), True) == "not decidable"
 
 
 @pytest.mark.parametrize("within", [", within: 900 %", ", within: 1000 s"])
@@ -126,7 +127,7 @@ def test_no_tolerance_bridges_a_factor_of_two(within: str) -> None:
 
 def test_no_tolerance_of_temperatures_is_a_factor() -> None:
     expectation = parse_expectation("thermal.outlet = 1 degC")
-    assert verdict_of(expectation, 573.0, 200.0, 400.0, (560.0, 580.0), True) == "holds"
+    assert verdict_of(expectation, 573.0, 200.0, 400.0, lambda: (560.0, 580.0), True) == "holds"
 
 
 def test_rounding_is_no_change() -> None:
@@ -139,10 +140,10 @@ def test_rounding_is_no_change() -> None:
 def test_a_change_of_the_other_sign_is_judged_by_its_interval() -> None:
     """ "At most 0 %" and "+1 %" have no factor between them."""
     expectation = parse_expectation("delta(latency.p99) <= 0 %")
-    assert verdict_of(expectation, 0.01, 0.0, 0.0, (-0.05, 0.07), False) == "not decidable"
-    assert verdict_of(expectation, 0.01, 0.0, 0.0, (0.005, 0.07), False) == "does not hold"
+    assert verdict_of(expectation, 0.01, 0.0, 0.0, lambda: (-0.05, 0.07), False) == "not decidable"
+    assert verdict_of(expectation, 0.01, 0.0, 0.0, lambda: (0.005, 0.07), False) == "does not hold"
     twice = parse_expectation("delta(latency.p99) = -40 %")
-    assert verdict_of(twice, -0.1, -0.4, 0.0, (-0.5, 0.07), False) == "claimed too low"
+    assert verdict_of(twice, -0.1, -0.4, 0.0, lambda: (-0.5, 0.07), False) == "claimed too low"
 
 
 @given(
@@ -158,7 +159,7 @@ def test_what_is_off_by_two_never_holds_and_a_verdict_names_the_side(
 ) -> None:
     expectation = parse_expectation(f"latency.p99 {operator} 1 s")
     interval = (value * below, value * above)
-    verdict = verdict_of(expectation, value, expected, tolerance * expected, interval, False)
+    verdict = verdict_of(expectation, value, expected, tolerance * expected, lambda: interval, False)
     off = max(expected / value, value / expected)
     allowed = {"<": value <= expected * (1 + tolerance), ">": value >= expected * (1 - tolerance)}
     if allowed.get(operator[0], abs(value - expected) <= tolerance * expected):
@@ -467,3 +468,17 @@ def test_any_expectation_is_refused_or_judged_as_it_reads() -> None:
             inside = meets_claim.get(one.expectation.operator[0], low <= one.expected <= high)
             assert inside == (one.verdict == "holds"), one.claim.expect
     assert seen["holds"] > 3 and seen["does not hold"] > 3
+
+
+def test_a_claim_that_comes_to_its_value_is_judged_without_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    from rackcalc.questions.claims import judgement
+
+    drawn: list[object] = []
+    monkeypatch.setattr(judgement, "Draws", lambda result: drawn.append(result) or Draws(result))
+    text = bundled_racks()["bert-a100"].read_text(encoding="utf-8").partition("\nclaims:")[0]
+    claim = "\nclaims:\n  - {says: x, expect: latency.p99 %s}\n"
+    _, held = judge_claims(text + claim % "< 1 s", "x.yaml")
+    _, far = judge_claims(text + claim % "= 1 s", "x.yaml")
+    assert [one.verdict for one in (*held, *far)] == ["holds", "claimed too high"] and not drawn
+    low, high = held[0].interval
+    assert low < high and len(drawn) == 1

@@ -84,7 +84,7 @@ def ceil(x: Any) -> Any:
 
 def floor(x: Any) -> Any:
     """Largest whole number not above x, as a float; inf and nan pass through."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         return float(math.floor(x)) if math.isfinite(x) else x
     return _numpy().floor(x)
 
@@ -101,7 +101,7 @@ def exp(x: Any) -> Any:
 
 def expm1(x: Any) -> Any:
     """e**x - 1 without cancellation near 0, inf on overflow."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         try:
             return math.expm1(x)
         except OverflowError:
@@ -118,28 +118,28 @@ def log(x: Any) -> Any:
 
 def log1p(x: Any) -> Any:
     """ln(1 + x) without cancellation near 0; -inf at -1, nan below."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         return math.log1p(x) if x > -1 else (-inf if x == -1 else nan)
     return _without_warnings(_numpy().log1p, x)
 
 
 def log2(x: Any) -> Any:
     """Base-2 logarithm; -inf at 0, nan below."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         return math.log2(x) if x > 0 else (-inf if x == 0 else nan)
     return _without_warnings(_numpy().log2, x)
 
 
 def sqrt(x: Any) -> Any:
     """Square root; nan below 0."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         return math.sqrt(x) if x >= 0 else nan
     return _without_warnings(_numpy().sqrt, x)
 
 
 def power(x: Any, y: Any) -> Any:
     """x**y for x >= 0; inf on overflow, nan for a negative x and a fractional y."""
-    if isinstance(x, _SCALARS) and isinstance(y, _SCALARS):
+    if (type(x) is float and type(y) is float) or (isinstance(x, _SCALARS) and isinstance(y, _SCALARS)):
         try:
             result = math.pow(x, y)
         except OverflowError:
@@ -152,7 +152,7 @@ def power(x: Any, y: Any) -> Any:
 
 def erfc(x: Any) -> Any:
     """Complementary error function."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         return math.erfc(x)
     numpy = _numpy()
     x = numpy.asarray(x, dtype=float)
@@ -232,7 +232,7 @@ def some(condition: Any) -> bool:
 
 def isfinite(x: Any) -> Any:
     """True where x is neither infinite nor nan."""
-    if isinstance(x, _SCALARS):
+    if type(x) is float or isinstance(x, _SCALARS):
         return math.isfinite(x)
     return _numpy().isfinite(x)
 

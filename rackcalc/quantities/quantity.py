@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache
+from math import copysign
 from typing import Any, NamedTuple, NoReturn, overload
 
 from rackcalc.quantities.record import field, record, replace
@@ -116,12 +117,18 @@ class Quantity:
         """Why the value is unknown, such as "no price for gpu": the reasons of the unknown leaves, each once."""
         if self.known:
             return ()
-        missing = (leaf.source.note for leaf in self.leaves if leaf.source is not None and leaf.source.kind == UNKNOWN)
+        behind = all_behind([self], lambda one: not one.known)  # what is known rests on nothing unknown
+        missing = (one.source.note for one in behind if one.source is not None and one.source.kind == UNKNOWN)
         return tuple(dict.fromkeys(missing))
 
 
-def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
-    """These quantities and every distinct one that they were computed from, depth first from the last of them."""
+def all_behind(
+    quantities: Iterable[Quantity], followed: Callable[[Quantity], bool] | None = None
+) -> Iterator[Quantity]:
+    """These quantities and every distinct one that they were computed from, depth first from the last of them.
+
+    followed: whether to look at what a quantity was computed from; all are looked at without it.
+    """
     seen: set[int] = set()
     stack = list(quantities)
     while stack:
@@ -129,13 +136,12 @@ def all_behind(quantities: Iterable[Quantity]) -> Iterator[Quantity]:
         if id(quantity) not in seen:
             seen.add(id(quantity))
             yield quantity
-            if quantity.inputs:
+            if quantity.inputs and (followed is None or followed(quantity)):
                 stack += [*quantity.inputs.values()][::-1]
 
 
-@lru_cache(maxsize=1 << 14)
 def same_leaf(
-    value: float,
+    value: Any,
     unit: str,
     name: str,
     source: Source,
@@ -147,15 +153,31 @@ def same_leaf(
 ) -> Quantity:
     """A leaf that is one object for all who state the same of it, so that what rests on it can be shared.
 
-    where: tells it from others of which the same is stated, and which are in doubt by themselves.
+    An array is a leaf of its own. where: tells a leaf from others of which the same is stated, and which are in doubt
+    by themselves.
     """
+    make = _same_leaf if type(value) is float else _same_leaf.__wrapped__
+    signed = (where, copysign(1.0, value)) if make is _same_leaf and value == 0 else where  # 0.0 equals -0.0
+    return make(value, unit, name, source, low, high, absolute, exact, signed)
+
+
+@lru_cache(maxsize=1 << 14)
+def _same_leaf(
+    value: Any,
+    unit: str,
+    name: str,
+    source: Source,
+    low: float | None,
+    high: float | None,
+    absolute: bool,
+    exact: bool,
+    where: Hashable,
+) -> Quantity:
     return Quantity(value, unit, name, None, None, source, low, high, absolute, exact=exact)
 
 
 def constant(value: float, unit: str, name: str, kind: str, reference: str = "", note: str = "") -> Quantity:
     """A leaf written in code that is exact: structure, a definition, a constant of nature."""
-    if type(value) is not float:  # an array of a sweep, or a whole number
-        return Quantity(value, unit, name, source=Source(kind, reference, note=note), exact=True)
     return same_leaf(value, unit, name, Source(kind, reference, note=note), exact=True)
 
 
@@ -221,7 +243,8 @@ class Formula:
                 values[name] = value.value
                 if value.weakest > rank:  # noqa: PLR1730 - max() is slower, and this runs for every input
                     rank = value.weakest
-                if name in units and units[name] != value.unit and units[name] != SAME:
+                wanted = units.get(name)
+                if wanted and wanted not in (value.unit, SAME):
                     wrong = wrong or name
             else:
                 values[name] = value

@@ -11,7 +11,7 @@ MAKERS = ("nvidia", "geforce", "tesla")  # words before the name of a product
 
 def folded(name: str) -> str:
     """A name without its case, spaces, hyphens and underscores: "H100 SXM" and "h100-sxm" are one name."""
-    return re.sub(r"[\s_-]+", "", name.casefold())
+    return "".join(name.casefold().replace("_", "").replace("-", "").split())
 
 
 def meant(typed: str, names: Iterable[str]) -> str | None:
@@ -19,7 +19,8 @@ def meant(typed: str, names: Iterable[str]) -> str | None:
     names = list(names)
     if typed in names:
         return typed
-    same = [name for name in names if folded(name) == folded(typed)]
+    word = folded(typed)
+    same = [name for name in names if folded(name) == word]
     return same[0] if len(same) == 1 else None
 
 

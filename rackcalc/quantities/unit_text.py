@@ -32,9 +32,9 @@ def parse(text: str, unit: str, *, example: str = "", absolute: bool = True) -> 
     if match is None:
         raise UnitError(f'expected {wanted}, got "{text}"')
     number, rest = match.group().replace("_", ""), text[match.end() :].strip()
-    if re.match(r"[+-]?0\d", number):
+    if "0" in number[:2] and re.match(r"[+-]?0\d", number):
         raise UnitError(f'expected {wanted}, got "{text}": write it without the leading zero (YAML 1.1 reads octal)')
-    if re.match(r":\d", rest):
+    if rest.startswith(":") and re.match(r":\d", rest):
         raise UnitError(f'expected {wanted}, got "{text}": YAML 1.1 reads this as a base-60 number')
     if rest.startswith(","):
         raise UnitError(f'expected {wanted}, got "{text}": write the number without commas')

@@ -248,7 +248,7 @@ def in_field(typed: str, unit: str) -> str:
     if unit in _IN_FIELDS:
         pattern, meaning = _IN_FIELDS[unit]
         typed = re.sub(rf"^{pattern}$", meaning, typed)
-    if re.fullmatch(_AMBIGUOUS, typed):
+    if typed.startswith("M") and re.fullmatch(_AMBIGUOUS, typed):
         raise UnitError(f'"{typed}" is not a unit')
     return typed
 

@@ -75,7 +75,11 @@ def malformed_gates(nodes: Mapping[str, Node]) -> list[Problem]:
     """The gates of a file that do not follow the grammar. nodes: of the file, by dotted path."""
     found: list[Problem] = []
     for path, node in nodes.items():
-        if not re.fullmatch(r"gates\[\d+\]", path) or not isinstance(node.value, dict | None):
+        if (
+            not path.startswith("gates[")
+            or not re.fullmatch(r"gates\[\d+\]", path)
+            or not isinstance(node.value, dict | None)
+        ):
             continue
         written = {key: child for key, child in (node.value or {}).items() if key in ("fail_if", "warn_if")}
         texts = {key: child for key, child in written.items() if child.value is not None}

@@ -43,7 +43,7 @@ def in_short(one: Judgement) -> list[str]:
     """What is claimed and what is computed; nothing where there is no figure."""
     if one.expectation is None or one.actual is None or not one.actual.known:
         return ["", ""]
-    return figures(one)[:2]
+    return [stated(one), computed(one)]
 
 
 def with_reason(one: Judgement, row: str, start: int, width: int) -> list[str]:
@@ -195,11 +195,16 @@ def figures(one: Judgement) -> list[str]:
     """The cells after the claim: claimed, computed, interval, figure, what decides it; or why there is no figure."""
     if one.expectation is None:
         return ["", "-", "", one.reason]
-    operator = "" if one.expectation.operator == "=" else f"{one.expectation.operator} "
-    claimed = f"{operator}{one.expectation.value}"
     if one.actual is None:
-        return [claimed, "-", "", subject(one), one.reason]
-    return [claimed, computed(one), interval(one), subject(one), decided(one)]
+        return [stated(one), "-", "", subject(one), one.reason]
+    return [stated(one), computed(one), interval(one), subject(one), decided(one)]
+
+
+def stated(one: Judgement) -> str:
+    """What the claim says that the figure is."""
+    assert one.expectation is not None
+    operator = "" if one.expectation.operator == "=" else f"{one.expectation.operator} "
+    return f"{operator}{one.expectation.value}"
 
 
 def interval(one: Judgement) -> str:

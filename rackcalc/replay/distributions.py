@@ -59,6 +59,8 @@ class Law(NamedTuple):
         median, down, up, logarithmic, least, most = self
         steps = [z * (up if z > 0 else down) for z in zs]
         values = [median * exp(step) for step in steps] if logarithmic else [median + step for step in steps]
+        if least <= min(values) and max(values) <= most:
+            return values
         return [min(max(value, least), most) for value in values]
 
 

@@ -4,6 +4,7 @@ The builder in config/builder.py and the JSON Schema in schemas/rack_file.py bot
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from rackcalc.quantities.record import field, fields, record
@@ -148,6 +149,7 @@ def catalog_part(kind: str, doc: str, **options: Any) -> Any:
     return declare(Part(kind, doc, **options))
 
 
+@cache
 def declarations(cls: type) -> Mapping[str, Declared]:
     """Field name -> declaration, in order of definition."""
     return {item.name: item.metadata["declared"] for item in fields(cls) if "declared" in item.metadata}

@@ -58,9 +58,10 @@ def throttled_clock(
     def power_at(clock: float) -> Any:
         return switching_power.function(tdp, idle_power, rated_leakage, utilization, clock, voltage_floor)
 
-    still, full = power_at(0.0), power_at(1.0)
+    full = power_at(1.0)
     if (full <= budget) is True:  # a number, and no throttling
         return 1.0
+    still = power_at(0.0)
     share = xp.clip(xp.pure(xp.divide(budget - still, full - still)), 0.0, 1.0)
 
     def closer(clock: Any) -> Any:  # from above, where the curve is convex: the steps never pass the root

@@ -24,6 +24,8 @@ def _until_paid(capex: Any, rate: Any, end: Any, years: list[Any]) -> Any:
         into = xp.where(force == 0, simple, xp.divide(-xp.log1p(-inner), force))
         paid = (whole >= owed) & (length > 0) & (found == xp.inf)
         found = xp.where(paid, begin + xp.minimum(into, length), found)
+        if xp.every(found < xp.inf):
+            break
         owed = owed - xp.where(length > 0, whole, 0.0)
     return found
 

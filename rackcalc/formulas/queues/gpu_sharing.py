@@ -11,7 +11,7 @@ from typing import Any
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, loaded, sojourn_time, utilization
-from rackcalc.formulas.queues.mdc_backlog import backlog, mean_beyond, solve_quantile, survival
+from rackcalc.formulas.queues.mdc_backlog import backlog, mean_beyond, solve_quantile, survival, wait_in_service_times
 from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, formula
@@ -62,10 +62,8 @@ def _behind_quantile(probability: float, servers: float, rho: float, whole: floa
 
     if tail_and_density(0.0)[0] <= level:
         return 0.0
-    high = 1.0 + piece
-    while tail_and_density(high)[0] > level:
-        high *= 2
-    return solve_quantile(tail_and_density, level, 0.0, high, high / 2)
+    alone = wait_in_service_times(probability, servers, rho)  # what a slice adds lies between nothing and the whole
+    return solve_quantile(tail_and_density, level, alone, alone + piece, alone + (whole + part / 2) * piece)
 
 
 def _behind(probability: Any, servers: Any, rho: Any, whole: Any, part: Any, piece: Any) -> Any:

@@ -45,7 +45,7 @@ def malformed_claims(nodes: Mapping[str, Node]) -> list[Problem]:
     """The claims of a file that do not follow the grammar. nodes: of the file, by dotted path."""
     found = []
     for path, node in nodes.items():
-        if re.fullmatch(r"claims\[\d+\]\.expect", path) and isinstance(node.value, str):
+        if path.endswith("].expect") and re.fullmatch(r"claims\[\d+\]\.expect", path) and isinstance(node.value, str):
             try:
                 parse_expectation(node.value)
             except units.UnitError as error:

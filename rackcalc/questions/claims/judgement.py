@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from rackcalc.config.document import Node
@@ -34,9 +35,10 @@ class Judgement:
     """The result of one claim. node: where the claim is written. figure: as computed.
 
     reason: why the claim is impossible or not decidable. actual: what is compared, which is the figure or its change.
-    interval: 80 % interval of actual. expected, tolerance: in the unit of actual. before: the figure that delta(...)
-    starts from. point: whether actual is a point on the temperature scale. chains: conditions under which the racks of
-    the claim work. notes: on the estimate of the claim's scenario.
+    drawn: makes the 80 % interval of actual, which takes as long as the rest, and a claim that comes to its value does
+    not need. expected, tolerance: in the unit of actual. before: the figure that delta(...) starts from. point: whether
+    actual is a point on the temperature scale. chains: conditions under which the racks of the claim work. notes: on
+    the estimate of the claim's scenario.
     """
 
     claim: Any
@@ -47,12 +49,17 @@ class Judgement:
     figure: Quantity | None = None
     before: Quantity | None = None
     actual: Quantity | None = None
-    interval: tuple[float, float] = (math.nan, math.nan)
+    drawn: Callable[[], tuple[float, float]] = lambda: (math.nan, math.nan)
     expected: float = math.nan
     tolerance: float = 0.0
     point: bool = False
     chains: Sequence[Chain] = ()
     notes: Sequence[str] = ()
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """80 % interval of the compared value."""
+        return self.drawn()
 
     @property
     def rack_is(self) -> str:
@@ -86,10 +93,13 @@ class Judgement:
 
 
 class Computed(NamedTuple):
-    """A scenario that was computed. draws: of its figures. chains: conditions under which it works. notes: on it."""
+    """A scenario that was computed. draws: makes the draws of its figures, once.
+
+    chains: conditions under which it works. notes: on it.
+    """
 
     figures: Mapping[str, Quantity]
-    draws: Draws
+    draws: Callable[[], Draws]
     chains: Sequence[Chain]
     notes: Sequence[str]
 
@@ -113,7 +123,9 @@ class _Scenarios:
                 raise InputError([one._replace(message=where + one.message) for one in error.problems]) from None
             try:
                 result, chains = estimate_with_conditions(loaded)
-                self.known[scenario] = Computed(dict(figures(result)), Draws(result), chains, result.notes)
+                self.known[scenario] = Computed(
+                    dict(figures(result)), cache(partial(Draws, result)), chains, result.notes
+                )
             except InputError as error:
                 if not scenario:
                     raise
@@ -171,7 +183,7 @@ def _judge(claim: Any, node: Node, scenarios: _Scenarios) -> Judgement:
         expectation=expectation,
         figure=figure,
         actual=figure,
-        interval=now.draws.interval(figure),
+        drawn=lambda: now.draws().interval(figure),
         chains=now.chains,
         notes=(*now.notes, *remarks_on((expectation.path,), now.figures)),
     )
@@ -182,8 +194,12 @@ def _judge(claim: Any, node: Node, scenarios: _Scenarios) -> Judgement:
         raise units.UnitError(f"against: {base}")
     before = _figure(expectation.path, base.figures)
     actual = _change(expectation, figure, before)
-    interval = _change_interval(expectation, now.draws.column(figure), base.draws.column(before), float(actual.value))
-    found = replace(found, before=before, actual=actual, interval=interval, chains=[*now.chains, *base.chains])
+    value = float(actual.value)
+
+    def drawn() -> tuple[float, float]:
+        return _change_interval(expectation, now.draws().column(figure), base.draws().column(before), value)
+
+    found = replace(found, before=before, actual=actual, drawn=cache(drawn), chains=[*now.chains, *base.chains])
     return _with_verdict(found, unit_text.parse(expectation.value, actual.unit, absolute=False))
 
 
@@ -227,7 +243,7 @@ def _with_verdict(found: Judgement, expected: float) -> Judgement:
     value, point = float(found.actual.value), is_temperature(found.figure)
     tolerance = _tolerance(found.claim, expectation, found.actual, expected, point)
     point = point and not expectation.delta
-    verdict = verdict_of(expectation, value, expected, tolerance, found.interval, point)
+    verdict = verdict_of(expectation, value, expected, tolerance, found.drawn, point)
     reason = ""
     if verdict == NOT_DECIDABLE:
         in_doubt = "the estimate misses it, and its 80 % interval reaches it"
@@ -271,18 +287,21 @@ def verdict_of(
     value: float,
     expected: float,
     tolerance: float,
-    interval: tuple[float, float],
+    drawn: Callable[[], tuple[float, float]],
     point: bool,
 ) -> str:
-    """The verdict. All numbers are in one unit. point: on the temperature scale, where factors have no meaning."""
+    """The verdict. All numbers are in one unit. point: on the temperature scale, where factors have no meaning.
+
+    drawn: makes the 80 % interval of the value, where the verdict depends on it.
+    """
     if math.isnan(value):
         return NOT_DECIDABLE
     if comes_to_claim(expectation, value, expected, tolerance, point):
         return HOLDS
-    low, high = (value if math.isnan(end) else end for end in interval)
-    reached = meets_claim(expectation, low - tolerance, high + tolerance, expected)
-    if reached and (point or _near(expectation, value, expected)):
-        return NOT_DECIDABLE
+    if point or _near(expectation, value, expected):
+        low, high = (value if math.isnan(end) else end for end in drawn())
+        if meets_claim(expectation, low - tolerance, high + tolerance, expected):
+            return NOT_DECIDABLE
     if expectation.operator != "=":
         return DOES_NOT_HOLD
     return TOO_HIGH if expected > value else TOO_LOW
