@@ -21,6 +21,11 @@ from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.uncertainty/1"
 NAME = 36  # characters of a name in a tornado
+# figures that are shown beside those that are explained, unless all are asked for
+SHOWN = (
+    *("latency.ttft", "latency.tpot", "power.it", "thermal.rack_headroom", "cost.capex", "cost.per_hour"),
+    *("cost.per_million_output_tokens", "roi.npv", "roi.payback"),
+)
 BAR = 10  # characters of the longest bar
 
 
@@ -39,6 +44,7 @@ def as_text(report: Report, top: int, everything: bool, width: int) -> str:
         *intervals(report, everything, width),
         *odds(report),
     ]
+    lines += [] if everything else ["all figures: --all"]
     for path, effects in report.effects.items():
         lines += tornado(path, report.spreads[path], effects[:top], len(effects), width)
     return "".join(f"{printable(line)}\n" for row in lines for line in row.split("\n"))
@@ -48,7 +54,7 @@ def intervals(report: Report, everything: bool, width: int) -> Iterator[str]:
     """A line for every figure that is uncertain."""
     rows = [["", "as given", "10 %", "median", "90 %"]]
     for path, found in report.spreads.items():
-        if (everything or path in report.effects or shown(path)) and found.low != found.high:
+        if (everything or path in report.effects or path in SHOWN) and found.low != found.high:
             given = cell(path, found.figure, digits=3)
             ends = [cell(path, replace(found.figure, value=x), digits=3) for x in (found.low, found.median, found.high)]
             if len({text.partition(" ")[2] for text in (given, *ends)} - {""}) <= 1:  # the unit once; "inf" has none
@@ -116,11 +122,11 @@ def bar(share: float) -> str:
 
 
 def shortened_name(name: str) -> str:
-    """A dotted name that fits its column. Of a long name the first words are left out."""
+    """A dotted name that fits its column, where it has dots. Of a long name the first words are left out."""
     words = name.split(".")
     while len(".".join(words)) > NAME and len(words) > 1:
         words = words[1:]
-    return ".".join(words)[:NAME]
+    return ".".join(words)
 
 
 def as_json(report: Report) -> str:
