@@ -11,10 +11,10 @@ from contextvars import ContextVar
 GAP = 2  # blanks between columns
 APART = "   "  # between what stands in one line and is not in columns
 _for_a_file: ContextVar[bool] = ContextVar("_for_a_file", default=False)
-_GLUE = "\N{NO-BREAK SPACE}"
+_GLUE = "\ue000"  # no blank to textwrap or rich, and in no text
 # blanks after which no line begins: before a unit, in an interval, and after a sign of comparison
 _TOGETHER = re.compile(
-    r"(?<=\d) (?=(?:%|[A-Za-z]{1,5}(?:/\S+)?)(?:[\s,;:.)]|$))|(?<=\S) \.\. (?=\S)|(?<=[=<>]) (?=[\d-])"
+    r"(?<=\d) (?=(?:%|[A-Za-z]+/[A-Za-z/]+|[A-Za-z]{1,5})(?:[\s,;:.)]|$))|(?<=\S) \.\. (?=\S)|(?<=[=<>]) (?=[\d-])"
 )
 PIPE_WIDTH = 10_000  # a pipe has no width: nothing may be cut or folded
 
@@ -57,12 +57,12 @@ def _one_below_another(rows: Sequence[Sequence[str]], headed: bool, width: int) 
         yield f"{head[0]} {row[0]}".strip() if headed and head[0] and len(row) > 1 else row[0].rstrip()
         if headed:
             named = [f"{name}  {cell.strip()}" for name, cell in zip(head[1:], row[1:], strict=False) if cell.strip()]
-            yield from _packed(named, f"{indent}    ", width)
+            yield from packed(named, f"{indent}    ", width)
         elif len(row) > 1:
             yield f"{indent}    {' '.join(cell.strip() for cell in row[1:])}".rstrip()
 
 
-def _packed(pieces: Sequence[str], indent: str, width: int) -> Iterator[str]:
+def packed(pieces: Sequence[str], indent: str, width: int) -> Iterator[str]:
     """Pieces side by side in as few lines as they fit in."""
     line = ""
     for piece in pieces:
@@ -74,20 +74,30 @@ def _packed(pieces: Sequence[str], indent: str, width: int) -> Iterator[str]:
         yield line
 
 
+def together(text: str) -> str:
+    """The text with blanks that do not break where no line may break."""
+    return _TOGETHER.sub(lambda blank: blank[0].replace(" ", _GLUE), text)
+
+
+def apart(text: str) -> str:
+    """The text with plain blanks again."""
+    return text.replace(_GLUE, " ")
+
+
 def wrapped(text: str, width: int, first: str = "", others: str = "") -> list[str]:
     """Text in lines of at most `width`, broken between words, but not between a number and its unit or interval.
 
     first, others: what stands before the first line, and before the others.
     """
     lines = textwrap.wrap(
-        _TOGETHER.sub(lambda blank: blank[0].replace(" ", _GLUE), text),
+        together(text),
         width,
         initial_indent=first,
         subsequent_indent=others,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [line.replace(_GLUE, " ") for line in lines]
+    return [apart(line) for line in lines]
 
 
 def fitted(text: str, width: int) -> str:

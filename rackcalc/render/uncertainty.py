@@ -12,7 +12,7 @@ from rackcalc.quantities.problems import printable
 from rackcalc.questions.uncertainty.analysis import Report
 from rackcalc.questions.uncertainty.draws import Spread
 from rackcalc.questions.uncertainty.effects import Effect
-from rackcalc.render.aligned_text import GAP, line_width
+from rackcalc.render.aligned_text import GAP, line_width, packed
 from rackcalc.render.cells import cell
 from rackcalc.render.figure_rows import SECTIONS
 from rackcalc.render.json_data import json_number, json_text
@@ -66,6 +66,12 @@ def intervals(report: Report, everything: bool, width: int) -> Iterator[str]:
 def aligned_within(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
     """As aligned_text.aligned, at most `width` wide: after a name that is too long, the cells go to a new line."""
     first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if GAP + sum(others) + GAP * len(others) > width:  # not even below the name
+        yield ""
+        for name, *cells in rows[1:]:
+            named = [f"{head} {cell}" for head, cell in zip(rows[0][1:], cells, strict=True)]
+            yield "\n".join([name, *packed(named, "  ", width)])
+        return
     first = min(first, max(width - sum(others) - GAP * len(others), GAP))
     for row in rows:
         rest = (text.rjust(wide) for text, wide in zip(row[1:], others, strict=True))
