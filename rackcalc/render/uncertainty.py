@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from math import isfinite
 from typing import Any
 
+from rackcalc.quantities.csv_cells import number
 from rackcalc.quantities.problems import printable
 from rackcalc.questions.uncertainty.analysis import Report
 from rackcalc.questions.uncertainty.draws import Spread
@@ -194,5 +195,5 @@ def as_csv(report: Report) -> str:
     writer.writerow(["path", "unit", "value", "p10", "p50", "p90"])
     for path, found in report.spreads.items():
         values = (float(found.figure.value), found.low, found.median, found.high)
-        writer.writerow([path, found.figure.unit, *map(repr, values)])
+        writer.writerow([path, found.figure.unit, *map(number, values)])
     return stream.getvalue()
