@@ -640,3 +640,11 @@ def test_a_gate_of_an_option_names_the_rack_it_does_not_fit(tmp_path: Path) -> N
 @pytest.mark.parametrize("command", [["check", "rack-of-god-corrected"], ["claims", "vendor-quote"]])
 def test_a_dash_is_standard_output_which_has_the_report_anyway(command: list[str]) -> None:
     assert out(*command, "-o", "-") == out(*command)
+
+
+def test_what_fails_comes_first() -> None:
+    """In the lines for people; other formats keep the order of the gates."""
+    options = "--warn-if", "latency.p99 > 1 us", "--fail-if", "cost.tco > 1 USD"
+    done = run("check", "bert-8xb200", *options, "--exit-zero")
+    words = [line[:4] for line in done.stdout.decode().splitlines() if line[:4] in ("PASS", "WARN", "FAIL")]
+    assert words == sorted(words, key=["FAIL", "WARN", "PASS"].index) and set(words) == {"PASS", "WARN", "FAIL"}

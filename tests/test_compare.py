@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -258,7 +259,7 @@ def test_a_file_and_its_scenario() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0].split() == ["as", "described", "gpu-only", "change"]
-    p99 = next(line for line in lines if line.startswith("  latency.p99 "))
+    p99 = next(line for line in lines if line.startswith("latency.p99 "))
     assert p99.endswith("%") and "*" in p99
     assert "what moved them most, and its share of the change" in lines
     whole = run("rack-of-god", "--scenario", "gpu-only", "--all").stdout.splitlines()
@@ -360,3 +361,22 @@ def test_a_value_for_a_rack_that_is_not_compared_is_refused() -> None:
     assert wrong.returncode == 2 and '"bert-a10" is none of the racks; did you mean bert-a100?' in wrong.stderr
     alone = run("bert-a100", "--set", "workload.batch=8")
     assert alone.returncode == 2 and "RACK RACK --set 2:PATH=VALUE" in alone.stderr
+
+
+def test_a_comparison_leads_with_figures_and_says_what_it_leaves_out() -> None:
+    short, whole = (run("llama70b-8xh100", "rack-of-god", *more).stdout for more in ((), ("--all",)))
+    lines = short.splitlines()
+    assert lines[1].startswith("latency.p99") and len(lines) < 45 < len(whole.splitlines())
+    inputs = json.loads(run("llama70b-8xh100", "rack-of-god", "--json").stdout)["inputs"][1]
+    assert f"  {len(inputs) - 8} more: --all" in lines
+    notes = [line for line in whole.splitlines() if line.startswith("note: ")]
+    assert sum(line.startswith("note: ") for line in lines) == 3 and f"{len(notes) - 3} more notes: --all" in lines
+
+
+def test_a_change_of_sign_is_no_percentage() -> None:
+    """From a small gain to a large loss: thousands of percent below zero say nothing."""
+    sets = ("2:economics.token_prices={output: 0.01 USD/Mtoken}", "1:economics.token_prices={output: 6.2 USD/Mtoken}")
+    said = run(
+        "llama70b-8xh100", "llama70b-8xh100", *(word for each in sets for word in ("--set", each)), "--all"
+    ).stdout
+    assert not re.search(r"-\d,?\d{3,}(\.\d+)? %", said)

@@ -100,3 +100,27 @@ def test_the_command_that_it_names_runs() -> None:
         named = out("estimate", rack).splitlines()[-1].partition("why: rackcalc ")[2]
         assert named == f"explain {rack} latency.ttft"
         assert out(*named.split(), "--depth", "0").startswith("latency.ttft is ")
+
+
+ODD = {
+    "llama70b-8xh100": (
+        "workload.concurrency=1",
+        "workload.arrival_rate=0.0001 request/s",
+        "economics.token_prices={output: 0.000001 USD/Mtoken}",
+        "economics.price.gpu=0 USD",
+    ),
+    "rack-of-god": ("workload.arrival_rate=0.001 request/s", "economics.horizon=30 year"),
+    "bert-a100": ("economics.utilization=0.0001",),
+}
+STRANGE = re.compile(r"(?<![\w./-])-?(nan|inf)(?![\w-])|\de[-+]\d\d\d|\de\+|\de-(1[6-9]|[2-9]\d)|-\d{1,3},?\d{3} %")
+
+
+@pytest.mark.parametrize("rack", ODD)
+def test_odd_but_sensible_settings_give_numbers_that_people_read(rack: str) -> None:
+    """In summary, table, page and csv. JSON has null, and the reason."""
+    for change in ODD[rack]:
+        for more in ((), ("--all",), ("--format", "csv"), ("--format", "html")):
+            text = out("estimate", rack, "--set", change, *more)
+            shown = re.sub(r"<style>.*?</style>|<[^>]+>", " ", text, flags=re.DOTALL)
+            found = STRANGE.search(shown)
+            assert not found, f"{change} {more}: {shown[max(0, found.start() - 60) : found.end()]}"

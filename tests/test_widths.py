@@ -61,6 +61,8 @@ def test_lines_are_as_long_as_the_terminal_is_wide(name: str) -> None:
         for line in lines:
             assert len(line) <= width or " " not in line.strip(), f"at {width}: {line}"
         assert set(NUMBER.findall(" ".join(lines))) >= set(wide), f"a number is cut at {width}"
+        apart = [line for line in lines if re.match(r"\s+(%|\.\.|(ms|us|kW|GB|USD|request/s|degC)\b)", line)]
+        assert not apart, "a unit has lost its number"
 
 
 def test_a_pipe_has_full_width() -> None:

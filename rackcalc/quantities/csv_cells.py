@@ -1,6 +1,9 @@
 """Text in cells of CSV files that a spreadsheet will open."""
 
+from math import isfinite
 from typing import Any
+
+from rackcalc.quantities.unit_text import NOTHING
 
 # Characters by which spreadsheets know a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -9,3 +12,16 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def cell(value: Any) -> Any:
     """The value; text of a user that a spreadsheet would run as a formula has an apostrophe before it."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def number(value: float) -> str:
+    """A number in all its digits; an empty cell where there is none, or none that is finite, as JSON has null there.
+
+    What tables call none, being smaller than NOTHING, is 0.
+
+    >>> number(0.1), number(2.46e-107), number(float("inf"))
+    ('0.1', '0.0', '')
+    """
+    if not isfinite(value):
+        return ""
+    return repr(value) if abs(value) >= NOTHING else "0.0"

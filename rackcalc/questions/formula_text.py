@@ -54,6 +54,9 @@ def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
+_WORDS = {"inf": "unbounded", "nan": "none"}  # what is no number, as tables say it
+
+
 class _Plainer(ast.NodeTransformer):
     """Rewrites an expression: xp.divide(a, b) as a / b, xp.pure(a) as a, a * SECOND as a, 0 * a as 0."""
 
@@ -80,7 +83,11 @@ class _Plainer(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         self.generic_visit(node)
-        return ast.Name(id=node.attr) if isinstance(node.value, ast.Name) and node.value.id == "xp" else node
+        name = _WORDS.get(node.attr, node.attr)
+        return ast.Name(id=name) if isinstance(node.value, ast.Name) and node.value.id in ("xp", "math") else node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return ast.Name(id=_WORDS.get(node.id, node.id))
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)

@@ -66,8 +66,9 @@ def problems_of(report: Any) -> Sequence[Problem]:
 
 
 def verdict_lines(verdicts: Sequence[Verdict], file: str = "") -> list[str]:
-    """A line for every gate, with its end."""
-    return [f"{verdict.status.upper():4} {line(verdict, file)}\n" for verdict in verdicts]
+    """A line for every gate, with its end; those that fail first, then those that warn."""
+    ordered = sorted(verdicts, key=lambda verdict: -STATUSES.index(verdict.status))
+    return [f"{verdict.status.upper():4} {line(verdict, file)}\n" for verdict in ordered]
 
 
 def line(verdict: Verdict, file: str = "") -> str:

@@ -11,6 +11,7 @@ from rackcalc.quantities.problems import printable
 from rackcalc.quantities.unit_text import rounded
 from rackcalc.questions.claims.judgement import VERDICTS, WORSE, Judgement, deciding_quantity
 from rackcalc.render.aligned_text import aligned, line_width
+from rackcalc.render.aligned_text import wrapped as fold
 from rackcalc.render.cells import cell, interval_text
 from rackcalc.render.json_data import json_number, json_text
 from rackcalc.render.markdown_text import escape, table_row
@@ -50,7 +51,7 @@ def with_reason(one: Judgement, row: str, start: int, width: int) -> list[str]:
     """The row of a claim; where it has no figure with the reason from `start` on, in several lines if that is long."""
     if in_short(one) != ["", ""]:
         return [row]
-    reason = textwrap.wrap(one.reason, max(width - start, 30), break_on_hyphens=False)
+    reason = fold(one.reason, max(width - start, 30))
     return [f"{row:{start}}{reason[0]}", *(" " * start + part for part in reason[1:])] if reason else [row]
 
 
@@ -139,7 +140,7 @@ def all_notes(judged: Sequence[Judgement]) -> list[str]:
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
     """Text in lines of at most `width` characters; those after the first are indented further."""
-    return textwrap.wrap(text, width, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False)
+    return fold(text, width, indent, f"{indent}  ")
 
 
 def as_markdown(loaded: Any, judged: Sequence[Judgement]) -> str:

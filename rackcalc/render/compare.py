@@ -23,6 +23,7 @@ from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.compare/1"
 MANY = 2  # figures that are explained in full unless all are asked for; of more only the largest part of each
+MOST_LISTED, MOST_NOTES = 8, 3  # inputs and notes that are shown unless all are asked for
 MOST = 8  # contributions to a change that are shown; the others are in one line
 MOST_SHARE = 10.0  # share of a change; larger ones are not shown
 SIGN_CHANGED = 9.0  # a change of more than so many times below zero is not told as a share
@@ -31,34 +32,46 @@ UNKNOWN = "unknown: a former estimate holds results, not inputs"
 
 
 def as_text(found: Comparison, everything: bool = False) -> str:
-    """For people: the figures that differ, the inputs that differ, and why figures changed."""
-    width = line_width()
-    rows = [["", *headings(found)], *figure_table(found, everything)]
+    """For people: the figures that differ, why, the inputs that differ, and notes. everything: all of each."""
+    width, most = line_width(), None if everything else MOST_LISTED
+    table = figure_table(found, everything)
+    rows = [["", *headings(found)], *(row for row in table if everything or len(row) > 1)]
     lines = [*aligned(rows, width=width, headed=True), *legend(found, everything)]
-    lines += [f"note: {note}" for note in notes_on(found)]
     lines += ["", *decided] if (decided := money_words(found)) else []
+    if len(found.explanations) > MANY and not everything:
+        moved = list(_most(found))
+        lines += ["", "what moved them most, and its share of the change", *aligned(moved, 4, width)] if moved else []
+    else:
+        lines += _explained_in_full(found, width)
     for index, column in others(found):
         lines += ["", f"{heading(found, column)}: inputs that differ"]
         changed = found.inputs[index]
         if changed is None:
             lines.append(f"  {UNKNOWN}")
         else:
-            lines += aligned([[f"  {d.path}", d.old, "->", d.new] for d in changed] or [["  none"]], 4, width)
-    if len(found.explanations) > MANY and not everything:
-        lines += ["", "what moved them most, and its share of the change", *aligned(list(_most(found)), 4, width)]
-        return "".join(f"{printable(line)}\n" for line in lines)
+            shown = [[f"  {d.path}", d.old, "->", d.new] for d in changed[:most]]
+            lines += aligned(shown or [["  none"]], 4, width)
+            lines += [f"  {len(changed) - len(shown)} more: --all"] if len(shown) < len(changed) else []
+    notes = notes_on(found)
+    told = notes if everything else notes[:MOST_NOTES]
+    lines += ["", *(f"note: {note}" for note in told)] if notes else []
+    lines += [f"{len(notes) - len(told)} more notes: --all"] if len(told) < len(notes) else []
+    return "".join(f"{printable(line)}\n" for line in lines)
+
+
+def _explained_in_full(found: Comparison, width: int) -> Iterator[str]:
+    """Every figure that is explained, by term and by input."""
     for explanation in found.explanations:
         first = _same_before(found, explanation)
         if first is not None:
             as_there = f"as in {heading(found, found.columns[first.column])}"
-            lines += ["", f"Why {explanation.path} moved in {_place(found, explanation)}: {as_there}"]
+            yield from ("", f"Why {explanation.path} moved in {_place(found, explanation)}: {as_there}")
             continue
-        lines += ["", why(found, explanation)]
+        yield from ("", why(found, explanation))
         for title, parts in breakdowns(explanation):
             shown = contributions(explanation, parts)
-            rows_ = [["    " + row[0], *row[1:]] for row in shown]
-            lines += [f"  {title}{_against(shown)}", *aligned(rows_, 4, width)]
-    return "".join(f"{printable(line)}\n" for line in lines)
+            yield f"  {title}{_against(shown)}"
+            yield from aligned([["    " + row[0], *row[1:]] for row in shown], 4, width)
 
 
 def as_markdown(found: Comparison, everything: bool = False) -> str:
@@ -242,7 +255,7 @@ def figure_table(found: Comparison, everything: bool) -> Iterator[list[str]]:
         if row.section != section:
             section = row.section
             yield [SECTIONS[section][0]]
-        line = [f"  {row.path}"]
+        line = [f"{'  ' if everything else ''}{row.path}"]
         for index, one in enumerate(cells):
             known = one.quantity is None or one.quantity.known
             line.append((cell(row.path, one.quantity) if known else "unknown") + (" *" if one.best else "  "))

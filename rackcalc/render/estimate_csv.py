@@ -5,7 +5,7 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from rackcalc.quantities.csv_cells import cell
+from rackcalc.quantities.csv_cells import cell, number
 from rackcalc.quantities.figures import selected
 from rackcalc.render.estimate_json import intervals_of
 
@@ -23,6 +23,6 @@ def render(reports: Sequence[Any], interval: bool = True, paths: Sequence[str] =
         wanted = selected(report, paths)
         known = intervals_of(report, wanted if paths else None) if interval else {}
         for path, quantity in wanted.items():
-            figure = (path, repr(float(quantity.value)), quantity.unit, quantity.kind)
-            writer.writerow([*figure, *(repr(end) for end in known.get(path, ())), *names])
+            figure = (path, number(float(quantity.value)), quantity.unit, quantity.kind)
+            writer.writerow([*figure, *(number(end) for end in known.get(path, ())), *names])
     return stream.getvalue()

@@ -14,7 +14,7 @@ from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record, replace
 from rackcalc.quantities.unit_text import show
-from rackcalc.render.aligned_text import PIPE_WIDTH, line_width
+from rackcalc.render.aligned_text import PIPE_WIDTH, line_width, wrapped
 from rackcalc.render.cells import cell, interval_text
 from rackcalc.render.estimate_table import coloured_text, wants_colour
 from rackcalc.render.terminal_bars import shares_bar
@@ -332,15 +332,11 @@ def laid_out(line: Line, width: int) -> Iterator[str]:
         else:
             row = row + BETWEEN + piece if row else piece
     rows.append(row)
-    wrapped = [text for row in rows for text in (folded(row, width - indent) if width < PIPE_WIDTH else [row])]
-    for number, text in enumerate(wrapped):
+    folds = [text for row in rows for text in (folded(row, width - indent) if width < PIPE_WIDTH else [row])]
+    for number, text in enumerate(folds):
         yield (line.label.ljust(indent) if beside and not number else " " * indent) + text
 
 
 def folded(text: str, width: int, indent: str = "") -> list[str]:
     """The text as lines within the width, broken between words."""
-    if text and len(text) <= width and " ".join(text.split()) == text:
-        return [text]
-    import textwrap  # a pipe has any width
-
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
+    return wrapped(text, width, others=indent) or [""]

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rackcalc.quantities.display import shown_scenario
-from rackcalc.render.aligned_text import GAP, line_width
+from rackcalc.render.aligned_text import GAP, apart, line_width, together, wrapped
 from rackcalc.render.figure_rows import SECTIONS, Row, rows, with_intervals
 
 _LABEL = 34  # characters for names in a terminal that is too narrow for all columns; the longest values are folded
+_INDENT = 5  # characters beside the longest step of a name: the indent of a folded one, and a dot
+_NAME = 29  # characters of a name in the list, where its value is beside it
 _LEAST = 20  # with fewer, the table becomes a list
 
 
@@ -36,7 +38,9 @@ def render(
     single, names = len(reports) == 1, headings(reports)
     if single and interval:
         lines, names = with_intervals(lines, reports[0]), ["", "80 % interval"]
-    listed = label_room(lines, width) < _LEAST
+    listed = label_room(lines, width) < max(
+        _LEAST, *(len(step) + _INDENT for row in lines for step in row.path.split("."))
+    )
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -51,13 +55,13 @@ def render(
             console.print(Text(report.title, style="bold"))
             console.print(Text(report.subject, style="dim"))
         if listed:
-            console.print(Text("\n".join(_list(names, lines, single))))
+            console.print(Text("\n".join(_list(names, lines, single, width))))
         else:
             console.print(_grid(names, lines, label_room(lines, width), single))
         for name, report in zip(names, reports, strict=False):
             for said in report.notes:
-                console.print(Text(f"note: {said}" if single else f"note: {name}: {said}", style="yellow"))
-    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+                console.print(Text(together(f"note: {said}" if single else f"note: {name}: {said}"), style="yellow"))
+    return "\n".join(apart(line).rstrip() for line in capture.get().splitlines()) + "\n"
 
 
 def _grid(names: Sequence[str], lines: Sequence[Row], line_width: int, single: bool) -> Any:
@@ -78,24 +82,30 @@ def _grid(names: Sequence[str], lines: Sequence[Row], line_width: int, single: b
             section = row.section
             table.add_row(Text(SECTIONS[section][0], style="bold"))
         label = Text(folded(row.path, line_width))
-        cells = [Text(value, style="red" if value in ("unbounded", "none") else "") for value in row.cells]
+        cells = [Text(together(value), style="red" if value in ("unbounded", "none") else "") for value in row.cells]
         table.add_row(label, *cells, *([Text(row.share, style="dim")] if single else []), Text(row.kind))
     return table
 
 
-def _list(names: Sequence[str], lines: Sequence[Row], single: bool) -> Iterator[str]:
-    """The rows one below another, for terminals that are narrower than the table."""
+def _list(names: Sequence[str], lines: Sequence[Row], single: bool, width: int) -> Iterator[str]:
+    """The rows one below another, for narrow terminals; a value beside its name where it fits."""
     section = ""
     for row in lines:
         if row.section != section:
             section = row.section
             yield SECTIONS[section][0]
-        yield f"  {row.path}"
-        if single:
-            value, interval = (*row.cells, "")[:2]
-            yield f"    {'  '.join(filter(None, (value, f'({interval})' if interval else '', row.share, row.kind)))}"
-        else:
+        if not single:
+            yield f"  {row.path}"
             yield from (f"    {name}  {value}" for name, value in zip(names, row.cells, strict=True))
+            continue
+        value, interval = (*row.cells, "")[:2]
+        said = "  ".join(filter(None, (value, f"({interval})" if interval else "", row.share, row.kind)))
+        beside = f"  {row.path:{_NAME}}  {said}"
+        if len(beside) <= width:
+            yield beside
+        else:
+            yield f"  {row.path}"
+            yield from wrapped(said, width, "    ", "      ")
 
 
 def label_room(lines: Sequence[Row], width: int) -> int:
@@ -105,7 +115,7 @@ def label_room(lines: Sequence[Row], width: int) -> int:
     share = max((len(row.share) for row in lines), default=0)
     taken += GAP + share if share else 0
     whole = sum(max(map(len, column)) for column in columns)
-    words = sum(max(len(word) for cell in column for word in cell.split()) for column in columns)
+    words = sum(max(len(word) for cell in column for word in together(cell).split(" ")) for column in columns)
     return max(width - taken - whole, min(width - taken - words, _LABEL))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rackcalc.quantities import unit_text
-from rackcalc.quantities.csv_cells import cell
+from rackcalc.quantities.csv_cells import cell, number
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.sweep.result import Column, SweepResult
 from rackcalc.render.aligned_text import aligned, line_width
@@ -115,5 +115,5 @@ def as_csv(result: SweepResult) -> str:
     writer.writerow(["list", *[column.heading for column in result.columns]])
     for name, records in result.lists():
         for row in records:
-            writer.writerow([name, *[cell(value) if isinstance(value, str) else repr(value) for value in row]])
+            writer.writerow([name, *[cell(value) if isinstance(value, str) else number(value) for value in row]])
     return stream.getvalue()

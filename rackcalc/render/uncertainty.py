@@ -7,12 +7,13 @@ from fnmatch import fnmatchcase
 from math import isfinite
 from typing import Any
 
+from rackcalc.quantities.csv_cells import number
 from rackcalc.quantities.problems import printable
 from rackcalc.quantities.record import replace
 from rackcalc.questions.uncertainty.analysis import Report
 from rackcalc.questions.uncertainty.draws import Spread
 from rackcalc.questions.uncertainty.effects import Effect
-from rackcalc.render.aligned_text import GAP, line_width
+from rackcalc.render.aligned_text import GAP, line_width, packed
 from rackcalc.render.cells import cell
 from rackcalc.render.figure_rows import SECTIONS
 from rackcalc.render.json_data import json_number, json_text
@@ -21,6 +22,11 @@ from rackcalc.version import __version__
 
 SCHEMA = "rackcalc.uncertainty/1"
 NAME = 36  # characters of a name in a tornado
+# figures that are shown beside those that are explained, unless all are asked for
+SHOWN = (
+    *("latency.ttft", "latency.tpot", "power.it", "thermal.rack_headroom", "cost.capex", "cost.per_hour"),
+    *("cost.per_million_output_tokens", "roi.npv", "roi.payback"),
+)
 BAR = 10  # characters of the longest bar
 
 
@@ -39,6 +45,7 @@ def as_text(report: Report, top: int, everything: bool, width: int) -> str:
         *intervals(report, everything, width),
         *odds(report),
     ]
+    lines += [] if everything else ["all figures: --all"]
     for path, effects in report.effects.items():
         lines += tornado(path, report.spreads[path], effects[:top], len(effects), width)
     return "".join(f"{printable(line)}\n" for row in lines for line in row.split("\n"))
@@ -48,7 +55,7 @@ def intervals(report: Report, everything: bool, width: int) -> Iterator[str]:
     """A line for every figure that is uncertain."""
     rows = [["", "as given", "10 %", "median", "90 %"]]
     for path, found in report.spreads.items():
-        if (everything or path in report.effects or shown(path)) and found.low != found.high:
+        if (everything or path in report.effects or path in SHOWN) and found.low != found.high:
             given = cell(path, found.figure, digits=3)
             ends = [cell(path, replace(found.figure, value=x), digits=3) for x in (found.low, found.median, found.high)]
             if len({text.partition(" ")[2] for text in (given, *ends)} - {""}) <= 1:  # the unit once; "inf" has none
@@ -60,6 +67,12 @@ def intervals(report: Report, everything: bool, width: int) -> Iterator[str]:
 def aligned_within(rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
     """As aligned_text.aligned, at most `width` wide: after a name that is too long, the cells go to a new line."""
     first, *others = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    if GAP + sum(others) + GAP * len(others) > width:  # not even below the name
+        yield ""
+        for name, *cells in rows[1:]:
+            named = [f"{head} {cell}" for head, cell in zip(rows[0][1:], cells, strict=True)]
+            yield "\n".join([name, *packed(named, "  ", width)])
+        return
     first = min(first, max(width - sum(others) - GAP * len(others), GAP))
     for row in rows:
         rest = (text.rjust(wide) for text, wide in zip(row[1:], others, strict=True))
@@ -116,11 +129,11 @@ def bar(share: float) -> str:
 
 
 def shortened_name(name: str) -> str:
-    """A dotted name that fits its column. Of a long name the first words are left out."""
+    """A dotted name that fits its column, where it has dots. Of a long name the first words are left out."""
     words = name.split(".")
     while len(".".join(words)) > NAME and len(words) > 1:
         words = words[1:]
-    return ".".join(words)[:NAME]
+    return ".".join(words)
 
 
 def as_json(report: Report) -> str:
@@ -182,5 +195,5 @@ def as_csv(report: Report) -> str:
     writer.writerow(["path", "unit", "value", "p10", "p50", "p90"])
     for path, found in report.spreads.items():
         values = (float(found.figure.value), found.low, found.median, found.high)
-        writer.writerow([path, found.figure.unit, *map(repr, values)])
+        writer.writerow([path, found.figure.unit, *map(number, values)])
     return stream.getvalue()

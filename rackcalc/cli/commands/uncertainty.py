@@ -16,7 +16,10 @@ def uncertainty(
     ] = None,
     samples: Annotated[int, Option("--samples", metavar="N", help="Draws: a power of two.")] = 1024,
     seed: Annotated[int, Option("--seed", metavar="N", help="The same seed, the same draws.")] = 1,
-    top: Annotated[int, Option("--top", metavar="K", min=1, help="Doubts shown of each figure.")] = 8,
+    top: Annotated[
+        int | None,
+        Option("--top", metavar="K", min=1, help="Doubts shown of each figure; 8 of those named, else 3."),
+    ] = None,
     fail_if: Annotated[
         list[str] | None,
         Option(
@@ -43,6 +46,7 @@ def uncertainty(
 
     use_error_format(error_format)
     name = chosen(FORMATS, format_, json)
+    top = top or (8 if paths or everything or name == "html" else 3)
     text, file = find_rack(rack)
     about = uncertain_rack(load_text(text, file, only(scenario, "--scenario"), set_ or ()))
     verdicts = judged_gates(about, paths or (), samples, seed, fail_if or ())

@@ -178,7 +178,7 @@ def room_of_cache(free: Bytes, kv_cache: Bytes) -> Bytes:
 
 @formula(cite="definition: whole sequences in every group")
 def sequences_that_fit(free: Bytes, kv_cache: Bytes, cache: Bytes, groups: Count) -> Count:
-    """Largest batch of the same context: 0 where not one fits, inf where sequences take no KV cache.
+    """Largest batch of the same context: 0 where not one fits, unbounded where sequences take no KV cache.
 
     free: beside the present kv_cache. cache: of one sequence.
 

@@ -7,7 +7,7 @@ from rackcalc.quantities.units import Kelvin, KelvinDifference, Ratio, Watts
 
 @formula(cite="S. Carnot, 1824, with a second-law efficiency; about 0.5 for water-cooled chillers is an assumption")
 def chiller_cop(cold: Kelvin, hot: Kelvin, carnot_share: Ratio) -> Ratio:
-    """Heat moved per power of a chiller between two temperatures; inf when no lift is needed.
+    """Heat moved per power of a chiller between two temperatures; unbounded when no lift is needed.
 
     >>> chiller_cop(cold=280.0, hot=310.0, carnot_share=0.6)
     5.6

@@ -33,7 +33,7 @@ def temperature_rise(
     heat_capacity: JoulesPerKilogramKelvin,
     flow: CubicMetresPerSecond,
 ) -> KelvinDifference:
-    """Warming of a flow that carries this heat; 0 without heat, inf without flow.
+    """Warming of a flow that carries this heat; 0 without heat, unbounded without flow.
 
     >>> round(temperature_rise(heat=1000.0, density=994.0, heat_capacity=4180.0, flow=1e-3 / 60), 2)
     14.44
@@ -79,7 +79,7 @@ def recirculated_inlet(supply: Kelvin, rise: KelvinDifference, share: Ratio) -> 
 def rated_coolant_flow(
     inlet: Kelvin, ceiling: Kelvin, scale: KelvinDifference, exponent: Ratio, unit_flow: CubicMetresPerSecond
 ) -> CubicMetresPerSecond:
-    """Coolant flow a rack demands at an inlet temperature; nan at or above the ceiling. unit_flow: 1 litre/minute.
+    """Coolant flow a rack demands at an inlet temperature; no number from the ceiling on. unit_flow: 1 litre/minute.
 
     >>> round(rated_coolant_flow(inlet=308.15, ceiling=330.35, scale=17370.0, exponent=0.796, unit_flow=1.0))
     201

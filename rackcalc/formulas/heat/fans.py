@@ -70,7 +70,7 @@ def airflow_with_fans(
     rise: KelvinDifference,
     exponent: Ratio,
 ) -> CubicMetresPerSecond:
-    """Airflow that holds the rise over load and fan heat; inf where fans heat the air faster than they move it.
+    """Airflow that holds the rise over load and fan heat; unbounded where fans heat the air faster than they move it.
 
     >>> round(airflow_with_fans(
     ...     load=9000.0, air_share=1.0, rated_fans=1000.0, rated_flow=0.5504, density=1.204, rated_density=1.204,

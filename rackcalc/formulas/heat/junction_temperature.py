@@ -54,7 +54,7 @@ def junction_with_leakage(
     sensitivity: PerKelvin,
     reference: Kelvin,
 ) -> Kelvin:
-    """Junction temperature at which heat and leakage agree, in closed form; inf in thermal runaway.
+    """Junction temperature at which heat and leakage agree, in closed form; unbounded in thermal runaway.
 
     >>> round(junction_with_leakage(
     ...     carrier=308.15, resistance=0.05, switching=850.0, rated_leakage=100.0, sensitivity=0.014, reference=338.15
@@ -73,7 +73,7 @@ def junction_with_leakage(
 def runaway_resistance(
     carrier: Kelvin, switching: Watts, rated_leakage: Watts, sensitivity: PerKelvin, reference: Kelvin
 ) -> KelvinPerWatt:
-    """Thermal resistance beyond which no stable temperature exists; inf without leakage.
+    """Thermal resistance beyond which no stable temperature exists; unbounded without leakage.
 
     >>> round(runaway_resistance(
     ...     carrier=308.15, switching=850.0, rated_leakage=100.0, sensitivity=0.014, reference=338.15

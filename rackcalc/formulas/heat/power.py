@@ -87,7 +87,7 @@ def facility_power(it: Watts, pue: Ratio) -> Watts:
 
 @formula(cite="definition: average power over rate")
 def energy_per_token(power: Watts, throughput: TokensPerSecond) -> JoulesPerToken:
-    """Energy spent per generated token; inf when nothing is generated.
+    """Energy spent per generated token; unbounded when nothing is generated.
 
     >>> energy_per_token(power=10e3, throughput=5e3)
     2.0
@@ -97,7 +97,7 @@ def energy_per_token(power: Watts, throughput: TokensPerSecond) -> JoulesPerToke
 
 @formula(cite="definition: average power over rate")
 def energy_per_request(power: Watts, throughput: RequestsPerSecond) -> JoulesPerRequest:
-    """Energy spent per request; inf when none is served.
+    """Energy spent per request; unbounded when none is served.
 
     >>> energy_per_request(power=10e3, throughput=200.0)
     50.0

@@ -98,7 +98,7 @@ def library_in_switch(
     share: Ratio,
     copy_rate: BytesPerSecond,
 ) -> Seconds:
-    """A general library's all-reduce in the NVLink switch; inf on two devices, 0 on one.
+    """A general library's all-reduce in the NVLink switch; unbounded on two devices, 0 on one.
 
     Multiprocessors copy the tensor into a buffer that the switch can read, and back, which moves twice its size. The
     example takes 4.0 ms measured.
@@ -124,7 +124,7 @@ def copy_rate(per_cycle: Bytes, sms: Count, clock: Hertz) -> BytesPerSecond:
 
 @formula(cite="dispatch by message size in vLLM, SGLang and TensorRT-LLM")
 def up_to(time: Seconds, size: Bytes, largest: Bytes) -> Seconds:
-    """Time of a kernel that takes messages up to a size only, else inf; 0 stays 0.
+    """Time of a kernel that takes messages up to a size only, else unbounded; 0 stays 0.
 
     >>> up_to(time=1e-5, size=1e6, largest=8e6), up_to(time=1e-5, size=9e6, largest=8e6)
     (1e-05, inf)
@@ -145,7 +145,7 @@ def in_switch(
     cost: Seconds,
     share: Ratio,
 ) -> Seconds:
-    """All-reduce that the NVLink switch adds up, so each byte crosses a link once; inf on two devices, 0 on one.
+    """All-reduce that the NVLink switch adds up, so each byte crosses a link once; unbounded on two devices, 0 on one.
 
     >>> round(1e6 * in_switch(size=64e6, devices=8.0, bandwidth=900e9, floor=4.8e-6, per_peer=0.064e-6, cost=34e-6,
     ...     share=0.47), 1)
@@ -255,7 +255,7 @@ def shared_rate(bandwidth: BytesPerSecond, share: Ratio, devices: Count) -> Byte
 
 @formula(cite="vLLM and SGLang: custom all-reduce between two cards over PCIe, between more over NVLink only")
 def between_two(time: Seconds, devices: Count) -> Seconds:
-    """Time of a kernel that two GPUs at most can run, else inf.
+    """Time of a kernel that two GPUs at most can run, else unbounded.
 
     >>> between_two(time=1e-5, devices=2.0), between_two(time=1e-5, devices=4.0)
     (1e-05, inf)

@@ -17,7 +17,7 @@ def replay_probability(codeword_error: Ratio, codewords: Count) -> Ratio:
 
 @formula(cite="mean of the geometric distribution")
 def expected_delay(replay_probability: Ratio, retry_time: Seconds) -> Seconds:
-    """Mean delay by replays, each of which can fail again; inf when every try fails.
+    """Mean delay by replays, each of which can fail again; unbounded when every try fails.
 
     >>> expected_delay(replay_probability=0.5, retry_time=1e-6)
     1e-06

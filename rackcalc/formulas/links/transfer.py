@@ -85,7 +85,7 @@ def packet_time(payload: Bytes, header: Bytes, bandwidth: BytesPerSecond) -> Sec
 
 @formula(cite="F. Pollaczek (1930), A. Khinchin (1932): mean wait of M/D/1")
 def contention_wait(other_load: Ratio, packet_time: Seconds) -> Seconds:
-    """Mean wait of a packet at a port behind packets of other traffic; inf at load 1 and above.
+    """Mean wait of a packet at a port behind packets of other traffic; unbounded at load 1 and above.
 
     >>> contention_wait(other_load=0.5, packet_time=2e-9)
     1e-09

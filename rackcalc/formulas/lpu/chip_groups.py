@@ -10,7 +10,7 @@ GROUPS = (1, 2, 4, 8, 16, 32, 64)  # sizes tried; a group larger than a tightly 
 
 @formula(cite="definition: a group cannot have more chips than there are")
 def group_time(time: Seconds, chips: Count, group: Count) -> Seconds:
-    """The time, or inf when the chips do not make one group.
+    """The time, or unbounded when the chips do not make one group.
 
     >>> group_time(time=2e-3, chips=4.0, group=8.0)
     inf

@@ -7,7 +7,7 @@ from rackcalc.quantities.units import TOKEN, Count, Ratio, Seconds, Tokens, Toke
 
 @formula(cite="definition: a pipeline of groups, at most one layer per stage")
 def stage_count(chips: Count, group: Count, layers: Count) -> Count:
-    """Stages of the pipeline that `chips` chips form in groups; nan when they do not make one group.
+    """Stages of the pipeline that `chips` chips form in groups; no number when they do not make one group.
 
     >>> stage_count(chips=576.0, group=8.0, layers=80.0)
     72.0

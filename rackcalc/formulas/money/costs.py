@@ -84,7 +84,7 @@ def cost_over_time(working: UsDollarsPerSecond, idle: UsDollarsPerSecond, utiliz
 
 @formula(cite="definition: cost per time over requests served per time")
 def cost_per_request(cost: UsDollarsPerSecond, requests: RequestsPerSecond, utilization: Ratio) -> UsDollarsPerRequest:
-    """Cost of one request, which is also the price at which nothing is earned or lost; inf when nothing is served.
+    """Cost of one request, and the price at which nothing is earned or lost; unbounded when nothing is served.
 
     >>> cost_per_request(cost=0.005, requests=200.0, utilization=0.5)
     5e-05

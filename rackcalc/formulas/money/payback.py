@@ -32,7 +32,7 @@ def _until_paid(capex: Any, rate: Any, end: Any, years: list[Any]) -> Any:
 
 @formula(cite="definition: when the sum of what the years leave reaches the outlay")
 def payback(capex: UsDollars, horizon: Seconds, **years: UsDollars) -> Seconds:
-    """Time until what the years leave has returned the outlay; inf when that is not within the horizon.
+    """Time until what the years leave has returned the outlay; unbounded when that is not within the horizon.
 
     950,000 USD out of 71.4 million USD a year take 4.86 days:
 

@@ -73,7 +73,7 @@ def while_working(decoding: Count, busy: Ratio) -> Count:
 def cost_of_tokens(
     cost: UsDollarsPerSecond, share: Ratio, tokens: TokensPerSecond, utilization: Ratio
 ) -> UsDollarsPerToken:
-    """Cost of one token of a kind that carries a share of the cost; inf when there are none.
+    """Cost of one token of a kind that carries a share of the cost; unbounded when there are none.
 
     >>> round(1e6 * cost_of_tokens(cost=0.005, share=0.25, tokens=2500.0, utilization=0.5), 6)
     1.0

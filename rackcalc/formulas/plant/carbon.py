@@ -27,7 +27,7 @@ def carbon_rate(power: Watts, carbon: KilogramsPerJoule) -> KilogramsPerSecond:
 
 @formula(cite="definition: per time over rate")
 def carbon_per_request(carbon: KilogramsPerSecond, requests: RequestsPerSecond) -> KilogramsPerRequest:
-    """Carbon of one request; inf when none is served.
+    """Carbon of one request; unbounded when none is served.
 
     >>> carbon_per_request(carbon=0.5, requests=100.0)
     0.005
@@ -37,7 +37,7 @@ def carbon_per_request(carbon: KilogramsPerSecond, requests: RequestsPerSecond) 
 
 @formula(cite="definition: per time over rate")
 def carbon_per_token(carbon: KilogramsPerSecond, tokens: TokensPerSecond) -> KilogramsPerToken:
-    """Carbon of one generated token; inf when none is generated.
+    """Carbon of one generated token; unbounded when none is generated.
 
     >>> carbon_per_token(carbon=0.5, tokens=1000.0)
     0.0005

@@ -25,7 +25,7 @@ def utilization(arrival_rate: RequestsPerSecond, service_time: Seconds, servers:
 
 @formula(cite="definition: servers over service time")
 def service_rate(service_time: Seconds, servers: Count) -> RequestsPerSecond:
-    """Most requests that servers working without pause complete; inf for a service time of 0.
+    """Most requests that servers working without pause complete; unbounded for a service time of 0.
 
     >>> service_rate(service_time=0.002, servers=4.0)
     2000.0

@@ -43,7 +43,7 @@ def mdc_wait_quantile(
 
 @formula(cite="G. J. Franx, Operations Research Letters 29 (2001) 221-229, with Little's law")
 def mdc_wait_mean(service_time: Seconds, servers: Count, arrival_rate: RequestsPerSecond) -> Seconds:
-    """Mean wait: Poisson arrivals, fixed service time, servers alike. Exact; inf at or above full load.
+    """Mean wait: Poisson arrivals, fixed service time, servers alike. Exact; unbounded at or above full load.
 
     >>> round(mdc_wait_mean(service_time=1.0, servers=2, arrival_rate=1.6), 6)
     0.903284

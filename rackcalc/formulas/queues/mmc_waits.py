@@ -19,7 +19,7 @@ def _erlang_c(offered: float, servers: float) -> float:
 
 @formula(cite="A. K. Erlang (1917); recursion in R. B. Cooper, Introduction to Queueing Theory, 2nd ed. (1981), 3.4")
 def erlang_c(arrival_rate: RequestsPerSecond, service_time: Seconds, servers: Count) -> Ratio:
-    """Share of requests that have to wait in M/M/c; 1 at or above full load, nan for a broken number of servers.
+    """Share of requests that have to wait in M/M/c; 1 at or above full load, no number for a broken number of servers.
 
     >>> round(erlang_c(arrival_rate=8.0, service_time=1.0, servers=10), 6)
     0.40918

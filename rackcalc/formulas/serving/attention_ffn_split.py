@@ -83,7 +83,7 @@ def hops_hidden(attention: Seconds, feed_forward: Seconds, crossing: Seconds, mi
 
 @formula(cite=MEGASCALE + ", constraint 3 solved for m")
 def microbatches_needed(attention: Seconds, feed_forward: Seconds, crossing: Seconds) -> Count:
-    """Fewest microbatches that hide the hops; inf when a hop takes as long as the slower side.
+    """Fewest microbatches that hide the hops; unbounded when a hop takes as long as the slower side.
 
     >>> microbatches_needed(attention=120e-6, feed_forward=100e-6, crossing=40e-6)
     3.0
@@ -114,7 +114,7 @@ def ping_pong_step(
 def conservative_step(
     attention: Seconds, feed_forward: Seconds, forth: Seconds, back: Seconds, microbatches: Count, layers: Count
 ) -> Seconds:
-    """Step when sending is not overlapped with computing; nan with fewer than two microbatches.
+    """Step when sending is not overlapped with computing; no number with fewer than two microbatches.
 
     >>> round(conservative_step(attention=120e-6, feed_forward=100e-6, forth=40e-6, back=50e-6, microbatches=2.0,
     ...     layers=94.0) * 1e3, 2)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 
+from rackcalc.quantities.unit_text import rounded
 from rackcalc.render.html.axes import Scale, round_numbers
 from rackcalc.render.html.load_curves import Curves, curves
 from rackcalc.render.html.markup import escaped, line, numbers_behind, picture, tag, words
@@ -84,7 +85,7 @@ def _drawn(
     body = [
         (
             found.label(place),
-            f"{rate:,.3g}",
+            rounded(rate, 3),
             *(escaped(_text(view, path, column[place])) for column in columns.values()),
         )
         for place, rate in enumerate(found.rates)
