@@ -33,7 +33,8 @@ def gathered(kinds: Iterable[str], report: Callable[[Any], None]) -> Iterator[tu
         for row in read(bundled()[kind], report):
             fitted = row.metric in ("tpot_mean", "ttft_mean") if kind == "serving" else row.metric == "tpot_p50"
             loaded = row.mode == "agg" and row.scenario not in ("image-chat", "video-chat") and answered(row)
-            stalled = row.metric == "ttft_mean" and row.runtime == "sglang" and row.value > 5  # at the start of a run
+            late_2025 = row.runtime == "sglang" or row.runtime.startswith("sglang at-2025")  # no version is stated
+            stalled = row.metric == "ttft_mean" and late_2025 and row.value > 5  # at the start of a run
             if row.quality != "C" and fitted and loaded and not stalled and row.case not in waits:
                 rows[runs.run_of(row), row.metric, not row.concurrency].append(row)
     for (run, metric, _), found in rows.items():

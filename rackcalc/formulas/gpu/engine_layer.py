@@ -141,8 +141,8 @@ def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job:
 
 def expert_kernels(chip: Chip, stored: str) -> str:
     """The kernels that experts stored in a format take on a GPU, one of EXPERT_KERNELS."""
-    if FORMATS[stored] < 1:
-        return "4-bit" if "fp4" in chip.gpu.peak else "widened"
+    if FORMATS[stored] < 1:  # no matrix unit here computes with 4-bit integers
+        return "4-bit" if stored != "int4" and "fp4" in chip.gpu.peak else "widened"
     return "8-bit" if FORMATS[stored] < 2 else "16-bit"
 
 
