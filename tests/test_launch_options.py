@@ -44,6 +44,9 @@ def test_other_benchmarks_run_with_the_defaults_of_the_engine() -> None:
         ({"runtime": "vllm", "part": "h100-sxm"}, "eager_prefill", 0),
         ({}, "chunk", 16384),
         ({"model": "gpt-oss-120b", "precision": "mxfp4"}, "chunk", 20000),
+        ({"model": "minimax-m2.5", "runtime": "vllm 0.19.0"}, "chunk", 2048),
+        ({"model": "minimax-m2.5", "runtime": "vllm 0.19.0"}, "stream_interval", 20),
+        ({"model": "minimax-m2.5", "runtime": "vllm 0.17.0"}, "stream_interval", 1),
         ({"model": "deepseek-r1", "input_tokens": "8192"}, "chunk", 8192 + 16 + 64),
         ({"model": "deepseek-r1", "runtime": "sglang 0.5.9", "precision": "fp4"}, "chunk", 16384),
         ({"model": "deepseek-r1", "runtime": "sglang 0.5.9"}, "chunk", 8192),
@@ -59,6 +62,8 @@ def test_options_are_those_of_the_scripts(columns: dict[str, str], field: str, v
     [
         ({"runtime": "vllm"}, "fp8"),
         ({"runtime": "vllm", "model": "minimax-m2.5"}, "bf16"),
+        ({"runtime": "vllm 0.19.0", "model": "minimax-m2.5"}, "fp8"),
+        ({"runtime": "vllm 0.19.0", "model": "minimax-m2.5", "part": "h100-sxm"}, "bf16"),
         ({"runtime": "vllm", "model": "minimax-m2.5", "precision": "fp4"}, "fp8"),
         ({"runtime": "vllm", "model": "kimi-k2.5", "precision": "int4"}, "bf16"),
         ({"runtime": "vllm", "model": "gpt-oss-120b", "precision": "mxfp4"}, "fp8"),

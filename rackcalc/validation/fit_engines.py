@@ -14,7 +14,7 @@ from rackcalc.validation.engine_parameters import leaves, names, prior
 from rackcalc.validation.read import Row, Unanswerable, bundled, read
 from rackcalc.validation.recorded_prediction import RecordedPrediction, stack
 
-STRENGTH = 0.007  # of the priors against a unit of log error, mean over groups
+STRENGTH = 0.02  # of the priors against a unit of log error, mean over groups: what outer folds are predicted best with
 WEIGHT = {"tpot_mean": 1.0, "ttft_mean": 0.5, "tpot_p50": 0.6}
 DAMPED = {"tpot_mean": 0.15, "ttft_mean": 0.35, "tpot_p50": 0.15}  # log error from which on sizes count, not squares
 STEP = 1e-3  # of a logarithm, in differences

@@ -76,9 +76,20 @@ def trtllm(row: Row, version: str) -> dict[str, float]:
 
 
 def vllm(row: Row, version: str) -> dict[str, float]:
-    """In 2025 graphs on Blackwell held decode steps of dense models only."""
+    """In 2025 graphs on Blackwell held decode steps of dense models only.
+
+    Since 0.19 steps of experts on Blackwell take two prompts, and 20 tokens are sent at a time.
+    """
+    if _late_experts(row, version):
+        return {"stream_interval": 20.0, "chunk": 2 * float(row.input_tokens)}
     dense = load_part("models", row.model).experts is None
     return {"eager_prefill": 1.0} if blackwell(row) and dense and not version_number(version) else {}
+
+
+def _late_experts(row: Row, version: str) -> bool:
+    """Experts, but for those in MXFP4, on Blackwell in vLLM since 0.19, whose scripts changed in April 2026."""
+    experts = load_part("models", row.model).experts is not None and row.precision != "mxfp4"
+    return experts and blackwell(row) and version_number(version) >= (0, 19) and bool(row.input_tokens)
 
 
 def launched(engine: Engine, chosen: Options) -> Engine:
@@ -91,7 +102,7 @@ def _option(field: str, value: float) -> Quantity:
     return constant(value, UNITS.get(field, "1"), field, "published", "inferencex-scripts", note=MEANING[field])
 
 
-def kv_format(row: Row, program: str) -> str:
+def kv_format(row: Row, program: str, version: str) -> str:
     """The format of the KV cache of a row's run: as its script sets it, or as the engine does by itself.
 
     By itself an engine takes the format that the model computes in, 16 bit, unless the checkpoint says otherwise, as
@@ -111,5 +122,5 @@ def kv_format(row: Row, program: str) -> str:
     if row.precision == "mxfp4":
         return "fp8" if blackwell(row) else "bf16"
     dense = load_part("models", row.model).experts is None
-    by_script = {"trtllm": True, "sglang": blackwell(row), "vllm": dense}
+    by_script = {"trtllm": True, "sglang": blackwell(row), "vllm": dense or _late_experts(row, version)}
     return "fp8" if by_script[program] else "bf16"

@@ -140,7 +140,7 @@ def run_of(row: Row) -> Run:
         sampled=row.kind == "step_power",
         equal_lengths=row.scenario == "nvidia-silicon-run",
         served=row.kind in ("serving", "step_power", "mlperf"),
-        kv=kv_format(row, PROGRAMS[program]),
+        kv=kv_format(row, PROGRAMS[program], version),
         options=options(row, PROGRAMS[program], version),
     )
 
