@@ -58,7 +58,7 @@ LATENT_SHARE = Quantity(
     high=0.67,
 )
 CONTIGUOUS = Quantity(
-    0.75,
+    0.95,
     "1",
     "rate of grouped products over that of dense ones, tokens sorted by expert",
     source=Source(
@@ -100,12 +100,16 @@ def _kernels(number: float, name: str, note: str, low: float | None = None, high
 
 ATTENTION_KERNELS = _kernels(6.0, "attention", "norm, projections in, rotation, cache, attention, projection out")
 OPERATIONS = Quantity(
-    2.6,
+    1.5,
     "1",
-    "framework operations over kernels where nothing is compiled",
-    source=Source("assumed", note="26 operations of an eager layer, 17 to 30 us each, against 10 fused kernels"),
-    low=2.0,
-    high=3.0,
+    "launches where nothing is compiled over those of an eager prefill",
+    source=Source(
+        "assumed",
+        note="26 operations of an eager layer, 17 to 30 us each, against 10 kernels at eager_launch, which holds what "
+        "surrounds each of them in a prefill",
+    ),
+    low=1.2,
+    high=2.2,
 )
 EXPERT_LAUNCHES = _kernels(12.0, "a layer of experts", "norm, router, choice, sorts, quantizing, products, sum")
 DENSE_KERNELS = _kernels(4.0, "a feed-forward layer", "norm, two products, activation")
