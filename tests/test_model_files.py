@@ -84,7 +84,9 @@ def test_parameters_match_the_published_counts(name: str) -> None:
     total, active = float(size.parameters.value), float(size.active_parameters.value)
     assert total / 1e9 == pytest.approx(said["total"], rel=0.03)
     embedding, head = float(size.embedding_parameters.value), float(size.head_parameters.value)
-    left_out = {"all": 0.0, "no embedding": embedding, "no ends": embedding + head}
+    without = size_of({key: value for key, value in FILES[name].items() if key != "index_topk"})
+    indexer = active - float(without.active_parameters.value)
+    left_out = {"all": 0.0, "no embedding": embedding, "no ends": embedding + head, "no indexer": indexer}
     if "active" in said:
         assert (active - left_out[said["counts"]]) / 1e9 == pytest.approx(said["active"], rel=0.03)
     else:

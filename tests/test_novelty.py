@@ -22,12 +22,27 @@ def estimated(rack: str) -> dict:
 
 def test_each_figure_says_what_is_new_about_it() -> None:
     data = estimated(NEW)
-    assert data["latency"]["tpot"]["novelty"] == ["GPU family"]
+    assert set(data["latency"]["tpot"]["novelty"]) == {"GPU family", "LPU"}
     assert "novelty" not in data["memory"]["lpu"]["capacity"], "that rests on no measured pass"
     tpot = data["latency"]["tpot"]
     assert tpot["high"] > 2 * tpot["value"] and tpot["reliable"] is False
     known = estimated(KNOWN)["latency"]["tpot"]
     assert "novelty" not in known and "reliable" not in known and known["high"] < 2 * known["value"]
+
+
+def test_lpus_that_nobody_has_measured_are_new_in_every_split() -> None:
+    """Published times of the first chip are in the measurements; of the LPX rack there are none."""
+    for rack in ("vr-nvl72-lpx-attention-ffn", "vr-nvl72-lpx-prefill-decode", "vr-nvl72-lpx-mixture"):
+        assert "LPU" in estimated(f"configs/{rack}.yaml")["latency"]["tpot"]["novelty"], rack
+    decoder = "--set=model=llama-2-70b", "--set=workload={input: 512 token, output: 128 token, precision: int8}"
+    first = "--set=accelerators={lpu: {part: groq-lpu-v1, count: 576}}", "--set=serving={split: lpu}"
+    rack = "name: LPUs\naccelerators: {lpu: {part: groq-3-lpu, count: 576}}\nmodel: llama-2-70b\n" + (
+        "workload: {input: 512 token, output: 128 token, precision: fp8}\nserving: {split: lpu}\n"
+    )
+    ours = json.loads(run("estimate", "-", "--json", stdin=rack.encode()).stdout)
+    assert ours["latency"]["tpot"]["novelty"] == ["LPU"] and ours["novelty"] == ["LPU"]
+    known = run("estimate", "-", "--json", *decoder, *first, stdin=rack.encode())
+    assert "novelty" not in json.loads(known.stdout)["latency"]["tpot"]
 
 
 def test_a_figure_has_what_is_new_about_all_below_it() -> None:
@@ -56,7 +71,7 @@ def test_what_may_be_off_by_a_factor_of_two_is_not_to_be_relied_on(
 
 def test_the_summary_names_what_is_new_and_the_nearest_run() -> None:
     new, known = (" ".join(out("estimate", rack).split()) for rack in (NEW, KNOWN))
-    assert "novelty 1: GPU family not in the measurements nearest run: 8 x B200" in new
+    assert "novelty 2: LPU, GPU family not in the measurements nearest run: 8 x B200" in new
     assert ", not to be relied on" in new and "not to be relied on" not in known
     assert "nearest run 8 x H100 SXM5 80 GB, Llama 3.1 70B fp8, vLLM" in known
     assert "nearest run" not in out("estimate", "configs/bert-a100.yaml"), "no serving engine"
@@ -86,9 +101,9 @@ def test_the_runs_are_those_of_the_bundle() -> None:
 
 
 def test_a_limit_on_novelty() -> None:
-    broken, kept = run("check", NEW, "--max-novelty", "0"), run("check", NEW, "--max-novelty", "1")
-    assert broken.returncode == 3 and b"FAIL novelty of latency.tpot = 1, limit 0" in broken.stdout
-    assert kept.returncode == 0 and b"PASS novelty of latency.tpot = 1, limit 1" in kept.stdout
+    broken, kept = run("check", NEW, "--max-novelty", "0"), run("check", NEW, "--max-novelty", "2")
+    assert broken.returncode == 3 and b"FAIL novelty of latency.tpot = 2, limit 0" in broken.stdout
+    assert kept.returncode == 0 and b"PASS novelty of latency.tpot = 2, limit 2" in kept.stdout
     gated = json.loads(out("check", KNOWN, "--max-novelty", "0", "--json"))
     assert "novelty of cost.per_million_output_tokens" in [gate["path"] for gate in gated["gates"]]
 
@@ -96,7 +111,7 @@ def test_a_limit_on_novelty() -> None:
 def test_an_estimate_beyond_the_limit_is_refused() -> None:
     done = run("estimate", NEW, "--max-novelty", "0", "--get", "latency.tpot")
     assert done.returncode == 2 and done.stdout == b""
-    assert b"--max-novelty: novelty of latency.tpot is 1, not in the measurements: GPU family" in done.stderr
+    assert b"--max-novelty: novelty of latency.tpot is 2, not in the measurements: LPU, GPU family" in done.stderr
     assert run("estimate", NEW, "--max-novelty", "0", "--get", "memory.lpu.capacity").returncode == 0
 
 

@@ -101,6 +101,7 @@ def at(part: str, model: str, runtime: str = "vllm", **job: float) -> tuple[str,
         (at("h100-nvl", "llama-3.1-70b"), ("GPU",)),
         (at("vr200", "llama-3.1-70b"), ("GPU family",)),
         (at("h100-sxm", "qwen3.5-397b-a17b"), ("architecture",)),
+        (at("h100-sxm", "deepseek-v3.2"), ("architecture",)),  # no measured model has an indexer
         (at("h100-sxm", "qwen3-14b"), ("model",)),
         (at("h100-sxm", "deepseek-v3"), ()),  # as large as DeepSeek-R1, and built like it
         (at("h100-sxm", "llama-3.1-70b", devices=64.0), ("layout",)),
@@ -128,8 +129,8 @@ def test_an_engine_of_one_s_own_is_new() -> None:
 
 def test_the_command_says_what_is_new() -> None:
     data = json.loads(out("estimate", "configs/vr-nvl72-lpx-mixture.yaml", "--json"))
-    assert data["novelty"] == ["GPU family"]
-    assert any(note.startswith("novelty 1: GPU family") for note in data["notes"])
+    assert set(data["novelty"]) == {"GPU family", "LPU"}
+    assert any(note.startswith("novelty 2: LPU, GPU family") for note in data["notes"])
 
 
 def test_runs_that_cannot_be_right_are_refused() -> None:

@@ -139,9 +139,11 @@ def model_from_config(data: Mapping[str, Any]) -> Mapping[str, Any]:
         fields["experts"] = experts
     if mla:
         fields["mla"] = mla
+    if mla.get("q_lora_rank") and not groups and config.get("index_topk"):
+        fields["indexer"] = _indexer(config, layers)
     sparse = None if not experts or "expert_layers" in mixed else _expert_layers(config, layers)
     fields |= weight_fields(data, config, bool(experts), kind in ENCODERS, lambda: modules(fields, kind, sparse))
-    if said := _notes(data, config, kind) + fields.get("notes", []):
+    if said := _notes(data, config, kind, "indexer" in fields) + fields.get("notes", []):
         fields["notes"] = said
     return fields
 
@@ -193,8 +195,8 @@ _SPARSE = ("index_topk", "sparse_attention_config")
 _QUIET = ("use_sliding_window", "tie_word_embeddings", "max_window_layers")
 
 
-def _notes(data: Mapping[str, Any], config: Config, kind: str) -> list[str]:
-    """What a reader must know of how the file was read."""
+def _notes(data: Mapping[str, Any], config: Config, kind: str, indexed: bool) -> list[str]:
+    """What a reader must know of how the file was read. indexed: the model has an indexer."""
     said = []
     taken = [f"{key} {value}" for key, value in config.taken.items() if key not in _QUIET and value not in (0, False)]
     if taken:
@@ -211,7 +213,8 @@ def _notes(data: Mapping[str, Any], config: Config, kind: str) -> list[str]:
     predictors = [key for key in _PREDICTORS if config.written.get(key)]
     if predictors:
         said.append(f"the layers that predict further tokens are left out ({', '.join(predictors)})")
-    sparse = [key for key in _SPARSE if config.written.get(key) and not config.written.get("o_lora_rank")]
+    described = indexed or config.written.get("o_lora_rank")
+    sparse = [key for key in _SPARSE if config.written.get(key) and not described]
     if sparse:
         said.append(f"{sparse[0]}: sparse attention is computed as attention to the whole context, without its indexer")
     return said
@@ -294,6 +297,22 @@ def _mla(config: Mapping[str, Any]) -> dict[str, int]:
     fields = {key: whole(config, (key,)) for key in ("kv_lora_rank", "qk_nope_head_dim", "v_head_dim")}
     fields["qk_rope_head_dim"] = whole(config, ("qk_rope_head_dim",), at_least=0)
     return fields | {"q_lora_rank": whole(config, ("q_lora_rank",), 0, at_least=0)}
+
+
+def _indexer(config: Mapping[str, Any], layers: int) -> dict[str, int]:
+    """DeepSeek sparse attention. In GLM-5.2 most layers use the choice of one before: indexer_types, or a rhythm."""
+    sizes = {"heads": "index_n_heads", "dim": "index_head_dim", "selected": "index_topk"}
+    fields = {name: whole(config, (key,)) for name, key in sizes.items()}
+    types, pattern = config.get("indexer_types"), config.get("index_topk_pattern")
+    every, offset = whole(config, ("index_topk_freq",), 1), whole(config, ("index_skip_topk_offset",), 2, at_least=0)
+    own = [max(layer - offset + 1, 0) % every == 0 for layer in range(layers)]
+    if isinstance(types, list) and types:
+        own = [word == "full" for word in types[:layers]]
+    elif isinstance(pattern, str) and pattern:
+        own = [letter != "S" for letter in pattern[:layers]]
+    if not any(own):
+        raise ConfigError("indexer_types: no layer has an indexer of its own")
+    return fields | {"layers": sum(own)}
 
 
 def _experts(

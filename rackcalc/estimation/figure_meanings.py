@@ -127,6 +127,7 @@ _STAGE_TERMS = {
     "shared_experts": "Time of the experts that every token passes, over all layers.",
     "shared_experts_reading": "What reading the weights of the shared experts adds to their arithmetic.",
     "expert_overhead": "Fixed time of the routing and of the kernels of the experts, over all layers.",
+    "index_overhead": "Fixed time of the kernels that choose what sparse attention reads, over all layers.",
     "latent_overhead": "Fixed time that latent attention (MLA) adds, over all layers.",
     "feed_forward": "Time of the feed-forward blocks or experts, over all layers.",
     "all_reduce": "Time to add up the parts that the chips of a tensor-parallel group have computed.",
@@ -163,7 +164,7 @@ _STAGE_TERMS = {
     "fetch": "Time to fetch a KV cache from where it is stored.",
     "spill": "Time to read what does not fit into the fast memory.",
 }
-_RARE_TERMS = ("sampling", "dispatch", "fetch", "spill")
+_RARE_TERMS = ("sampling", "dispatch", "fetch", "spill", "index_overhead")
 
 
 def _stages() -> Iterator[FigureMeaning]:

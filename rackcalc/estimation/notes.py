@@ -151,6 +151,10 @@ def _model_notes(rack: Rack) -> list[str]:
     """How the model's file was read, and in which format its weights are."""
     model, precision = rack.model, rack.workload.precision
     said = list(model.notes)
+    runtime = rack.serving.runtime
+    by_engine = runtime is not None and runtime.engine is not None and rack.serving.split in ("gpu", "prefill-decode")
+    if model.indexer is not None and not by_engine:
+        said.append("model.indexer: attention to the whole context is computed; serving engines know the indexer")
     if model.quantization is not None:
         says = f"model.quantization: quantization_config of the model's file says {model.quantization}"
         if model.experts is not None and model.experts.format is not None:

@@ -13,6 +13,7 @@ from rackcalc.quantities.problems import Problem
 from rackcalc.serving.pool_links import default_link
 from rackcalc.serving.pool_memory import kv_format
 from rackcalc.serving.splits import FUNCTIONS, prefills_on_own_gpus
+from rackcalc.spec.models import Model
 from rackcalc.spec.rack import SPLITS, Rack
 
 
@@ -129,6 +130,8 @@ def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:
         models["serving.speculation.model"] = rack.serving.speculation.model
     found = []
     for path, model in models.items():
+        if model.indexer is not None:
+            found += _indexer(loaded, path, model)
         if not model.groups and model.ffn_layers is None and (model.experts is None or model.experts.latent is None):
             continue
         runtime = rack.serving.runtime
@@ -149,6 +152,19 @@ def _layer_groups(loaded: Loaded, rack: Rack) -> list[Problem]:
                 message = "compressed-attention needs compression, and no other kind has it"
                 found.append(loaded.problem(f"{path}.groups.{name}", message))
     return found
+
+
+def _indexer(loaded: Loaded, path: str, model: Model) -> list[Problem]:
+    if model.mla is None or model.groups or model.mla.q_lora_rank.value == 0:
+        message = (
+            "is for models all of whose layers have latent attention with compressed queries (model.mla); remove it"
+        )
+        return [loaded.problem(f"{path}.indexer", message)]
+    assert model.indexer is not None
+    if model.indexer.layers.value > model.layers.value:
+        message = f"are {model.indexer.layers.value:g} of only {model.layers.value:g} layers"
+        return [loaded.problem(f"{path}.indexer.layers", message)]
+    return []
 
 
 def _formats(loaded: Loaded, rack: Rack) -> list[Problem]:

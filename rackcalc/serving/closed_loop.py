@@ -51,6 +51,10 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
     host = deployed.runtime.request_host
     fits, lengths = sequences_that_fit(rack, deployed), (computed_prompt(rack), answer_steps(rack))
     inside = smallest(requests=requests, fits=fits)
-    more: dict[str, Any] = {"overlap": overlap(rack, deployed, inside), "fetch": fetching(rack)}
+    more: dict[str, Any] = {
+        "overlap": overlap(rack, deployed, inside),
+        "fetch": fetching(rack),
+        "sent": rack.workload.input,
+    }
     prefill = prefill_of(rack, deployed, first)
     return closed_loop(engine, host, requests, fits, prefill, tpot_at, *lengths, **more)

@@ -11,6 +11,7 @@ REFERENCE = 2025 + 10.5 / 12  # November 2025, in years
 YEAR = 31557600.0
 LATER = 0.5 * YEAR  # how long after the newest release known a reader's own may be: its gain is not measured
 NOT_EAGER = constant(0.0, "1", "eager launches", "published", note="a compiled engine")
+IN_COMPILED_HOST = constant(0.0, "s/token", "host time of a prompt", "assumed", note="tokens are given, not text")
 
 
 # An image name, then a version as tags and packages write it: v0.6.3, 0.6.3.post1, 1.2.0rc6, v0.5.1-cu124
@@ -105,5 +106,5 @@ def beyond_known(engine: Engine, version: str) -> str:
 def as_compiled_engine(runtime: Runtime) -> Runtime:
     """The runtime in versions that ran compiled engines: a prefill is one launch, and C++ handles the requests."""
     assert runtime.engine is not None and runtime.engine.compiled_host is not None
-    engine = replace(runtime.engine, eager_prefill=NOT_EAGER)
+    engine = replace(runtime.engine, eager_prefill=NOT_EAGER, prompt_host=IN_COMPILED_HOST)
     return replace(runtime, request_host=runtime.engine.compiled_host, engine=engine)

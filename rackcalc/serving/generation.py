@@ -168,7 +168,11 @@ def times_among_prefills(
     engine, host = deployed.runtime.engine, deployed.runtime.request_host
     if engine is not None:
         lengths = computed_prompt(rack), answer_steps(rack)
-        more: dict[str, Any] = {"overlap": overlap(rack, deployed, number), "fetch": fetching(rack)}
+        more: dict[str, Any] = {
+            "overlap": overlap(rack, deployed, number),
+            "fetch": fetching(rack),
+            "sent": rack.workload.input,
+        }
         prefill = prefill_of(rack, deployed, first)
         loop = closed_loop(engine_in_rounds(rack, deployed), host, number, number, prefill, tpot_at, *lengths, **more)
         return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from rackcalc.formulas.combine import largest, smallest
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.memory_fit import cache_held
-from rackcalc.formulas.gpu.serving_engine import at_age, in_group
+from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.heat.chip_utilization import busy_share, mean_of_pools
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.queues.latency_under_load import utilization
@@ -108,7 +108,7 @@ def prefill_decode_pools(rack: Rack) -> PrefillDecodePools:
     most = ONE
     if engine is not None:
         held = next((number for number in (work.concurrency, work.batch) if number is not None), ONE)
-        host = at_age(time=host_time(engine, host, held), improvement=engine.improvement, age=engine.age)
+        host = host_time(engine, host, held, work.input)
         most = prompts_per_pass(chunk=engine.chunk, prompt=computed_prompt(first), groups=groups)
 
     def pass_of(prompts: Quantity) -> GpuPass:

@@ -4,7 +4,6 @@ from typing import Any
 
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
-from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.queues.latency_under_load import LEVELS
 from rackcalc.formulas.queues.router_arrivals import evenness_by_load, gap_scv, gap_scv_at_random, gap_scv_in_turn
 from rackcalc.formulas.serving import engine_load
@@ -81,8 +80,8 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=decoding, working=working)
     step = decode_step(rack, deployed, together)
-    before = before_the_engine(deployed, together, step_per_token(step=step.time))
-    before_alone = before_the_engine(deployed, ONE, about["step_0"])
+    before = before_the_engine(rack, deployed, together, step_per_token(step=step.time))
+    before_alone = before_the_engine(rack, deployed, ONE, about["step_0"])
     if deployed.stages is not None:  # the request's own prompt takes all of its time
         before = total(before=before, prompt=left_over(whole=idle["work"], part=about["work"]))
     if fetch is not None:
@@ -152,7 +151,7 @@ def in_busiest_hour(
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=engine_load.sequences_decoding(**loaded), working=working)
     step = decode_step(rack, deployed, together)
-    before = before_the_engine(deployed, together, step_per_token(step=step.time))
+    before = before_the_engine(rack, deployed, together, step_per_token(step=step.time))
     late = {"probability": LEVELS["p99"]}
     return BusiestHour(
         hour=hour,
@@ -190,13 +189,12 @@ def capacity_of_one(rack: Rack, deployed: GpuDeployment, about: dict[str, Quanti
     return rate
 
 
-def before_the_engine(deployed: GpuDeployment, held: Quantity, step: Quantity) -> Quantity:
+def before_the_engine(rack: Rack, deployed: GpuDeployment, held: Quantity, step: Quantity) -> Quantity:
     """Time until the engine takes a request up [s], among so many held, while its steps take so long [s/token]."""
     engine = deployed.runtime.engine
     assert engine is not None
-    host = host_time(engine, deployed.runtime.request_host, held)
     return engine_load.before_engine(
-        request_host=at_age(time=host, improvement=engine.improvement, age=engine.age),
+        request_host=host_time(engine, deployed.runtime.request_host, held, rack.workload.input),
         looked=looked_at(wait=engine.wait_steps, interval=engine.poll_steps),
         step=step,
     )

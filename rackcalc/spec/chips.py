@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record
-from rackcalc.spec.fields import Number, number, table, text
+from rackcalc.spec.fields import Number, flag, number, table, text
 from rackcalc.spec.formats import FORMATS
 
 
@@ -84,6 +84,7 @@ class LPU:
     )
     compiler_factor_encoder: Quantity = number("1", "achieved over structural time, encoders", above=0)
     compiler_factor_decode: Quantity = number("1", "achieved over structural time, decoding", above=0)
+    measured: bool = flag("times of models on it were measured; otherwise they have wider ranges", default=False)
     block_wait: Quantity = number(
         "s",
         "time of a block of a decoder layer that nothing overlaps: chips wait for each other, streams start",

@@ -20,6 +20,16 @@ class MLA:
 
 
 @record
+class Indexer:
+    """What chooses the tokens that latent attention reads (DeepSeek sparse attention)."""
+
+    heads: Quantity = number("1", "heads of the indexer", above=0, whole=True)
+    dim: Quantity = number("1", "dimensions of its key, one per token", above=0, whole=True)
+    selected: Quantity = number("1", "tokens that a query attends to at most", above=0, whole=True)
+    layers: Quantity = number("1", "layers with an indexer; the others use its choice", above=0, whole=True)
+
+
+@record
 class Experts:
     """Mixture of experts."""
 
@@ -133,6 +143,7 @@ class Model:
     )
     experts: Experts | None = section(Experts, "mixture of experts", optional=True)
     mla: MLA | None = section(MLA, "multi-head latent attention", optional=True)
+    indexer: Indexer | None = section(Indexer, "choice of the tokens that latent attention reads", optional=True)
     groups: Mapping[str, LayerGroup] = table(LayerGroup, "groups of layers by name, where layers differ; else none")
     ffn_layers: Quantity | None = number(
         "1",

@@ -178,6 +178,9 @@ class Engine:
     lone_host: Quantity | None = number(
         "s", "request_host of a request that is alone; without it the same", at_least=0, default=None
     )
+    prompt_host: Quantity = number(
+        "s/token", "host time per token of a prompt: chat template, tokenizer, copies", at_least=0, default="0 s/token"
+    )
     large_gpus: LargeGpus | None = section(LargeGpus, "other limits on large GPUs", optional=True)
     mixed: bool = flag("prompts share steps with decoding; otherwise decoding stops for them", default=True)
     cuda_graphs: bool = flag("decode steps are captured and launched at once", default=True)

@@ -48,6 +48,7 @@ SHARED = {
     "expert_tile": Prior(128.0, 0.5),
     "attention_prefill_share": Prior(0.8, 0.3, 1.2),
     "eager_launch": Prior(30e-6, 0.4),
+    "prompt_host": Prior(2e-6, 0.7),  # 2 MB of text a second, in one thread
     "wait_steps": Prior(1.0, 0.3),
     "burst": Prior(0.15, 0.5, 1.0),
     "lockstep": Prior(1.5, 0.4),

@@ -37,10 +37,11 @@ from rackcalc.spec.links import Link
 from rackcalc.spec.models import Model
 from rackcalc.spec.runtimes import Engine, Runtime
 from rackcalc.validation.kernels import gpu, runtime_named
-from rackcalc.validation.launch import Options, launched, options
+from rackcalc.validation.launch import Options, kv_format, launched, options
 from rackcalc.validation.read import Row, Unanswerable
 
 LOOSE = constant(1e-9, "s", "front end", "assumed", note="a benchmark inside the process: nothing is sent")
+READ = constant(0.0, "s/token", "host time of a prompt", "assumed", note="the benchmark hands over tokens, not text")
 UNSTATED = Source("assumed", note="not stated by the run")
 DRAFTED = Quantity(3.0, "1", "drafted tokens", source=UNSTATED, low=1.0, high=4.0)
 ACCEPTANCE = Quantity(0.6, "1", "acceptance of drafted tokens", source=UNSTATED, low=0.4, high=0.85)
@@ -81,6 +82,7 @@ class Run(NamedTuple):
     equal_lengths: bool
     served: bool  # over HTTP; else a benchmark inside the process
     round: str = ""  # of MLPerf, whose submitters tune the engine to the data set
+    kv: str = "bf16"  # format of the KV cache
     options: Options = ()  # of the server's start
 
 
@@ -137,6 +139,7 @@ def run_of(row: Row) -> Run:
         sampled=row.kind == "step_power",
         equal_lengths=row.scenario == "nvidia-silicon-run",
         served=row.kind in ("serving", "step_power", "mlperf"),
+        kv=kv_format(row, PROGRAMS[program], version),
         options=options(row, PROGRAMS[program], version),
     )
 
@@ -149,13 +152,13 @@ def stand(run: Run) -> Stand:
         raise Unanswerable(f"{run.model} is an encoder; this kind is about generation")
     runtime = as_started(at_version(runtime_named(run.program), run.version), part)
     assert runtime.engine is not None
-    engine = launched(runtime.engine if run.served else replace(runtime.engine, token_time=LOOSE), run.options)
+    engine = runtime.engine if run.served else replace(runtime.engine, token_time=LOOSE, prompt_host=READ)
+    engine = launched(engine, run.options)
     if run.round:
-        engine = replace(engine, age=ROUNDS[run.round], eager_prefill=CHUNKED)
+        engine = replace(engine, age=ROUNDS[run.round], eager_prefill=CHUNKED, prompt_host=READ)
     runtime = replace(runtime, engine=engine)
     link = own_link(part.ports)
-    kv = "fp8" if FORMATS[run.precision] <= 1 or "kv-fp8" in run.words else "bf16"
-    return Stand(part, model, runtime, engine, link, kv, model_size(model, run.precision, kv))
+    return Stand(part, model, runtime, engine, link, run.kv, model_size(model, run.precision, run.kv))
 
 
 def prompts(run: Run, numbers: Numbers, together: Quantity = ONE) -> GpuPass:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.serving import concurrency as formulas
 from rackcalc.formulas.serving import disaggregated_prefill, speculative_decoding
+from rackcalc.formulas.serving.time_to_first_token import time_in_shared_steps
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.validation import runs
 from rackcalc.validation.runs import Numbers, Run
@@ -49,6 +50,34 @@ def test_requests_are_conserved(concurrency: float, equal: bool) -> None:
     assert found.decoding.value == pytest.approx(found.held.value * 256 * found.tpot.value / inside, rel=0.05)
     assert found.rate.value * inside == pytest.approx(found.held.value, rel=1e-6)
     assert found.ahead.value <= max(found.held.value - 1, 0) / 2
+
+
+def test_prompts_that_wait_share_steps_but_never_their_own_work() -> None:
+    """A prompt that fills a step shares nothing; the shorter it is, the less of the fixed times it takes."""
+    times = {"each": given_(0.05, "s"), "work": given_(0.03, "s"), "prompts": given_(1.0, "1")}
+    filled = [
+        time_in_shared_steps(chunk=given_(8192.0, "token"), prompt=given_(float(prompt), "token"), **times).value
+        for prompt in (1, 512, 4096, 8192, 32768)
+    ]
+    assert filled == sorted(filled) and filled[0] == pytest.approx(0.03, rel=1e-3)
+    assert filled[-2:] == [0.05, 0.05]
+
+
+def test_a_smaller_token_budget_makes_waiting_prompts_slower_and_a_lone_one_as_fast() -> None:
+    run = RUN._replace(program="trtllm", equal_lengths=True)  # its prefills are launched kernel by kernel
+    small = run._replace(options=(("chunk", 1024.0),))
+    assert loop(1.0, small, prompt=512.0).ttft.value == pytest.approx(loop(1.0, run, prompt=512.0).ttft.value)
+    assert loop(64.0, small, prompt=512.0).ttft.value > loop(64.0, run, prompt=512.0).ttft.value
+
+
+@pytest.mark.parametrize("program", ["vllm", "sglang", "trtllm"])
+def test_a_host_tokenizes_prompts_as_fast_as_tokenizers_are_known_to(program: str) -> None:
+    """Tokenizers in one thread take 1 to 10 MB of text a second, of 4 bytes a token; token ids need none of it."""
+    run = RUN._replace(program=program)
+    longer = loop(1.0, run, prompt=9000.0).host.value - loop(1.0, run, prompt=1000.0).host.value
+    assert 8000 * 4 / 10e6 < longer < 8000 * 4 / 1e6
+    in_process = run._replace(served=False)
+    assert loop(1.0, in_process, prompt=9000.0).host.value == loop(1.0, in_process, prompt=1000.0).host.value
 
 
 def test_more_requests_make_each_slower_and_all_together_faster() -> None:

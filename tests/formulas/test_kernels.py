@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import attention, compute_formats, kernels, power_cap
 from rackcalc.formulas.gpu.chip import Chip
+from rackcalc.formulas.gpu.engine_layer import expert_kernels
 from rackcalc.quantities.quantity import Quantity, Source
 
 ONE = Quantity(1.0, "1", "one", source=Source("given"))
@@ -141,6 +142,15 @@ def test_narrow_formats_only_pay_for_large_weights() -> None:
         > gemm("b200-sxm", 1, 28672, 8192, "fp8")
         > gemm("b200-sxm", 1, 28672, 8192, "fp4")
     )
+
+
+def test_experts_in_four_bit_integers_are_widened_on_every_gpu() -> None:
+    """Matrix units of Blackwell have NVFP4 and MXFP4, and no 4-bit integers: such weights are computed in 16 bit."""
+    for part in ("h200-sxm", "b200-sxm", "gb300"):
+        on = chip(part, "vllm")
+        assert compute_formats.compute_format(on, "int4") in ("bf16", "fp16")
+        assert expert_kernels(on, "int4") == "widened"
+        assert expert_kernels(on, "mxfp4") == ("widened" if part == "h200-sxm" else "4-bit")
 
 
 def test_formats_the_chip_lacks_are_widened_or_refused() -> None:

@@ -11,9 +11,11 @@ from rackcalc.formulas.gpu.serving_engine import (
     at_age,
     beyond,
     blended_time,
+    by_kernels,
     crowded,
     crowding,
     in_group,
+    in_some_layers,
     kv_time,
     message,
     padded_flops,
@@ -33,9 +35,10 @@ from rackcalc.formulas.links.expert_exchange import expert_exchange
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.formulas.transformer.expert_routing import SPREAD, expert_imbalance, experts_held, with_copies
 from rackcalc.formulas.transformer.flops import flops_per_device, mean_of_dims, sum_of_dims
-from rackcalc.formulas.transformer.forward_pass import Job, Work
+from rackcalc.formulas.transformer.forward_pass import Job, Work, dims_of_prompt
 from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.sparse_attention import mean_kernels
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
@@ -55,7 +58,7 @@ LATENT_SHARE = Quantity(
     high=0.67,
 )
 CONTIGUOUS = Quantity(
-    0.75,
+    0.95,
     "1",
     "rate of grouped products over that of dense ones, tokens sorted by expert",
     source=Source(
@@ -91,21 +94,52 @@ NAMED_PASSES = Quantity(
 FORMATS_8_BIT = ("fp8", "int8")
 
 
-def _kernels(number: float, name: str, note: str) -> Quantity:
-    return constant(number, "1", f"kernels of {name}", "assumed", note=note)
+def _kernels(number: float, name: str, note: str, low: float | None = None, high: float | None = None) -> Quantity:
+    return Quantity(number, "1", f"kernels of {name}", source=Source("assumed", note=note), low=low, high=high)
 
 
 ATTENTION_KERNELS = _kernels(6.0, "attention", "norm, projections in, rotation, cache, attention, projection out")
 OPERATIONS = Quantity(
-    2.6,
+    1.5,
     "1",
-    "framework operations over kernels where nothing is compiled",
-    source=Source("assumed", note="26 operations of an eager layer, 17 to 30 us each, against 10 fused kernels"),
-    low=2.0,
-    high=3.0,
+    "launches where nothing is compiled over those of an eager prefill",
+    source=Source(
+        "assumed",
+        note="26 operations of an eager layer, 17 to 30 us each, against 10 kernels at eager_launch, which holds what "
+        "surrounds each of them in a prefill",
+    ),
+    low=1.2,
+    high=2.2,
 )
 EXPERT_LAUNCHES = _kernels(12.0, "a layer of experts", "norm, router, choice, sorts, quantizing, products, sum")
 DENSE_KERNELS = _kernels(4.0, "a feed-forward layer", "norm, two products, activation")
+LAYER_KERNELS = _kernels(10.0, "a dense layer", "6 of attention and 4 of the feed-forward part")
+INDEX_KERNELS = _kernels(
+    8.0,
+    "an indexer",
+    "projections of queries, and of key and weights; norm, rotation and quantizing of both; scores, choice, places",
+    low=5.0,
+    high=12.0,
+)
+# Of layers without attention: kernels of a decode step, and of a prefill, whose scan is in chunks
+RECURRENT_KERNELS = {
+    "delta-rule": (
+        _kernels(8.0, "a step of a delta rule", "norm, two projections, convolution, gates, state, gated norm, out"),
+        _kernels(16.0, "a scan of a delta rule", "those of a step, norms of queries and keys, 6 of a chunked scan"),
+    ),
+    "mamba2": (
+        _kernels(6.0, "a step of Mamba-2", "norm, projection, convolution, state, gated norm, projection out"),
+        _kernels(10.0, "a scan of Mamba-2", "those of a step, 5 of a chunked scan in place of one"),
+    ),
+}
+COMPRESSED_KERNELS = _kernels(
+    14.0, "compressed attention", "queries in two steps, keys, compressor, two projections out"
+)
+MIXERS = RECURRENT_KERNELS | {
+    "attention": (ATTENTION_KERNELS, ATTENTION_KERNELS),
+    "latent-attention": (ATTENTION_KERNELS, ATTENTION_KERNELS),  # its further fixed time and launches are fitted
+    "compressed-attention": (COMPRESSED_KERNELS, COMPRESSED_KERNELS),
+}
 Times = dict[str, Quantity]  # s, by kind of kernel
 
 
@@ -113,10 +147,19 @@ def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job:
     """A layer in a serving engine. A prefill adds attention arithmetic; its launches overlap with kernels."""
     on = Setting(chip, engine, model, job, done, size.formats.ffn if model.experts is None else size.formats.experts)
     fixed, exchanged, stored = on.fixed(engine.layer_overhead), on.exchanged(), size.formats
-    mixing = ATTENTION_KERNELS if model.mla is None else engine.latent_launches
     attention_fixed = {"overhead": repeated(time=fixed, copies=engine.attention_share)}
-    if model.mla is not None:
-        attention_fixed["latent_overhead"] = on.fixed(engine.latent_overhead)
+    if model.groups:
+        step = on.mean_of_groups({kind: kernels for kind, (kernels, _) in MIXERS.items()})
+        attention_fixed = {"overhead": by_kernels(time=attention_fixed["overhead"], kernels=step, of=ATTENTION_KERNELS)}
+        latent = [group.layers for group in model.groups.values() if group.kind == "latent-attention"]
+    else:
+        latent = [] if model.mla is None else [model.layers]
+    if latent:
+        share = {"layers": total(**{f"group_{i}": layers for i, layers in enumerate(latent)}), "of": model.layers}
+        attention_fixed["latent_overhead"] = in_some_layers(time=on.fixed(engine.latent_overhead), **share)
+    if model.indexer is not None:
+        own = by_kernels(time=fixed, kernels=INDEX_KERNELS, of=LAYER_KERNELS)
+        attention_fixed["index_overhead"] = in_some_layers(time=own, layers=model.indexer.layers, of=model.layers)
     attention = {
         **on.part("attention_weights", done.projection_flops, size.attention_weights, stored.attention, on.group),
         "attention": on.context(),
@@ -132,7 +175,7 @@ def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job:
         experts = on.launched(kernels, rest | {"expert_overhead": extra}, EXPERT_LAUNCHES)
     ends = on.part("head", done.head_flops, size.head_weights, stored.head, on.group) | on.sequences()
     return Parts(
-        attention=on.launched(attention, attention_fixed, mixing),
+        attention=on.launched(attention, attention_fixed, on.mixing_launches()),
         ffn=on.launched(ffn, rest, DENSE_KERNELS),
         experts=experts,
         ends=ends,
@@ -141,8 +184,8 @@ def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job:
 
 def expert_kernels(chip: Chip, stored: str) -> str:
     """The kernels that experts stored in a format take on a GPU, one of EXPERT_KERNELS."""
-    if FORMATS[stored] < 1:
-        return "4-bit" if "fp4" in chip.gpu.peak else "widened"
+    if FORMATS[stored] < 1:  # no matrix unit here computes with 4-bit integers
+        return "4-bit" if stored != "int4" and "fp4" in chip.gpu.peak else "widened"
     return "8-bit" if FORMATS[stored] < 2 else "16-bit"
 
 
@@ -232,6 +275,31 @@ class Setting:
             kernels=total(**kernels),
         )
         return kernels | fixed | {"launches": added}
+
+    def mean_of_groups(self, kernels: dict[str, Quantity]) -> Quantity:
+        """Kernels that mix tokens in a layer, mean over the groups of layers. kernels: by kind of group."""
+        each = {}
+        for name, group in self.model.groups.items():
+            found = kernels[group.kind]
+            if group.compression is not None and group.compression.selected.value > 0:
+                found = total(attention=found, indexer=INDEX_KERNELS)
+            each[name] = mean_kernels(kernels=found, layers=group.layers, of=self.model.layers)
+        return total(**each)
+
+    def mixing_launches(self) -> Quantity:
+        """Kernels that the host launches for the attention side of a layer, where nothing is captured."""
+        model, latent = self.model, self.engine.latent_launches
+        if model.groups:
+            return self.mean_of_groups(
+                {kind: scan for kind, (_, scan) in MIXERS.items()} | {"latent-attention": latent}
+            )
+        launches = ATTENTION_KERNELS if model.mla is None else latent
+        if model.indexer is None:
+            return launches
+        return total(
+            attention=launches,
+            indexer=mean_kernels(kernels=INDEX_KERNELS, layers=model.indexer.layers, of=model.layers),
+        )
 
     def exchanged(self) -> dict[str, Quantity]:
         """The all-reduce after half a layer, among the GPUs that share the attention of a sequence."""
@@ -329,7 +397,12 @@ class Setting:
         if mla is None:
             return self.model.head_dim
         key = sum_of_dims(first=mla.qk_nope_head_dim, second=mla.qk_rope_head_dim)
-        return mean_of_dims(first=key, second=mla.v_head_dim)
+        expanded = {"key_dim": key, "value_dim": mla.v_head_dim}
+        if self.model.indexer is not None:
+            key = sum_of_dims(first=mla.kv_lora_rank, second=mla.qk_rope_head_dim)
+            latent = {"key_dim": key, "value_dim": mla.kv_lora_rank}
+            expanded = dims_of_prompt(self.model, self.job.context, expanded, latent)
+        return mean_of_dims(first=expanded["key_dim"], second=expanded["value_dim"])
 
     def arithmetic(self, flops: Quantity, stored: str, factor: Quantity = ONE) -> Quantity:
         """Time of matrix products that are spread over all GPUs. factor: on the rate of dense ones."""

@@ -35,6 +35,7 @@ DECODE: Mapping[str, float] = {
     "layout": 0.10,
     "longer prompts": 0.11,
     "engine": 0.15,
+    "LPU": 0.15,  # as a family of GPUs: no fold leaves another kind of chip out
 }
 PREFILL: Mapping[str, float] = {
     "base": 0.29,
@@ -47,6 +48,7 @@ PREFILL: Mapping[str, float] = {
     "layout": 0.12,
     "longer prompts": 0.18,
     "engine": 0.16,
+    "LPU": 0.25,
 }
 
 
@@ -55,6 +57,8 @@ def architecture(model: Model) -> str:
     kinds = {group.kind for group in model.groups.values()}
     mixed = sorted(kinds - {"attention", "latent-attention"})
     attention = "latent attention" if model.mla is not None else "attention"
+    if model.indexer is not None:
+        attention = f"sparse {attention}"
     if mixed:
         attention = " and ".join([*mixed, attention])
     elif model.sliding_window is not None:

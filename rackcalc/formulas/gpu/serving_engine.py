@@ -230,6 +230,26 @@ def in_group(devices: Count, groups: Count) -> Count:
     return devices / groups
 
 
+@formula(cite="assumption: a kernel takes the same fixed time, wherever in a layer it is")
+def by_kernels(time: Seconds, kernels: Count, of: Count) -> Seconds:
+    """Fixed time of so many kernels. of: kernels that take `time`.
+
+    >>> round(1e6 * by_kernels(time=30e-6, kernels=8.0, of=6.0), 6)
+    40.0
+    """
+    return time * kernels / of
+
+
+@formula(cite="definition: mean over the layers")
+def in_some_layers(time: Seconds, layers: Count, of: Count) -> Seconds:
+    """A fixed time that only some layers have.
+
+    >>> round(1e6 * in_some_layers(time=40e-6, layers=20.0, of=80.0), 6)
+    10.0
+    """
+    return time * layers / of
+
+
 @formula(cite="definition: what the attention part leaves")
 def rest_of(time: Seconds, share: Ratio) -> Seconds:
     """The part of a time that another part does not take.

@@ -3,7 +3,7 @@
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.lpu.chip_groups import GROUPS, fastest_group, group_of, group_time
 from rackcalc.formulas.lpu.chip_links import activation_size, chip_hop
-from rackcalc.formulas.lpu.execution_time import PIPELINE, compiled_time, cycle_time
+from rackcalc.formulas.lpu.execution_time import PIPELINE, compiled_time, cycle_time, reached
 from rackcalc.formulas.lpu.layer_blocks import block_times, exchange_time
 from rackcalc.formulas.lpu.layer_cycles import layer_cycles, matrix_unit
 from rackcalc.formulas.lpu.matrix_cycles import matrix_cycles
@@ -111,7 +111,8 @@ def decode(
     latency [s], bandwidth [B/s, one direction]: of one link between two chips. ValueError for a format the chip lacks.
     """
     work = Work(weight_format, kv_format, batch, ONE_TOKEN, context)
-    return _fastest(lpu, model, chips, work, latency, bandwidth, lpu.compiler_factor_decode)
+    factor = reached(lpu, lpu.compiler_factor_decode, "decode")
+    return _fastest(lpu, model, chips, work, latency, bandwidth, factor)
 
 
 def prefill(
@@ -132,7 +133,8 @@ def prefill(
     """
     first = chunk_length(tokens=prompt, chunk=chunk)
     work = Work(weight_format, kv_format, batch, first, prompt)
-    step = _fastest(lpu, model, chips, work, latency, bandwidth, lpu.compiler_factor_encoder)
+    factor = reached(lpu, lpu.compiler_factor_encoder, "prefill")
+    step = _fastest(lpu, model, chips, work, latency, bandwidth, factor)
     return chunked_time(chunk_time=step.time, bottleneck=step.bottleneck, tokens=prompt, chunk=chunk)
 
 

@@ -2,7 +2,7 @@
 
 from rackcalc.formulas.combine import total
 from rackcalc.formulas.lpu.chip_links import activation_size, chip_hop
-from rackcalc.formulas.lpu.execution_time import compiled_time, cycle_time, layers_time
+from rackcalc.formulas.lpu.execution_time import compiled_time, cycle_time, layers_time, reached
 from rackcalc.formulas.lpu.layer_cycles import layer_cycles
 from rackcalc.formulas.lpu.pipeline import bottleneck_time, hops_time, stage_count
 from rackcalc.formulas.transformer.counts import count
@@ -65,7 +65,7 @@ def encoder(
     # embedding and pooler fill and drain like a layer; if only some layers run here, both run elsewhere
     ends = cycle_time(cycles=lpu.fill_cycles, clock=lpu.clock) if layers is None else _ZERO
     moving = {"hops": hops_time(stages=stages, hop=hop), "host_io": lpu.host_io}
-    factor = lpu.compiler_factor_encoder
+    factor = reached(lpu, lpu.compiler_factor_encoder, "prefill")
     inside = total(**computing, fill=fill, ends=ends)
     per_layer = cycle_time(cycles=total(**vars(layer), fill=lpu.fill_cycles), clock=lpu.clock)
     return LpuPass(

@@ -1,8 +1,10 @@
 """Time of a number of cycles: as scheduled ideally, and as compiled."""
 
+from rackcalc.formulas.gpu.novelty import novelty
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.quantity import Quantity, formula
 from rackcalc.quantities.units import Count, Hertz, Ratio, Seconds
+from rackcalc.spec.chips import LPU
 
 
 @formula(cite="assumption: attention and feed-forward share the fill of a layer equally")
@@ -46,3 +48,22 @@ def compiled_time(structural: Seconds, compiler_factor: Ratio) -> Seconds:
     3.59
     """
     return structural * compiler_factor
+
+
+@formula(
+    cite="assumption: doubt of chips that nobody has measured is that of GPUs of a family that nobody has measured"
+)
+def doubted(compiler_factor: Ratio, novelty: Ratio) -> Ratio:
+    """What a compiler reaches, with the doubt about chips whose times were never measured.
+
+    >>> doubted(compiler_factor=1.3, novelty=1.0)
+    1.3
+    """
+    return compiler_factor * novelty
+
+
+def reached(lpu: LPU, compiler_factor: Quantity, phase: str) -> Quantity:
+    """Achieved over structural time [1]. phase: decode or prefill."""
+    if lpu.measured:
+        return compiler_factor
+    return doubted(compiler_factor=compiler_factor, novelty=novelty(phase, ("LPU",)))

@@ -2,7 +2,7 @@
 
 from rackcalc.formulas.lpu.chip_groups import GROUPS, fastest_group, group_of, group_time
 from rackcalc.formulas.lpu.chip_links import activation_size
-from rackcalc.formulas.lpu.execution_time import compiled_time
+from rackcalc.formulas.lpu.execution_time import compiled_time, reached
 from rackcalc.formulas.lpu.layer_blocks import block_times, exchange_time
 from rackcalc.formulas.lpu.layer_cycles import layer_cycles
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN
@@ -39,5 +39,5 @@ def feed_forward(
     tried = {f"chips_{n}": group_time(time=block(group_of(n))[1], chips=chips, group=group_of(n)) for n in GROUPS}
     group = fastest_group(**tried)
     exchange, structural = block(group)
-    time = compiled_time(structural=structural, compiler_factor=lpu.compiler_factor_decode)
+    time = compiled_time(structural=structural, compiler_factor=reached(lpu, lpu.compiler_factor_decode, "decode"))
     return LpuFeedForward(time, structural, exchange, group)

@@ -25,7 +25,9 @@ from rackcalc.formulas.serving.time_to_first_token import (
     prefills_crowded_out,
     prefills_queued,
     room_wait,
+    time_in_shared_steps,
     wait_for_groups,
+    with_tokenizing,
 )
 from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.quantities import elementwise as xp
@@ -185,11 +187,13 @@ def parts_of(prefill: GpuPass) -> tuple[Quantity, Quantity]:
     return as_novel(time=work, novelty=prefill.novelty), as_novel(time=launches, novelty=prefill.novelty)
 
 
-def host_time(engine: Engine, request_host: Quantity, held: Quantity) -> Quantity:
-    """Host time of a request among those held [s], in the reference version."""
-    if engine.lone_host is None:
-        return request_host
-    return handling_time(alone=engine.lone_host, crowded=request_host, held=held)
+def host_time(engine: Engine, request_host: Quantity, held: Quantity, prompt: Quantity) -> Quantity:
+    """Host time of a request among those held [s], for a prompt of so many tokens [token], in this version."""
+    time = request_host
+    if engine.lone_host is not None:
+        time = handling_time(alone=engine.lone_host, crowded=request_host, held=held)
+    time = at_age(time=time, improvement=engine.improvement, age=engine.age)
+    return with_tokenizing(host=time, each=engine.prompt_host, prompt=prompt)
 
 
 def closed_loop(
@@ -205,12 +209,14 @@ def closed_loop(
     arrivals: Quantity | None = None,
     overlap: Quantity | None = None,
     fetch: Quantity | None = None,
+    sent: Quantity | None = None,
 ) -> Loop:
     """An engine with `concurrency` requests in flight, of which `fits` find room.
 
     step_at: time per output token [s/token] as a function of the sequences that share a step. arrivals: request rate
     if requests arrive at random, so that prefills queue by chance and not in bursts. overlap: delay of the others by a
     prefill over its time, in a pipeline of stages. fetch: time before a prefill in which a part of it is fetched [s].
+    sent: tokens of a prompt where not all of them are computed [token].
     """
     inside = held(concurrency=concurrency, room=fits)
     lockstep = engine.lockstep if equal_lengths else NONE
@@ -225,11 +231,13 @@ def closed_loop(
     if overlap is not None:
         work, before = shortened_time(time=work, share=overlap), overlapping(ahead=ahead, share=overlap)
     stall = prefill_stall(work=work, fixed=fixed, held=inside, ahead=ahead, output=output)
-    host = at_age(time=host_time(engine, request_host, inside), improvement=engine.improvement, age=engine.age)
+    host = host_time(engine, request_host, inside, prompt if sent is None else sent)
     before_it = host if fetch is None else total(host=host, fetch=fetch)
     looked = looked_at(wait=engine.wait_steps, interval=engine.poll_steps)
     holding = {"hold": engine.hold_steps, "held": inside, "output": output}
     back = held_back(**holding) if prefill.prompts is ONE else wait_for_groups(**holding, groups=prefill.prompts)
+    filling = {"chunk": engine.chunk, "prompt": prompt, "prompts": prefill.prompts}
+    each = time_in_shared_steps(each=prefill.each, work=prefill.parts[0], **filling)
     decoding = inside
     for _ in range(ROUNDS):
         step = paced(
@@ -239,7 +247,7 @@ def closed_loop(
             sharpness=SHARPNESS,
         )
         ways = {"looked": looked, "back": back, "ahead": before}
-        times = {"prefill": prefill.alone.time, "each": prefill.each}
+        times = {"prefill": prefill.alone.time, "each": each}
         first = first_token(request_host=before_it, step=step, **times, **ways)
         decoding = decoding_now(held=inside, first=first, tpot=step, output=output)
     wait = room_wait(concurrency=concurrency, held=inside, first=first, tpot=step, output=output)

@@ -65,6 +65,29 @@ def prefills_crowded_out(held: Count, output: Tokens, chunk: Tokens, prompt: Tok
     return xp.maximum(held - 1 - output * chunk / (prompt * TOKEN), 0.0 * held)
 
 
+@formula(cite=MIXED + ": prompts that wait share steps up to the token budget, and with them launches and fixed times")
+def time_in_shared_steps(each: Seconds, work: Seconds, chunk: Tokens, prompt: Tokens, prompts: Count) -> Seconds:
+    """Time of the engine for one of the prefills that wait before one's own.
+
+    each: of a prefill in steps of its own. work: the part of it that grows with its tokens. prompts: in a pass of
+    data-parallel groups. In the example four prompts fill a step.
+
+    >>> time_in_shared_steps(each=0.05, work=0.03, chunk=8192.0, prompt=2048.0, prompts=1.0)
+    0.035
+    """
+    return work + (each - work) * xp.minimum(xp.divide(prompt * prompts, chunk), 1.0)
+
+
+@formula(cite="assumption: a host reads and tokenizes a prompt at a steady rate; " + FITTED)
+def with_tokenizing(host: Seconds, each: SecondsPerToken, prompt: Tokens) -> Seconds:
+    """Host time of a request, with what grows with the tokens of its prompt.
+
+    >>> round(with_tokenizing(host=0.03, each=2e-6, prompt=10000.0), 9)
+    0.05
+    """
+    return host + each * prompt
+
+
 @formula(cite="L. Kleinrock, Queueing Systems I (1975), section 5.6: M/D/1, mean number waiting before an arrival")
 def prefills_queued(rate: RequestsPerSecond, prefill: Seconds, held: Count) -> Count:
     """Other prefills before one's own when requests arrive at random; at most half of the others.

@@ -20,9 +20,18 @@ from rackcalc.formulas.transformer.memory_traffic import (
     layers_bytes,
     spilled_traffic,
 )
-from rackcalc.formulas.transformer.model_size import ModelSize
+from rackcalc.formulas.transformer.model_size import ModelSize, index_keys
 from rackcalc.formulas.transformer.parameters import times
 from rackcalc.formulas.transformer.sliding_window import attended_tokens
+from rackcalc.formulas.transformer.sparse_attention import (
+    as_window,
+    dim_by_length,
+    index_flops,
+    index_traffic,
+    mean_scored,
+    of_a_group,
+    without_keys,
+)
 from rackcalc.formulas.transformer.weights import weight_bytes, width
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
@@ -109,6 +118,8 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
     """Work of a pass through `depth` layers. ends: include embedding and head. cache [B]: last-level cache of a GPU."""
     passed = rows(batch=job.batch, tokens=job.tokens)
     reach = {"layers": model.layers, "full_attention_layers": size.full_attention_layers, "window": size.window}
+    if model.indexer is not None:
+        reach |= {"full_attention_layers": NONE, "window": as_window(selected=model.indexer.selected)}
     attended = attended_tokens(context=job.context, **reach)
     pairs = BOTH_WAYS if job.phase == "encode" else pairs_of_prompt(job.tokens, job.context, job.past, reach)
     active, experts = (model.experts.active, model.experts.experts) if model.experts else (NONE, count(1.0, "one"))
@@ -123,12 +134,10 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
         attended, scores, kv, caches = done.attended, done.score_flops, done.kv_bytes, done.caches
     else:
         scores = _scores(model, job, passed, attended, pairs)
-        kv = kv_traffic(
-            batch=job.batch, tokens=attended if job.phase == "decode" else job.tokens, per_layer=size.kv_per_layer
-        )
+        kv = _cache_read(model, size, job, attended) if job.phase == "decode" else _cached(job, job.tokens, size)
         if job.past is not None:
             seen = attended_tokens(context=job.past, **reach)
-            read = kv_traffic(batch=job.batch, tokens=seen, per_layer=size.kv_per_layer)
+            read = _cache_read(model, size, job, seen, job.past)
             kv, caches = total(written=kv, read=read), ((read, ONE if model.mla is not None else model.kv_heads),)
     ffn = matrix_flops(parameters=size.ffn_parameters, rows=passed)
     shared = matrix_flops(parameters=size.shared_parameters, rows=passed)
@@ -178,19 +187,52 @@ def work(model: Model, size: ModelSize, job: Job, depth: Quantity, ends: bool, c
     )
 
 
+def _cached(job: Job, tokens: Quantity, size: ModelSize) -> Quantity:
+    """So many tokens of every sequence in the cache of one layer [B]."""
+    return kv_traffic(batch=job.batch, tokens=tokens, per_layer=size.kv_per_layer)
+
+
+def _cache_read(
+    model: Model, size: ModelSize, job: Job, attended: Quantity, context: Quantity | None = None
+) -> Quantity:
+    """What one layer reads of the cache [B]: the tokens attended to, and all keys of an indexer."""
+    keys = index_keys(model)
+    if keys is None:
+        return _cached(job, attended, size)
+    chosen = kv_traffic(
+        batch=job.batch, tokens=attended, per_layer=without_keys(per_layer=size.kv_per_layer, keys=keys)
+    )
+    scored = job.context if context is None else context
+    return total(chosen=chosen, keys=index_traffic(batch=job.batch, context=scored, per_token=keys))
+
+
 def _scores(model: Model, job: Job, passed: Quantity, attended: Quantity, pairs: Quantity) -> Quantity:
-    """Arithmetic of the attention scores and of the weighted sum of values, in one layer."""
-    mla = model.mla
-    if job.phase == "decode":
-        if mla is None:
-            dims = {"key_dim": model.head_dim, "value_dim": model.head_dim}
-        else:  # with absorbed projections, scores and values are computed in the latent space
-            key = sum_of_dims(first=mla.kv_lora_rank, second=mla.qk_rope_head_dim)
-            dims = {"key_dim": key, "value_dim": mla.kv_lora_rank}
-        return decode_attention_flops(rows=passed, context=attended, heads=model.heads, **dims)
-    if mla is None:
-        dims = {"key_dim": model.head_dim, "value_dim": model.head_dim}
-    else:
+    """Arithmetic of the attention scores, of the weighted sum of values and of an indexer, in one layer."""
+    mla, indexer = model.mla, model.indexer
+    expanded_dims = latent_dims = {"key_dim": model.head_dim, "value_dim": model.head_dim}
+    if mla is not None:  # with absorbed projections, scores and values are computed in the latent space
+        key = sum_of_dims(first=mla.kv_lora_rank, second=mla.qk_rope_head_dim)
+        latent_dims = {"key_dim": key, "value_dim": mla.kv_lora_rank}
         key = sum_of_dims(first=mla.qk_nope_head_dim, second=mla.qk_rope_head_dim)
-        dims = {"key_dim": key, "value_dim": mla.v_head_dim}
-    return prefill_attention_flops(batch=job.batch, tokens=job.tokens, heads=model.heads, **dims, pairs=pairs)
+        expanded_dims = {"key_dim": key, "value_dim": mla.v_head_dim}
+    if job.phase == "decode":
+        scores = decode_attention_flops(rows=passed, context=attended, heads=model.heads, **latent_dims)
+    else:
+        dims = expanded_dims if indexer is None else dims_of_prompt(model, job.context, expanded_dims, latent_dims)
+        scores = prefill_attention_flops(batch=job.batch, tokens=job.tokens, heads=model.heads, **dims, pairs=pairs)
+    if indexer is None:
+        return scores
+    before = job.context if job.phase == "decode" else mean_scored(tokens=job.tokens, context=job.context)
+    sizes = {"heads": indexer.heads, "dim": indexer.dim, "indexers": indexer.layers, "layers": model.layers}
+    groups = job.data_parallel
+    copies = job.devices if groups is None else of_a_group(devices=job.devices, groups=groups)
+    return total(scores=scores, indexer=index_flops(rows=passed, scored=before, **sizes, copies=copies))
+
+
+def dims_of_prompt(
+    model: Model, tokens: Quantity, expanded_dims: dict[str, Quantity], latent_dims: dict[str, Quantity]
+) -> dict[str, Quantity]:
+    """Dimensions of keys and values in a prefill of a model with an indexer."""
+    assert model.indexer is not None
+    by = {"tokens": tokens, "selected": model.indexer.selected}
+    return {name: dim_by_length(**by, expanded=expanded_dims[name], latent=latent_dims[name]) for name in latent_dims}

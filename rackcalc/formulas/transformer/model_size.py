@@ -27,6 +27,12 @@ from rackcalc.formulas.transformer.parameters import (
     times,
     vector_parameters,
 )
+from rackcalc.formulas.transformer.sparse_attention import (
+    in_mean_layer,
+    index_key,
+    indexer_parameters,
+    weights_in_mean_layer,
+)
 from rackcalc.formulas.transformer.weights import Formats, formats, width
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
@@ -161,16 +167,32 @@ def _attention(model: Model) -> Quantity:
         return attention_parameters(
             hidden=model.hidden, heads=model.heads, kv_heads=model.kv_heads, head_dim=model.head_dim
         )
-    return latent_attention_parameters(hidden=model.hidden, heads=model.heads, **vars(model.mla))
+    latent = latent_attention_parameters(hidden=model.hidden, heads=model.heads, **vars(model.mla))
+    if model.indexer is None:
+        return latent
+    sizes = {"query_rank": model.mla.q_lora_rank, "heads": model.indexer.heads, "dim": model.indexer.dim}
+    own = indexer_parameters(hidden=model.hidden, **sizes)
+    mean = weights_in_mean_layer(parameters=own, indexers=model.indexer.layers, layers=model.layers)
+    return total(latent=latent, indexer=mean)
 
 
 def _kv(model: Model, width: Quantity) -> Quantity:
     """KV cache of one token in one layer."""
     if model.mla is None:
         return kv_per_layer(kv_heads=model.kv_heads, head_dim=model.head_dim, width=width)
-    return latent_kv_per_layer(
+    latent = latent_kv_per_layer(
         kv_lora_rank=model.mla.kv_lora_rank, qk_rope_head_dim=model.mla.qk_rope_head_dim, width=width
     )
+    keys = index_keys(model)
+    return latent if keys is None else total(latent=latent, keys=keys)
+
+
+def index_keys(model: Model) -> Quantity | None:
+    """What indexers keep of a token, in one layer, mean over all [B/token]; None without any."""
+    if model.indexer is None:
+        return None
+    key = index_key(dim=model.indexer.dim)
+    return in_mean_layer(per_token=key, indexers=model.indexer.layers, layers=model.layers)
 
 
 def _experts(model: Model) -> tuple[Quantity, Quantity, Quantity, Quantity, Quantity]:
