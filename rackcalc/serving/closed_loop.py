@@ -14,7 +14,7 @@ from rackcalc.serving.generation import decode_step, output_tokens, prefill_of
 from rackcalc.serving.gpu_deployment import GpuDeployment
 from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.lengths import computed_prompt
-from rackcalc.serving.pipeline import engine_in_rounds, overlap
+from rackcalc.serving.pipeline import engine_in_rounds, overlap, ring
 from rackcalc.serving.pool_memory import gpu_memory
 from rackcalc.serving.service_model import ONE, Memory
 from rackcalc.spec.rack import Rack
@@ -51,6 +51,7 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
     host = deployed.runtime.request_host
     fits, lengths = sequences_that_fit(rack, deployed), (computed_prompt(rack), answer_steps(rack))
     inside = smallest(requests=requests, fits=fits)
-    more: dict[str, Any] = {"overlap": overlap(rack, deployed, inside), "fetch": fetching(rack)}
+    more: dict[str, Any] = {"overlap": overlap(rack, deployed, inside), "ring": ring(rack, deployed)}
+    more |= {"fetch": fetching(rack)}
     prefill = prefill_of(rack, deployed, first)
     return closed_loop(engine, host, requests, fits, prefill, tpot_at, *lengths, **more)

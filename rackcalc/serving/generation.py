@@ -24,7 +24,7 @@ from rackcalc.serving.drafting import DRAFT_HOST, LOOKUP, answer_steps, drafting
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
 from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.lengths import computed_prompt
-from rackcalc.serving.pipeline import engine_in_rounds, overlap, prompt_through_stages, step_of_stages
+from rackcalc.serving.pipeline import engine_in_rounds, overlap, prompt_through_stages, ring, step_of_stages
 from rackcalc.serving.pool_memory import context_lengths, kv_format
 from rackcalc.serving.service_model import ONE, ServiceModel, batch_of
 from rackcalc.spec.models import Model
@@ -168,7 +168,8 @@ def times_among_prefills(
     engine, host = deployed.runtime.engine, deployed.runtime.request_host
     if engine is not None:
         lengths = computed_prompt(rack), answer_steps(rack)
-        more: dict[str, Any] = {"overlap": overlap(rack, deployed, number), "fetch": fetching(rack)}
+        more: dict[str, Any] = {"overlap": overlap(rack, deployed, number), "ring": ring(rack, deployed)}
+        more |= {"fetch": fetching(rack)}
         prefill = prefill_of(rack, deployed, first)
         loop = closed_loop(engine_in_rounds(rack, deployed), host, number, number, prefill, tpot_at, *lengths, **more)
         return GenerationTimes(loop.first, loop.tpot, left_over(whole=loop.first, part=loop.host), number)

@@ -213,7 +213,8 @@ def full_engine(engine: Engine, prompts: Prompts, seats: Any, step: Any, tokens:
         rate = seats / (step * (tokens + chunks) + seats * prompts.work)
         return Full(rate=rate, stall=prompts.work, filling=chunks * seats / (rate * (tokens + chunks)))
     together = seats / tokens
-    stall = prompts.work - engine.base * xp.expm1(-together) / together
+    passes = xp.maximum(-xp.expm1(-together) / together, xp.minimum(prompts.tokens / engine.budget, 1.0))
+    stall = prompts.work + engine.base * passes
     return Full(rate=seats / (step * tokens + seats * stall), stall=stall, filling=stall)
 
 

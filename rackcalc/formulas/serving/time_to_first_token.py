@@ -65,6 +65,33 @@ def prefills_crowded_out(held: Count, output: Tokens, chunk: Tokens, prompt: Tok
     return xp.maximum(held - 1 - output * chunk / (prompt * TOKEN), 0.0 * held)
 
 
+@formula(cite="definition: prompts that wait together share passes, of `chunk` tokens at most in all groups")
+def prefills_first(
+    number: Count, each: Seconds, work: Seconds, prompt: Tokens, chunk: Tokens, groups: Count
+) -> Seconds:
+    """Time of so many prefills. each: of one in a pass with no other of its group. work: its part that no other shares.
+
+    >>> prefills_first(number=1.0, each=0.5, work=0.25, prompt=1024.0, chunk=4096.0, groups=1.0)
+    0.5
+    >>> prefills_first(number=8.0, each=0.5, work=0.25, prompt=1024.0, chunk=4096.0, groups=1.0)
+    2.5
+    """
+    passes = xp.minimum(number, groups * xp.maximum(1.0, number * xp.pure(prompt / chunk)))
+    return number * work + passes * (each - work)
+
+
+@formula(cite=MIXED + ": a step computes at most one chunk of prompts; so does a pass of prompts alone")
+def step_under_way(
+    step: SecondsPerToken, stall: SecondsPerToken, work: Seconds, prompt: Tokens, chunk: Tokens
+) -> SecondsPerToken:
+    """The step that a prompt finds: one between two tokens, but with one chunk of prompts at most. stall: by all.
+
+    >>> step_under_way(step=2.5, stall=2.0, work=0.25, prompt=1024.0, chunk=4096.0)
+    1.5
+    """
+    return step - stall + xp.minimum(stall, work * xp.maximum(chunk / prompt, 1.0 * TOKEN) / TOKEN / TOKEN)
+
+
 @formula(cite="L. Kleinrock, Queueing Systems I (1975), section 5.6: M/D/1, mean number waiting before an arrival")
 def prefills_queued(rate: RequestsPerSecond, prefill: Seconds, held: Count) -> Count:
     """Other prefills before one's own when requests arrive at random; at most half of the others.
@@ -121,7 +148,7 @@ def wait_for_groups(hold: Count, held: Count, output: Tokens, groups: Count) -> 
 def room_wait(concurrency: Count, held: Count, first: Seconds, tpot: SecondsPerToken, output: Tokens) -> Seconds:
     """Wait for KV room: requests outside pass through at the rate of those inside.
 
-    >>> room_wait(concurrency=15.0, held=10.0, first=1.0, tpot=0.01, output=400.0)
+    >>> room_wait(concurrency=15.0, held=10.0, first=1.0, tpot=0.01, output=401.0)
     2.5
     """
-    return xp.divide(concurrency - held, held) * (first + tpot * output)
+    return xp.divide(concurrency - held, held) * (first + tpot * (output - TOKEN))
