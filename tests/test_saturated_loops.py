@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from simulators import engine_events as events
 
 from rackcalc.estimation.estimate import estimate
-from rackcalc.formulas.serving.least_cycle import filled_step, least_cycle
+from rackcalc.formulas.serving.least_cycle import filled_step, least_cycle_of_passes, least_cycle_of_steps
 from rackcalc.quantities.figures import figures
 from rackcalc.questions.rack_file import load_text
 
@@ -82,8 +82,10 @@ def test_the_least_time_of_a_cycle_is_that_of_the_simulator(chunked: bool, token
         count=8000, warm=3000, seed=1, concurrency=clients,
     )  # fmt: skip
     lengths = {"prompt": float(prompt), "output": float(tokens), "chunk": float(budget), "held": float(clients)}
-    filled = {"filled": 0.01 + 5e-5 * filled_step(**lengths)} if chunked else {}
-    least = least_cycle(full=0.01 + 5e-5 * clients, base=0.01, work=0.03, **filled, **lengths)
-    print(clients / run.rate / least)
+    engine = {"full": 0.01 + 5e-5 * clients, "base": 0.01, "work": 0.03} | lengths
+    if chunked:
+        least = least_cycle_of_steps(filled=0.01 + 5e-5 * filled_step(**lengths), **engine)
+    else:
+        least = least_cycle_of_passes(**engine)
     assert clients / run.rate > (0.99 if chunked else 0.93) * least
     assert clients / run.rate == pytest.approx(least, rel=0.08)

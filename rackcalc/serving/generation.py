@@ -20,6 +20,7 @@ from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record, replace
 from rackcalc.serving.adapters import with_adapters
+from rackcalc.serving.context_parallel import prompt_of_ranks
 from rackcalc.serving.drafting import DRAFT_HOST, LOOKUP, answer_steps, drafting_model, speculation_on_gpus
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
 from rackcalc.serving.kv_offload import fetching
@@ -58,6 +59,8 @@ def prefill_pass(
     length = rack.workload.input if tokens is None else tokens
     run, computed = _on_gpus(gpu.prefill, rack, deployed), computed_prompt(rack, length)
     more: dict[str, Any] = {} if computed is length else {"past": tokens_before(prompt=length, computed=computed)}
+    if deployed.ranks is not None:
+        return prompt_of_ranks(rack, deployed, run, prompts, length, computed)
     first = with_adapters(rack, run(prompts, computed, **more))
     if deployed.stages is not None:
         return prompt_through_stages(rack, deployed, first, length)

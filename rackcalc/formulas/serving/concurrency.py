@@ -17,7 +17,8 @@ from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, paced_
 from rackcalc.formulas.serving.inter_token_latency import prefill_stall
 from rackcalc.formulas.serving.least_cycle import (
     filled_step,
-    least_cycle,
+    least_cycle_of_passes,
+    least_cycle_of_steps,
     rate_of_others,
     saturated_first,
     saturated_step,
@@ -260,12 +261,7 @@ def closed_loop(
     if engine.mixed:
         number = filled_step(held=inside, prompt=prompt, output=output, chunk=engine.chunk)
         steps["filled"] = paced_among_prompts(step=step_at(number), decoding=number, **ends)
-    busy = least_cycle(held=inside, output=output, base=base, **steps, **prompts)
-    for _ in range(ROUNDS if ring else 0):  # the steps of a pipeline are slower at that rate
-        rate = rate_of_others(held=inside, time=busy)
-        slower = slower_steps(rate=rate, step=step_at(ONE), work=prefill.work, **ring)
-        slowed = {name: slowed_step(step=step, factor=slower) for name, step in steps.items()}
-        busy = least_cycle(held=inside, output=output, base=base, **slowed, **prompts)
+    busy = least_time(steps, ring, step_at, prefill.work, held=inside, output=output, base=base, **prompts)
     factor = saturation(least=busy, time=generation_time(ttft=first, tpot=step, output=output))
     first, step = saturated_first(time=first, factor=factor), saturated_step(time=step, factor=factor)
     if not (isinstance(output.value, float) and output.value > 1):
@@ -288,6 +284,22 @@ def closed_loop(
         time=time,
         rate=closed_rate(concurrency=concurrency, time=time),
     )
+
+
+def least_time(
+    steps: Mapping[str, Quantity], ring: Mapping[str, Quantity], step_at: Step, of_prompt: Quantity, **more: Quantity
+) -> Quantity:
+    """Least time of a cycle of all requests held. steps: with all of them, and where prompts share them, filled ones.
+
+    of_prompt: work of a prompt in all stages of a pipeline, whose steps are slower at the rate that follows.
+    """
+    least = least_cycle_of_steps if "filled" in steps else least_cycle_of_passes
+    busy = least(**steps, **more)
+    for _ in range(ROUNDS if ring else 0):
+        rate = rate_of_others(held=more["held"], time=busy)
+        slower = slower_steps(rate=rate, step=step_at(ONE), work=of_prompt, **ring)
+        busy = least(**{name: slowed_step(step=step, factor=slower) for name, step in steps.items()}, **more)
+    return busy
 
 
 def at_rate(loop_at: Callable[[Quantity], Loop], rate: Quantity, most: Quantity) -> Loop:

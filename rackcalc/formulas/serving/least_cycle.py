@@ -25,39 +25,52 @@ def filled_step(held: Count, prompt: Tokens, output: Tokens, chunk: Tokens) -> C
     return xp.minimum(held, xp.maximum(number, 1.0))
 
 
-@formula(cite=BOUND + "; prompts share the steps, or have passes of their own, which those share that wait")
-def least_cycle(
+@formula(cite=BOUND + "; prompts share the steps")
+def least_cycle_of_steps(
     held: Count,
     output: Tokens,
     full: SecondsPerToken,
+    filled: SecondsPerToken,
     base: Seconds,
     work: Seconds,
     prompt: Tokens,
     chunk: Tokens,
-    filled: SecondsPerToken | None = None,
 ) -> Seconds:
-    """Least time of a cycle of `held` requests, each of which is computed once.
+    """Least time of a cycle of `held` requests, each of which is computed once, where prompts share the steps.
 
-    full: a step with all of them and no prompt. work: of one prompt. base: a step without any request, but for its
-    prompts. chunk: tokens of a step at most. filled: where prompts share the steps, one with as many requests as leave
-    prompts the rest of the chunk; else decoding stops for prompts.
+    full: a step with all of them and no prompt; filled: with as many as leave prompts the rest of its chunk. work: of
+    one prompt. base: a step without any request, but for its prompts. chunk: tokens of a step at most.
 
-    >>> engine = {"held": 64.0, "full": 0.01, "base": 0.01, "work": 0.03, "prompt": 1024.0, "chunk": 2048.0}
-    >>> [round(least_cycle(output=output, **engine), 2) for output in (1.0, 101.0)]
-    [2.24, 3.39]
-    >>> [round(least_cycle(output=output, filled=0.01, **engine), 2) for output in (1.0, 101.0)]
-    [2.24, 2.93]
+    >>> round(least_cycle_of_steps(
+    ...     held=64.0, output=101.0, full=0.01, filled=0.01, base=0.01, work=0.03, prompt=1024.0, chunk=2048.0
+    ... ), 2)
+    2.93
     """
     tokens = output - TOKEN
-    if filled is None:
-        together = xp.pure(held * TOKEN / xp.maximum(tokens, 1e-9 * TOKEN))
-        passes = xp.maximum(-xp.expm1(-together) / together, xp.minimum(xp.pure(prompt / chunk), 1.0))
-        return full * tokens + held * (work + base * passes)
     room = xp.maximum(chunk - held * TOKEN / 2, chunk / 4)
     chunks = xp.pure(xp.maximum(prompt / room, 1.0))
-    whole = xp.where(tokens > 0, filled * TOKEN, base)
+    whole = xp.where(output > TOKEN, filled * TOKEN, base)
     in_full_steps = held * (work + whole * xp.pure((tokens + prompt) / chunk))
     return xp.maximum(full * (tokens + chunks * TOKEN) + held * work, in_full_steps)
+
+
+@formula(cite=BOUND + "; prompts have passes of their own, which those share that wait")
+def least_cycle_of_passes(
+    held: Count, output: Tokens, full: SecondsPerToken, base: Seconds, work: Seconds, prompt: Tokens, chunk: Tokens
+) -> Seconds:
+    """Least time of a cycle of `held` requests where decoding stops for prompts, which come at random.
+
+    base: a pass but for the work of its prompts. chunk: tokens of a pass at most. Others as above.
+
+    >>> round(least_cycle_of_passes(
+    ...     held=64.0, output=101.0, full=0.01, base=0.01, work=0.03, prompt=1024.0, chunk=2048.0
+    ... ), 2)
+    3.39
+    """
+    tokens = output - TOKEN
+    together = xp.pure(held * TOKEN / xp.maximum(tokens, 1e-9 * TOKEN))
+    passes = xp.maximum(-xp.expm1(-together) / together, xp.minimum(xp.pure(prompt / chunk), 1.0))
+    return full * tokens + held * (work + base * passes)
 
 
 @formula(cite="J. D. C. Little, A Proof for the Queuing Formula L = lambda W, Operations Research 9 (1961) 383-387")

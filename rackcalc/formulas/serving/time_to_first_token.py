@@ -89,7 +89,7 @@ def step_under_way(
     >>> step_under_way(step=2.5, stall=2.0, work=0.25, prompt=1024.0, chunk=4096.0)
     1.5
     """
-    return step - stall + xp.minimum(stall, work * xp.maximum(chunk / prompt, 1.0 * TOKEN) / TOKEN / TOKEN)
+    return step - stall + xp.minimum(stall, work * xp.maximum(xp.pure(chunk / prompt), 1.0) / TOKEN)
 
 
 @formula(cite="L. Kleinrock, Queueing Systems I (1975), section 5.6: M/D/1, mean number waiting before an arrival")
