@@ -129,8 +129,9 @@ def test_one_output_token_beside_several() -> None:
 def test_limits_and_largest_rates_on_arrays() -> None:
     limits = np.array([0.5, 1.2, 3.0, 1e6])
     for figure in (engine_load.rate_by_request_time, engine_load.rate_by_first_token):
-        wanted = [figure(limit=limit, probability=0.99, before=0.0, **ALONE) for limit in limits.tolist()]
-        close(figure(limit=limits, probability=0.99, before=0.0, **ALONE), wanted, figure.name)
+        more = {"probability": 0.99, "before": 0.0, "most": 20.0} | ALONE
+        wanted = [figure(limit=limit, **more) for limit in limits.tolist()]
+        close(figure(limit=limits, **more), wanted, figure.name)
     shares = engine_load.share_by_request_time(limit=limits, before=0.0, **ALONE | {"rate": 15.0})
     assert (np.diff(shares) >= 0).all() and shares[-1] == 1
 

@@ -1,6 +1,8 @@
 """The share of requests that an engine preempts for want of KV cache, against the simulator, and limiting cases."""
 
+import math
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import scipy.optimize
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from program import run as program
 from simulators import engine_events as events
 
 from rackcalc.estimation.estimate import estimate
@@ -162,8 +165,17 @@ def test_a_rack_says_how_many_requests_it_preempts() -> None:
 
 def test_engines_that_set_whole_answers_aside_never_preempt_and_others_do_not_tell() -> None:
     assert told("arrival_rate: 4 request/s", "tensorrt-llm")["details.preempted"] == 0
-    assert "details.preempted" not in told("arrival_rate: 4 request/s", "sglang")
+    assert math.isnan(told("arrival_rate: 4 request/s", "sglang")["details.preempted"])
+    assert math.isnan(told("concurrency: 800")["details.preempted"])
     assert "details.preempted" not in told("batch: 8")
+
+
+def test_a_gate_on_a_share_that_is_not_told_fails_as_unknown(tmp_path: Path) -> None:
+    rack = tmp_path / "rack.yaml"
+    rack.write_text(RACK.replace("LOAD", "arrival_rate: 4 request/s").replace("RUNTIME", "sglang"))
+    run = program("check", str(rack), "--fail-if", "details.preempted > 1 %")
+    assert run.returncode == 3
+    assert b"details.preempted = unknown" in run.stdout and b"estimate of each answer" in run.stdout
 
 
 def test_clients_beyond_the_room_are_preempted_in_closed_loops() -> None:

@@ -16,8 +16,16 @@ DRAFTS = "write serving.speculation: {kind: mtp, tokens: 3, acceptance: 0.7}; ki
 DRAFTED = "write serving.speculation.tokens"
 ADAPTERS = "write serving.lora: {rank: 16, adapters: 8}"
 CONTEXT = (
-    "sequence and context parallelism are not modelled; long prompts are shared by serving.tensor_parallel, and by "
-    "serving.pipeline_parallel, in whose stages their chunks overlap"
+    "write serving.context_parallel: groups of GPUs that share each prompt, with serving.split: prefill-decode and "
+    "serving.prefill_gpus"
+)
+DECODE_CONTEXT = (
+    "a KV cache that GPUs divide by its tokens is not modelled in decode steps; serving.tensor_parallel divides it by "
+    "its heads, and serving.context_parallel divides the prompts of engines that prefill"
+)
+SEQUENCE = (
+    "sequence parallelism within a tensor-parallel group is not modelled: an all-reduce counts as that; prompts are "
+    "divided over groups by serving.context_parallel"
 )
 APART = "write serving.split: prefill-decode, and serving.prefill_gpus: how many GPUs prefill"
 COPIES = "write serving.redundant_experts"
@@ -55,9 +63,11 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("swap_space", "kv_offloading_size", "host_cache_size"), OFFLOAD),
     **dict.fromkeys(("enable_hierarchical_cache", "hicache_ratio", "hicache_size", "kv_connector"), OFFLOAD),
     **dict.fromkeys(("cpu_offload_gb", "offload_group_size"), WEIGHTS_AWAY),
-    **dict.fromkeys(("cp", "cp_size", "context_parallel", "context_parallel_size", "sequence_parallel"), CONTEXT),
-    **dict.fromkeys(("prefill_context_parallel_size", "decode_context_parallel_size", "dcp_size"), CONTEXT),
-    **dict.fromkeys(("enable_sequence_parallel", "enable_prefill_cp", "attn_cp_size"), CONTEXT),
+    **dict.fromkeys(("cp", "cp_size", "context_parallel", "context_parallel_size", "attn_cp_size"), CONTEXT),
+    **dict.fromkeys(("prefill_context_parallel_size", "pcp", "pcp_size", "enable_prefill_cp"), CONTEXT),
+    **dict.fromkeys(("enable_prefill_context_parallel", "enable_nsa_prefill_context_parallel"), CONTEXT),
+    **dict.fromkeys(("decode_context_parallel_size", "dcp", "dcp_size", "helix"), DECODE_CONTEXT),
+    **dict.fromkeys(("sequence_parallel", "enable_sequence_parallel", "ulysses"), SEQUENCE),
     **dict.fromkeys(("speculative_config", "speculative_algorithm", "speculative_model"), DRAFTS),
     **dict.fromkeys(("num_speculative_tokens", "speculative_num_steps", "speculative_num_draft_tokens"), DRAFTED),
     **dict.fromkeys(("num_nextn_predict_layers", "max_draft_len"), DRAFTED),

@@ -341,10 +341,10 @@ def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:
     domain, width, groups = nvlink_domain(pool), rack.serving.tensor_parallel, rack.serving.data_parallel
     if domain is None or (width is None and (rack.model.family == "encoder" or rack.serving.prefill_gpus is not None)):
         return []
-    stages = rack.serving.pipeline_parallel
+    stages, ranks = rack.serving.pipeline_parallel, rack.serving.context_parallel
     together = float(pool.count.value if width is None else width.value)
-    if width is not None and stages is not None:
-        together *= float(stages.value)
+    for part in (stages, ranks):
+        together *= 1.0 if width is None or part is None else float(part.value)
     if width is not None and groups is not None:
         together *= float(groups.value)
     if together <= float(domain.value):
@@ -352,6 +352,8 @@ def _domain_notes(rack: Rack, pool: GpuPool) -> list[str]:
     said = f"NVLink joins {domain.value:g} {pool.part.name}: the {together:g} that share a copy of the model"
     if stages is not None:
         said = f"NVLink joins {domain.value:g} {pool.part.name}: the {stages.value:g} stages of a copy of the model"
+    if ranks is not None:
+        said = f"NVLink joins {domain.value:g} {pool.part.name}: the {ranks.value:g} groups that share a prompt"
     said += " reach the experts of others" if groups is not None else " exchange"
     return [f"{said} over {link_beyond_domain(pool)}; name links.gpu-gpu if they are joined otherwise"]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from rackcalc.config.racks import Loaded
 from rackcalc.quantities.problems import Problem
 from rackcalc.serving.engine_versions import known_version, version_number
+from rackcalc.serving.pool_engines import that_prefill
 from rackcalc.serving.splits import clients_differ, one_token, prefills_on_own_gpus, takes_what_comes
 from rackcalc.spec.rack import Rack
 
@@ -21,6 +22,7 @@ def engine_settings(loaded: Loaded, rack: Rack) -> list[Problem]:
         _version,
         _speculation,
         _pipeline,
+        _context,
         _expert_placement,
         _beside_the_model,
     )
@@ -253,6 +255,34 @@ def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:
         for name, stated in beside.items()
         if stated is not None
     ]
+
+
+def _context(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Prompts divided over groups of GPUs where no engines prefill for others, or beside what is not computed then."""
+    serving, path = rack.serving, "serving.context_parallel"
+    if serving.context_parallel is None:
+        return []
+    if serving.split != "prefill-decode" or serving.prefill_gpus is None or not engine_decodes(rack):
+        message = "is for engines that only prefill: it needs serving.split: prefill-decode and serving.prefill_gpus, "
+        message += "and runtime vllm, sglang or tensorrt-llm; decode steps of divided contexts are not modelled"
+        return [loaded.problem(path, message)]
+    first = that_prefill(rack).serving
+    if first.tensor_parallel is None:
+        return [loaded.problem(path, "needs the size of its groups: say serving.tensor_parallel too")]
+    beside = {
+        "data_parallel": first.data_parallel,
+        "speculation": serving.speculation,
+        "lora": serving.lora,
+    }
+    found = [
+        loaded.problem(f"serving.{name}", "is not modelled together with serving.context_parallel; remove one of them")
+        for name, stated in beside.items()
+        if stated is not None
+    ]
+    if rack.model.groups or (rack.model.sliding_window is not None and float(rack.model.sliding_window.value) == 0):
+        message = f"is not modelled for linear attention and layers that differ, as of {rack.model.name}; remove it"
+        found.append(loaded.problem(path, message))
+    return found
 
 
 def _beside_the_model(loaded: Loaded, rack: Rack) -> list[Problem]:

@@ -14,7 +14,7 @@ from rackcalc.serving.generation import decode_step, output_tokens, prefill_of
 from rackcalc.serving.gpu_deployment import GpuDeployment
 from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.lengths import computed_prompt
-from rackcalc.serving.pipeline import engine_in_rounds, overlap
+from rackcalc.serving.pipeline import engine_in_rounds, overlap, ring
 from rackcalc.serving.pool_memory import gpu_memory
 from rackcalc.serving.service_model import ONE, Memory
 from rackcalc.spec.rack import Rack
@@ -53,6 +53,7 @@ def engine_loop(rack: Rack, deployed: GpuDeployment, first: GpuPass, requests: Q
     inside = smallest(requests=requests, fits=fits)
     more: dict[str, Any] = {
         "overlap": overlap(rack, deployed, inside),
+        "ring": ring(rack, deployed),
         "fetch": fetching(rack),
         "sent": rack.workload.input,
     }

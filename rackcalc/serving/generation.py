@@ -20,11 +20,12 @@ from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record, replace
 from rackcalc.serving.adapters import with_adapters
+from rackcalc.serving.context_parallel import prompt_of_ranks
 from rackcalc.serving.drafting import DRAFT_HOST, LOOKUP, answer_steps, drafting_model, speculation_on_gpus
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization
 from rackcalc.serving.kv_offload import fetching
 from rackcalc.serving.lengths import computed_prompt
-from rackcalc.serving.pipeline import engine_in_rounds, overlap, prompt_through_stages, step_of_stages
+from rackcalc.serving.pipeline import engine_in_rounds, overlap, prompt_through_stages, ring, step_of_stages
 from rackcalc.serving.pool_memory import context_lengths, kv_format
 from rackcalc.serving.service_model import ONE, ServiceModel, batch_of
 from rackcalc.spec.models import Model
@@ -58,6 +59,8 @@ def prefill_pass(
     length = rack.workload.input if tokens is None else tokens
     run, computed = _on_gpus(gpu.prefill, rack, deployed), computed_prompt(rack, length)
     more: dict[str, Any] = {} if computed is length else {"past": tokens_before(prompt=length, computed=computed)}
+    if deployed.ranks is not None:
+        return prompt_of_ranks(rack, deployed, run, prompts, length, computed)
     first = with_adapters(rack, run(prompts, computed, **more))
     if deployed.stages is not None:
         return prompt_through_stages(rack, deployed, first, length)
@@ -170,6 +173,7 @@ def times_among_prefills(
         lengths = computed_prompt(rack), answer_steps(rack)
         more: dict[str, Any] = {
             "overlap": overlap(rack, deployed, number),
+            "ring": ring(rack, deployed),
             "fetch": fetching(rack),
             "sent": rack.workload.input,
         }

@@ -29,8 +29,8 @@ class GpuDeployment:
     """The GPUs of one pool as they run a model: chip, software, the link among them.
 
     devices: GPUs that share one copy of the model, or one stage of it. replicas: copies. stages: of a pipeline, joined
-    by stage_link; None without one. placement: of the experts, where data-parallel groups share
-    them.
+    by stage_link; None without one. placement: of the experts, where data-parallel groups share them. ranks: groups of
+    devices that share each prompt, joined by rank_link; None where one has it all.
     """
 
     gpu: GPU
@@ -42,16 +42,19 @@ class GpuDeployment:
     stages: Quantity | None = None
     stage_link: Link | None = None
     placement: ExpertPlacement = EVEN
+    ranks: Quantity | None = None
+    rank_link: Link | None = None
 
 
 def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
     """The deployment of a pool: as the file says, else one copy of an encoder per GPU, of a decoder on all GPUs."""
     assert rack.serving.runtime is not None
+    ranks = rack.serving.context_parallel
     devices, stages, groups = rack.serving.tensor_parallel, rack.serving.pipeline_parallel, rack.serving.data_parallel
     if devices is None:
         devices = ONE if rack.model.family == "encoder" else pool.count
-        if stages is not None:
-            devices = in_group(devices=devices, groups=stages)
+        for parts in (stages, ranks):
+            devices = devices if parts is None else in_group(devices=devices, groups=parts)
     elif groups is not None:
         devices = gpus_of(groups=groups, width=devices)
     runtime = rack.serving.runtime
@@ -65,6 +68,11 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
     of_copy = devices if stages is None else gpus_of(groups=stages, width=devices)
     copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=of_copy)
     between = None if stages is None else gpu_link(rack, pool, of_copy)
+    if ranks is not None:
+        of_all = gpus_of(groups=ranks, width=devices)
+        copies = replicas_formulas.replicas(count=pool.count, tensor_parallel=of_all)
+        links = gpu_link(rack, pool, devices), gpu_link(rack, pool, of_all)
+        return GpuDeployment(pool.part, family, runtime, devices, links[0], copies, ranks=ranks, rank_link=links[1])
     if groups is None and not rack.serving.expert_parallel:
         link = gpu_link(rack, pool, devices)
         return GpuDeployment(pool.part, family, runtime, devices, link, copies, stages, between)

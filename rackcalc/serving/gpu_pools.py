@@ -23,6 +23,7 @@ from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record, replace
 from rackcalc.serving.closed_loop import engine_memory
+from rackcalc.serving.context_parallel import cache_of_rank, share_of_prompt
 from rackcalc.serving.generation import (
     GenerationTimes,
     decode_step,
@@ -83,6 +84,8 @@ class PrefillDecodePools:
 
 def shard_of(rack: Rack, deployed: GpuDeployment) -> Quantity:
     """The part of the KV cache of one prompt that a GPU of these engines holds [B]."""
+    if deployed.ranks is not None:
+        return cache_of_rank(rack, deployed, ONE, rack.workload.input)
     groups = ONE if rack.serving.data_parallel is None else rack.serving.data_parallel
     return cache_held(
         cache=kv_cache_of_batch(rack, ONE, rack.workload.input),
@@ -188,7 +191,9 @@ def service_of_pools(
             "decode": gpu_stage(step),
         },
         memory={
-            "prefill": gpu_memory(prefill.rack, prefill.deployed, ONE, rack.workload.input),
+            "prefill": gpu_memory(
+                prefill.rack, prefill.deployed, ONE, share_of_prompt(prefill.deployed, rack.workload.input)
+            ),
             "decode": decode_memory(rack, both.decode, most),
         },
         transfers={LINK: both.moved},

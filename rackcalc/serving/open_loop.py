@@ -214,12 +214,12 @@ def rate_at_slo(
     """
     rate = most
     for _ in range(SETTLING if deployed.stages is not None else 1):
-        now, rates = in_the_ring(rack, deployed, about, rate), dict(others)
+        now = in_the_ring(rack, deployed, about, rate)
+        rate = smallest(engine=most, **others) if others else most
         for time, (rate_by, _) in LIMITED.items():
             more = {} if time in ("tpot", "itl") else {"before": before}
-            for level, limit in limits_in_steps(rack, time).items():
-                rates[f"{time}_{level}".strip("_")] = rate_by(limit=limit, probability=LEVELS[level], **more, **now)
-        rate = smallest(**rates)
+            for level, limit in limits_in_steps(rack, time).items():  # no further than to the rate of those before it
+                rate = rate_by(limit=limit, probability=LEVELS[level], most=rate, **more, **now)
     return of_all_copies(rate=rate, copies=deployed.replicas)
 
 
@@ -255,6 +255,7 @@ def engine_itself(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qu
         seats,
         prefill_of(rack, deployed, first),
         longer,
+        answer_steps(rack),
         lambda number: step_per_token(step=decode_step(rack, deployed, number).time),
     )
     return timed | {"prompt": computed_prompt(rack), "output": answer_steps(rack)} | spread_of_lengths(rack)

@@ -93,6 +93,11 @@ def chunks_of(rack: Rack, deployed: GpuDeployment) -> Quantity:
     return _chunks(deployed, rack.workload.input)[0]
 
 
+def ring(rack: Rack, deployed: GpuDeployment) -> dict[str, Quantity]:
+    """Chunks of a prompt and stages, of a pipeline."""
+    return {} if deployed.stages is None else {"chunks": chunks_of(rack, deployed), "stages": deployed.stages}
+
+
 def _chunks(deployed: GpuDeployment, tokens: Quantity) -> tuple[Quantity, Quantity]:
     """Chunks of a prompt, and the rows of each."""
     engine = deployed.runtime.engine

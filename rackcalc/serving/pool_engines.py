@@ -21,13 +21,17 @@ def that_prefill(rack: Rack) -> Rack:
 
 
 def that_decode(rack: Rack) -> Rack:
-    """The rack with the engines that decode."""
-    return of_pool(rack, rack.serving.decode)
+    """The rack with the engines that decode. Only prompts are divided over ranks."""
+    then = of_pool(rack, rack.serving.decode)
+    if then.serving.context_parallel is None:
+        return then
+    return replace(then, serving=replace(then.serving, context_parallel=None))
 
 
 def engines_of(rack: Rack) -> list[Rack]:
     """The rack with each kind of engine that it has: two where those that prefill and those that decode differ."""
-    if rack.serving.prefill is None and rack.serving.decode is None:
+    serving = rack.serving
+    if serving.prefill is None and serving.decode is None and serving.context_parallel is None:
         return [rack]
     return [that_prefill(rack), that_decode(rack)]
 
@@ -39,5 +43,5 @@ def gpus_of_engine(rack: Rack) -> float | None:
 
 def widths(rack: Rack) -> list[Quantity]:
     """The sizes whose product is the number of GPUs of one engine, as far as stated."""
-    stated = rack.serving.tensor_parallel, rack.serving.data_parallel
+    stated = rack.serving.tensor_parallel, rack.serving.data_parallel, rack.serving.context_parallel
     return [size for size in stated if size is not None]

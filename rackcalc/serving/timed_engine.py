@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from rackcalc.formulas.serving.concurrency import Prefill
 from rackcalc.formulas.serving.engine_point import STEPS, node
-from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
+from rackcalc.formulas.serving.front_end import SHARPNESS, paced_among_prompts, per_token_sent
 from rackcalc.formulas.serving.request_time import left_over
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, constant
@@ -17,18 +17,24 @@ MIXED = {
 
 
 def timed_engine(
-    engine: Engine, seats: Quantity, first: Prefill, longer: Prefill, step_of: Callable[[Quantity], Quantity]
+    engine: Engine,
+    seats: Quantity,
+    first: Prefill,
+    longer: Prefill,
+    output: Quantity,
+    step_of: Callable[[Quantity], Quantity],
 ) -> dict[str, Quantity]:
-    """The engine without its load, and without lengths.
+    """The engine without its load, and without lengths. output: steps of an answer.
 
     seats: sequences that decode together at most. first: prompts of mean length; longer: prompts twice as long.
     step_of: time of a step with so many sequences and no prompt, written as if it yielded one token [s/token].
     """
-    front_end = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
+    sent = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
+    ends = {"work": first.work, "output": output, "front_end": sent, "sharpness": SHARPNESS}
 
     def step_at(place: int) -> Quantity:
         number = node(seats=seats, place=count(float(place), "place"))
-        return paced(tpot=step_of(number), decoding=number, front_end=front_end, sharpness=SHARPNESS)
+        return paced_among_prompts(step=step_of(number), decoding=number, **ends)
 
     return {
         "seats": seats,

@@ -301,6 +301,14 @@ class Serving:
         whole=True,
         default=None,
     )
+    context_parallel: Quantity | None = number(
+        "1",
+        "prefill-decode on GPUs alone: tensor-parallel groups over which each prompt is divided in the engines that "
+        "prefill (prefill_context_parallel_size, attn_cp_size, context_parallel_size; default: 1)",
+        above=0,
+        whole=True,
+        default=None,
+    )
     max_num_seqs: Quantity | None = number(
         "1",
         "serving engines: most sequences that decode together in one engine (max_running_requests, max_batch_size; "

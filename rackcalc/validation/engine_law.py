@@ -13,6 +13,8 @@ def engine_law(
     """The engine without its load. seats: sequences that decode together at most; cv: of the lengths."""
     first = prefill_of(run, numbers)
     longer = prefill_of(run, replace(numbers, prompt=twice_as_long(length=numbers.prompt)))
-    timed = timed_engine(stand(run).engine, seats, first, longer, lambda number: per_token(run, numbers, number))
+    timed = timed_engine(
+        stand(run).engine, seats, first, longer, numbers.output, lambda number: per_token(run, numbers, number)
+    )
     lengths = {"prompt": numbers.prompt, "output": numbers.output}
     return timed | lengths | {"prompt_cv": prompt_cv, "output_cv": output_cv}

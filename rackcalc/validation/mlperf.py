@@ -94,8 +94,7 @@ def running(run: Run, numbers: Numbers, number: Quantity) -> Loop:
         back=NONE,
         step=found.tpot,
         prefill=largest(prefill=found.prefill, step=one_step(tpot=found.tpot)),
-        ahead=NONE,
-        each=NO_TIME,
+        others=NO_TIME,
     )
     return replace(found, ttft=ttft, time=request_time(ttft=ttft, tpot=found.tpot, output=numbers.output))
 

@@ -46,8 +46,8 @@ def test_requests_are_conserved(concurrency: float, equal: bool) -> None:
     found = loop(concurrency, RUN._replace(equal_lengths=equal))
     assert found.rate.value * found.time.value == pytest.approx(concurrency)
     assert found.held.value == min(concurrency, found.room.value)
-    inside = found.first.value + 256 * found.tpot.value
-    assert found.decoding.value == pytest.approx(found.held.value * 256 * found.tpot.value / inside, rel=0.05)
+    inside = found.first.value + 255 * found.tpot.value
+    assert found.decoding.value == pytest.approx(found.held.value * 255 * found.tpot.value / inside, rel=0.05)
     assert found.rate.value * inside == pytest.approx(found.held.value, rel=1e-6)
     assert found.ahead.value <= max(found.held.value - 1, 0) / 2
 

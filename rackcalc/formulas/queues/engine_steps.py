@@ -15,7 +15,7 @@ from rackcalc.formulas.queues.length_distributions import Lengths
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
-ROUNDS = 4
+ROUNDS = 6
 MIDDLE = 0.75  # mean of companions in a time, over those at its end: between 1/1.43 (short) and 1 (long)
 
 
@@ -167,21 +167,52 @@ def pace(engine: Engine, prompts: Prompts, rate: Any, steps: Any, gap_scv: Any) 
     if engine.chunked:
         work = xp.each(lambda step: prompts.work + 0.0 * step, steps)
         return Pace(step=xp.each(lambda step: step / free, steps), stall=work, echo=work)
-    found = xp.each(lambda step: _passes(engine, prompts, rate, free, step, gap_scv), steps)
+    alone = _alone(rate * prompts.work, rate * engine.base)
+    found = xp.each(lambda step: _passes(engine, prompts, rate, free, step, gap_scv, alone), steps)
     step, stall, echo = map(list, zip(*found, strict=True)) if isinstance(found, list) else found
     return Pace(step=step, stall=stall, echo=echo)
 
 
-def _passes(engine: Engine, prompts: Prompts, rate: Any, free: Any, step: Any, gap_scv: Any) -> tuple[Any, Any, Any]:
-    """Time between two tokens, stall and echo. Passes follow one another while requests arrived during the last one;
-    all that wait share a pass.
+def _alone(load: Any, base: Any) -> Callable[[Any], Any]:
+    """Chance that nobody arrives during a pass, from the mean number of prompts in it, for Poisson arrivals.
+
+    load: arrivals in the time of a prompt's work, below 1; base: in a pass but for its prompts. The number in a pass
+    is Poisson given the last pass, which varies too, so its variance is 1 / (1 - load^2) of its mean; it is taken as
+    negative binomial, but for none. Within 1 % of the chain of passes, in which a long pass is followed by a long one;
+    with passes of mean length they are up to twice as many (tests/test_passes_of_prompts.py).
     """
-    base = engine.base
+    more = 1 / xp.maximum(1 - load * load, 1e-6) - 1 + 1e-6
+    none = xp.log1p(more) / more
+    mixed = xp.log1p(more * -xp.expm1(-load)) / more / none
+
+    def chance(number: Any) -> Any:
+        mean = none * number
+        root = xp.maximum(xp.minimum(2 * mean - 2, mean), 1e-6)
+        for _ in range(2):  # Newton's method: root / (1 - exp(-root)) = mean
+            late = xp.exp(-root)
+            root = xp.maximum(root - (root - mean * (1 - late)) / xp.maximum(1 - mean * late, 1e-6), 1e-6)
+        late = xp.exp(-root)
+        return xp.exp(-base) * (xp.exp(-root * mixed) - late) / (1 - late)
+
+    return chance
+
+
+def _passes(
+    engine: Engine, prompts: Prompts, rate: Any, free: Any, step: Any, gap_scv: Any, alone_after: Callable[[Any], Any]
+) -> tuple[Any, Any, Any]:
+    """Time between two tokens, stall and echo. Passes follow one another while requests arrived during the last one;
+    all that wait share a pass. alone_after: chance that nobody came, from the prompts in the last one.
+    """
+    base, work = engine.base, xp.maximum(prompts.work, 1e-12)
     arrived, length, passes = rate * step / free, base + prompts.work, 0.0
     nobody = no_arrival(rate * step, gap_scv)
     some = 1 - nobody
     for _ in range(ROUNDS):
-        again = xp.maximum(no_arrival(rate * length, gap_scv), 1e-3)
+        again = alone_after(xp.maximum((length - base) / work, 1.0))
+        if not (isinstance(gap_scv, float) and gap_scv == 1):  # as much more often as after a time of mean length
+            expected = xp.minimum(rate * length, 30.0)
+            again = again * no_arrival(expected, gap_scv) * xp.exp(expected)
+        again = xp.clip(again, 1e-3, 1.0)
         passes = xp.minimum(xp.maximum(some / again, arrived * prompts.tokens / engine.budget), arrived)
         arrived = rate * (step + passes * base) / free
         length = base + prompts.work * arrived / passes
@@ -213,7 +244,8 @@ def full_engine(engine: Engine, prompts: Prompts, seats: Any, step: Any, tokens:
         rate = seats / (step * (tokens + chunks) + seats * prompts.work)
         return Full(rate=rate, stall=prompts.work, filling=chunks * seats / (rate * (tokens + chunks)))
     together = seats / tokens
-    stall = prompts.work - engine.base * xp.expm1(-together) / together
+    passes = xp.maximum(-xp.expm1(-together) / together, xp.minimum(prompts.tokens / engine.budget, 1.0))
+    stall = prompts.work + engine.base * passes
     return Full(rate=seats / (step * tokens + seats * stall), stall=stall, filling=stall)
 
 

@@ -6,15 +6,14 @@ from typing import Any
 from rackcalc.quantities import elementwise as xp
 
 EXACT_RATE = 1e-4  # relative, of the largest rate at which a limit holds
-OVERSHOOT = 0.1  # of a step of regula falsi
-PATIENCE = 2  # its steps that do not halve the interval
 
 
 def largest_rate(margin: Callable[[Any], Any], capacity: Any) -> Any:
     """The largest rate at which a limit holds; it must hold at every smaller one. 0 where it never holds.
 
-    margin: the limit over the time that it is on; under load a time grows as one over what is left of the capacity, so
-    that this is nearly a straight line: the chord between both ends (regula falsi), and halving where that is slow.
+    margin: the limit over the time that it is on, which falls smoothly while the rate grows. T. R. Chandrupatla,
+    Advances in Engineering Software 28 (1997) 145-149: inverse quadratic interpolation where the last three points
+    allow it, else halving; the first point is on the chord.
 
     >>> round(largest_rate(lambda rate: (10.0 - rate) / 7.0, 10.0), 3)
     3.0
@@ -23,19 +22,22 @@ def largest_rate(margin: Callable[[Any], Any], capacity: Any) -> Any:
     always, ever = highest >= 1, lowest >= 1
     if always is True:
         return capacity
-    low, high = 0.0 * capacity, xp.where(ever, capacity, 0.0 * capacity)
-    above, below = xp.where(ever, lowest - 1, 1.0), xp.where(always, -1.0, highest - 1)
-    moved, slow = -1.0 + 0.0 * capacity, 0.0 * capacity  # the end that moved last: 1 low, -1 high; steps without gain
-    while xp.some(going := high - low > EXACT_RATE * high):
-        width, least = high - low, EXACT_RATE / 2 * high
-        place = low + width * xp.clip(xp.divide(above, above - below), 0.0, 1.0)
-        # a little beyond it, seen from the end that moved last, so that the other one moves too
-        place = place + OVERSHOOT * xp.where(moved > 0, place - low, place - high)
-        middle = xp.clip(xp.where(slow >= PATIENCE, low + width / 2, place), low + least, high - least)
-        now = margin(middle) - 1
-        holds = now >= 0
-        above, below, moved = xp.where(holds, now, above), xp.where(holds, below, now), xp.where(holds, 1.0, -1.0)
-        low = xp.where(going & holds, middle, low)
-        high = xp.where(going, xp.where(holds, high, middle), high)
-        slow = xp.where(high - low > 0.6 * width, slow + 1, 0.0)
-    return xp.where(always, capacity, low)
+    # a: the newest point; b: the end on the other side of the limit; c: the point before. Where it never holds, a = b.
+    b, at_b = 0.0 * capacity, xp.where(ever, lowest - 1, 1.0)
+    a, at_a = xp.where(ever, capacity, 0.0 * capacity), xp.where(always, -1.0, highest - 1)
+    share = xp.clip(xp.divide(at_a, at_a - at_b), 0.0, 1.0)
+    while xp.some(going := abs(b - a) > EXACT_RATE * xp.maximum(a, b)):
+        least = xp.where(going, xp.divide(EXACT_RATE / 2 * xp.maximum(a, b), abs(b - a)), 0.5)
+        new = xp.where(going, a + xp.clip(share, least, 1 - least) * (b - a), a)
+        now = margin(new) - 1
+        same = going & ((now >= 0) == (at_a >= 0))
+        c, at_c = xp.where(same, a, b), xp.where(same, at_a, at_b)
+        other = going & ((now >= 0) != (at_a >= 0))
+        b, at_b = xp.where(other, a, b), xp.where(other, at_a, at_b)
+        a, at_a = new, xp.where(going, now, at_a)
+        place, height = xp.divide(a - b, c - b), xp.divide(at_a - at_b, at_c - at_b)
+        smooth = (height * height < place) & ((1 - height) * (1 - height) < 1 - place)
+        first = xp.divide(at_a, at_b - at_a) * xp.divide(at_c, at_b - at_c)
+        second = xp.divide(c - a, b - a) * xp.divide(at_a, at_c - at_a) * xp.divide(at_b, at_c - at_b)
+        share = xp.where(smooth, first + second, 0.5)
+    return xp.where(always, capacity, xp.where(at_a >= 0, a, b))

@@ -5,17 +5,27 @@ request is prefilled once. Of the prefills of other requests, some run before th
 others between its tokens. An open load is the closed loop that has the offered request rate.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 from rackcalc.formulas.combine import largest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.novelty import as_novel
 from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.serving.disaggregated_prefill import time_per_prompt
-from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, per_token_sent
+from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, paced_among_prompts, per_token_sent
 from rackcalc.formulas.serving.inter_token_latency import prefill_stall
-from rackcalc.formulas.serving.pipeline_stages import overlapping, shortened_time
-from rackcalc.formulas.serving.request_time import request_time
+from rackcalc.formulas.serving.least_cycle import (
+    filled_step,
+    least_cycle_of_passes,
+    least_cycle_of_steps,
+    rate_of_others,
+    saturated_first,
+    saturated_step,
+    saturation,
+)
+from rackcalc.formulas.serving.pipeline_stages import overlapping, shortened_time, slowed_step, slower_steps
+from rackcalc.formulas.serving.request_time import generation_time, left_over, step_where_one_token
 from rackcalc.formulas.serving.time_to_first_token import (
     LITTLE,
     handling_time,
@@ -23,9 +33,10 @@ from rackcalc.formulas.serving.time_to_first_token import (
     looked_at,
     prefills_ahead,
     prefills_crowded_out,
+    prefills_first,
     prefills_queued,
     room_wait,
-    time_in_shared_steps,
+    step_under_way,
     wait_for_groups,
     with_tokenizing,
 )
@@ -57,27 +68,24 @@ def first_token(
     back: Count,
     step: SecondsPerToken,
     prefill: Seconds,
-    ahead: Count,
-    each: Seconds,
+    others: Seconds,
 ) -> Seconds:
-    """Time to first token of a request that finds room: host, steps under way, prefills ahead, its own.
+    """Time to first token of a request that finds room: host, steps under way, prefills of others ahead, its own.
 
-    each: time of the engine for each prefill ahead; less than `prefill` where several run side by side.
-
-    >>> round(first_token(request_host=0.05, looked=1.0, back=0.0, step=0.02, prefill=0.04, ahead=2.0, each=0.03), 9)
+    >>> round(first_token(request_host=0.05, looked=1.0, back=0.0, step=0.02, prefill=0.04, others=0.06), 9)
     0.17
     """
-    return request_host + (looked + back) * step * TOKEN + prefill + each * ahead
+    return request_host + (looked + back) * step * TOKEN + prefill + others
 
 
 @formula(cite="M. Reiser, S. Lavenberg, J. ACM 27 (1980) 313-322: a request sees the others; " + LITTLE)
 def decoding_now(held: Count, first: Seconds, tpot: SecondsPerToken, output: Tokens) -> Count:
     """Requests in the step of a token: its own, and of the others held the share of their time in which they decode.
 
-    >>> round(decoding_now(held=10.0, first=1.0, tpot=0.01, output=400.0), 9)
+    >>> round(decoding_now(held=10.0, first=1.0, tpot=0.01, output=401.0), 9)
     8.2
     """
-    generating = tpot * output
+    generating = tpot * (output - TOKEN)
     return 1 + xp.maximum(held - 1, 0 * held) * xp.divide(generating, generating + first)
 
 
@@ -208,6 +216,7 @@ def closed_loop(
     equal_lengths: bool = False,
     arrivals: Quantity | None = None,
     overlap: Quantity | None = None,
+    ring: Mapping[str, Quantity] = MappingProxyType({}),
     fetch: Quantity | None = None,
     sent: Quantity | None = None,
 ) -> Loop:
@@ -215,8 +224,8 @@ def closed_loop(
 
     step_at: time per output token [s/token] as a function of the sequences that share a step. arrivals: request rate
     if requests arrive at random, so that prefills queue by chance and not in bursts. overlap: delay of the others by a
-    prefill over its time, in a pipeline of stages. fetch: time before a prefill in which a part of it is fetched [s].
-    sent: tokens of a prompt where not all of them are computed [token].
+    prefill over its time, in a pipeline of stages. ring: chunks of a prompt and stages of such a pipeline. fetch: time
+    before a prefill in which a part of it is fetched [s]. sent: tokens of a prompt where not all of them are computed.
     """
     inside = held(concurrency=concurrency, room=fits)
     lockstep = engine.lockstep if equal_lengths else NONE
@@ -236,23 +245,35 @@ def closed_loop(
     looked = looked_at(wait=engine.wait_steps, interval=engine.poll_steps)
     holding = {"hold": engine.hold_steps, "held": inside, "output": output}
     back = held_back(**holding) if prefill.prompts is ONE else wait_for_groups(**holding, groups=prefill.prompts)
-    filling = {"chunk": engine.chunk, "prompt": prompt, "prompts": prefill.prompts}
-    each = time_in_shared_steps(each=prefill.each, work=prefill.parts[0], **filling)
-    decoding = inside
-    for _ in range(ROUNDS):
-        step = paced(
-            tpot=total(step=step_at(decoding), stall=stall),
-            decoding=decoding,
-            front_end=per_token_sent(time=engine.token_time, interval=engine.stream_interval),
-            sharpness=SHARPNESS,
-        )
-        ways = {"looked": looked, "back": back, "ahead": before}
-        times = {"prefill": prefill.alone.time, "each": each}
-        first = first_token(request_host=before_it, step=step, **times, **ways)
+    prompts = {"work": prefill.work, "prompt": prompt, "chunk": engine.chunk}
+    beside = {"work": prefill.parts[0], "prompt": prompt, "chunk": engine.chunk, "groups": prefill.prompts}
+    others = prefills_first(number=before, each=prefill.each, **beside)
+    base = left_over(whole=prefill.alone.time, part=prefill.work)
+    if overlap is not None:
+        prompts["work"] = shortened_time(time=prefill.work, share=overlap)
+    front_end = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
+    decoding, alone = inside, step_at(inside)
+    ends = {"work": prefill.work, "output": output, "front_end": front_end, "sharpness": SHARPNESS}
+    full = paced_among_prompts(step=alone, decoding=inside, **ends)
+    for done in range(ROUNDS):
+        alone = step_at(decoding) if done else alone
+        step = paced(tpot=total(step=alone, stall=stall), decoding=decoding, front_end=front_end, sharpness=SHARPNESS)
+        under_way = step_under_way(step=step, stall=stall, **prompts)
+        ways = {"looked": looked, "back": back, "step": under_way}
+        first = first_token(request_host=before_it, prefill=prefill.alone.time, others=others, **ways)
         decoding = decoding_now(held=inside, first=first, tpot=step, output=output)
+    steps = {"full": full}
+    if engine.mixed:
+        number = filled_step(held=inside, prompt=prompt, output=output, chunk=engine.chunk)
+        steps["filled"] = paced_among_prompts(step=step_at(number), decoding=number, **ends)
+    busy = least_time(steps, ring, step_at, prefill.work, held=inside, output=output, base=base, **prompts)
+    factor = saturation(least=busy, time=generation_time(ttft=first, tpot=step, output=output))
+    first, step = saturated_first(time=first, factor=factor), saturated_step(time=step, factor=factor)
+    if not (isinstance(output.value, float) and output.value > 1):
+        step = step_where_one_token(per_token=step, step=alone, output=output)
     wait = room_wait(concurrency=concurrency, held=inside, first=first, tpot=step, output=output)
     ttft = total(first=first, room=wait)
-    time = request_time(ttft=ttft, tpot=step, output=output)
+    time = generation_time(ttft=ttft, tpot=step, output=output)
     return Loop(
         ttft=ttft,
         tpot=step,
@@ -268,6 +289,22 @@ def closed_loop(
         time=time,
         rate=closed_rate(concurrency=concurrency, time=time),
     )
+
+
+def least_time(
+    steps: Mapping[str, Quantity], ring: Mapping[str, Quantity], step_at: Step, of_prompt: Quantity, **more: Quantity
+) -> Quantity:
+    """Least time of a cycle of all requests held. steps: with all of them, and where prompts share them, filled ones.
+
+    of_prompt: work of a prompt in all stages of a pipeline, whose steps are slower at the rate that follows.
+    """
+    least = least_cycle_of_steps if "filled" in steps else least_cycle_of_passes
+    busy = least(**steps, **more)
+    for _ in range(ROUNDS if ring else 0):
+        rate = rate_of_others(held=more["held"], time=busy)
+        slower = slower_steps(rate=rate, step=step_at(ONE), work=of_prompt, **ring)
+        busy = least(**{name: slowed_step(step=step, factor=slower) for name, step in steps.items()}, **more)
+    return busy
 
 
 def at_rate(loop_at: Callable[[Quantity], Loop], rate: Quantity, most: Quantity) -> Loop:

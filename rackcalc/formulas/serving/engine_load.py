@@ -187,12 +187,16 @@ def _mean(name: str, engine: dict[str, Any]) -> Any:
 
 
 def _within(name: str, probability: Any, engine: dict[str, Any]) -> Any:
+    return _within_at(name, probability, point_of(engine))
+
+
+def _within_at(name: str, probability: Any, point: list[Any]) -> Any:
     level = xp.pure(probability)
     if not hasattr(level, "shape"):
-        return _value((name, float(level)), engine)
+        return _at_point((name, float(level)), point)
     found: Any = xp.nan
     for one in set(level.ravel().tolist()):
-        found = xp.where(level == one, _value((name, one), engine), found)
+        found = xp.where(level == one, _at_point((name, one), point), found)
     return found
 
 
@@ -328,59 +332,67 @@ def before_engine(request_host: Seconds, looked: Count, step: SecondsPerToken) -
     return request_host + xp.maximum(looked - 0.5, 0.0 * looked) * step * TOKEN
 
 
-def _rate(name: str, limit: Any, probability: Any, before: Any, engine: dict[str, Any]) -> Any:
-    """The largest rate at which the given share of times stays within the limit."""
+def _rate(name: str, limit: Any, probability: Any, before: Any, most: Any, engine: dict[str, Any]) -> Any:
+    """The largest rate, up to `most`, at which the given share of times stays within the limit."""
     from rackcalc.formulas.queues.largest_rate import largest_rate
 
     limit, before = xp.pure(limit), xp.pure(before)
-    capacity = _value("capacity", {"rate": 1e-9 * REQUEST / SECOND} | engine)
+    highest, *point = point_of(engine | {"rate": most})
 
     def margin(rate: Any) -> Any:
-        return xp.divide(limit, _within(name, probability, engine | {"rate": rate * REQUEST / SECOND}) + before)
+        return xp.divide(limit, _within_at(name, probability, [rate, *point]) + before)
 
-    return largest_rate(margin, capacity) * REQUEST / SECOND
+    return largest_rate(margin, highest) * REQUEST / SECOND
 
 
 @formula(cite=LAW)
-def rate_by_request_time(limit: Seconds, probability: Ratio, before: Seconds, **engine: Loaded) -> RequestsPerSecond:
+def rate_by_request_time(
+    limit: Seconds, probability: Ratio, before: Seconds, most: RequestsPerSecond, **engine: Loaded
+) -> RequestsPerSecond:
     """Largest arrival rate at which the given share of whole requests stays within a limit; 0 where none does.
 
     before: time before the engine takes a request up. In the example a request alone takes longer than the limit.
 
-    >>> rate_by_request_time(limit=1.0, probability=0.99, before=0.0, **ALONE)
+    >>> rate_by_request_time(limit=1.0, probability=0.99, before=0.0, most=20.0, **ALONE)
     0.0
     """
-    return _rate("time", limit / SECOND, probability, before / SECOND, engine)
+    return _rate("time", limit / SECOND, probability, before / SECOND, most, engine)
 
 
 @formula(cite=LAW)
-def rate_by_first_token(limit: Seconds, probability: Ratio, before: Seconds, **engine: Loaded) -> RequestsPerSecond:
+def rate_by_first_token(
+    limit: Seconds, probability: Ratio, before: Seconds, most: RequestsPerSecond, **engine: Loaded
+) -> RequestsPerSecond:
     """Largest arrival rate at which the given share of first tokens comes within a limit; 0 where none does.
 
-    >>> rate_by_first_token(limit=0.03, probability=0.99, before=0.0, **ALONE)
+    >>> rate_by_first_token(limit=0.03, probability=0.99, before=0.0, most=20.0, **ALONE)
     0.0
     """
-    return _rate("ttft", limit / SECOND, probability, before / SECOND, engine)
+    return _rate("ttft", limit / SECOND, probability, before / SECOND, most, engine)
 
 
 @formula(cite=LAW)
-def rate_by_token_time(limit: SecondsPerToken, probability: Ratio, **engine: Loaded) -> RequestsPerSecond:
+def rate_by_token_time(
+    limit: SecondsPerToken, probability: Ratio, most: RequestsPerSecond, **engine: Loaded
+) -> RequestsPerSecond:
     """Largest arrival rate at which the given share of requests has tokens as fast as a limit; 0 where none has.
 
-    >>> rate_by_token_time(limit=0.005, probability=0.99, **ALONE)
+    >>> rate_by_token_time(limit=0.005, probability=0.99, most=20.0, **ALONE)
     0.0
     """
-    return _rate("tpot", limit * TOKEN / SECOND, probability, 0.0, engine)
+    return _rate("tpot", limit * TOKEN / SECOND, probability, 0.0, most, engine)
 
 
 @formula(cite=LAW)
-def rate_by_token_gap(limit: SecondsPerToken, probability: Ratio, **engine: Loaded) -> RequestsPerSecond:
+def rate_by_token_gap(
+    limit: SecondsPerToken, probability: Ratio, most: RequestsPerSecond, **engine: Loaded
+) -> RequestsPerSecond:
     """Largest arrival rate at which the given share of the times between two tokens stays within a limit.
 
-    >>> rate_by_token_gap(limit=0.005, probability=0.99, **ALONE)
+    >>> rate_by_token_gap(limit=0.005, probability=0.99, most=20.0, **ALONE)
     0.0
     """
-    return _rate("itl", limit * TOKEN / SECOND, probability, 0.0, engine)
+    return _rate("itl", limit * TOKEN / SECOND, probability, 0.0, most, engine)
 
 
 @formula(cite=PREEMPTION)

@@ -65,17 +65,31 @@ def prefills_crowded_out(held: Count, output: Tokens, chunk: Tokens, prompt: Tok
     return xp.maximum(held - 1 - output * chunk / (prompt * TOKEN), 0.0 * held)
 
 
-@formula(cite=MIXED + ": prompts that wait share steps up to the token budget, and with them launches and fixed times")
-def time_in_shared_steps(each: Seconds, work: Seconds, chunk: Tokens, prompt: Tokens, prompts: Count) -> Seconds:
-    """Time of the engine for one of the prefills that wait before one's own.
+@formula(cite="definition: prompts that wait together share passes, of `chunk` tokens at most in all groups")
+def prefills_first(
+    number: Count, each: Seconds, work: Seconds, prompt: Tokens, chunk: Tokens, groups: Count
+) -> Seconds:
+    """Time of so many prefills. each: of one in a pass with no other of its group. work: its part that no other shares.
 
-    each: of a prefill in steps of its own. work: the part of it that grows with its tokens. prompts: in a pass of
-    data-parallel groups. In the example four prompts fill a step.
-
-    >>> time_in_shared_steps(each=0.05, work=0.03, chunk=8192.0, prompt=2048.0, prompts=1.0)
-    0.035
+    >>> prefills_first(number=1.0, each=0.5, work=0.25, prompt=1024.0, chunk=4096.0, groups=1.0)
+    0.5
+    >>> prefills_first(number=8.0, each=0.5, work=0.25, prompt=1024.0, chunk=4096.0, groups=1.0)
+    2.5
     """
-    return work + (each - work) * xp.minimum(xp.divide(prompt * prompts, chunk), 1.0)
+    passes = xp.minimum(number, groups * xp.maximum(1.0, number * xp.pure(prompt / chunk)))
+    return number * work + passes * (each - work)
+
+
+@formula(cite=MIXED + ": a step computes at most one chunk of prompts; so does a pass of prompts alone")
+def step_under_way(
+    step: SecondsPerToken, stall: SecondsPerToken, work: Seconds, prompt: Tokens, chunk: Tokens
+) -> SecondsPerToken:
+    """The step that a prompt finds: one between two tokens, but with one chunk of prompts at most. stall: by all.
+
+    >>> step_under_way(step=2.5, stall=2.0, work=0.25, prompt=1024.0, chunk=4096.0)
+    1.5
+    """
+    return step - stall + xp.minimum(stall, work * xp.maximum(xp.pure(chunk / prompt), 1.0) / TOKEN)
 
 
 @formula(cite="assumption: a host reads and tokenizes a prompt at a steady rate; " + FITTED)
@@ -144,7 +158,7 @@ def wait_for_groups(hold: Count, held: Count, output: Tokens, groups: Count) -> 
 def room_wait(concurrency: Count, held: Count, first: Seconds, tpot: SecondsPerToken, output: Tokens) -> Seconds:
     """Wait for KV room: requests outside pass through at the rate of those inside.
 
-    >>> room_wait(concurrency=15.0, held=10.0, first=1.0, tpot=0.01, output=400.0)
+    >>> room_wait(concurrency=15.0, held=10.0, first=1.0, tpot=0.01, output=401.0)
     2.5
     """
-    return xp.divide(concurrency - held, held) * (first + tpot * output)
+    return xp.divide(concurrency - held, held) * (first + tpot * (output - TOKEN))
