@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.serving import concurrency as formulas
 from rackcalc.formulas.serving import disaggregated_prefill, speculative_decoding
-from rackcalc.formulas.serving.time_to_first_token import time_in_shared_steps
+from rackcalc.formulas.serving.time_to_first_token import prefills_first
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.validation import runs
 from rackcalc.validation.runs import Numbers, Run
@@ -54,13 +54,12 @@ def test_requests_are_conserved(concurrency: float, equal: bool) -> None:
 
 def test_prompts_that_wait_share_steps_but_never_their_own_work() -> None:
     """A prompt that fills a step shares nothing; the shorter it is, the less of the fixed times it takes."""
-    times = {"each": given_(0.05, "s"), "work": given_(0.03, "s"), "prompts": given_(1.0, "1")}
-    filled = [
-        time_in_shared_steps(chunk=given_(8192.0, "token"), prompt=given_(float(prompt), "token"), **times).value
-        for prompt in (1, 512, 4096, 8192, 32768)
-    ]
-    assert filled == sorted(filled) and filled[0] == pytest.approx(0.03, rel=1e-3)
-    assert filled[-2:] == [0.05, 0.05]
+    times = {"each": given_(0.05, "s"), "work": given_(0.03, "s"), "groups": given_(1.0, "1")}
+    times |= {"number": given_(100.0, "1"), "chunk": given_(8192.0, "token")}
+    lengths = (1, 512, 4096, 8192, 32768)
+    filled = [prefills_first(prompt=given_(float(prompt), "token"), **times).value / 100 for prompt in lengths]
+    assert filled == sorted(filled) and filled[0] == pytest.approx(0.03, rel=1e-2)
+    assert filled[-2:] == pytest.approx([0.05, 0.05])
 
 
 def test_a_smaller_token_budget_makes_waiting_prompts_slower_and_a_lone_one_as_fast() -> None:

@@ -25,30 +25,30 @@ LONGER = 1.25  # times the longest measured prompt, from which on a prompt is lo
 
 # Standard deviation of the log of a time, by what is new: what rackcalc/validation/fit_novelty.py printed, rounded.
 DECODE: Mapping[str, float] = {
-    "base": 0.11,
-    "GPU": 0.14,
-    "GPU family": 0.15,
-    "architecture": 0.18,
-    "model": 0.13,
-    "kernels": 0.13,
-    "version": 0.13,
-    "layout": 0.10,
-    "longer prompts": 0.11,
-    "engine": 0.15,
-    "LPU": 0.15,  # as a family of GPUs: no fold leaves another kind of chip out
+    "base": 0.13,
+    "GPU": 0.06,
+    "GPU family": 0.11,
+    "architecture": 0.10,
+    "model": 0.06,
+    "kernels": 0.07,
+    "version": 0.06,
+    "layout": 0.06,
+    "longer prompts": 0.06,
+    "engine": 0.09,
+    "LPU": 0.11,  # as a family of GPUs: no fold leaves another kind of chip out
 }
 PREFILL: Mapping[str, float] = {
-    "base": 0.29,
-    "GPU": 0.16,
-    "GPU family": 0.25,
-    "architecture": 0.28,
-    "model": 0.12,
-    "kernels": 0.18,
-    "version": 0.15,
-    "layout": 0.12,
-    "longer prompts": 0.18,
-    "engine": 0.16,
-    "LPU": 0.25,
+    "base": 0.28,
+    "GPU": 0.14,
+    "GPU family": 0.17,
+    "architecture": 0.19,
+    "model": 0.07,
+    "kernels": 0.12,
+    "version": 0.10,
+    "layout": 0.07,
+    "longer prompts": 0.10,
+    "engine": 0.11,
+    "LPU": 0.17,
 }
 
 
