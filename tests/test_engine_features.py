@@ -414,7 +414,7 @@ def test_formats_that_a_gpu_has_are_no_weight_only_formats() -> None:
         (SMALL, ("serving.kv_offload.hits=0.5",), "serving.kv_offload.bandwidth: is missing"),
         (SPARSE, ("serving.lora.rank=16",), "latent attention"),
         (DEEP, (*STAGES, *path("1 GB/s", 0.5)), "together with serving.pipeline_parallel"),
-        (SMALL, ("serving.context_parallel_size=2",), "serving.pipeline_parallel, in whose stages"),
+        (SMALL, ("serving.context_parallel_size=2",), "write serving.context_parallel"),
         (SMALL, ("serving.enable_expert_parallel=true",), "serving.expert_parallel: true"),
         (SMALL, ("serving.cpu_offload_gb=10",), "weights in host memory are not modelled"),
         (SMALL, ("serving.hicache_ratio=2",), "write serving.kv_offload"),

@@ -190,7 +190,10 @@ def test_the_network_between_domains_is_said() -> None:
 
 
 def test_data_parallel_groups_of_one_engine_compute_their_prompts_side_by_side() -> None:
-    """Published: 52,300 input token/s of 8 H100, with experts over 32 GPUs. Answers of 8 tokens leave it to prompts."""
+    """Published: 52,300 input token/s of 8 H100, with experts over 32 GPUs, and the exchange hidden by a second batch.
+
+    Here the exchange counts in full, which is 40 % of a prompt. Answers of 8 tokens leave it to prompts.
+    """
     rack = {
         "name": "one engine of 32 groups",
         "accelerators": {"gpu": {"part": "h100-sxm", "count": 32}},
@@ -198,4 +201,4 @@ def test_data_parallel_groups_of_one_engine_compute_their_prompts_side_by_side()
         "workload": {"input": "2000 token", "output": "8 token", "concurrency": 1024, "precision": "fp8"},
         "serving": {"split": "gpu", "runtime": "sglang", "tensor_parallel": 1, "data_parallel": 32},
     }
-    assert found(rack)["throughput.input_tokens"] / 4 == pytest.approx(52_300, rel=0.3)
+    assert 0.6 * 52_300 < found(rack)["throughput.input_tokens"] / 4 < 52_300
