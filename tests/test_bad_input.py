@@ -535,7 +535,7 @@ def test_wrong_scenarios(scenarios: str, chosen: str, words: list[str], tmp_path
 def test_a_scenario_of_a_file_that_has_none(tmp_path: Path) -> None:
     file = tmp_path / "rack.yaml"
     file.write_text(HYBRID)
-    assert 'no scenario "fast"; the file has none' in str(problems(file, "fast")[0])
+    assert 'no scenario "fast"; known: buy, rent, api' in str(problems(file, "fast")[0])
 
 
 WRONG_SETS = [

@@ -92,7 +92,7 @@ OFFERED = {
     "rackcalc estimate --no-i": {"--no-interval"},
     "rackcalc estimate ": {*bundled_racks(), "mine.yaml"},
     "rackcalc estimate rack-of-god --format j": {"json", "jsonl"},
-    "rackcalc estimate mine.yaml --scenario ": {"summer", "winter"},
+    "rackcalc estimate mine.yaml --scenario ": {"summer", "winter", "buy", "rent", "api"},
     "rackcalc estimate rack-of-god --get latency.p9": {"latency.p90", "latency.p95", "latency.p99", "latency.p999"},
     "rackcalc explain llama70b-8xh100 latency.tpot_p9": {"latency.tpot_p90", "latency.tpot_p95", "latency.tpot_p99"},
     "rackcalc parts gpus b2": {name for name in part_names("gpus") if name.startswith("b2")},

@@ -237,7 +237,7 @@ def _memory(known: Figures) -> Iterator[tuple[str, str]]:
 def _power(known: Figures) -> Iterator[Line]:
     told = []
     if "power.it" in known.table:
-        told.append((known.text("power.it"), "power.it"))
+        told.append((f"mean {known.text('power.it')}", "power.it"))
     if known.has("power.peak.it"):
         told.append((f"peak {known.text('power.peak.it')}", "power.peak.it"))
     if known.has("power.facility"):

@@ -25,8 +25,11 @@ def _is_long(markup: str) -> bool:
     return len(re.sub(r"<[^>]*>", "", markup)) > 18
 
 
-def rows(caption: str, head: Sequence[str], lines: Iterable[tuple[str, str, Sequence[str]]]) -> str:
-    """A table of bars. head: titles of name, bar and numbers. lines: name as markup, bar, and numbers as markup."""
+def rows(caption: str, head: Sequence[str], lines: Iterable[tuple[str, str, Sequence[str]]], long: bool = False) -> str:
+    """A table of bars. head: titles of name, bar and numbers. lines: name as markup, bar, and numbers as markup.
+
+    long: whether names are so long that on a phone they have a line of their own.
+    """
     titles = tag("tr", "".join(tag("th", escaped(cell), scope="col") for cell in head))
     body = "".join(
         tag(
@@ -37,4 +40,8 @@ def rows(caption: str, head: Sequence[str], lines: Iterable[tuple[str, str, Sequ
         )
         for name, drawn, numbers in lines
     )
-    return tag("table", tag("caption", escaped(caption)) + tag("thead", titles) + tag("tbody", body), class_="bars")
+    return tag(
+        "table",
+        tag("caption", escaped(caption)) + tag("thead", titles) + tag("tbody", body),
+        class_="bars named" if long else "bars",
+    )

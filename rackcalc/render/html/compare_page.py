@@ -90,7 +90,7 @@ def _inputs(found: Comparison) -> Iterator[str]:
             yield tag("p", escaped(f"{heading(found, column)}: unknown, a former estimate holds results, not inputs"))
             continue
         rows = [(escaped(each.path), escaped(each.old), escaped(each.new)) for each in changed]
-        yield scrolled(table(heading(found, column), ("input", "was", "is"), rows or [("none", "", "")]))
+        yield scrolled(table(heading(found, column), ("input", "was", "is"), rows or [("none", "", "")], "listed"))
 
 
 def _moved(found: Comparison, reasons: Reasons) -> Iterator[str]:

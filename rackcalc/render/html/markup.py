@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from rackcalc.quantities.problems import printable
 
-LISTED = ("claims", "compared")  # classes of tables that become lists on phones
+LISTED = ("claims", "compared", "listed")  # classes of tables that become lists on phones
 
 
 def escaped(text: object) -> str:

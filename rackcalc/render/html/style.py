@@ -69,10 +69,14 @@ code{font-size:.9em;overflow-wrap:anywhere}
 @media(max-width:34rem){dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:.5rem}
 .bars th[scope=row]{width:auto;min-width:4rem;overflow-wrap:anywhere}td.bar{min-width:2rem}
 .bars{font-size:.9rem}.bars :is(th,td){padding-right:.4rem}.bars td.long{min-width:0}
-:is(.claims,.compared) thead{display:none}.compared{min-width:0}
-:is(.claims,.compared) tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--grid)}
-:is(.claims,.compared) :is(th,td){display:block;padding:0}:is(.claims,.compared) td:empty{display:none}
-.compared td::before,.claims td:nth-child(n+3)::before{content:attr(data-head) ": ";color:var(--soft);font-size:.85rem}}
+:is(.claims,.compared,.listed) thead{display:none}.compared{min-width:0}
+:is(.claims,.compared,.listed) tr{display:block;padding:.5rem 0;border-bottom:1px solid var(--grid)}
+:is(.claims,.compared,.listed) :is(th,td){display:block;padding:0;width:auto!important}
+:is(.claims,.compared,.listed) td:empty{display:none}
+.named tr{display:grid;grid-template-columns:1fr auto auto auto}
+.named :is(th[scope=row],th:first-child){grid-column:1/-1}
+:is(.compared,.listed) td::before,.claims td:nth-child(n+3)::before{content:attr(data-head) ": ";
+color:var(--soft);font-size:.85rem}}
 @page{margin:14mm}
 @media print{:root{color-scheme:light;--back:#fff;--card:#fff;--text:#000;--soft:#444;--link:#000}
 body{max-width:none;padding:0;font-size:9.5pt}nav,.skip,.screen{display:none}a{text-decoration:none}

@@ -82,7 +82,7 @@ def _tornado(
     ]
     rest = tag("p", f"and {count - len(effects)} more", class_="small") if count > len(effects) else ""
     head = "one value alone", "", "at its 10 %", "at its 90 %", "of the variance"
-    return tag("h3", linked) + rows(caption, head, lines) + rest
+    return tag("h3", linked) + rows(caption, head, lines, long=True) + rest
 
 
 def _doubt(effect: Effect, reasons: Reasons, leaves: Mapping[str, Quantity]) -> str:

@@ -21,7 +21,9 @@ def verdicts(view: View, judged: Sequence[Any]) -> str:
         for verdict in sorted(judged, key=lambda verdict: order.get(verdict.status, 0))
         if verdict.condition.path in view.known.table
     ]
-    return scrolled(table("Gates of the rack file", ("verdict", "gate", "is", "certain"), rows)) if rows else ""
+    return (
+        scrolled(table("Gates of the rack file", ("verdict", "gate", "is", "certain"), rows, "listed")) if rows else ""
+    )
 
 
 def all_figures(view: View) -> str:
