@@ -47,12 +47,13 @@ def test_figures_are_finite_and_positive(name: str, scenario: str) -> None:
         assert math.isfinite(value) or path in NEVER or not quantity.known, path
         if path.startswith("venue.") and not quantity.known:
             assert all(" publishes no p" in reason for reason in quantity.unknowns), path
+        elif path == "details.preempted" and not quantity.known:
+            assert all(reason.startswith("no share of preempted requests: ") for reason in quantity.unknowns)
         elif not quantity.known:
             assert set(quantity.unknowns) <= {
                 "no price for lpu",
                 "no TDP for lpu",
                 "no price for network ports",
-                "no number of network ports",
             }, path
             assert path.startswith(("cost.", "roi.", "power.", "thermal."))
     for path in ("latency.service", "latency.p50", "latency.p99", "throughput.requests"):

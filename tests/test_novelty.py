@@ -71,7 +71,7 @@ def test_what_may_be_off_by_a_factor_of_two_is_not_to_be_relied_on(
 
 def test_the_summary_names_what_is_new_and_the_nearest_run() -> None:
     new, known = (" ".join(out("estimate", rack).split()) for rack in (NEW, KNOWN))
-    assert "novelty 2: LPU, GPU family not in the measurements nearest run: 8 x B200" in new
+    assert "novelty 2: GPU family, LPU not in the measurements nearest run: 8 x B200" in new
     assert ", not to be relied on" in new and "not to be relied on" not in known
     assert "nearest run 8 x H100 SXM5 80 GB, Llama 3.1 70B fp8, vLLM" in known
     assert "nearest run" not in out("estimate", "configs/bert-a100.yaml"), "no serving engine"

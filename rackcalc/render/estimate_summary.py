@@ -76,7 +76,7 @@ class Figures:
         """A figure with its unit. ranged: with its 80 % interval behind it."""
         quantity = self.table[path]
         if not quantity.known:
-            return f"unknown ({'; '.join(quantity.unknowns)})"
+            return f"unknown ({_together(quantity.unknowns)})"
         if self.draws is None:
             return cell(path, quantity, 3)
         low, high = self.draws.interval(quantity)
@@ -284,11 +284,23 @@ def _without_unit(known: Figures, path: str) -> str:
     return known.text(path, ranged=True).replace("/Mtoken", "").replace("/Mrequest", "")
 
 
+def _together(reasons: Sequence[str]) -> str:
+    """Why something is unknown, with reasons of one kind as one: "no price for gpu, lpu".
+
+    >>> _together(("no price for gpu", "no TDP for lpu", "no price for lpu"))
+    'no price for gpu, lpu; no TDP for lpu'
+    """
+    kinds: dict[str, list[str]] = {}
+    for reason in reasons:
+        kind, lacks, what = reason.partition(" for ")
+        kinds.setdefault(kind + lacks, []).append(what)
+    return "; ".join(kind + ", ".join(whats) for kind, whats in kinds.items())
+
+
 def _return(known: Figures) -> Line:
     payback = known.table["roi.payback"]
     if not payback.known:
-        alike = set(payback.unknowns) <= set(known.table["cost.tco"].unknowns)
-        return Line("return", (("unknown, as the cost is" if alike else known.text("roi.payback"), "roi.payback"),))
+        return Line("return", ((known.text("roi.payback"), "roi.payback"),))
     told = [(paid_back(known), "roi.payback")]
     if known.has("roi.npv"):
         told.append((f"net present value {known.text('roi.npv')}", "roi.npv"))

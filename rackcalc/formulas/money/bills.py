@@ -115,8 +115,9 @@ def network(spec: Economics, supply: Supply) -> dict[str, Quantity]:
     price = supply.port_price if equipment.price_per_port is None else equipment.price_per_port
     if price is None:
         return {}
-    count = unknown("1", "number of network ports", NO_PORTS) if ports is None else ports
-    return {"network": price_of(price=price, count=count)}
+    if ports is None:  # one reason is enough
+        ports = unknown("1", "number of network ports", NO_PORTS if price.known else price.unknowns[0])
+    return {"network": price_of(price=price, count=ports)}
 
 
 def purchase_bill(
