@@ -1,7 +1,9 @@
 """The examples at the end of the help of every command: they are shown, and they run."""
 
 import json
+import re
 import shlex
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from repositories import Repository, rack
 
 from rackcalc.cli.command_names import COMMANDS
 from rackcalc.cli.examples import EXAMPLES, TASKS
+from rackcalc.cli.option_groups import GROUP_OF, GROUPS, OTHERS
 
 ALL = [(command, example) for command, (examples, _) in EXAMPLES.items() for example in examples]
 ROOT = Path(__file__).parent.parent
@@ -19,6 +22,13 @@ CONFIG = {
     "num_attention_heads": 64, "num_key_value_heads": 8, "head_dim": 128, "intermediate_size": 25600,
     "vocab_size": 151936, "max_position_embeddings": 40960, "tie_word_embeddings": False, "hidden_act": "silu",
 }  # fmt: skip
+
+
+def names_of_options(command: str) -> set[str]:
+    """The options of a command, as its function declares them."""
+    function = getattr(import_module(f"rackcalc.cli.commands.{command}"), command)
+    declared = [annotation.__metadata__[0] for name, annotation in function.__annotations__.items() if name != "return"]
+    return {name for one in declared for whole in one.names for name in whole.split("/")}
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +80,24 @@ def test_the_command_for_a_first_task_runs(task: str, folder: Path) -> None:
         (folder / arguments[1]).unlink(missing_ok=True)
     done = run(*arguments, cwd=folder)
     assert program == "rackcalc" and done.returncode in (0, 3) and (done.stdout or arguments[0] == "init"), done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_options_are_in_groups_and_none_is_lost(command: str) -> None:
+    heading, listed, headings = "", {}, []
+    for line in out(command, "--help").splitlines():
+        if line[:1].isalpha() and line.endswith(":"):
+            heading = line[:-1]
+            headings.append(heading)
+        elif (option := re.match(r"  ((?:-\w, )?--[a-z-]+)", line)) and heading:
+            assert listed.setdefault(option[1], heading) == heading, "listed once"
+    assert headings == sorted(headings, key=["Arguments", *GROUPS, OTHERS].index)
+    shown = {name for names in listed for name in names.split(", ")}
+    assert {name for name in names_of_options(command) if not name.startswith("--no-")} <= shown
+    for names, heading in listed.items():
+        assert heading == next((GROUP_OF[name] for name in names.split(", ") if name in GROUP_OF), OTHERS)
+
+
+def test_every_grouped_option_is_one_of_a_command() -> None:
+    declared = {name for command in COMMANDS for name in names_of_options(command)}
+    assert set(GROUP_OF) <= declared

@@ -12,6 +12,7 @@ from typer.main import get_command
 from rackcalc.cli.command_names import COMMANDS
 from rackcalc.cli.console import emit
 from rackcalc.cli.examples import closing, tasks
+from rackcalc.cli.option_groups import GroupedCommand
 from rackcalc.cli.parameters import Option
 from rackcalc.quantities.problems import failure
 from rackcalc.version import __version__
@@ -58,7 +59,7 @@ def alone(name: str) -> Any:
     """One command, made of the function of that name in the module of that name."""
     single = typer.Typer(add_completion=False, **STYLE)
     function = getattr(import_module(f"rackcalc.cli.commands.{name}"), name)
-    single.command(name, help=COMMANDS[name], epilog=closing(name))(as_typer_reads_it(function))
+    single.command(name, cls=GroupedCommand, help=COMMANDS[name], epilog=closing(name))(as_typer_reads_it(function))
     return get_command(single)
 
 
