@@ -1,5 +1,6 @@
 """The groups in which the help page of a command lists its options, by what a reader is looking for."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from typer.core import TyperCommand
@@ -35,4 +36,18 @@ class GroupedCommand(TyperCommand):
         for title, lines in found.items():
             if lines:
                 with formatter.section(title):
-                    formatter.write_dl(lines)
+                    write_columns(formatter, lines)
+
+
+def write_columns(formatter: Any, lines: Sequence[tuple[str, str]]) -> None:
+    """Write names and what they mean side by side, the names in at most three eighths of the width."""
+    most = formatter.width * 3 // 8
+    formatter.write_dl([_in_words(*line) if len(line[0]) > most else line for line in lines], col_max=most)
+
+
+def _in_words(option: str, text: str) -> tuple[str, str]:
+    """An option with its choices among what it means: "--format NAME"."""
+    name, _, choices = option.rpartition(" ")
+    if "|" not in choices:
+        return option, text
+    return f"{name} NAME", f"One of {choices.replace('|', ', ')}. {text}"

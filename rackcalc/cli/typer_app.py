@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from importlib import import_module
 from inspect import signature
+from shutil import get_terminal_size
 from typing import Annotated, Any
 
 import typer
@@ -12,15 +13,20 @@ from typer.main import get_command
 from rackcalc.cli.command_names import COMMANDS
 from rackcalc.cli.console import emit
 from rackcalc.cli.examples import closing, tasks
-from rackcalc.cli.option_groups import GroupedCommand
+from rackcalc.cli.option_groups import GroupedCommand, write_columns
 from rackcalc.cli.parameters import Option
 from rackcalc.quantities.problems import failure
 from rackcalc.version import __version__
 
+NARROWEST = 50  # of the help pages that typer formats by itself
+COLUMNS = get_terminal_size().columns
 STYLE: dict[str, Any] = {
     "pretty_exceptions_enable": False,
     "rich_markup_mode": None,
-    "context_settings": {"help_option_names": ["-h", "--help"]},
+    "context_settings": {
+        "help_option_names": ["-h", "--help"],
+        "terminal_width": COLUMNS if 0 < COLUMNS < NARROWEST else None,
+    },
 }
 
 
@@ -35,6 +41,13 @@ class Commands(TyperGroup):
         """The list on the help page, without reading any command."""
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """The options of the program itself, then the commands."""
+        with formatter.section("Options"):
+            lines = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
+            write_columns(formatter, [line for line in lines if line is not None])
+        self.format_commands(ctx, formatter)
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """What TAB offers directly after the program: names, without reading any command, or its own options."""
