@@ -37,7 +37,7 @@ def test_the_time_between_two_tokens_is_that_of_the_chain_of_passes(
     )
     prompts = engine_steps.prompts_of(engine, lengths.fixed(1.0), 1e9)
     told = engine_steps.pace(engine, prompts, rate, [step], 1.0).step[0]
-    assert told == pytest.approx((step + passes_after_a_step(rate, step, base, work) * base) / (1 - load), rel=0.03)
+    assert told == pytest.approx((step + passes_after_a_step(rate, step, base, work) * base) / (1 - load), rel=0.05)
 
 
 @pytest.mark.parametrize("tokens", [4, 16, 64])

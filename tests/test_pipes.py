@@ -345,7 +345,7 @@ def test_variables_in_a_file_by_its_ending(tmp_path: Path) -> None:
 
 def test_a_dash_is_standard_input_or_output_wherever_a_file_may_stand(tmp_path: Path) -> None:
     data = RACK.read_bytes()
-    named = out("estimate", "rack-of-god").replace("explain rack-of-god.yaml", "explain RACK")
+    named = out("estimate", "rack-of-god").replace("explain rack-of-god ", "explain RACK ")
     assert out("estimate", "-", "-o", "-", stdin=data, cwd=tmp_path) == named
     assert out("explain", "-", "latency.p99", stdin=data).startswith("latency.p99 is ")
     assert run("check", "-", "--fail-if", "latency.p99 > 1 ns", stdin=data).returncode == 3

@@ -30,6 +30,7 @@ LOADS = {
 # Words that are read where a value decides whether they matter, so that nothing can tell that they do not here.
 MAY_BE_WITHOUT_EFFECT = (
     *("serving.runtime.library_all_reduce", "accelerators.gpu.part.family"),
+    "accelerators.lpu.part.measured",  # by which only ranges are wider
     *("serving.runtime.engine.mixed", "serving.runtime.engine.large_gpus.not_family", "serving.cuda_graphs"),
 )
 

@@ -184,7 +184,7 @@ def estimate(rack: Source) -> Result:
     >>> result["latency.p99"].value == result.latency.p99.value
     True
     >>> print(result.latency.p99, result.power.it)
-    1.77 ms 465.2 W
+    1.77 ms 466 W
     """
     with in_python():
         found = rack_of(rack)

@@ -3,8 +3,6 @@
 from math import isfinite
 from typing import Any
 
-from rackcalc.quantities.unit_text import NOTHING
-
 # Characters by which spreadsheets know a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -17,11 +15,7 @@ def cell(value: Any) -> Any:
 def number(value: float) -> str:
     """A number in all its digits; an empty cell where there is none, or none that is finite, as JSON has null there.
 
-    What tables call none, being smaller than NOTHING, is 0.
-
     >>> number(0.1), number(2.46e-107), number(float("inf"))
-    ('0.1', '0.0', '')
+    ('0.1', '2.46e-107', '')
     """
-    if not isfinite(value):
-        return ""
-    return repr(value) if abs(value) >= NOTHING else "0.0"
+    return repr(value) if isfinite(value) else ""
