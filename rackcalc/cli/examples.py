@@ -7,7 +7,7 @@ TASKS = {
     "in a script": "rackcalc estimate RACK --get latency.ttft:ms --get cost.per_hour",
     "limits in CI": 'rackcalc check RACK --fail-if "latency.p99 > 20 s"',
     "a branch": "rackcalc diff main...",
-    "buy or rent": "rackcalc sweep RACK --vary economics.acquisition=purchase,rent",
+    "buy or rent": "rackcalc compare RACK --scenario buy --scenario rent",
     "racks per MW": "rackcalc solve --help",
     "the article": "rackcalc claims rack-of-god",
 }
