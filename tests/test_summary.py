@@ -125,3 +125,10 @@ def test_odd_but_sensible_settings_give_numbers_that_people_read(rack: str) -> N
             shown = re.sub(r"<style>.*?</style>|<[^>]+>", " ", text, flags=re.DOTALL)
             found = (NO_NUMBER if "csv" in more else STRANGE).search(shown)
             assert not found, f"{change} {more}: {shown[max(0, found.start() - 60) : found.end()]}"
+
+
+def test_a_return_that_nobody_should_believe_says_so_beside_it() -> None:
+    """A payback of days stood alone, with its note among those that are left out."""
+    line = next(line for line in out("estimate", "rack-of-god").splitlines() if line.startswith("return"))
+    assert "paid back in 5." in line and line.endswith("by a value of latency that is not credible")
+    assert "not credible" not in out("estimate", "rack-of-god", "--set", "latency_value.capital=1e6 USD")

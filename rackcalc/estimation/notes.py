@@ -22,6 +22,7 @@ from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 SOME_PREEMPTED = 0.01  # share of requests from which on latencies without their recomputation are too short
 
 STARVED = 2.0  # times per token, over that of a step, from which on tokens wait for the prompts of others more than not
+NOT_CREDIBLE = "which is not credible"  # ends the note on a value of latency that no market has
 UNUSED = 0.5  # utilization below which a reader would expect an engine to keep its pace
 
 
@@ -429,7 +430,7 @@ def _gain_notes(gain: LatencyGain) -> list[str]:
         share = float(gain.prize_share.value)
         said.append(
             f"the value of latency is {share:.1%} of what latency races are worth in all stock markets of the world, "
-            "which is not credible"
+            + NOT_CREDIBLE
         )
     if gain.gain.known and float(gain.gain.value) != float(gain.gain.value):
         said.append("the square-root value of latency is outside its domain")

@@ -9,6 +9,7 @@ from os.path import exists
 from typing import Any
 
 from rackcalc.config.racks import bundled_racks
+from rackcalc.estimation.notes import NOT_CREDIBLE
 from rackcalc.estimation.unseen import doubtful, unseen_by_path
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Quantity
@@ -304,6 +305,8 @@ def _return(known: Figures) -> Line:
     told = [(paid_back(known), "roi.payback")]
     if known.has("roi.npv"):
         told.append((f"net present value {known.text('roi.npv')}", "roi.npv"))
+    if any(note.endswith(NOT_CREDIBLE) for note in known.report.notes):
+        told.append(("by a value of latency that is not credible", "roi.value"))
     return Line("return", tuple(told), float(payback.value) == inf)
 
 
