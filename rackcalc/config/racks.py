@@ -56,6 +56,11 @@ def bundled_racks() -> Mapping[str, "Path"]:
     return {name: Path(file) for name, file in _bundled().items()}
 
 
+def is_bundled(name: str) -> bool:
+    """Whether a rack of that name comes with the program."""
+    return name in _bundled()
+
+
 def _bundled() -> Mapping[str, str]:
     for folder in (f"{PACKAGE}/racks", f"{os.path.dirname(PACKAGE)}/configs"):
         if os.path.isdir(folder):

@@ -1,8 +1,8 @@
-"""Sums and extremes of named terms. Code that composes formulas may do no other arithmetic by itself."""
+"""Sums, extremes and shares of what has any unit. Code that composes formulas may do no other arithmetic by itself."""
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import Ratio, Same
+from rackcalc.quantities.units import Count, Ratio, Same
 
 
 @formula(cite="definition: a sum of its named terms")
@@ -55,3 +55,23 @@ def off_by(value: Same, factor: Ratio) -> Same:
     3.0
     """
     return value * factor
+
+
+@formula(cite="definition: mean over the layers")
+def mean_over_layers(each: Same, layers: Count, of: Count) -> Same:
+    """What only some of the layers have, as a mean over all. of: all layers.
+
+    >>> mean_over_layers(each=132.0, layers=20.0, of=80.0)
+    33.0
+    """
+    return each * layers / of
+
+
+@formula(cite="definition: a factor")
+def slowed(time: Same, factor: Ratio) -> Same:
+    """A time, or a time per token, that is longer by a factor.
+
+    >>> slowed(time=0.02, factor=1.5)
+    0.03
+    """
+    return time * factor

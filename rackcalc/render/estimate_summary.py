@@ -8,7 +8,7 @@ from math import inf, isfinite, isnan
 from os.path import exists
 from typing import Any
 
-from rackcalc.config.racks import bundled_racks
+from rackcalc.config.racks import is_bundled
 from rackcalc.estimation.notes import NOT_CREDIBLE
 from rackcalc.estimation.unseen import doubtful, unseen_by_path
 from rackcalc.quantities.figures import figures
@@ -330,7 +330,7 @@ def _argument(file: str) -> str:
     if file[:1] in ("", "<"):
         return "RACK"
     name = file.removesuffix(".yaml")
-    return name if name in bundled_racks() and not exists(file) else file
+    return name if is_bundled(name) and not exists(file) else file
 
 
 def laid_out(line: Line, width: int) -> Iterator[str]:

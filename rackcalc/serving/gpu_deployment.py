@@ -4,11 +4,11 @@ from rackcalc.config.parts import load_part
 from rackcalc.formulas.gpu import forward_pass as gpu
 from rackcalc.formulas.gpu.forward_pass import EVEN, ExpertPlacement
 from rackcalc.formulas.gpu.launches import device_time_seen, launches_seen
-from rackcalc.formulas.gpu.serving_engine import in_group, per_scheduler
+from rackcalc.formulas.gpu.serving_engine import per_scheduler
 from rackcalc.formulas.heat.chip_power import busy_gpu_utilization
 from rackcalc.formulas.serving import replicas as replicas_formulas
 from rackcalc.formulas.serving.replicas import gpus_of
-from rackcalc.formulas.transformer.counts import NONE
+from rackcalc.formulas.transformer.counts import NONE, in_group
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record, replace

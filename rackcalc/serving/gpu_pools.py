@@ -5,7 +5,6 @@ from collections.abc import Callable
 from rackcalc.formulas.combine import largest, smallest
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.memory_fit import cache_held
-from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.heat.chip_utilization import busy_share, mean_of_pools
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.queues.latency_under_load import utilization
@@ -20,6 +19,7 @@ from rackcalc.formulas.serving.kv_transfer import exposed_transfer
 from rackcalc.formulas.serving.replicas import shared_time
 from rackcalc.formulas.serving.request_rates import capacity
 from rackcalc.formulas.serving.request_time import step_per_token
+from rackcalc.formulas.transformer.counts import in_group
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import record, replace
 from rackcalc.serving.closed_loop import engine_memory

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rackcalc.formulas.combine import smallest, total
+from rackcalc.formulas.combine import slowed, smallest, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.queues.latency_under_load import LEVELS
 from rackcalc.formulas.queues.router_arrivals import evenness_by_load, gap_scv, gap_scv_at_random, gap_scv_in_turn
@@ -13,7 +13,6 @@ from rackcalc.formulas.serving.kv_offload import path_wait, rate_of_path
 from rackcalc.formulas.serving.pipeline_stages import (
     overlap_in_full_ring,
     shortened_time,
-    slowed_step,
     slower_steps,
 )
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
@@ -176,7 +175,7 @@ def in_the_ring(rack: Rack, deployed: GpuDeployment, about: dict[str, Quantity],
         return about
     ring = {"chunks": chunks_of(rack, deployed), "stages": deployed.stages}
     factor = slower_steps(rate=rate, step=about["step_0"], work=about["work"], **ring)
-    slower = {name: slowed_step(step=about[name], factor=factor) for name in about if name.startswith("step_")}
+    slower = {name: slowed(time=about[name], factor=factor) for name in about if name.startswith("step_")}
     return in_stages(about, overlap_in_full_ring(**ring)) | slower
 
 

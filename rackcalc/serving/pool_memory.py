@@ -1,11 +1,11 @@
 """What the pools hold: weights, KV cache, activations."""
 
 from rackcalc.formulas.gpu.memory_fit import Beside, cache_on_gpu, memory_fit
-from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.lpu.chip_links import activation_size
 from rackcalc.formulas.lpu.memory_fit import capacity, spill_time
 from rackcalc.formulas.serving.length_moments import relative_square
 from rackcalc.formulas.serving.sequence_lengths import lived_context, longest_context, mean_context
+from rackcalc.formulas.transformer.counts import in_group
 from rackcalc.formulas.transformer.flops import rows
 from rackcalc.formulas.transformer.kv_cache import cache_of_batch
 from rackcalc.formulas.transformer.memory_traffic import bytes_per_device

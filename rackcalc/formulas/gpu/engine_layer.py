@@ -1,8 +1,17 @@
 """One transformer layer on the GPUs of a serving engine."""
 
-from rackcalc.formulas.combine import smallest, total
+from rackcalc.formulas.combine import mean_over_layers, smallest, total
 from rackcalc.formulas.gpu.chip import Chip
 from rackcalc.formulas.gpu.compute_formats import by_format, compute_format
+from rackcalc.formulas.gpu.kernel_counts import (
+    ATTENTION_KERNELS,
+    DENSE_KERNELS,
+    EXPERT_LAUNCHES,
+    INDEX_KERNELS,
+    LAYER_KERNELS,
+    MIXERS,
+    OPERATIONS,
+)
 from rackcalc.formulas.gpu.kernels import repeated
 from rackcalc.formulas.gpu.launches import launches_exposed, operations
 from rackcalc.formulas.gpu.layer_parts import Parts
@@ -14,8 +23,6 @@ from rackcalc.formulas.gpu.serving_engine import (
     by_kernels,
     crowded,
     crowding,
-    in_group,
-    in_some_layers,
     kv_time,
     message,
     padded_flops,
@@ -32,13 +39,12 @@ from rackcalc.formulas.gpu.serving_engine import (
 from rackcalc.formulas.links.all_reduce import all_reduce, library_collective
 from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.links.expert_exchange import expert_exchange
-from rackcalc.formulas.transformer.counts import ONE
+from rackcalc.formulas.transformer.counts import ONE, in_group
 from rackcalc.formulas.transformer.expert_routing import SPREAD, expert_imbalance, experts_held, with_copies
 from rackcalc.formulas.transformer.flops import flops_per_device, mean_of_dims, sum_of_dims
 from rackcalc.formulas.transformer.forward_pass import Job, Work, dims_of_prompt
 from rackcalc.formulas.transformer.memory_traffic import bytes_per_device
 from rackcalc.formulas.transformer.model_size import ModelSize
-from rackcalc.formulas.transformer.sparse_attention import mean_kernels
 from rackcalc.formulas.transformer.weights import width
 from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import record
@@ -93,54 +99,6 @@ NAMED_PASSES = Quantity(
     high=20.0,
 )
 FORMATS_8_BIT = ("fp8", "int8")
-
-
-def _kernels(number: float, name: str, note: str, low: float | None = None, high: float | None = None) -> Quantity:
-    return Quantity(number, "1", f"kernels of {name}", source=Source("assumed", note=note), low=low, high=high)
-
-
-ATTENTION_KERNELS = _kernels(6.0, "attention", "norm, projections in, rotation, cache, attention, projection out")
-OPERATIONS = Quantity(
-    1.5,
-    "1",
-    "launches where nothing is compiled over those of an eager prefill",
-    source=Source(
-        "assumed",
-        note="26 operations of an eager layer, 17 to 30 us each, against 10 kernels at eager_launch, which holds what "
-        "surrounds each of them in a prefill",
-    ),
-    low=1.2,
-    high=2.2,
-)
-EXPERT_LAUNCHES = _kernels(12.0, "a layer of experts", "norm, router, choice, sorts, quantizing, products, sum")
-DENSE_KERNELS = _kernels(4.0, "a feed-forward layer", "norm, two products, activation")
-LAYER_KERNELS = _kernels(10.0, "a dense layer", "6 of attention and 4 of the feed-forward part")
-INDEX_KERNELS = _kernels(
-    8.0,
-    "an indexer",
-    "projections of queries, and of key and weights; norm, rotation and quantizing of both; scores, choice, places",
-    low=5.0,
-    high=12.0,
-)
-# Of layers without attention: kernels of a decode step, and of a prefill, whose scan is in chunks
-RECURRENT_KERNELS = {
-    "delta-rule": (
-        _kernels(8.0, "a step of a delta rule", "norm, two projections, convolution, gates, state, gated norm, out"),
-        _kernels(16.0, "a scan of a delta rule", "those of a step, norms of queries and keys, 6 of a chunked scan"),
-    ),
-    "mamba2": (
-        _kernels(6.0, "a step of Mamba-2", "norm, projection, convolution, state, gated norm, projection out"),
-        _kernels(10.0, "a scan of Mamba-2", "those of a step, 5 of a chunked scan in place of one"),
-    ),
-}
-COMPRESSED_KERNELS = _kernels(
-    14.0, "compressed attention", "queries in two steps, keys, compressor, two projections out"
-)
-MIXERS = RECURRENT_KERNELS | {
-    "attention": (ATTENTION_KERNELS, ATTENTION_KERNELS),
-    "latent-attention": (ATTENTION_KERNELS, ATTENTION_KERNELS),  # its further fixed time and launches are fitted
-    "compressed-attention": (COMPRESSED_KERNELS, COMPRESSED_KERNELS),
-}
 Times = dict[str, Quantity]  # s, by kind of kernel
 
 
@@ -157,10 +115,10 @@ def engine_parts(chip: Chip, engine: Engine, model: Model, size: ModelSize, job:
         latent = [] if model.mla is None else [model.layers]
     if latent:
         share = {"layers": total(**{f"group_{i}": layers for i, layers in enumerate(latent)}), "of": model.layers}
-        attention_fixed["latent_overhead"] = in_some_layers(time=on.fixed(engine.latent_overhead), **share)
+        attention_fixed["latent_overhead"] = mean_over_layers(each=on.fixed(engine.latent_overhead), **share)
     if model.indexer is not None:
         own = by_kernels(time=fixed, kernels=INDEX_KERNELS, of=LAYER_KERNELS)
-        attention_fixed["index_overhead"] = in_some_layers(time=own, layers=model.indexer.layers, of=model.layers)
+        attention_fixed["index_overhead"] = mean_over_layers(each=own, layers=model.indexer.layers, of=model.layers)
     attention = {
         **on.part("attention_weights", done.projection_flops, size.attention_weights, stored.attention, on.group),
         "attention": on.context(),
@@ -284,7 +242,7 @@ class Setting:
             found = kernels[group.kind]
             if group.compression is not None and group.compression.selected.value > 0:
                 found = total(attention=found, indexer=INDEX_KERNELS)
-            each[name] = mean_kernels(kernels=found, layers=group.layers, of=self.model.layers)
+            each[name] = mean_over_layers(each=found, layers=group.layers, of=self.model.layers)
         return total(**each)
 
     def mixing_launches(self) -> Quantity:
@@ -299,7 +257,7 @@ class Setting:
             return launches
         return total(
             attention=launches,
-            indexer=mean_kernels(kernels=INDEX_KERNELS, layers=model.indexer.layers, of=model.layers),
+            indexer=mean_over_layers(each=INDEX_KERNELS, layers=model.indexer.layers, of=model.layers),
         )
 
     def exchanged(self) -> dict[str, Quantity]:

@@ -4,9 +4,8 @@ The one account of memory: what one GPU holds, and the number of sequences that 
 """
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.gpu.serving_engine import in_group
 from rackcalc.formulas.links.domains import by_domain
-from rackcalc.formulas.transformer.counts import NONE, ONE
+from rackcalc.formulas.transformer.counts import NONE, ONE, in_group
 from rackcalc.formulas.transformer.layer_groups import cache_of_group
 from rackcalc.formulas.transformer.model_size import ModelSize, cache_of_sequence
 from rackcalc.formulas.transformer.weights import width

@@ -220,16 +220,6 @@ def message(rows: Count, hidden: Count, element: Bytes) -> Bytes:
     return rows * hidden * element
 
 
-@formula(cite="definition: tensor-parallel groups side by side")
-def in_group(devices: Count, groups: Count) -> Count:
-    """GPUs that share one sequence's attention.
-
-    >>> in_group(devices=8.0, groups=4.0)
-    2.0
-    """
-    return devices / groups
-
-
 @formula(cite="assumption: a kernel takes the same fixed time, wherever in a layer it is")
 def by_kernels(time: Seconds, kernels: Count, of: Count) -> Seconds:
     """Fixed time of so many kernels. of: kernels that take `time`.
@@ -238,16 +228,6 @@ def by_kernels(time: Seconds, kernels: Count, of: Count) -> Seconds:
     40.0
     """
     return time * kernels / of
-
-
-@formula(cite="definition: mean over the layers")
-def in_some_layers(time: Seconds, layers: Count, of: Count) -> Seconds:
-    """A fixed time that only some layers have.
-
-    >>> round(1e6 * in_some_layers(time=40e-6, layers=20.0, of=80.0), 6)
-    10.0
-    """
-    return time * layers / of
 
 
 @formula(cite="definition: what the attention part leaves")

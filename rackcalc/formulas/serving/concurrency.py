@@ -8,7 +8,7 @@ others between its tokens. An open load is the closed loop that has the offered 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from rackcalc.formulas.combine import largest, total
+from rackcalc.formulas.combine import largest, slowed, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.novelty import as_novel
 from rackcalc.formulas.gpu.serving_engine import at_age
@@ -20,11 +20,9 @@ from rackcalc.formulas.serving.least_cycle import (
     least_cycle_of_passes,
     least_cycle_of_steps,
     rate_of_others,
-    saturated_first,
-    saturated_step,
     saturation,
 )
-from rackcalc.formulas.serving.pipeline_stages import overlapping, shortened_time, slowed_step, slower_steps
+from rackcalc.formulas.serving.pipeline_stages import overlapping, shortened_time, slower_steps
 from rackcalc.formulas.serving.request_time import generation_time, left_over, step_where_one_token
 from rackcalc.formulas.serving.time_to_first_token import (
     LITTLE,
@@ -268,7 +266,7 @@ def closed_loop(
         steps["filled"] = paced_among_prompts(step=step_at(number), decoding=number, **ends)
     busy = least_time(steps, ring, step_at, prefill.work, held=inside, output=output, base=base, **prompts)
     factor = saturation(least=busy, time=generation_time(ttft=first, tpot=step, output=output))
-    first, step = saturated_first(time=first, factor=factor), saturated_step(time=step, factor=factor)
+    first, step = slowed(time=first, factor=factor), slowed(time=step, factor=factor)
     if not (isinstance(output.value, float) and output.value > 1):
         step = step_where_one_token(per_token=step, step=alone, output=output)
     wait = room_wait(concurrency=concurrency, held=inside, first=first, tpot=step, output=output)
@@ -303,7 +301,7 @@ def least_time(
     for _ in range(ROUNDS if ring else 0):
         rate = rate_of_others(held=more["held"], time=busy)
         slower = slower_steps(rate=rate, step=step_at(ONE), work=of_prompt, **ring)
-        busy = least(**{name: slowed_step(step=step, factor=slower) for name, step in steps.items()}, **more)
+        busy = least(**{name: slowed(time=step, factor=slower) for name, step in steps.items()}, **more)
     return busy
 
 

@@ -91,23 +91,3 @@ def saturation(least: Seconds, time: Seconds) -> Ratio:
     (1.5, 1.0)
     """
     return xp.maximum(xp.pure(xp.divide(least, time)), 1.0)
-
-
-@formula(cite="definition: a factor")
-def saturated_first(time: Seconds, factor: Ratio) -> Seconds:
-    """Time to the first token in an engine that can do no more.
-
-    >>> saturated_first(time=0.5, factor=1.5)
-    0.75
-    """
-    return time * factor
-
-
-@formula(cite="definition: a factor")
-def saturated_step(time: SecondsPerToken, factor: Ratio) -> SecondsPerToken:
-    """Time per token in an engine that can do no more.
-
-    >>> saturated_step(time=0.02, factor=1.5)
-    0.03
-    """
-    return time * factor

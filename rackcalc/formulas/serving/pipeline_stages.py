@@ -241,13 +241,3 @@ def slower_steps(rate: RequestsPerSecond, step: SecondsPerToken, work: Seconds, 
     turn = alone + share * (longer - alone)
     taken = arrivals * prompt * chunks / (chunks + stages - 1)
     return xp.maximum(turn / alone * (1 - taken), 1.0)
-
-
-@formula(cite="definition: a factor")
-def slowed_step(step: SecondsPerToken, factor: Ratio) -> SecondsPerToken:
-    """A step that takes longer.
-
-    >>> slowed_step(step=0.02, factor=1.5)
-    0.03
-    """
-    return step * factor

@@ -2,7 +2,8 @@
 
 from functools import cache
 
-from rackcalc.quantities.quantity import Quantity, constant
+from rackcalc.quantities.quantity import Quantity, constant, formula
+from rackcalc.quantities.units import Count
 
 
 @cache
@@ -12,3 +13,13 @@ def count(value: float, name: str) -> Quantity:
 
 
 NONE, ONE, TWO, THREE = count(0.0, "none"), count(1.0, "one"), count(2.0, "two"), count(3.0, "three")
+
+
+@formula(cite="definition: tensor-parallel groups side by side")
+def in_group(devices: Count, groups: Count) -> Count:
+    """GPUs that share one sequence's attention.
+
+    >>> in_group(devices=8.0, groups=4.0)
+    2.0
+    """
+    return devices / groups

@@ -1,7 +1,7 @@
 """Work of one forward pass on any hardware: its arithmetic and its memory traffic."""
 
 from rackcalc.formulas.combine import total
-from rackcalc.formulas.transformer.counts import NONE, ONE, count
+from rackcalc.formulas.transformer.counts import NONE, ONE, count, in_group
 from rackcalc.formulas.transformer.expert_routing import SPREAD_CHOICES, experts_hit, independent_rows
 from rackcalc.formulas.transformer.flops import (
     decode_attention_flops,
@@ -29,7 +29,6 @@ from rackcalc.formulas.transformer.sparse_attention import (
     index_flops,
     index_traffic,
     mean_scored,
-    of_a_group,
     without_keys,
 )
 from rackcalc.formulas.transformer.weights import weight_bytes, width
@@ -225,7 +224,7 @@ def _scores(model: Model, job: Job, passed: Quantity, attended: Quantity, pairs:
     before = job.context if job.phase == "decode" else mean_scored(tokens=job.tokens, context=job.context)
     sizes = {"heads": indexer.heads, "dim": indexer.dim, "indexers": indexer.layers, "layers": model.layers}
     groups = job.data_parallel
-    copies = job.devices if groups is None else of_a_group(devices=job.devices, groups=groups)
+    copies = job.devices if groups is None else in_group(devices=job.devices, groups=groups)
     return total(scores=scores, indexer=index_flops(rows=passed, scored=before, **sizes, copies=copies))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rackcalc.formulas.combine import total
+from rackcalc.formulas.combine import mean_over_layers, total
 from rackcalc.formulas.transformer.checkpoint import Stored, stored_weights
 from rackcalc.formulas.transformer.counts import NONE, TWO
 from rackcalc.formulas.transformer.kv_cache import kv_cache, kv_per_layer, kv_per_token, latent_kv_per_layer
@@ -28,10 +28,8 @@ from rackcalc.formulas.transformer.parameters import (
     vector_parameters,
 )
 from rackcalc.formulas.transformer.sparse_attention import (
-    in_mean_layer,
     index_key,
     indexer_parameters,
-    weights_in_mean_layer,
 )
 from rackcalc.formulas.transformer.weights import Formats, formats, width
 from rackcalc.quantities.quantity import Quantity, constant
@@ -172,7 +170,7 @@ def _attention(model: Model) -> Quantity:
         return latent
     sizes = {"query_rank": model.mla.q_lora_rank, "heads": model.indexer.heads, "dim": model.indexer.dim}
     own = indexer_parameters(hidden=model.hidden, **sizes)
-    mean = weights_in_mean_layer(parameters=own, indexers=model.indexer.layers, layers=model.layers)
+    mean = mean_over_layers(each=own, layers=model.indexer.layers, of=model.layers)
     return total(latent=latent, indexer=mean)
 
 
@@ -192,7 +190,7 @@ def index_keys(model: Model) -> Quantity | None:
     if model.indexer is None:
         return None
     key = index_key(dim=model.indexer.dim)
-    return in_mean_layer(per_token=key, indexers=model.indexer.layers, layers=model.layers)
+    return mean_over_layers(each=key, layers=model.indexer.layers, of=model.layers)
 
 
 def _experts(model: Model) -> tuple[Quantity, Quantity, Quantity, Quantity, Quantity]:

@@ -31,26 +31,6 @@ def index_key(dim: Count) -> BytesPerToken:
     return (dim + dim / 32) * BYTE / TOKEN
 
 
-@formula(cite="definition: mean over the layers, of which some use the choice of one before")
-def in_mean_layer(per_token: BytesPerToken, indexers: Count, layers: Count) -> BytesPerToken:
-    """A share of the layers, as a mean over all.
-
-    >>> in_mean_layer(per_token=132.0, indexers=20.0, layers=80.0)
-    33.0
-    """
-    return per_token * indexers / layers
-
-
-@formula(cite="definition: mean over the layers, of which some use the choice of one before")
-def weights_in_mean_layer(parameters: Count, indexers: Count, layers: Count) -> Count:
-    """Weights of the indexers, mean over all layers.
-
-    >>> weights_in_mean_layer(parameters=8e6, indexers=20.0, layers=80.0)
-    2000000.0
-    """
-    return parameters * indexers / layers
-
-
 @formula(cite="definition: what attention itself keeps of a token")
 def without_keys(per_layer: BytesPerToken, keys: BytesPerToken) -> BytesPerToken:
     """The cache of one token in one layer without the keys of an indexer.
@@ -87,16 +67,6 @@ def index_flops(
     return 2 * rows * scored * heads * dim * copies * indexers / layers / TOKEN * FLOP
 
 
-@formula(cite="definition: data-parallel groups side by side")
-def of_a_group(devices: Count, groups: Count) -> Count:
-    """GPUs of a group.
-
-    >>> of_a_group(devices=8.0, groups=4.0)
-    2.0
-    """
-    return devices / groups
-
-
 @formula(cite="definition: a prompt's tokens have none to all of the others before them")
 def mean_scored(tokens: Tokens, context: Tokens) -> Tokens:
     """Tokens before one of the last `tokens` of a context, mean.
@@ -130,13 +100,3 @@ def dim_by_length(tokens: Tokens, selected: Count, expanded: Count, latent: Coun
     576.0
     """
     return xp.where(tokens > selected * TOKEN, latent, expanded)
-
-
-@formula(cite="definition: mean over the layers")
-def mean_kernels(kernels: Count, layers: Count, of: Count) -> Count:
-    """Kernels of some of the layers, mean over all.
-
-    >>> mean_kernels(kernels=8.0, layers=45.0, of=60.0)
-    6.0
-    """
-    return kernels * layers / of
