@@ -84,7 +84,7 @@ def test_other_racks_meet_limits_on_whole_requests(level: str) -> None:
         (ENGINE, "workload.slo={}", "names no limit"),
         (ENGINE, "workload.slo={ttft_p99: -1 s}", "must be more than 0 s"),
         (ENGINE, "workload.slo={ttft_p98: 1 s}", "unknown key"),
-        (ENGINE, "workload.slo={tpot_p99: 1 s}", "expected"),
+        (ENGINE, "workload.slo={tpot_p99: 1 W}", "expected"),
         (ENGINE, "workload.slo=fast", "expected"),
         (ENCODER, "workload.slo={ttft_p99: 1 s}", "is for decoders on GPUs under a serving engine"),
     ],

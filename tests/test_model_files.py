@@ -313,6 +313,13 @@ def test_a_checkpoint_of_mixed_formats_may_be_stated() -> None:
     assert kept["value"] == pytest.approx(parts["value"] + 126 * 3 * 16384 * 53248 * 0.0159 / 8, rel=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [{}, {"torch_dtype": "bfloat16"}], ids=["no format", "bf16"])
+def test_a_stated_share_in_16_bit_counts_whatever_the_16_bit_file_says(rack: Path, dtype: dict[str, Any]) -> None:
+    (rack / "config.json").write_text(json.dumps(LLAMA | dtype))
+    fp8 = ("rack.yaml", "--set", "workload.precision=fp8")
+    assert weights(*fp8, "--set", "model.kept_16_bit.ffn=0.5", folder=rack) > 1.2 * weights(*fp8, folder=rack)
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
 def test_a_model_file_that_is_no_regular_file_or_too_large_is_refused(rack: Path) -> None:
     (rack / "config.json").unlink()

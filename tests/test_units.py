@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rackcalc.quantities import unit_text, units
+from rackcalc.quantities.units import UnitError
 from rackcalc.quantities.units_table import TABLE
 
 
@@ -94,3 +95,14 @@ def test_what_is_shown_can_be_read_back(unit: str, value: float) -> None:
 )
 def test_show(value: float, unit: str, text: str) -> None:
     assert unit_text.show(value, unit) == text
+
+
+@pytest.mark.parametrize("prefix", ["", "m", "u", "µ", "n"])
+def test_a_time_per_token_may_be_given_as_a_time(prefix: str) -> None:
+    assert unit_text.parse(f"40 {prefix}s", "s/token") == unit_text.parse(f"40 {prefix}s", "s")
+
+
+@pytest.mark.parametrize("other", ["40 minutes", "40 W", "40 s/request", "40 ms^2"])
+def test_what_is_no_time_per_token_is_refused(other: str) -> None:
+    with pytest.raises(UnitError, match="time per token"):
+        unit_text.parse(other, "s/token")

@@ -239,6 +239,7 @@ def resolve(text: str) -> tuple[str, float, float]:
 _IN_FIELDS = {
     "token/s": (r"(k?)(?:tps|TPS|t/s|toks?/s)", r"\1token/s"),
     "FLOP/s": (r"([kMGTPE]?)(?:FLOPs|Flops|flops|OPs)", r"\1FLOP/s"),
+    "s/token": (r"([nuµμm]?s)", r"\1/token"),  # engines and benchmarks print the time per token in ms
 }
 _AMBIGUOUS = r"M+(BTU|Btu)(/h|/hr)?"
 

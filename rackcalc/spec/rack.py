@@ -183,7 +183,7 @@ class Workload:
     )
     slo: Limits | None = section(
         Limits,
-        "limits that the priced throughput must meet, such as {ttft_p99: 1 s, tpot_p99: 40 ms/token}; a time alone is "
+        "limits that the priced throughput must meet, such as {ttft_p99: 1 s, tpot_p99: 40 ms}; a time alone is "
         "the p99 of whole requests",
         optional=True,
         short="p99",

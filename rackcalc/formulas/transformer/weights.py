@@ -38,8 +38,12 @@ class Formats:
 
 
 def stated_share(model: Model, weight_format: str, part: str) -> Quantity | None:
-    """Share of a part that stays in 16 bit in a checkpoint of weight_format, or None where none is stated."""
-    if model.kept_16_bit is None or model.format not in (None, weight_format):
+    """Share of a part that stays in 16 bit in a checkpoint of weight_format, or None where none is stated.
+
+    What the file of a model in 8 or 4 bit states is of that format alone.
+    """
+    of_another = model.format not in (None, weight_format) and FORMATS[model.format] < 2
+    if model.kept_16_bit is None or of_another:
         return None
     return getattr(model.kept_16_bit, part)
 
