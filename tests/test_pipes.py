@@ -221,6 +221,21 @@ def test_a_number_in_its_own_unit_and_with_its_label() -> None:
     assert "RACKCALC_LATENCY_P99_UNIT=ms\n" in env and "RACKCALC_POWER_IT_UNIT=kW\n" in env
 
 
+@pytest.mark.parametrize("format_", ["csv", "tsv"])
+def test_cells_in_the_unit_asked_for_are_those_in_canonical_units(format_: str) -> None:
+    between = {"csv": ",", "tsv": "\t"}[format_]
+
+    def row(*options: str) -> list[str]:
+        return out("estimate", "bert-a100", *options, "--format", format_).splitlines()[1].split(between)
+
+    plain = row("--get", "latency.p99")
+    for options in (["--get", "latency.p99:ms"], ["--get", "latency.p99", "--unit", "ms"]):
+        shown = row(*options)
+        assert (plain[2], shown[2]) == ("s", "ms") and plain[3] == shown[3]
+        for canonical, value in zip((plain[1], *plain[4:6]), (shown[1], *shown[4:6]), strict=True):
+            assert float(value) == pytest.approx(1000 * float(canonical), rel=1e-12)
+
+
 def test_get_says_what_it_cannot_do() -> None:
     for options, words in (
         (

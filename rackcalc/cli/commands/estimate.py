@@ -33,6 +33,7 @@ from rackcalc.render.figure_rows import SECTIONS
 Beside = Callable[[Any, Any], None]  # called with a rack as loaded, and its estimate
 Attempt = tuple[str, str, Any]  # what the rack is called, the scenario, and the estimate or an InputError
 BY_PATH = ("json", "jsonl", "csv", "tsv", "env")  # formats that can be narrowed by --get
+IN_UNITS = ("csv", "tsv", "env")  # of these, those whose figures may be in the units asked for
 
 
 def estimate(
@@ -106,8 +107,10 @@ def estimate(
         raise failure("--pictures goes with the summary and with tables; --format html has pictures of its own")
     if get and name in BY_PATH:
         view["paths"] = list(wanted)
+    if get and name in IN_UNITS:
+        view["units"] = wanted
     if name == "env":
-        view |= {"units": wanted, "prefix": prefix}
+        view["prefix"] = prefix
     verdicts: list[Any] = []
     pages = name == "html" or any(file_format == "html" for _, file_format in targets)
 
@@ -179,12 +182,12 @@ def refuse_unused(
     bare = bool(get) and name in ("summary", "table")
     if labels and not bare:
         raise failure("--labels goes with --get, for bare numbers; other formats say name and unit anyway")
-    if any(":" in asked for asked in get or ()) and not (bare or name == "env"):
-        raise failure("--get PATH:UNIT is for bare numbers and env; other formats have canonical units")
+    if any(":" in asked for asked in get or ()) and not (bare or name in IN_UNITS):
+        raise failure(f"--get PATH:UNIT is for bare numbers, {', '.join(IN_UNITS)}; others have canonical units")
     if get and name not in ("summary", "table", *BY_PATH):
         raise failure(f"--get goes with {', '.join(BY_PATH)}, and without --format prints bare numbers")
-    if unit and not (get and name in ("summary", "table", "env")):
-        raise failure("--unit goes with --get, for bare numbers and env; other formats have canonical units")
+    if unit and not (get and name in ("summary", "table", *IN_UNITS)):
+        raise failure(f"--unit goes with --get, for bare numbers, {', '.join(IN_UNITS)}; others have canonical units")
     if prefix != ENV_PREFIX and name != "env":
         raise failure("--prefix goes with --format env")
 
