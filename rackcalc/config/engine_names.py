@@ -29,7 +29,12 @@ SEQUENCE = (
 )
 APART = "write serving.split: prefill-decode, and serving.prefill_gpus: how many GPUs prefill"
 COPIES = "write serving.redundant_experts"
-OVERLAP = "overlap of two batches is not modelled: an exchange between experts counts in full"
+OVERLAP = "write serving.two_batch_overlap: true"
+ONE_BATCH_OVERLAP = (
+    "overlap within one batch is not modelled: an exchange with experts counts in full, or write "
+    "serving.two_batch_overlap: true"
+)
+THRESHOLDS = "leave it out: from how many tokens on a batch is split is the engine's own default"
 CHUNKS = (
     "engines that can share steps between prompts and tokens do; how many tokens a step may have is "
     "serving.max_num_batched_tokens"
@@ -77,7 +82,10 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("max_lora_rank", "lora_rank"), "write serving.lora.rank"),
     **dict.fromkeys(("disaggregation_mode", "kv_transfer_config", "disagg", "disaggregation"), APART),
     **dict.fromkeys(("ep_num_redundant_experts", "num_redundant_experts", "enable_eplb", "eplb"), COPIES),
-    **dict.fromkeys(("enable_two_batch_overlap", "two_batch_overlap", "enable_dbo"), OVERLAP),
+    **dict.fromkeys(("enable_two_batch_overlap", "enable_dbo", "dbo", "tbo"), OVERLAP),
+    **dict.fromkeys(("enable_single_batch_overlap", "single_batch_overlap"), ONE_BATCH_OVERLAP),
+    **dict.fromkeys(("tbo_token_distribution_threshold", "ubatch_size"), THRESHOLDS),
+    **dict.fromkeys(("dbo_decode_token_threshold", "dbo_prefill_token_threshold"), THRESHOLDS),
     **dict.fromkeys(("max_model_len", "context_length", "max_seq_len"), LENGTHS),
     **dict.fromkeys(("request_rate", "qps", "rps", "rate"), RATE),
     **dict.fromkeys(("max_concurrency", "num_clients", "users", "clients"), CLIENTS),

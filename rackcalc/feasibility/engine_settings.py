@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rackcalc.config.racks import Loaded
 from rackcalc.quantities.problems import Problem
 from rackcalc.serving.engine_versions import known_version, version_number
-from rackcalc.serving.pool_engines import that_prefill
+from rackcalc.serving.pool_engines import engines_of, that_decode, that_prefill
 from rackcalc.serving.splits import clients_differ, one_token, prefills_on_own_gpus, takes_what_comes
 from rackcalc.spec.rack import Rack
 
@@ -24,6 +24,7 @@ def engine_settings(loaded: Loaded, rack: Rack) -> list[Problem]:
         _pipeline,
         _context,
         _expert_placement,
+        _two_batches,
         _beside_the_model,
     )
     return [problem for check in checks for problem in check(loaded, rack)]
@@ -235,6 +236,38 @@ def _expert_placement(loaded: Loaded, rack: Rack) -> list[Problem]:
     named = ("redundant_experts", "expert_imbalance", "prefill.redundant_experts", "decode.redundant_experts")
     paths = [f"serving.{name}" for name in named if not serving.expert_parallel]
     return [loaded.problem(one, message) for one in paths if one in loaded.nodes]
+
+
+def _two_batches(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Halves of a batch that take turns where there is no exchange with experts, or in an engine that cannot."""
+    found = []
+    for name, pool in (("", rack), ("prefill.", that_prefill(rack)), ("decode.", that_decode(rack))):
+        path, serving = f"serving.{name}two_batch_overlap", pool.serving
+        if path not in loaded.nodes or not serving.two_batch_overlap:
+            continue
+        runtime = serving.runtime
+        if not engine_decodes(pool) or serving.split not in ("gpu", "prefill-decode") or rack.accelerators.lpu:
+            message = "is for decoders on GPUs under a serving engine, vllm or sglang; remove it"
+        elif runtime is not None and runtime.engine is not None and not runtime.engine.two_batches:
+            message = f"{runtime.name} does not run two halves of a batch in turns; remove it, or use vllm or sglang"
+        elif rack.model.experts is None:
+            message = f"hides the exchange with experts, and {rack.model.name} has none; remove it"
+        elif any(_without_exchange(each) for each in ([pool] if name else engines_of(rack))):
+            message = "hides the exchange with whole experts between data-parallel groups; say serving.data_parallel, "
+            message += "more than 1, or remove it"
+        else:
+            continue
+        found.append(loaded.problem(path, message))
+    return found
+
+
+def _without_exchange(rack: Rack) -> bool:
+    """Whether engines that run halves of a batch in turns send no tokens to whole experts on other GPUs."""
+    serving = rack.serving
+    if not serving.two_batch_overlap:
+        return False
+    groups = serving.data_parallel
+    return groups is None or float(groups.value) < 2 or serving.expert_parallel is False
 
 
 def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:

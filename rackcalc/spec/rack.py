@@ -270,6 +270,9 @@ class EngineSize:
         "1", "copies of experts beside all experts (default: serving.redundant_experts)", at_least=0, whole=True,
         default=None,
     )  # fmt: skip
+    two_batch_overlap: bool | None = flag(
+        "halves of a batch take turns (default: serving.two_batch_overlap)", default=None
+    )
 
 
 @record
@@ -390,6 +393,10 @@ class Serving:
         at_least=1,
         default=None,
         example="1.2",
+    )
+    two_batch_overlap: bool = flag(
+        "data-parallel groups that share whole experts: one half of a batch computes while the tokens of the other are "
+        "sent to their experts or back (enable_two_batch_overlap, enable_dbo; engines start without it)"
     )
     kv_transfer: str = text(
         "prefill-decode: send the KV cache at once or layer by layer",
