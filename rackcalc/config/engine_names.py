@@ -28,6 +28,10 @@ SEQUENCE = (
     "divided over groups by serving.context_parallel"
 )
 APART = "write serving.split: prefill-decode, and serving.prefill_gpus: how many GPUs prefill"
+ONE_PHASE = (
+    "write serving.phase: decode (kv_consumer) or prefill (kv_producer) for engines that do only that, or "
+    "serving.split: prefill-decode and serving.prefill_gpus for both pools"
+)
 COPIES = "write serving.redundant_experts"
 OVERLAP = "write serving.two_batch_overlap: true"
 ONE_BATCH_OVERLAP = (
@@ -80,7 +84,8 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("enable_lora", "lora_modules", "lora_paths", "lora_config"), ADAPTERS),
     **dict.fromkeys(("max_loras", "max_loras_per_batch"), "write serving.lora.adapters"),
     **dict.fromkeys(("max_lora_rank", "lora_rank"), "write serving.lora.rank"),
-    **dict.fromkeys(("disaggregation_mode", "kv_transfer_config", "disagg", "disaggregation"), APART),
+    **dict.fromkeys(("disaggregation_mode", "kv_role", "kv_transfer_config"), ONE_PHASE),
+    **dict.fromkeys(("disagg", "disaggregation"), APART),
     **dict.fromkeys(("ep_num_redundant_experts", "num_redundant_experts", "enable_eplb", "eplb"), COPIES),
     **dict.fromkeys(("enable_two_batch_overlap", "enable_dbo", "dbo", "tbo"), OVERLAP),
     **dict.fromkeys(("enable_single_batch_overlap", "single_batch_overlap"), ONE_BATCH_OVERLAP),

@@ -79,6 +79,9 @@ def _usual_request(rack: Rack) -> str:
         if one_token(rack.workload):
             short = "with a fixed number of clients and answers of one token there are no percentiles: p50 to p999 are"
             return f"{short} the mean; with workload.arrival_rate there are"
+        if rack.serving.phase == "decode":
+            short = "with a fixed number of clients, engines that only decode have no percentiles: p50 to p999 are"
+            return f"{short} the mean; with workload.arrival_rate there are"
         return (
             "all requests have the same length, so p50 to p999 are the mean, and there are no percentiles of first "
             "tokens and of tokens; state workload.output_cv or input_cv to get them"
@@ -294,6 +297,10 @@ def _serving_notes(rack: Rack) -> list[str]:
     runtime, version = rack.serving.runtime, ""
     if runtime is not None and runtime.engine is not None:
         version = beyond_known(runtime.engine, rack.serving.version or "")
+    if rack.serving.phase == "decode":
+        said.append("serving.phase is decode: latencies count from when a prompt's KV cache has come")
+    if rack.serving.phase == "prefill":
+        said.append("serving.phase is prefill: requests end with their first token; sending the KV cache is not in it")
     if version:
         said.append(f"serving.version {rack.serving.version} {version}")
     pool = rack.accelerators.gpu

@@ -25,6 +25,7 @@ def engine_settings(loaded: Loaded, rack: Rack) -> list[Problem]:
         _context,
         _expert_placement,
         _two_batches,
+        _phase,
         _beside_the_model,
     )
     return [problem for check in checks for problem in check(loaded, rack)]
@@ -268,6 +269,35 @@ def _without_exchange(rack: Rack) -> bool:
         return False
     groups = serving.data_parallel
     return groups is None or float(groups.value) < 2 or serving.expert_parallel is False
+
+
+def _phase(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Engines that only prefill or only decode where there is no such engine, or beside what is not computed then."""
+    serving, work, path = rack.serving, rack.workload, "serving.phase"
+    if serving.phase == "both":
+        return []
+    if serving.split != "gpu" or not engine_decodes(rack) or rack.sharing is not None:
+        message = "is for split gpu: decoders under a serving engine, vllm, sglang or tensorrt-llm, by themselves"
+        return [loaded.problem(path, f"{message}; split prefill-decode has engines of both kinds: remove it")]
+    if serving.phase == "prefill":
+        return []
+    beside = {
+        "serving.speculation": serving.speculation,
+        "serving.pipeline_parallel": serving.pipeline_parallel,
+        "serving.kv_offload": serving.kv_offload,
+        "workload.batch": work.batch if "workload.batch" in loaded.nodes else None,
+        "workload.cached": work.cached,
+        "workload.conversation": work.conversation,
+        "workload.hours": work.hours or None,
+    }
+    if work.concurrency is not None:
+        beside |= {f"workload.{name}": getattr(work, name) for name in ("input_cv", "output_cv", "slo")}
+    where = "is not computed with serving.phase: decode; remove one of them"
+    stated = [name for name, value in beside.items() if value is not None]
+    return [
+        loaded.problem(name, where) if name in loaded.nodes else loaded.problem(path, f"{name} {where}")
+        for name in stated
+    ]
 
 
 def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:

@@ -31,6 +31,7 @@ SPLITS: dict[str, tuple[str, ...]] = {  # name -> the pools that it needs
 
 
 HOURS = 24  # of a day
+PHASES = ("both", "prefill", "decode")
 CLAIM_VERDICTS = ("holds", "claimed too high", "claimed too low", "does not hold", "impossible", "not decidable")
 
 
@@ -281,6 +282,13 @@ class Serving:
 
     split: str = text("which chips do what", choices=tuple(SPLITS))
     runtime: Runtime | None = catalog_part("runtimes", "the software that drives the GPUs", default=None)
+    phase: str = text(
+        "split gpu, decoders under a serving engine: what these engines do. decode: prompts come with their KV cache "
+        "from other engines, and latencies count from then on; prefill: requests end with their first token "
+        "(disaggregation_mode, kv_role)",
+        default="both",
+        choices=PHASES,
+    )
     tensor_parallel: Quantity | None = number(
         "1",
         "GPUs that share one copy of the model (default: 1 for encoders, all GPUs for decoders)",
