@@ -17,7 +17,7 @@ DRAFTED = "write serving.speculation.tokens"
 ADAPTERS = "write serving.lora: {rank: 16, adapters: 8}"
 CONTEXT = (
     "write serving.context_parallel: groups of GPUs that share each prompt, with serving.split: prefill-decode and "
-    "serving.prefill_gpus"
+    "serving.prefill_gpus, or with serving.phase: prefill"
 )
 DECODE_CONTEXT = (
     "a KV cache that GPUs divide by its tokens is not modelled in decode steps; serving.tensor_parallel divides it by "

@@ -325,9 +325,13 @@ def _context(loaded: Loaded, rack: Rack) -> list[Problem]:
     serving, path = rack.serving, "serving.context_parallel"
     if serving.context_parallel is None:
         return []
-    if serving.split != "prefill-decode" or serving.prefill_gpus is None or not engine_decodes(rack):
-        message = "is for engines that only prefill: it needs serving.split: prefill-decode and serving.prefill_gpus, "
-        message += "and runtime vllm, sglang or tensorrt-llm; decode steps of divided contexts are not modelled"
+    pools, alone = prefills_on_own_gpus(rack), serving.split == "gpu" and serving.phase == "prefill"
+    if not (pools or alone) or not engine_decodes(rack):
+        message = (
+            "is for engines that only prefill: it needs serving.split: prefill-decode and serving.prefill_gpus, or "
+        )
+        message += "split gpu and serving.phase: prefill, and runtime vllm, sglang or tensorrt-llm; decode steps of "
+        message += "divided contexts are not modelled"
         return [loaded.problem(path, message)]
     first = that_prefill(rack).serving
     if first.tensor_parallel is None:
