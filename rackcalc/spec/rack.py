@@ -314,8 +314,8 @@ class Serving:
     )
     context_parallel: Quantity | None = number(
         "1",
-        "engines that only prefill (prefill-decode on GPUs alone, or phase: prefill): tensor-parallel groups over which "
-        "each prompt is divided (prefill_context_parallel_size, attn_cp_size, context_parallel_size; default: 1)",
+        "engines that only prefill (prefill-decode on GPUs alone, or phase: prefill): tensor-parallel groups over "
+        "which each prompt is divided (prefill_context_parallel_size, attn_cp_size, context_parallel_size; default: 1)",
         above=0,
         whole=True,
         default=None,
