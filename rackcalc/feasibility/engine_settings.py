@@ -327,10 +327,8 @@ def _context(loaded: Loaded, rack: Rack) -> list[Problem]:
         return []
     pools, alone = prefills_on_own_gpus(rack), serving.split == "gpu" and serving.phase == "prefill"
     if not (pools or alone) or not engine_decodes(rack):
-        message = (
-            "is for engines that only prefill: it needs serving.split: prefill-decode and serving.prefill_gpus, or "
-        )
-        message += "split gpu and serving.phase: prefill, and runtime vllm, sglang or tensorrt-llm; decode steps of "
+        message = "is for engines that only prefill: it needs serving.split: prefill-decode and serving.prefill_gpus, "
+        message += "or split gpu and serving.phase: prefill, and runtime vllm, sglang or tensorrt-llm; decode steps of "
         message += "divided contexts are not modelled"
         return [loaded.problem(path, message)]
     first = that_prefill(rack).serving
