@@ -284,7 +284,8 @@ def closed_loop(
     if engine.mixed:
         number = filled_step(held=inside, prompt=prompt, output=output, chunk=engine.chunk)
         steps["filled"] = paced_among_prompts(step=step_at(number), decoding=number, **ends)
-    busy = least_time(steps, ring, step_at, prefill.work, held=inside, output=output, base=base, **(prompts | {"work": added}))
+    cycle = prompts | {"work": added, "held": inside, "output": output, "base": base}
+    busy = least_time(steps, ring, step_at, prefill.work, **cycle)
     factor = saturation(least=busy, time=generation_time(ttft=first, tpot=step, output=output))
     first, step = slowed(time=first, factor=factor), slowed(time=step, factor=factor)
     if not (isinstance(output.value, float) and output.value > 1):
