@@ -17,7 +17,7 @@ DRAFTED = "write serving.speculation.tokens"
 ADAPTERS = "write serving.lora: {rank: 16, adapters: 8}"
 CONTEXT = (
     "write serving.context_parallel: groups of GPUs that share each prompt, with serving.split: prefill-decode and "
-    "serving.prefill_gpus"
+    "serving.prefill_gpus, or with serving.phase: prefill"
 )
 DECODE_CONTEXT = (
     "a KV cache that GPUs divide by its tokens is not modelled in decode steps; serving.tensor_parallel divides it by "
@@ -28,8 +28,17 @@ SEQUENCE = (
     "divided over groups by serving.context_parallel"
 )
 APART = "write serving.split: prefill-decode, and serving.prefill_gpus: how many GPUs prefill"
+ONE_PHASE = (
+    "write serving.phase: decode (kv_consumer) or prefill (kv_producer) for engines that do only that, or "
+    "serving.split: prefill-decode and serving.prefill_gpus for both pools"
+)
 COPIES = "write serving.redundant_experts"
-OVERLAP = "overlap of two batches is not modelled: an exchange between experts counts in full"
+OVERLAP = "write serving.two_batch_overlap: true"
+ONE_BATCH_OVERLAP = (
+    "overlap within one batch is not modelled: an exchange with experts counts in full, or write "
+    "serving.two_batch_overlap: true"
+)
+THRESHOLDS = "leave it out: from how many tokens on a batch is split is the engine's own default"
 CHUNKS = (
     "engines that can share steps between prompts and tokens do; how many tokens a step may have is "
     "serving.max_num_batched_tokens"
@@ -75,9 +84,13 @@ _NAMES: dict[str, str] = {
     **dict.fromkeys(("enable_lora", "lora_modules", "lora_paths", "lora_config"), ADAPTERS),
     **dict.fromkeys(("max_loras", "max_loras_per_batch"), "write serving.lora.adapters"),
     **dict.fromkeys(("max_lora_rank", "lora_rank"), "write serving.lora.rank"),
-    **dict.fromkeys(("disaggregation_mode", "kv_transfer_config", "disagg", "disaggregation"), APART),
+    **dict.fromkeys(("disaggregation_mode", "kv_role", "kv_transfer_config"), ONE_PHASE),
+    **dict.fromkeys(("disagg", "disaggregation"), APART),
     **dict.fromkeys(("ep_num_redundant_experts", "num_redundant_experts", "enable_eplb", "eplb"), COPIES),
-    **dict.fromkeys(("enable_two_batch_overlap", "two_batch_overlap", "enable_dbo"), OVERLAP),
+    **dict.fromkeys(("enable_two_batch_overlap", "enable_dbo", "dbo", "tbo"), OVERLAP),
+    **dict.fromkeys(("enable_single_batch_overlap", "single_batch_overlap"), ONE_BATCH_OVERLAP),
+    **dict.fromkeys(("tbo_token_distribution_threshold", "ubatch_size"), THRESHOLDS),
+    **dict.fromkeys(("dbo_decode_token_threshold", "dbo_prefill_token_threshold"), THRESHOLDS),
     **dict.fromkeys(("max_model_len", "context_length", "max_seq_len"), LENGTHS),
     **dict.fromkeys(("request_rate", "qps", "rps", "rate"), RATE),
     **dict.fromkeys(("max_concurrency", "num_clients", "users", "clients"), CLIENTS),

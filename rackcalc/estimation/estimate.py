@@ -28,6 +28,7 @@ from rackcalc.estimation.power_and_heat import (
 )
 from rackcalc.estimation.result import Estimate, Latency, LinkReport, Throughput
 from rackcalc.estimation.supply import by_equipment, carbon, power_supply
+from rackcalc.estimation.tokens import tokens_of
 from rackcalc.estimation.unseen import unseen
 from rackcalc.estimation.venue import venue_report
 from rackcalc.feasibility import requirements
@@ -42,7 +43,7 @@ from rackcalc.formulas.queues.gpu_sharing import Shared, limit_beside, shared_lo
 from rackcalc.formulas.queues.latency_under_load import LEVELS, Load, load, sojourn_time
 from rackcalc.formulas.queues.mdc_waits import rate_within_limit
 from rackcalc.formulas.serving.request_rates import batch_rate, capacity, sequence_rate, share_of_capacity
-from rackcalc.formulas.serving.token_rates import per_part, tokens_per_second, user_rate
+from rackcalc.formulas.serving.token_rates import per_part, user_rate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source, calls_kept
@@ -188,11 +189,10 @@ def throughput_of(rack: Rack, served: ServiceModel, queue: Load | None) -> Throu
         at_slo = rate_at_slo(rack, work.slo, served)
     if at_slo is not None:
         requests = at_slo if offered is None else smallest(offered=offered, at_slo=at_slo)
-    tokens = None if work.output is None else tokens_per_second(requests=requests, tokens=work.output)
+    tokens, prompts = tokens_of(rack, requests)
     pool = rack.accelerators.gpu if rack.accelerators.lpu is None else None
     per_gpu = None if tokens is None or pool is None else per_part(rate=tokens, parts=pool.count)
     per_user = None if served.tpot is None else user_rate(tpot=tpot_of(served))
-    prompts = tokens_per_second(requests=requests, tokens=work.input)
     by_rate, by_clients = (most, None) if work.concurrency is None else (None, most)
     return Throughput(requests, tokens, prompts, used, by_rate, by_clients, at_slo, goodput, per_gpu, per_user)
 

@@ -13,7 +13,9 @@ from rackcalc.formulas.transformer.checkpoint import in_doubt
 from rackcalc.quantities.display import show_value
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.unit_text import show
+from rackcalc.serving.engine_options import with_options
 from rackcalc.serving.engine_versions import beyond_known
+from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.pool_engines import engines_of, gpus_of_engine, that_decode, that_prefill
 from rackcalc.serving.pool_links import link_beyond_domain, nvlink_domain
 from rackcalc.serving.splits import one_token
@@ -22,6 +24,7 @@ from rackcalc.spec.rack import GpuPool, LpuPool, Rack
 SOME_PREEMPTED = 0.01  # share of requests from which on latencies without their recomputation are too short
 
 STARVED = 2.0  # times per token, over that of a step, from which on tokens wait for the prompts of others more than not
+FILLED = 0.9  # share of the tokens of a step that are prompts', from which on steps count as full of them
 NOT_CREDIBLE = "which is not credible"  # ends the note on a value of latency that no market has
 UNUSED = 0.5  # utilization below which a reader would expect an engine to keep its pace
 
@@ -35,6 +38,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
         if use.hypothetical:
             said.append(f"links.{name} is hypothetical: no chip has this port; every figure that crosses it is marked")
     said += _starved_notes(rack, result)
+    said += _filled_notes(rack, result)
     said += _thermal_notes(rack, result.thermal)
     said += _limit_notes(rack, result.latency.service) or _slo_notes(rack, result)
     if result.value is not None:
@@ -78,6 +82,9 @@ def _usual_request(rack: Rack) -> str:
     if rack.workload.concurrency is not None and rack.serving.split == "gpu":
         if one_token(rack.workload):
             short = "with a fixed number of clients and answers of one token there are no percentiles: p50 to p999 are"
+            return f"{short} the mean; with workload.arrival_rate there are"
+        if rack.serving.phase == "decode":
+            short = "with a fixed number of clients, engines that only decode have no percentiles: p50 to p999 are"
             return f"{short} the mean; with workload.arrival_rate there are"
         return (
             "all requests have the same length, so p50 to p999 are the mean, and there are no percentiles of first "
@@ -146,6 +153,25 @@ def _starved_notes(rack: Rack, result: Estimate) -> list[str]:
     return [
         f"{slow}: {why}; the capacity is that of all seats taken, and workload.slo asks for a rate that keeps the pace"
     ]
+
+
+def _filled_notes(rack: Rack, result: Estimate) -> list[str]:
+    """Steps that prompts fill, in a closed loop: how long they are depends on what the engine starts with."""
+    runtime, pool, rate = rack.serving.runtime, rack.accelerators.gpu, result.throughput.at_concurrency
+    token, width = result.latency.tpot, gpus_of_engine(rack)
+    if rate is None or token is None or width is None or runtime is None or pool is None or one_token(rack.workload):
+        return []
+    engine = with_options(runtime, rack.serving, pool.part).engine
+    whole = rack.serving.split == "gpu" and rack.serving.phase == "both" and rack.serving.max_num_batched_tokens is None
+    if engine is None or not engine.mixed or not whole or not token.known:
+        return []
+    computed, groups = float(computed_prompt(rack).value), rack.serving.data_parallel
+    copies = float(pool.count.value) // width
+    most = float(engine.chunk.value) * (1.0 if groups is None else float(groups.value))
+    if float(rate.value) / copies * float(token.value) * computed < FILLED * most:
+        return []
+    budget = f"{most:,.0f} token, with which the engine starts"
+    return [f"steps are full of prompts: times per token grow with serving.max_num_batched_tokens ({budget})"]
 
 
 def _model_notes(rack: Rack) -> list[str]:
@@ -294,6 +320,10 @@ def _serving_notes(rack: Rack) -> list[str]:
     runtime, version = rack.serving.runtime, ""
     if runtime is not None and runtime.engine is not None:
         version = beyond_known(runtime.engine, rack.serving.version or "")
+    if rack.serving.phase == "decode":
+        said.append("serving.phase is decode: latencies count from when a prompt's KV cache has come")
+    if rack.serving.phase == "prefill":
+        said.append("serving.phase is prefill: requests end with their first token; sending the KV cache is not in it")
     if version:
         said.append(f"serving.version {rack.serving.version} {version}")
     pool = rack.accelerators.gpu

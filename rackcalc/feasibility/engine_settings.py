@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rackcalc.config.racks import Loaded
 from rackcalc.quantities.problems import Problem
 from rackcalc.serving.engine_versions import known_version, version_number
-from rackcalc.serving.pool_engines import that_prefill
+from rackcalc.serving.pool_engines import engines_of, that_decode, that_prefill
 from rackcalc.serving.splits import clients_differ, one_token, prefills_on_own_gpus, takes_what_comes
 from rackcalc.spec.rack import Rack
 
@@ -24,6 +24,8 @@ def engine_settings(loaded: Loaded, rack: Rack) -> list[Problem]:
         _pipeline,
         _context,
         _expert_placement,
+        _two_batches,
+        _phase,
         _beside_the_model,
     )
     return [problem for check in checks for problem in check(loaded, rack)]
@@ -237,6 +239,67 @@ def _expert_placement(loaded: Loaded, rack: Rack) -> list[Problem]:
     return [loaded.problem(one, message) for one in paths if one in loaded.nodes]
 
 
+def _two_batches(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Halves of a batch that take turns where there is no exchange with experts, or in an engine that cannot."""
+    found = []
+    for name, pool in (("", rack), ("prefill.", that_prefill(rack)), ("decode.", that_decode(rack))):
+        path, serving = f"serving.{name}two_batch_overlap", pool.serving
+        if path not in loaded.nodes or not serving.two_batch_overlap:
+            continue
+        runtime = serving.runtime
+        if not engine_decodes(pool) or serving.split not in ("gpu", "prefill-decode") or rack.accelerators.lpu:
+            message = "is for decoders on GPUs under a serving engine, vllm or sglang; remove it"
+        elif runtime is not None and runtime.engine is not None and not runtime.engine.two_batches:
+            message = f"{runtime.name} does not run two halves of a batch in turns; remove it, or use vllm or sglang"
+        elif rack.model.experts is None:
+            message = f"hides the exchange with experts, and {rack.model.name} has none; remove it"
+        elif any(_without_exchange(each) for each in ([pool] if name else engines_of(rack))):
+            message = "hides the exchange with whole experts between data-parallel groups; say serving.data_parallel, "
+            message += "more than 1, or remove it"
+        else:
+            continue
+        found.append(loaded.problem(path, message))
+    return found
+
+
+def _without_exchange(rack: Rack) -> bool:
+    """Whether engines that run halves of a batch in turns send no tokens to whole experts on other GPUs."""
+    serving = rack.serving
+    if not serving.two_batch_overlap:
+        return False
+    groups = serving.data_parallel
+    return groups is None or float(groups.value) < 2 or serving.expert_parallel is False
+
+
+def _phase(loaded: Loaded, rack: Rack) -> list[Problem]:
+    """Engines that only prefill or only decode where there is no such engine, or beside what is not computed then."""
+    serving, work, path = rack.serving, rack.workload, "serving.phase"
+    if serving.phase == "both":
+        return []
+    if serving.split != "gpu" or not engine_decodes(rack) or rack.sharing is not None:
+        message = "is for split gpu: decoders under a serving engine, vllm, sglang or tensorrt-llm, by themselves"
+        return [loaded.problem(path, f"{message}; split prefill-decode has engines of both kinds: remove it")]
+    if serving.phase == "prefill":
+        return []
+    beside = {
+        "serving.speculation": serving.speculation,
+        "serving.pipeline_parallel": serving.pipeline_parallel,
+        "serving.kv_offload": serving.kv_offload,
+        "workload.batch": work.batch if "workload.batch" in loaded.nodes else None,
+        "workload.cached": work.cached,
+        "workload.conversation": work.conversation,
+        "workload.hours": work.hours or None,
+    }
+    if work.concurrency is not None:
+        beside |= {f"workload.{name}": getattr(work, name) for name in ("input_cv", "output_cv", "slo")}
+    where = "is not computed with serving.phase: decode; remove one of them"
+    stated = [name for name, value in beside.items() if value is not None]
+    return [
+        loaded.problem(name, where) if name in loaded.nodes else loaded.problem(path, f"{name} {where}")
+        for name in stated
+    ]
+
+
 def _pipeline(loaded: Loaded, rack: Rack) -> list[Problem]:
     """A pipeline where no engine decodes on GPUs alone, or beside what is not computed with it."""
     serving, path = rack.serving, "serving.pipeline_parallel"
@@ -262,9 +325,11 @@ def _context(loaded: Loaded, rack: Rack) -> list[Problem]:
     serving, path = rack.serving, "serving.context_parallel"
     if serving.context_parallel is None:
         return []
-    if serving.split != "prefill-decode" or serving.prefill_gpus is None or not engine_decodes(rack):
+    pools, alone = prefills_on_own_gpus(rack), serving.split == "gpu" and serving.phase == "prefill"
+    if not (pools or alone) or not engine_decodes(rack):
         message = "is for engines that only prefill: it needs serving.split: prefill-decode and serving.prefill_gpus, "
-        message += "and runtime vllm, sglang or tensorrt-llm; decode steps of divided contexts are not modelled"
+        message += "or split gpu and serving.phase: prefill, and runtime vllm, sglang or tensorrt-llm; decode steps of "
+        message += "divided contexts are not modelled"
         return [loaded.problem(path, message)]
     first = that_prefill(rack).serving
     if first.tensor_parallel is None:

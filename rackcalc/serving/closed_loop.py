@@ -9,6 +9,7 @@ from rackcalc.formulas.serving.replicas import per_engine, slots
 from rackcalc.formulas.serving.request_time import step_per_token
 from rackcalc.formulas.serving.sequence_lengths import reserved_context
 from rackcalc.quantities.quantity import Quantity
+from rackcalc.serving.context_parallel import share_of_prompt
 from rackcalc.serving.drafting import answer_steps
 from rackcalc.serving.generation import decode_step, output_tokens, prefill_of
 from rackcalc.serving.gpu_deployment import GpuDeployment
@@ -37,7 +38,7 @@ def engine_memory(rack: Rack, deployed: GpuDeployment, sequences: Quantity) -> M
     """Memory of one GPU while `sequences` run, each with the KV cache that the engine reserves for it."""
     engine = deployed.runtime.engine
     assert engine is not None
-    lengths = {"prompt": rack.workload.input, "output": output_tokens(rack)}
+    lengths = {"prompt": share_of_prompt(deployed, rack.workload.input), "output": output_tokens(rack)}
     return gpu_memory(rack, deployed, sequences, reserved_context(**lengths, share=engine.output_reserve))
 
 

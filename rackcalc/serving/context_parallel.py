@@ -2,10 +2,18 @@
 
 from collections.abc import Callable
 
+from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.joined_passes import bytes_of_passes, flops_of_passes, with_time
 from rackcalc.formulas.gpu.memory_fit import cache_held
-from rackcalc.formulas.serving.context_parallel import past_of_rank, ring_exposed, ring_send, tokens_of_rank
+from rackcalc.formulas.serving.context_parallel import (
+    RING_PASS,
+    past_of_rank,
+    ring_exposed,
+    ring_passes,
+    ring_send,
+    tokens_of_rank,
+)
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import replace
 from rackcalc.serving.gpu_deployment import GpuDeployment
@@ -34,7 +42,9 @@ def prompt_of_ranks(
         bandwidth=link.bandwidth,
         efficiency=link.efficiency,
     )
-    longer = with_time(one, "ring", ring_exposed(send=send, attention=one.terms["attention"], ranks=ranks))
+    exposed = ring_exposed(send=send, attention=one.terms["attention"], ranks=ranks)
+    passes = ring_passes(each=RING_PASS, layers=rack.model.layers, ranks=ranks)
+    longer = with_time(one, "ring", total(exposed=exposed, passes=passes))
     return replace(
         longer,
         flops=flops_of_passes(flops=longer.flops, passes=ranks),

@@ -23,7 +23,7 @@ from rackcalc.serving.generation import (
     times_among_prefills,
     times_at_load,
 )
-from rackcalc.serving.gpu_deployment import gpu_deployment, gpu_stage
+from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_deployment, gpu_stage
 from rackcalc.serving.kv_offload import fetch_stage, fetching
 from rackcalc.serving.open_loop import open_loop_service
 from rackcalc.serving.pool_links import lpu_link
@@ -42,10 +42,20 @@ from rackcalc.spec.rack import LpuPool, Rack
 
 
 def gpu_decoder(rack: Rack) -> ServiceModel:
-    """Continuous batching on GPUs: prefills of other requests delay the decode steps of this one."""
-    pool, work = rack.accelerators.gpu, rack.workload
+    """Decoders on GPUs, whose engines compute prompts and answers, or one of both."""
+    pool, phase = rack.accelerators.gpu, rack.serving.phase
     assert pool is not None
     deployed = gpu_deployment(rack, pool)
+    if phase == "both":
+        return engine_service(rack, deployed)
+    from rackcalc.serving.one_phase import decoding_service, without_decoding
+
+    return decoding_service(rack, deployed) if phase == "decode" else without_decoding(engine_service(rack, deployed))
+
+
+def engine_service(rack: Rack, deployed: GpuDeployment) -> ServiceModel:
+    """Continuous batching on GPUs: prefills of other requests delay the decode steps of this one."""
+    work = rack.workload
     first = prefill_pass(rack, deployed)
     if work.concurrency is not None and deployed.runtime.engine is not None:
         return closed_loop_service(rack, deployed, first)

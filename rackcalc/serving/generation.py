@@ -82,7 +82,7 @@ def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.Gpu
     mean, _ = context_lengths(rack)
     plan = speculation_on_gpus(rack)
     checked = None if plan is None else tokens_checked(drafted=plan.tokens)
-    how = {"sampled": rack.workload.sampling == "nucleus", "only_decodes": rack.serving.prefill_gpus is not None}
+    how = {"sampled": rack.workload.sampling == "nucleus", "only_decodes": only_decodes(rack)}
     if deployed.stages is not None:
         rows = micro_batch(batch=batch, stages=deployed.stages)
         passed = with_adapters(rack, _on_gpus(gpu.decode, rack, deployed)(rows, mean, **how))
@@ -98,6 +98,11 @@ def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.Gpu
     return with_more(
         step, one, plan.tokens, {"draft": drafting_time(passes=passes, host=DRAFT_HOST, drafted=plan.tokens)}
     )
+
+
+def only_decodes(rack: Rack) -> bool:
+    """Whether no prompts come between the decode steps."""
+    return rack.serving.prefill_gpus is not None or rack.serving.phase == "decode"
 
 
 def _drafting(rack: Rack, drafter: Model) -> Rack:

@@ -79,7 +79,8 @@ def gpu_deployment(rack: Rack, pool: GpuPool) -> GpuDeployment:
     link = gpu_link(rack, pool, devices if groups is None else in_group(devices=devices, groups=groups))
     network = None if groups is None or rack.serving.expert_parallel is False else network_between(rack, pool, link)
     copies_of_experts = NONE if rack.serving.redundant_experts is None else rack.serving.redundant_experts
-    placed = ExpertPlacement(network, copies_of_experts, rack.serving.expert_imbalance)
+    overlap = rack.serving.two_batch_overlap
+    placed = ExpertPlacement(network, copies_of_experts, rack.serving.expert_imbalance, overlap)
     return GpuDeployment(pool.part, family, runtime, devices, link, copies, stages, between, placed)
 
 

@@ -10,6 +10,7 @@ from rackcalc.spec.lengths import Lengths
 from rackcalc.spec.rack import Rack, Serving, Workload
 
 EVEN = constant(1.0, "1", "lengths are spread evenly", "given", note="1 where they are, 0 where they are log-normal")
+FIRST_TOKEN = constant(1.0, "token", "workload.output", "given", note="serving.phase: prefill ends with it")
 
 
 def with_lengths(rack: Rack) -> Rack:
@@ -26,6 +27,8 @@ def with_lengths(rack: Rack) -> Rack:
         prompt = length_moments.prompt_of_turns(message=message, answer=work.output, turns=turns)
         cached = length_moments.cached_of_turns(message=message, prompt=prompt)
         work = replace(work, input=prompt, cached=cached)
+    if rack.serving.phase == "prefill" and work.output is not None:
+        work = replace(work, output=FIRST_TOKEN, output_cv=None, output_even=None, output_strata=None)
     return rack if work is rack.workload else replace(rack, workload=work)
 
 

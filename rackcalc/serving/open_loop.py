@@ -254,6 +254,7 @@ def engine_itself(rack: Rack, deployed: GpuDeployment, first: GpuPass, seats: Qu
         seats,
         prefill_of(rack, deployed, first),
         longer,
+        computed_prompt(rack),
         answer_steps(rack),
         lambda number: step_per_token(step=decode_step(rack, deployed, number).time),
     )

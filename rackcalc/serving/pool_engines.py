@@ -3,7 +3,7 @@
 from math import prod
 
 from rackcalc.quantities.quantity import Quantity
-from rackcalc.quantities.record import replace
+from rackcalc.quantities.record import fields, replace
 from rackcalc.spec.rack import EngineSize, Rack
 
 
@@ -11,7 +11,8 @@ def of_pool(rack: Rack, size: EngineSize | None) -> Rack:
     """The rack with the engines of one pool: what serving.prefill or serving.decode states, else what serving does."""
     if size is None:
         return rack
-    stated = {name: value for name, value in vars(size).items() if value is not None}
+    sizes = {each.name: getattr(size, each.name) for each in fields(size)}
+    stated = {name: value for name, value in sizes.items() if value is not None}
     return replace(rack, serving=replace(rack.serving, **stated))
 
 

@@ -26,6 +26,7 @@ from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
 from rackcalc.serving.closed_loop import sequences_that_fit
 from rackcalc.serving.generation import GenerationTimes, decode_step, output_tokens
+from rackcalc.serving.gpu_deployment import GpuDeployment
 from rackcalc.serving.gpu_pools import PrefillDecodePools, decode_tpot, service_of_pools
 from rackcalc.serving.open_loop import arrivals, spread_of_lengths
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
@@ -58,7 +59,7 @@ def open_pools_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
     """The service at workload.arrival_rate; without one, at the planned utilization."""
     prefills, then, decode = both.prefill.engines, both.decoding, both.decode
     seats, copies = sequences_that_fit(then, decode), both.decode.replicas
-    about = decoding_engine(then, both, seats)
+    about = decoding_engine(then, decode, seats)
     decoded = of_all_copies(rate=engine_load.engine_capacity(**about), copies=copies)
     most = smallest(prefill=both.prefill_capacity, decode=decoded)
     rate = rack.workload.arrival_rate
@@ -97,9 +98,9 @@ def open_pools_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
     return service_of_pools(both, places, now, held_for, seats, passed, decoded, load, working)
 
 
-def decoding_engine(rack: Rack, both: PrefillDecodePools, seats: Quantity) -> dict[str, Quantity]:
+def decoding_engine(rack: Rack, deployed: GpuDeployment, seats: Quantity) -> dict[str, Quantity]:
     """What the law of an engine takes, but for the rate, of one whose requests come with their KV cache."""
-    engine, tpot_at = both.decode.runtime.engine, decode_tpot(rack, both.decode)
+    engine, tpot_at = deployed.runtime.engine, decode_tpot(rack, deployed)
     assert engine is not None
     steps = {f"step_{place}": tpot_at(node(seats=seats, place=count(float(place), "place"))) for place in range(STEPS)}
     return {
@@ -109,7 +110,7 @@ def decoding_engine(rack: Rack, both: PrefillDecodePools, seats: Quantity) -> di
         "chunked": MIXED[True],
         "output": output_tokens(rack),
         **steps,
-        **arrivals(rack, both.decode.replicas),
+        **arrivals(rack, deployed.replicas),
         **spread_of_lengths(rack),
     }
 

@@ -31,6 +31,7 @@ SPLITS: dict[str, tuple[str, ...]] = {  # name -> the pools that it needs
 
 
 HOURS = 24  # of a day
+PHASES = ("both", "prefill", "decode")
 CLAIM_VERDICTS = ("holds", "claimed too high", "claimed too low", "does not hold", "impossible", "not decidable")
 
 
@@ -270,6 +271,9 @@ class EngineSize:
         "1", "copies of experts beside all experts (default: serving.redundant_experts)", at_least=0, whole=True,
         default=None,
     )  # fmt: skip
+    two_batch_overlap: bool | None = flag(
+        "halves of a batch take turns (default: serving.two_batch_overlap)", default=None
+    )
 
 
 @record
@@ -278,6 +282,13 @@ class Serving:
 
     split: str = text("which chips do what", choices=tuple(SPLITS))
     runtime: Runtime | None = catalog_part("runtimes", "the software that drives the GPUs", default=None)
+    phase: str = text(
+        "split gpu, decoders under a serving engine: what these engines do. decode: prompts come with their KV cache "
+        "from other engines, and latencies count from then on; prefill: requests end with their first token "
+        "(disaggregation_mode, kv_role)",
+        default="both",
+        choices=PHASES,
+    )
     tensor_parallel: Quantity | None = number(
         "1",
         "GPUs that share one copy of the model (default: 1 for encoders, all GPUs for decoders)",
@@ -303,8 +314,8 @@ class Serving:
     )
     context_parallel: Quantity | None = number(
         "1",
-        "prefill-decode on GPUs alone: tensor-parallel groups over which each prompt is divided in the engines that "
-        "prefill (prefill_context_parallel_size, attn_cp_size, context_parallel_size; default: 1)",
+        "engines that only prefill (prefill-decode on GPUs alone, or phase: prefill): tensor-parallel groups over "
+        "which each prompt is divided (prefill_context_parallel_size, attn_cp_size, context_parallel_size; default: 1)",
         above=0,
         whole=True,
         default=None,
@@ -390,6 +401,10 @@ class Serving:
         at_least=1,
         default=None,
         example="1.2",
+    )
+    two_batch_overlap: bool = flag(
+        "data-parallel groups that share whole experts: one half of a batch computes while the tokens of the other are "
+        "sent to their experts or back (enable_two_batch_overlap, enable_dbo; engines start without it)"
     )
     kv_transfer: str = text(
         "prefill-decode: send the KV cache at once or layer by layer",

@@ -182,6 +182,12 @@ class Engine:
         "s/token", "host time per token of a prompt: chat template, tokenizer, copies", at_least=0, default="0 s/token"
     )
     large_gpus: LargeGpus | None = section(LargeGpus, "other limits on large GPUs", optional=True)
+    two_batches: Mapping[str, Quantity] = table(
+        Number("1", "fewest tokens of a data-parallel group", above=0),
+        "tokens from which on a batch is split into two that take turns, where serving.two_batch_overlap asks for it; "
+        "left out: the engine cannot",
+        choices=("prefill", "decode"),
+    )
     mixed: bool = flag("prompts share steps with decoding; otherwise decoding stops for them", default=True)
     cuda_graphs: bool = flag("decode steps are captured and launched at once", default=True)
     output_reserve: Quantity = number("1", "share of the output that a running sequence holds KV cache for", at_least=0)

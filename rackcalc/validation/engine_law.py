@@ -14,7 +14,13 @@ def engine_law(
     first = prefill_of(run, numbers)
     longer = prefill_of(run, replace(numbers, prompt=twice_as_long(length=numbers.prompt)))
     timed = timed_engine(
-        stand(run).engine, seats, first, longer, numbers.output, lambda number: per_token(run, numbers, number)
+        stand(run).engine,
+        seats,
+        first,
+        longer,
+        numbers.prompt,
+        numbers.output,
+        lambda number: per_token(run, numbers, number),
     )
     lengths = {"prompt": numbers.prompt, "output": numbers.output}
     return timed | lengths | {"prompt_cv": prompt_cv, "output_cv": output_cv}

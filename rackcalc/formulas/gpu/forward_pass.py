@@ -18,13 +18,14 @@ from rackcalc.formulas.gpu.megakernel import megakernel_parts
 from rackcalc.formulas.gpu.novelty import as_novel, novelty, what_is_new
 from rackcalc.formulas.gpu.passes import whole_pass
 from rackcalc.formulas.gpu.roofline import memory_utilization, utilization
+from rackcalc.formulas.gpu.two_batches import half_of
 from rackcalc.formulas.transformer.counts import NONE, ONE
 from rackcalc.formulas.transformer.forward_pass import ONE_TOKEN, Job, Network, Work, work
 from rackcalc.formulas.transformer.model_size import ModelSize, model_size
 from rackcalc.formulas.transformer.sliding_window import context_after
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 from rackcalc.quantities.units import Count, Seconds
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.gpu_families import Family
@@ -50,6 +51,7 @@ class ExpertPlacement:
     network: Network | None = None
     redundant: Quantity = NONE
     imbalance: Quantity | None = None
+    two_batches: bool = False
 
 
 EVEN = ExpertPlacement()
@@ -198,12 +200,12 @@ def _group(devices: Quantity | None, link: Link | None) -> tuple[Quantity, Link 
     return (ONE if devices is None else devices), link
 
 
-def _parts(chip: Chip, model: Model, size: ModelSize, job: Job, done: Work) -> Parts:
-    """Times of the parts of one layer, computed as the runtime executes them."""
+def _parts(chip: Chip, model: Model, size: ModelSize, job: Job, done: Work, half: Work | None) -> Parts:
+    """Times of the parts of one layer, computed as the runtime executes them. half: of two halves of the batch."""
     if chip.runtime.megakernel is not None:
         return megakernel_parts(chip, chip.runtime.megakernel, model, size, job, done)
     if chip.runtime.engine is not None and job.phase != "encode":
-        return engine_parts(chip, chip.runtime.engine, model, size, job, done)
+        return engine_parts(chip, chip.runtime.engine, model, size, job, done, half)
     if chip.runtime.compiled is not None and job.phase == "encode":
         return compiled_parts(chip, chip.runtime.compiled, model, size, job)
     return kernel_parts(chip, model, size, job)
@@ -213,7 +215,13 @@ def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, e
     """A pass through `depth` layers, and through embedding and head if it has these ends."""
     cache = NO_L2 if chip.gpu.l2 is None else chip.gpu.l2
     done = work(model, size, job, depth, ends, cache)
-    parts = _parts(chip, model, size, job, done)
+    half = None
+    moved = done.bytes_moved
+    if job.two_batches:
+        one = replace(job, batch=half_of(batch=job.batch))
+        half = work(model, size, one, depth, False, cache)
+        moved = total(first=half.bytes_moved, second=work(model, size, one, depth, ends, cache).bytes_moved)
+    parts = _parts(chip, model, size, job, done, half)
     expert_layers = size.expert_layers
     dense_layers = depth if model.experts is None and model.ffn_layers is None else size.dense_layers
     terms: dict[str, Quantity] = {}
@@ -249,10 +257,10 @@ def _run(chip: Chip, model: Model, size: ModelSize, job: Job, depth: Quantity, e
         head=total(**parts.ends),
         terms=terms,
         flops=done.flops,
-        bytes_moved=done.bytes_moved,
+        bytes_moved=moved,
         utilization=utilization(flops=done.flops, time=time, peak=peak, devices=job.devices),
         memory_utilization=memory_utilization(
-            size=done.bytes_moved, time=time, bandwidth=chip.gpu.memory_bandwidth, devices=job.devices
+            size=moved, time=time, bandwidth=chip.gpu.memory_bandwidth, devices=job.devices
         ),
         novelty=doubt,
         new=new,

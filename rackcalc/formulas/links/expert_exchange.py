@@ -10,12 +10,16 @@ from rackcalc.formulas.links.domains import by_domain
 from rackcalc.formulas.transformer.expert_routing import node_coverage
 from rackcalc.formulas.transformer.forward_pass import Network
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import Quantity, Source, formula
+from rackcalc.quantities.quantity import Quantity, Source, constant, formula
+from rackcalc.quantities.record import record
 from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Ratio, Seconds
 from rackcalc.spec.links import Link
 
 DEEPEP = "DeepSeek DeepEP (github.com/deepseek-ai/DeepEP), README.md and docs/legacy.md: kernels and their rates"
 
+BOTH_WAYS_BYTES = constant(3.0, "B", "bytes per element both ways", "published", note="8 bit out, 16 bit back")
+OUT_SHARE = constant(1 / 3, "1", "bytes sent out over those both ways", "published", note="8 bit out, 16 bit back")
+BACK_SHARE = constant(2 / 3, "1", "bytes sent back over those both ways", "published", note="8 bit out, 16 bit back")
 NVLINK_SHARE = Quantity(
     0.81, "1", "share of the link's rate of an exchange",
     source=Source("measured", "deepep", note="726 of 900 GB/s to dispatch and 740 to combine among eight GPUs"),
@@ -109,29 +113,61 @@ def exchange_time(fixed: Seconds, sending: Seconds) -> Seconds:
     return 2 * fixed + sending
 
 
+@formula(cite="definition: to dispatch, or to combine, with its fixed time")
+def one_way(fixed: Seconds, sending: Seconds, share: Ratio) -> Seconds:
+    """Time of one of the two halves of an exchange. share: its bytes over those both ways.
+
+    >>> round(one_way(fixed=31e-6, sending=429e-6, share=1 / 3), 9)
+    0.000174
+    """
+    return fixed + sending * share
+
+
+@record
+class Exchange:
+    """Dispatch and combine of one layer. fixed [s]: of each of the two. sending [s]: of both together."""
+
+    fixed: Quantity
+    sending: Quantity
+
+    @property
+    def time(self) -> Quantity:
+        """Time of both, one after the other [s]."""
+        return exchange_time(fixed=self.fixed, sending=self.sending)
+
+    @property
+    def dispatch(self) -> Quantity:
+        """Time to send tokens to their experts [s]."""
+        return one_way(fixed=self.fixed, sending=self.sending, share=OUT_SHARE)
+
+    @property
+    def combine(self) -> Quantity:
+        """Time to send results back [s]."""
+        return one_way(fixed=self.fixed, sending=self.sending, share=BACK_SHARE)
+
+
 def expert_exchange(
     rows: Quantity,
     experts: Quantity,
     active: Quantity,
     hidden: Quantity,
-    element: Quantity,
     imbalance: Quantity,
     devices: Quantity,
     link: Link,
     network: Network | None,
     fixed: Quantity,
     decoding: bool,
-) -> Quantity:
-    """Time [s] of dispatch and combine in one layer.
+) -> Exchange:
+    """Dispatch and combine in one layer.
 
     rows [1]: tokens of the fullest GPU. fixed [s]: of each of the two, within a domain.
     """
-    sent = {"rows": rows, "hidden": hidden, "element": element, "imbalance": imbalance}
+    sent = {"rows": rows, "hidden": hidden, "element": BOTH_WAYS_BYTES, "imbalance": imbalance}
     spread = {"devices": devices, "domain": devices if network is None else network.domain}
     near = copies_inside if decoding or network is None else copies_passed_on
     inside = sending_time(**sent, copies=near(active=active, **spread), share=NVLINK_SHARE, bandwidth=link.bandwidth)
     if network is None:
-        return exchange_time(fixed=fixed, sending=inside)
+        return Exchange(fixed, inside)
     if decoding:
         away = copies_beyond(active=active, **spread)
     else:
@@ -139,4 +175,4 @@ def expert_exchange(
         away = copies_to_domains(domains=domains, coverage=node_coverage(experts=experts, active=active, nodes=domains))
     beyond = sending_time(**sent, copies=away, share=NETWORK_SHARE, bandwidth=network.link.bandwidth)
     start = by_domain(inside=fixed, beyond=NETWORK_START, **spread)
-    return exchange_time(fixed=start, sending=largest(inside=inside, beyond=beyond))
+    return Exchange(start, largest(inside=inside, beyond=beyond))

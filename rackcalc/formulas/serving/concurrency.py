@@ -12,7 +12,12 @@ from rackcalc.formulas.combine import largest, slowed, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.novelty import as_novel
 from rackcalc.formulas.gpu.serving_engine import at_age
-from rackcalc.formulas.serving.disaggregated_prefill import time_per_prompt
+from rackcalc.formulas.serving.disaggregated_prefill import (
+    each_in_full_passes,
+    passes_of_prompt,
+    time_per_prompt,
+    work_in_passes,
+)
 from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, paced_among_prompts, per_token_sent
 from rackcalc.formulas.serving.inter_token_latency import prefill_stall
 from rackcalc.formulas.serving.least_cycle import (
@@ -170,6 +175,21 @@ class Prefill:
         return self.per_prompt(total(work=work, launches=launches))
 
 
+def base_and_work(engine: Engine, prefill: Prefill, prompt: Quantity, output: Quantity) -> tuple[Quantity, Quantity]:
+    """Time of a pass but for its prompts, and what each of them adds [s], as the law of the engine takes them.
+
+    Data-parallel groups compute prompts side by side, so that the first of them takes longest: passes of prompts alone
+    are taken as a line that meets that of one prompt and a full one.
+    """
+    steps = not isinstance(output.value, float) or output.value > 1
+    if prefill.prompts is ONE or (engine.mixed and steps):
+        return left_over(whole=prefill.alone.time, part=prefill.work), prefill.work
+    passes = passes_of_prompt(prompt=prompt, chunk=engine.chunk)
+    full = {"full": prefill.full.time, "work": prefill.work, "groups": prefill.prompts}
+    work = work_in_passes(each=each_in_full_passes(**full, passes=passes), alone=prefill.alone.time, passes=passes)
+    return left_over(whole=prefill.alone.time, part=work), work
+
+
 def one_prompt(prefill: GpuPass) -> Prefill:
     """An engine all of whose GPUs compute one prompt after the other."""
     return Prefill(prefill, prefill)
@@ -246,9 +266,9 @@ def closed_loop(
     prompts = {"work": prefill.work, "prompt": prompt, "chunk": engine.chunk}
     beside = {"work": prefill.parts[0], "prompt": prompt, "chunk": engine.chunk, "groups": prefill.prompts}
     others = prefills_first(number=before, each=prefill.each, **beside)
-    base = left_over(whole=prefill.alone.time, part=prefill.work)
+    base, added = base_and_work(engine, prefill, prompt, output)
     if overlap is not None:
-        prompts["work"] = shortened_time(time=prefill.work, share=overlap)
+        prompts["work"] = added = shortened_time(time=prefill.work, share=overlap)
     front_end = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
     decoding, alone = inside, step_at(inside)
     ends = {"work": prefill.work, "output": output, "front_end": front_end, "sharpness": SHARPNESS}
@@ -264,7 +284,8 @@ def closed_loop(
     if engine.mixed:
         number = filled_step(held=inside, prompt=prompt, output=output, chunk=engine.chunk)
         steps["filled"] = paced_among_prompts(step=step_at(number), decoding=number, **ends)
-    busy = least_time(steps, ring, step_at, prefill.work, held=inside, output=output, base=base, **prompts)
+    cycle = prompts | {"work": added, "held": inside, "output": output, "base": base}
+    busy = least_time(steps, ring, step_at, prefill.work, **cycle)
     factor = saturation(least=busy, time=generation_time(ttft=first, tpot=step, output=output))
     first, step = slowed(time=first, factor=factor), slowed(time=step, factor=factor)
     if not (isinstance(output.value, float) and output.value > 1):

@@ -2,12 +2,23 @@
 
 Each rank has as many tokens, from both ends of the prompt, so that all have the same pairs of queries and keys. While
 a rank computes attention with the keys and values that it has, it sends them to the next and receives those of another.
+Every such pass of the ring has a fixed time: its launches, the start of its messages, and the merging of what attention
+to a part yields.
 """
 
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.quantity import Quantity, Source, formula
 from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Ratio, Seconds, Tokens
 
+RING_PASS = Quantity(
+    0.65e-3, "s", "fixed time of one pass of the ring in a layer",
+    source=Source(
+        "measured", "context-parallel",
+        note="Llama 3 405B, what is more than the time of one node over the nodes, per layer and pass: 0.68 ms with 8 "
+        "nodes and 0.62 ms with 16 (128,000 tokens, 42.0, 5.85 and 3.8 s), 0.3 to 1.5 ms with 2",
+    ),
+    low=0.1e-3, high=1.5e-3,
+)  # fmt: skip
 RING = "A. Yang et al., Context Parallelism for Scalable Million-Token Inference, arXiv:2411.01783: ring pass-KV"
 
 
@@ -53,3 +64,13 @@ def ring_exposed(send: Seconds, attention: Seconds, ranks: Count) -> Seconds:
     (0.30000000000000004, 0.0)
     """
     return (ranks - 1) * xp.maximum(send - attention / ranks, 0.0 * send)
+
+
+@formula(cite=RING + "; a pass passes everything on but once: with N ranks N - 1 times")
+def ring_passes(each: Seconds, layers: Count, ranks: Count) -> Seconds:
+    """Fixed times of all passes of the ring in all layers.
+
+    >>> ring_passes(each=0.5e-3, layers=100.0, ranks=5.0)
+    0.2
+    """
+    return each * layers * (ranks - 1)

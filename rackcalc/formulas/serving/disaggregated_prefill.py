@@ -41,6 +41,43 @@ def time_per_prompt(time: Seconds, prompts: Count) -> Seconds:
     return xp.divide(time, prompts)
 
 
+@formula(cite="definition: one prompt for each data-parallel group, and what all others add")
+def each_in_full_passes(full: Seconds, work: Seconds, groups: Count, passes: Ratio) -> Seconds:
+    """Time of an engine for each prompt in passes that are full. full: of a pass with one prompt for each of `groups`.
+
+    work: what each further prompt adds. passes: that a prompt takes, over those of which it has all; 1 / number of
+    prompts in one.
+
+    >>> round(each_in_full_passes(full=0.4, work=0.01, groups=32.0, passes=1 / 128), 9)
+    0.010625
+    """
+    most = xp.maximum(xp.divide(1, passes), groups)
+    return xp.divide(full + (most - groups) * work, most)
+
+
+@formula(cite="definition: the line through the time of a prompt by itself, and that of a full pass")
+def work_in_passes(each: Seconds, alone: Seconds, passes: Ratio) -> Seconds:
+    """What a prompt adds to a pass of prompts that data-parallel groups compute side by side, at least nothing.
+
+    each: its share of a full pass. A pass by itself takes `alone`, since the other groups wait. passes: as above.
+
+    >>> round(work_in_passes(each=0.02, alone=0.3, passes=0.01), 6)
+    0.017172
+    """
+    fewer = xp.minimum(passes, 0.999)
+    return xp.maximum(xp.divide(each - alone * fewer, 1 - fewer), 0 * alone)
+
+
+@formula(cite="definition: tokens of a prompt over those of a step")
+def passes_of_prompt(prompt: Tokens, chunk: Tokens) -> Ratio:
+    """Passes that a prompt takes where they are full of tokens.
+
+    >>> passes_of_prompt(prompt=2000.0, chunk=256000.0)
+    0.0078125
+    """
+    return xp.pure(xp.divide(prompt, chunk))
+
+
 @formula(cite=PASSES + "; a pass under way has half of its time left on average, and more fit into the next")
 def until_next_pass(time: Seconds, rate: RequestsPerSecond, engines: Count, prompts: Count, most: Count) -> Seconds:
     """Mean wait for the pass under way to end, where the next one has room; 0 where a pass holds one prompt.

@@ -57,6 +57,36 @@ def request_time(ttft: Seconds, tpot: SecondsPerToken, output: Tokens) -> Second
     return ttft + tpot * output
 
 
+@formula(cite="J. Little, Operations Research 9 (1961) 383-387: those in flight, and those that find a place")
+def waiting_cycle(requests: Count, held: Count, tpot: SecondsPerToken, output: Tokens) -> Seconds:
+    """Time of one of `requests` in flight in an engine that only decodes, of which `held` decode and the others wait.
+
+    >>> waiting_cycle(requests=150.0, held=100.0, tpot=0.01, output=400.0)
+    6.0
+    """
+    return xp.divide(requests, held) * tpot * output
+
+
+@formula(cite="definition: the first token takes a step too")
+def steps_of_all(output: Tokens) -> Tokens:
+    """Tokens of an answer as a law counts them in which the first takes no step, where it takes one.
+
+    >>> steps_of_all(output=100.0)
+    101.0
+    """
+    return output + TOKEN
+
+
+@formula(cite="definition: what the tokens after the first leave of a request's time")
+def first_of_cycle(cycle: Seconds, tpot: SecondsPerToken, output: Tokens) -> Seconds:
+    """Time to the first token of a request that takes a given time.
+
+    >>> round(first_of_cycle(cycle=6.0, tpot=0.01, output=401.0), 9)
+    2.0
+    """
+    return cycle - tpot * (output - TOKEN)
+
+
 @formula(cite="definition: a step yields one token of each sequence")
 def one_step(tpot: SecondsPerToken) -> Seconds:
     """Time of a step from the time per token.

@@ -66,7 +66,8 @@ class Job:
     past [token]: of a prefill, the tokens of the context whose keys and values are in the prefix cache.
     network: between GPUs that link does not join, None where it joins all. redundant [1]: copies of experts beside all
     experts. imbalance [1]: the busiest GPU's work with experts over the mean, None where it is not stated.
-    only_decodes: of a decode step, whether the engine has no prompts between its steps.
+    only_decodes: of a decode step, whether the engine has no prompts between its steps. two_batches: whether halves of
+    the batch take turns, so that one computes while the other is exchanged with the experts.
     """
 
     phase: str
@@ -84,6 +85,7 @@ class Job:
     network: Network | None = None
     redundant: Quantity = NONE
     imbalance: Quantity | None = None
+    two_batches: bool = False
     only_decodes: bool = False
 
 
