@@ -128,10 +128,10 @@ def test_one_output_token_beside_several() -> None:
 
 def test_limits_and_largest_rates_on_arrays() -> None:
     limits = np.array([0.5, 1.2, 3.0, 1e6])
-    for figure in (engine_load.rate_by_request_time, engine_load.rate_by_first_token):
-        more = {"probability": 0.99, "before": 0.0, "most": 20.0} | ALONE
-        wanted = [figure(limit=limit, **more) for limit in limits.tolist()]
-        close(figure(limit=limits, **more), wanted, figure.name)
+    for time in ("time", "ttft"):
+        more = {"before": 0.0, "most": 20.0} | ALONE
+        wanted = [engine_load.rate_within(**more | {f"limit_{time}_p99": limit}) for limit in limits.tolist()]
+        close(engine_load.rate_within(**more | {f"limit_{time}_p99": limits}), wanted, time)
     shares = engine_load.share_by_request_time(limit=limits, before=0.0, **ALONE | {"rate": 15.0})
     assert (np.diff(shares) >= 0).all() and shares[-1] == 1
 
