@@ -13,7 +13,7 @@ from rackcalc.formulas.queues import continuous_batching as law
 from rackcalc.formulas.queues import length_distributions as lengths
 from rackcalc.formulas.queues.curves import for_points
 from rackcalc.formulas.queues.engine_latencies import UnderLoad
-from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile, mixture_tail
+from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile, mixture_tail, tidied
 from rackcalc.formulas.queues.mixture_lanes import normal_tail
 from rackcalc.formulas.serving import engine_curves, engine_grids, engine_load
 from rackcalc.formulas.serving.engine_point import ALONE, STEPS, STRATA
@@ -217,9 +217,9 @@ def test_mixtures_in_lanes_are_mixtures_one_by_one(lanes: list[Any]) -> None:
         total = sum(share for share, *_ in parts)
         return [(share / total, least, least + above, (above * cv) ** 2) for share, least, above, cv in parts]
 
-    one_by_one = [merged(mixture(parts)) for parts in lanes]
+    one_by_one = [merged(tidied(mixture(parts))) for parts in lanes]
     columns = np.array([mixture(parts) for parts in lanes]).transpose(1, 2, 0)
-    together = merged([tuple(part) for part in columns])
+    together = merged(tidied([tuple(part) for part in columns]))
     close(mixture_mean(together), [mixture_mean(parts) for parts in one_by_one], "mean", 1e-12)
     for level in (0.1, 0.5, 0.99, 0.999):
         found = mixture_quantile(level, together)

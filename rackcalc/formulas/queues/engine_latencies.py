@@ -71,8 +71,13 @@ class UnderLoad:
     def mixture(self, time: str) -> Parts:
         """The parts of "ttft", "tpot", "itl" or "time"."""
         if time not in self._kept:
-            self._kept[time] = (merged if self.merges else tidied)(self.parts[time]())
+            self._kept[time] = merged(self._all_parts(time)) if self.merges else self._all_parts(time)
         return self._kept[time]
+
+    def _all_parts(self, time: str) -> Parts:
+        if (time, "parts") not in self._kept:
+            self._kept[time, "parts"] = tidied(self.parts[time]())
+        return self._kept[time, "parts"]
 
     def _tail(self, time: str) -> Tail:
         if (time, "tail") not in self._kept:
@@ -92,8 +97,7 @@ class UnderLoad:
 
     def mean(self, time: str) -> Any:
         """Mean of "ttft", "tpot", "itl" or "time"."""
-        parts = self._kept.get(time) or tidied(self.parts[time]())
-        return xp.where(self.over, xp.inf, mixture_mean(parts))
+        return xp.where(self.over, xp.inf, mixture_mean(self._all_parts(time)))
 
     def quantile(self, time: str, probability: float, near: Any = None) -> Any:
         """What the given share of requests (of gaps, for "itl") stays within. near: about what that is, if known."""

@@ -104,11 +104,10 @@ def _where_kept(parts: Stack) -> Stack:
 
 
 def merged(parts: Parts) -> Parts:
-    """At most about MOST_PARTS parts with the same mean and variance: neighbors in order of their means become one.
+    """Of tidied parts, about MOST_PARTS with the same mean and variance: neighbors in order of their means become one.
 
     Groups are small in share where the means are large, so that the tail keeps its detail.
     """
-    parts = tidied(parts)
     if isinstance(parts, Stack):
         if len(parts.share) <= MOST_PARTS:
             return parts

@@ -75,6 +75,7 @@ def of_rows(parts: Stack, weights: Sequence[Any]) -> Stack:
     return Stack(share * np.tile(weight, (len(share) // rows, 1)), *rest)
 
 
+STEEP = 1e100  # rate of a part that is all at its least value
 STEPS = 128  # places by unit at which the normal tail is tabulated
 REACH = 6.5
 _PLACES = np.arange(-int(REACH * STEPS), int(REACH * STEPS) + 1) / STEPS
@@ -111,7 +112,7 @@ class _Tail:
         share, least, mean, variance = stacked(parts)
         above = mean - least
         step = above <= 1e-12 * abs(mean)
-        rate = 1 / np.where(step, 1e-100, above)
+        rate = 1 / np.where(step, 1 / STEEP, above)
         scv = variance * np.where(step, 0.0, rate * rate)
         late = (scv > both.EXPONENTIAL) & ~step
         some = 2 / (1 + scv)
@@ -121,6 +122,15 @@ class _Tail:
     def picked(self, lanes: Any) -> "_Tail":
         """Some of the lanes."""
         return _Tail([array[:, lanes] for array in self.arrays])
+
+    def at_jumps(self, time: Any, low: Any, high: Any) -> Any:
+        """The jump nearest to a time between two ends; just behind the low end if that is one; else the time itself."""
+        share, least, late, _, rate, *_ = self.arrays
+        jumps = np.where((late | (rate >= STEEP)) & (share > 0), least, np.nan)
+        away = np.where((jumps > low) & (jumps < high), abs(jumps - time), np.inf)
+        nearest = away.argmin(axis=0), np.arange(len(time))
+        behind = np.where((jumps == low).any(axis=0), low * (1 + 5e-14), time)
+        return np.where(away[nearest] < np.inf, jumps[nearest], behind)
 
     @np.errstate(all="ignore")
     def __call__(self, time: Any) -> tuple[Any, Any]:
@@ -164,6 +174,8 @@ def quantile_lanes(level: Any, tail: Any, start: Any) -> Any:
         time = np.minimum(time + change, 3 * time)
         halved = ~((low < time) & (time < high)) | (step >= both.PATIENCE and step % 2 == 1)
         time = np.where(halved, np.where(high < np.inf, (low + high) / 2, 2 * low), time)
+        if step >= both.PATIENCE and (halved := np.flatnonzero(halved & going)).size:
+            time[halved] = tail.picked(halved).at_jumps(time[halved], low[halved], high[halved])
         if not going.all():
             open_, time, low, high, level = open_[going], time[going], low[going], high[going], level[going]
             tail = tail.picked(going)
