@@ -136,6 +136,43 @@ def test_limits_and_largest_rates_on_arrays() -> None:
     assert (np.diff(shares) >= 0).all() and shares[-1] == 1
 
 
+WITHIN = {"ttft_p99": "ttft 0.99", "tpot_p50": "tpot 0.5", "time_p99": "time 0.99"}
+
+
+@given(st.lists(st.tuples(engines(), st.sampled_from([*WITHIN]), st.floats(0.2, 0.9)), min_size=2, max_size=5))
+@settings(max_examples=10, deadline=None, phases=QUICK)
+def test_largest_rates_in_lanes_are_those_one_by_one_and_meet_their_limit(cases: list[Any]) -> None:
+    """A limit is what some load of the engine brings about; at the largest rate it holds, and a little above not."""
+    for limited in sorted({limited for _, limited, _ in cases}):
+        points, figure = [], FIGURES[WITHIN[limited]]
+        for engine, _, load in (case for case in cases if case[1] == limited):
+            most = engine_load.engine_capacity(**engine)
+            limit = 1.001 * figure(**engine | {"rate": load * most})
+            points.append(engine | {"most": most, "before": 0.0, f"limit_{limited}": limit})
+        one_by_one = [engine_load.rate_within(**point) for point in points]
+        np.testing.assert_allclose(engine_load.rate_within(**stacked(points)), one_by_one, rtol=2.1e-4)
+        for point, rate in zip(points, one_by_one, strict=True):
+            limit, engine = point[f"limit_{limited}"], {name: point[name] for name in cases[0][0]}
+            met = figure(**engine | {"rate": rate or 1e-9 * point["most"]}) <= limit * (1 + 1e-9)
+            assert rate == point["most"] or met == (rate > 0), "0 where one request alone misses it"
+
+
+@given(engines(), st.lists(st.sampled_from([0.0, 1.0, 3.0, 4.0]), min_size=24, max_size=24).filter(any))
+@settings(max_examples=15, deadline=None, phases=QUICK)
+def test_a_day_is_its_hours_one_rate_at_a_time(engine: dict[str, float], hours: list[float]) -> None:
+    """Of a day all hours are computed together; the mean of their requests is the mean over the hours one by one."""
+    day = engine | {f"hour_{hour}": share / max(hours) for hour, share in enumerate(hours)}
+    one_by_one = [engine | {"rate": engine["rate"] * share / max(hours)} for share in hours if share]
+    rates = np.array([hour["rate"] for hour in one_by_one])
+    for name in ("ttft", "tpot", "time"):
+        wanted = float(np.dot(rates, [FIGURES[name](**hour) for hour in one_by_one]) / rates.sum())
+        close(FIGURES[name](**day), wanted, name)
+    share = [engine_load.share_by_first_token(limit=0.5, before=0.0, **hour) for hour in one_by_one]
+    if engine["rate"] < engine_load.engine_capacity(**engine):
+        found = engine_load.share_by_first_token(limit=0.5, before=0.0, **day)
+        assert found == pytest.approx(float(np.dot(rates, share) / rates.sum()), abs=1e-8)
+
+
 @pytest.mark.parametrize("spread", [{}, {"prompt_cv": 0.8, "output_cv": 1.0}])
 def test_a_curve_over_the_rate_is_the_law_to_a_millionth(spread: dict[str, float]) -> None:
     """So many rates that curves are used: compared with the law itself at some of them."""
