@@ -4,6 +4,7 @@ Other tools go into environments of their own under build/peers/; one that canno
 reason. Times are of this machine, now: only the ratios travel.
 """
 
+import itertools
 import math
 import os
 import platform
@@ -63,6 +64,14 @@ SIX = SpaceOptions(
         PRICE.format(40),
     ),
 )
+LOADED = SpaceOptions(
+    "llama70b-8xh100",
+    vary=(
+        "workload.arrival_rate=lin(0.1, 4 request/s, 1000)",
+        "workload.input=512..1504 token:32",
+        "workload.output=256..504 token:8",
+    ),
+)
 QUESTIONS = {  # name -> sweep; each of them computes feasibility, p99 and cost of every point
     "3 axes: link bandwidth, arrival rate, price of electricity; top 10 and Pareto front": SweepOptions(
         THREE, top=10, by="latency.p99", pareto=FRONT
@@ -73,8 +82,26 @@ QUESTIONS = {  # name -> sweep; each of them computes feasibility, p99 and cost 
     "6 axes with the choice of GEMM tiles: batch, length, memory bandwidth, arrival rate, inlet, price": SweepOptions(
         SIX, top=10, by="latency.p99", pareto="latency.p99,cost.tco"
     ),
+    "engine under load: arrival rate, input and output; top 10": SweepOptions(LOADED, top=10, by="latency.ttft_p99"),
 }
-BARS = {"3 axes": "10", "6 axes": "1"}
+BARS = {"3 axes": "10", "6 axes": "1", "engine": "1"}
+ENGINE = "llama70b-8xh100"
+ENGINES = {  # under a serving engine, at a rate that each estimate has for itself -> changes of the rack
+    "70B on 8 GPUs, requests all alike": (),
+    "the same, lengths log-normal": (
+        "workload.input={mean: 1000 token, cv: 1}",
+        "workload.output={mean: 300 token, cv: 1}",
+    ),
+    "mixture of experts, attention by data": (
+        "accelerators.gpu={part: h200-sxm, count: 8}",
+        "model=deepseek-v3",
+        "serving={split: gpu, runtime: sglang, data_parallel: 8, tensor_parallel: 1}",
+        "workload.input={mean: 2000 token, spread: 0.5}",
+        "workload.output={mean: 500 token, cv: 0.7}",
+    ),
+}
+DAY = "workload.hours=[2, 1, 1, 1, 1, 2, 3, 5, 7, 8, 9, 9, 9, 10, 12, 10, 9, 8, 8, 7, 6, 5, 4, 3]"
+LIMITS = "workload.slo={ttft_p99: 2 s, tpot_p99: 50 ms/token}"
 MILLION = {  # axes of 1,000,000 points
     "arrival rate x inlet x price": (
         "workload.arrival_rate=lin(1, 600 request/s, 1000)",
@@ -200,6 +227,19 @@ def one_estimate() -> Iterator[str]:
         yield f"| `{rack}` | {alone:.1f} | 5 | {drawn:.1f} | 15 |"
 
 
+def under_load() -> Iterator[str]:
+    """Estimates of serving engines to which requests come at random, with limits and with hours that differ."""
+    yield "| engine | ms of an estimate | with limits | with hours | with both |\n| --- | --- | --- | --- | --- |"
+    rates = itertools.count(2000)  # in requests per 1,000 s: what is known of one is of no use to another
+    for name, sets in ENGINES.items():
+        times = []
+        for more in ((), (LIMITS,), (DAY,), (LIMITS, DAY)):
+            changed = ([f"workload.arrival_rate={next(rates) / 1e3} request/s", *sets, *more] for _ in range(8))
+            racks = iter([load(ENGINE, sets=changes) for changes in changed])
+            times.append(1e3 * fastest(lambda racks=racks: estimate(next(racks)), 8))
+        yield f"| {name} | " + " | ".join(f"{time:.1f}" for time in times) + " |"
+
+
 def unshared_intervals(result: object) -> None:
     """The intervals of a result, without what was drawn before."""
     replay_intervals._kept = {}
@@ -309,6 +349,7 @@ def machine() -> str:
 PARTS = (
     ("Start-up", start_up),
     ("One estimate, in process, with its full record", one_estimate),
+    ("An engine under load, in process: at most 15 ms each", under_load),
     ("Sweeps", rates),
     ("Scaling and memory: three axes, `--top 10`, `--pareto`, one process", scaling),
     ("A million points on every bundled rack, one process, whole commands", every_rack),

@@ -13,7 +13,7 @@ from rackcalc.formulas.queues import continuous_batching as law
 from rackcalc.formulas.queues import length_distributions as lengths
 from rackcalc.formulas.queues.curves import for_points
 from rackcalc.formulas.queues.engine_latencies import UnderLoad
-from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile, mixture_tail
+from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile, mixture_tail, tidied
 from rackcalc.formulas.queues.mixture_lanes import normal_tail
 from rackcalc.formulas.serving import engine_curves, engine_grids, engine_load
 from rackcalc.formulas.serving.engine_point import ALONE, STEPS, STRATA
@@ -128,12 +128,49 @@ def test_one_output_token_beside_several() -> None:
 
 def test_limits_and_largest_rates_on_arrays() -> None:
     limits = np.array([0.5, 1.2, 3.0, 1e6])
-    for figure in (engine_load.rate_by_request_time, engine_load.rate_by_first_token):
-        more = {"probability": 0.99, "before": 0.0, "most": 20.0} | ALONE
-        wanted = [figure(limit=limit, **more) for limit in limits.tolist()]
-        close(figure(limit=limits, **more), wanted, figure.name)
+    for time in ("time", "ttft"):
+        more = {"before": 0.0, "most": 20.0} | ALONE
+        wanted = [engine_load.rate_within(**more | {f"limit_{time}_p99": limit}) for limit in limits.tolist()]
+        close(engine_load.rate_within(**more | {f"limit_{time}_p99": limits}), wanted, time)
     shares = engine_load.share_by_request_time(limit=limits, before=0.0, **ALONE | {"rate": 15.0})
     assert (np.diff(shares) >= 0).all() and shares[-1] == 1
+
+
+WITHIN = {"ttft_p99": "ttft 0.99", "tpot_p50": "tpot 0.5", "time_p99": "time 0.99"}
+
+
+@given(st.lists(st.tuples(engines(), st.sampled_from([*WITHIN]), st.floats(0.2, 0.9)), min_size=2, max_size=5))
+@settings(max_examples=10, deadline=None, phases=QUICK)
+def test_largest_rates_in_lanes_are_those_one_by_one_and_meet_their_limit(cases: list[Any]) -> None:
+    """A limit is what some load of the engine brings about; at the largest rate it holds, and a little above not."""
+    for limited in sorted({limited for _, limited, _ in cases}):
+        points, figure = [], FIGURES[WITHIN[limited]]
+        for engine, _, load in (case for case in cases if case[1] == limited):
+            most = engine_load.engine_capacity(**engine)
+            limit = 1.001 * figure(**engine | {"rate": load * most})
+            points.append(engine | {"most": most, "before": 0.0, f"limit_{limited}": limit})
+        one_by_one = [engine_load.rate_within(**point) for point in points]
+        np.testing.assert_allclose(engine_load.rate_within(**stacked(points)), one_by_one, rtol=2.1e-4)
+        for point, rate in zip(points, one_by_one, strict=True):
+            limit, engine = point[f"limit_{limited}"], {name: point[name] for name in cases[0][0]}
+            met = figure(**engine | {"rate": rate or 1e-9 * point["most"]}) <= limit * (1 + 1e-9)
+            assert rate == point["most"] or met == (rate > 0), "0 where one request alone misses it"
+
+
+@given(engines(), st.lists(st.sampled_from([0.0, 1.0, 3.0, 4.0]), min_size=24, max_size=24).filter(any))
+@settings(max_examples=15, deadline=None, phases=QUICK)
+def test_a_day_is_its_hours_one_rate_at_a_time(engine: dict[str, float], hours: list[float]) -> None:
+    """Of a day all hours are computed together; the mean of their requests is the mean over the hours one by one."""
+    day = engine | {f"hour_{hour}": share / max(hours) for hour, share in enumerate(hours)}
+    one_by_one = [engine | {"rate": engine["rate"] * share / max(hours)} for share in hours if share]
+    rates = np.array([hour["rate"] for hour in one_by_one])
+    for name in ("ttft", "tpot", "time"):
+        wanted = float(np.dot(rates, [FIGURES[name](**hour) for hour in one_by_one]) / rates.sum())
+        close(FIGURES[name](**day), wanted, name)
+    share = [engine_load.share_by_first_token(limit=0.5, before=0.0, **hour) for hour in one_by_one]
+    if engine["rate"] < engine_load.engine_capacity(**engine):
+        found = engine_load.share_by_first_token(limit=0.5, before=0.0, **day)
+        assert found == pytest.approx(float(np.dot(rates, share) / rates.sum()), abs=1e-8)
 
 
 @pytest.mark.parametrize("spread", [{}, {"prompt_cv": 0.8, "output_cv": 1.0}])
@@ -217,9 +254,9 @@ def test_mixtures_in_lanes_are_mixtures_one_by_one(lanes: list[Any]) -> None:
         total = sum(share for share, *_ in parts)
         return [(share / total, least, least + above, (above * cv) ** 2) for share, least, above, cv in parts]
 
-    one_by_one = [merged(mixture(parts)) for parts in lanes]
+    one_by_one = [merged(tidied(mixture(parts))) for parts in lanes]
     columns = np.array([mixture(parts) for parts in lanes]).transpose(1, 2, 0)
-    together = merged([tuple(part) for part in columns])
+    together = merged(tidied([tuple(part) for part in columns]))
     close(mixture_mean(together), [mixture_mean(parts) for parts in one_by_one], "mean", 1e-12)
     for level in (0.1, 0.5, 0.99, 0.999):
         found = mixture_quantile(level, together)

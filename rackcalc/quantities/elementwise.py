@@ -16,6 +16,8 @@ inf = math.inf
 nan = math.nan
 pi = math.pi
 
+FEW_LANES = 64  # up to which numpy's own running sum is faster than one that goes row by row
+
 _SCALARS = (float, int, bool)
 _WORDS = (*_SCALARS, str)
 _PLAIN = frozenset(_SCALARS)
@@ -182,6 +184,8 @@ def running(column: Any) -> Any:
     """Sums of a column up to each entry."""
     if isinstance(column, list):
         return list(accumulate(column))
+    if column.size < FEW_LANES * len(column):
+        return column.cumsum(axis=0)
     sums = column.copy()
     for place in range(1, len(sums)):  # numpy's own would go lane by lane
         sums[place] += sums[place - 1]
@@ -214,10 +218,31 @@ def joined(first: Any, then: Any) -> Any:
     if isinstance(then, list):
         return [first, *then]
     numpy = _numpy()
-    row, column = (then, first) if getattr(first, "ndim", 0) > 1 else (first, then)
-    shape = numpy.broadcast_shapes(numpy.shape(row), column.shape[1:])
-    row, column = numpy.broadcast_to(row, (1, *shape)), numpy.broadcast_to(column, (len(column), *shape))
-    return numpy.concatenate([column, row] if getattr(first, "ndim", 0) > 1 else [row, column])
+    behind = getattr(first, "ndim", 0) > 1
+    row, column = (then, first) if behind else (first, then)
+    shape = numpy.broadcast_shapes(numpy.shape(row), column.shape[1:]) if numpy.ndim(row) else column.shape[1:]
+    found = numpy.empty((len(column) + 1, *shape))
+    place, rest = (-1, slice(None, -1)) if behind else (0, slice(1, None))
+    found[place], found[rest] = row, column
+    return found
+
+
+def rows(values: Sequence[Any]) -> Any:
+    """Numbers or lanes as the rows of one array."""
+    numpy = _numpy()
+    found = numpy.empty((len(values), *(numpy.broadcast(*values).shape or (1,))))
+    for place, value in enumerate(values):
+        found[place] = value
+    return found
+
+
+def over_rows(values: Sequence[Any]) -> Any:
+    """Sum of numbers or lanes, any of which may be rows of them.
+
+    >>> over_rows([1.0, 2.0])
+    3.0
+    """
+    return sum([value.sum(axis=0) if getattr(value, "ndim", 0) > 1 else value for value in values])
 
 
 def every(condition: Any) -> bool:

@@ -41,12 +41,12 @@ from rackcalc.serving.service_model import ONE, BusiestHour, EngineLoad, Service
 from rackcalc.serving.timed_engine import timed_engine
 from rackcalc.spec.rack import Rack
 
-# A limited time -> its formulas of the largest rate, and of the share of requests that meet a limit.
-LIMITED: dict[str, tuple[Any, Any]] = {
-    "": (engine_load.rate_by_request_time, engine_load.share_by_request_time),
-    "ttft": (engine_load.rate_by_first_token, engine_load.share_by_first_token),
-    "tpot": (engine_load.rate_by_token_time, engine_load.share_by_token_time),
-    "itl": (engine_load.rate_by_token_gap, None),
+# A limited time -> its formula of the share of requests that meet a limit.
+LIMITED: dict[str, Any] = {
+    "": engine_load.share_by_request_time,
+    "ttft": engine_load.share_by_first_token,
+    "tpot": engine_load.share_by_token_time,
+    "itl": None,
 }
 SETTLING = 3  # rounds in which the rate of a pipeline, and how much its ring is slower at that rate, settle
 POISSON = constant(1.0, "1", "burstiness", "given", note="default: requests arrive independently of each other")
@@ -211,14 +211,16 @@ def rate_at_slo(
 
     most: capacity of one copy. others: rates that something beside the engine does not let it exceed.
     """
+    limits = {
+        f"limit_{time or 'time'}_{level}": limit
+        for time in LIMITED
+        for level, limit in limits_in_steps(rack, time).items()
+    }
     rate = most
     for _ in range(SETTLING if deployed.stages is not None else 1):
         now = in_the_ring(rack, deployed, about, rate)
         rate = smallest(engine=most, **others) if others else most
-        for time, (rate_by, _) in LIMITED.items():
-            more = {} if time in ("tpot", "itl") else {"before": before}
-            for level, limit in limits_in_steps(rack, time).items():  # no further than to the rate of those before it
-                rate = rate_by(limit=limit, probability=LEVELS[level], most=rate, **more, **now)
+        rate = engine_load.rate_within(most=rate, before=before, **limits, **now)
     return of_all_copies(rate=rate, copies=deployed.replicas)
 
 
@@ -232,7 +234,7 @@ def limits_in_steps(rack: Rack, time: str) -> dict[str, Quantity]:
 def goodput_of(rack: Rack, loaded: dict[str, Quantity], before: Quantity, rate: Quantity) -> Quantity | None:
     """Requests per second that meet the limits, each taken at its highest percentile; None for gaps of tokens alone."""
     shares = {}
-    for time, (_, share_by) in LIMITED.items():
+    for time, share_by in LIMITED.items():
         limits = limits_in_steps(rack, time)
         if limits and share_by is not None:
             more = {} if time == "tpot" else {"before": before}

@@ -25,8 +25,8 @@ from rackcalc.formulas.queues.engine_steps import (
     weighted,
 )
 from rackcalc.formulas.queues.gamma_mixtures import mixture_mean
-from rackcalc.formulas.queues.length_distributions import Lengths
-from rackcalc.formulas.queues.sharing_station import MANY, Present, nodes_of, number_present, reached_of
+from rackcalc.formulas.queues.length_distributions import Lengths, in_rows
+from rackcalc.formulas.queues.sharing_station import MANY, NEAR, ROUGH, Present, nodes_of, number_present, reached_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
@@ -114,7 +114,7 @@ def under_load(
         station.variance, mean, station.crowded,
     )  # fmt: skip
     room = prompt_room(engine, seen.number)
-    work = prompts_of(engine, prompts, room)
+    work = prompts_of(engine, in_rows(prompts) if lanes else prompts, room)
     met = Steps(
         mean=xp.dot(station.shares[1:], steps),
         square=xp.dot(station.shares[1:], xp.each(lambda step: step * step, steps)),
@@ -128,7 +128,9 @@ def under_load(
         first.beside,
     )  # fmt: skip
     context = xp.maximum(prompts.mean_square - prompts.mean**2, 0.0)
-    classes = decoding_times(engine, work, outputs, seen, behind, stall, echo, rate, gap_scv, context)
+    classes = decoding_times(
+        engine, work, in_rows(outputs) if lanes else outputs, seen, behind, stall, echo, rate, gap_scv, context
+    )
     gaps = partial(gaps_of, engine, work, seen, stall, rate, room, first.beside, gap_scv)
     waits = _arrivals_that_wait(station, outputs, rate, full.rate, gap_scv)
     return answer(
@@ -172,15 +174,18 @@ def _nodes(
         return numbers
     few = nodes_of(engine.seats, lanes, few=True)
     steps = xp.each(engine.step, few[1:])
-    rough = _settled(engine, work, outputs, few, steps, full, rate, gap_scv, evenness)
+    rough = _settled(engine, work, outputs, few, steps, full, rate, gap_scv, evenness, ROUGH)
     return numbers if rough is None else nodes_of(engine.seats, lanes, reached_of(rough.station, engine.seats))
 
 
 def _settled(
     engine: Engine, work: Prompts, outputs: Lengths, numbers: Any, steps: Any, full: Full, rate: Any, gap_scv: Any,
-    evenness: Any,
+    evenness: Any, near: float = NEAR,
 ) -> Settled | None:  # fmt: skip
-    """The number present, with the clusters that prompts make of arrivals on the clock of steps (A. G. Hawkes)."""
+    """The number present, with the clusters that prompts make of arrivals on the clock of steps (A. G. Hawkes).
+
+    near: see number_present().
+    """
     tokens, seats = outputs.mean - 1, engine.seats
     output_scv = xp.maximum((outputs.mean_square - 2 * outputs.mean + 1) / tokens**2 - 1, 0.0)
     seat = seats / full.rate
@@ -192,12 +197,13 @@ def _settled(
     stalls = xp.each(lambda n, stall: xp.where(n >= seats, full.stall, stall), numbers[1:], paces.stall)
     settled: Settled | None = None
     stall, echo = stalls[0], paces.echo[0]
-    for _ in range(1 if engine.chunked else 2):
+    for _ in range(1 if engine.chunked or near > NEAR else 2):
         slack = 1 - rate * echo
         clusters = (gap_scv + rate**2 * work.variance) / slack**2
         peakedness = xp.maximum((1 + (clusters - 1) * outputs.concentration) * evenness, 0.05)
         variability = xp.maximum((1 + (gap_scv - 1) / slack + varied) / 2, 0.1)
-        station = number_present(numbers, leaving, rate, peakedness, variability)
+        start = None if settled is None else settled.station.shift
+        station = number_present(numbers, leaving, rate, peakedness, variability, start, near)
         if station is None:
             return None
         stall, echo = weighted(station.shares[1:], stalls), weighted(station.shares[1:], paces.echo)

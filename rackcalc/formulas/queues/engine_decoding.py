@@ -6,13 +6,14 @@ how fast that changes; the prompts of others that fall between the first and the
 """
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 from rackcalc.formulas.queues.engine_steps import Engine, Prompts, companions, none_of, weighted
 from rackcalc.formulas.queues.length_distributions import Lengths
 from rackcalc.formulas.queues.mixture_parts import Part
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 
 BOUND = 3.0  # standard deviations from the mean to the time with all seats taken, which nothing exceeds
 FEW = 4.0  # prompts in a request's life, up to which their number is counted out
@@ -137,6 +138,7 @@ def decoding_times(
     wide = (engine.per_cached / slack) ** 2 * context_variance
     least = xp.minimum(seen.least, seen.alone)
     narrow = (seen.alone / seen.step) ** 2
+    stalls = _stalls(prompts, stall)
     result = []
     for stratum in outputs.strata:
         # Of requests without a second token the share is none, and the time that of one more.
@@ -154,7 +156,7 @@ def decoding_times(
             behind.most < behind.chunk, xp.minimum(started, behind.most * (behind.chunk - behind.most)), started
         )
         # Prompts in the request's life: long ones may overlap only in part.
-        amount, square = _stalls(prompts, stall, tokens)
+        amount, square = stalls(tokens)
         number = xp.maximum((mean - seen.alone) * tokens / amount, 1e-9)
         limited = closed | (number > (engine.seats - 1) * xp.maximum(tokens / tokens_mean, 1.0) / 4)
         whole = shared + arrivals * noise / tokens + started
@@ -173,8 +175,8 @@ def decoding_times(
                 parts = [(xp.where(together, 1.0, 0.0), *parts[0][1:])]
                 parts += [(xp.where(together, 0.0, share), *rest) for share, *rest in counted]
         result.append(Decoding(xp.where(some, stratum.share, 0.0), tokens, stratum.variance, mean, parts))
-    total = sum([part.share for part in result])
-    return [Decoding(part.share / total, part.tokens, part.variance, part.mean, part.parts) for part in result]
+    total = xp.over_rows([part.share for part in result])
+    return [replace(part, share=part.share / total) for part in result]
 
 
 def _extra(engine: Engine, behind: LeftBehind, follow: Any, tokens: Any) -> Any:
@@ -187,18 +189,22 @@ def _extra(engine: Engine, behind: LeftBehind, follow: Any, tokens: Any) -> Any:
     return behind.extra * met / tokens
 
 
-def _stalls(prompts: Prompts, stall: Any, tokens: Any) -> tuple[Any, Any]:
+def _stalls(prompts: Prompts, stall: Any) -> Callable[[Any], tuple[Any, Any]]:
     """Mean and mean square of the time that a prompt adds to a life of so many tokens that it meets.
 
     A prompt of several chunks meets more lives, and only in part where a life is short.
     """
     larger = (stall / prompts.work) ** 2
-    events = square = 0.0
-    for part in prompts.strata:
-        meets = tokens + part.chunks - 1
-        events = events + part.share * meets
-        square = square + part.share * (larger * part.work**2 + part.variance) * tokens**2 / meets
-    return stall * tokens / events, square / events
+    squares = prompts.each(lambda part: part.share * (larger * part.work**2 + part.variance))
+    further = prompts.each(lambda part: part.chunks - 1)
+    beside = prompts.mean(lambda part: part.chunks - 1)
+
+    def of_life(tokens: Any) -> tuple[Any, Any]:
+        meets = tokens + beside
+        square = sum([one * tokens**2 / (tokens + more) for one, more in zip(squares, further, strict=True)])
+        return stall * tokens / meets, square / meets
+
+    return of_life
 
 
 def _counted(

@@ -36,7 +36,7 @@ class Steps:
 class Own:
     """Time of the own prompt in the steps that carry it: share of requests, mean and variance."""
 
-    share: float
+    share: Any
     time: Any
     variance: Any
 
@@ -127,12 +127,10 @@ def moments(parts: Sequence[tuple[Any, Any, Any]]) -> tuple[Any, Any, Any]:
     >>> moments([(0.5, 1.0, 0.0), (0.5, 3.0, 0.0)])
     (2.0, 5.0, 14.0)
     """
-    first = second = third = 0.0
-    for share, mean, variance in parts:
-        first = first + share * mean
-        second = second + share * (mean**2 + variance)
-        third = third + share * (mean**3 + 3 * mean * variance)
-    return first, second, third
+    first = [share * mean for share, mean, _ in parts]
+    second = [share * (mean**2 + variance) for share, mean, variance in parts]
+    third = [share * (mean**3 + 3 * mean * variance) for share, mean, variance in parts]
+    return xp.over_rows(first), xp.over_rows(second), xp.over_rows(third)
 
 
 def waits_in_turn(load: Any, first: Any, second: Any, third: Any, gap_scv: Any) -> tuple[Any, Any, Any]:
@@ -183,7 +181,7 @@ def prompts_in_turn(
     ]
     rest_varies = xp.maximum(steps.square / 3 - rest**2, 0.0)
     parts.append((delayed, rest + later, rest_varies + xp.maximum(square / delayed - later**2, 0.1 * later**2)))
-    over = rate * sum([part.share * time for part, time in zip(prompts.strata, alone, strict=True)]) >= 1
+    over = rate * xp.over_rows([part.share * time for part, time in zip(prompts.strata, alone, strict=True)]) >= 1
     return Delay(mean=wait + rest, parts=parts), over
 
 
@@ -250,5 +248,5 @@ def first_token(
         for part in own
         for share, mean, variance in delays
     ]
-    mean = sum([part.share * part.time for part in own]) + delay
+    mean = xp.over_rows([part.share * part.time for part in own]) + delay
     return FirstToken(mean=mean, parts=parts, own=own, beside=beside, over=over)

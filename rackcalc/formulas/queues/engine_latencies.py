@@ -71,8 +71,13 @@ class UnderLoad:
     def mixture(self, time: str) -> Parts:
         """The parts of "ttft", "tpot", "itl" or "time"."""
         if time not in self._kept:
-            self._kept[time] = (merged if self.merges else tidied)(self.parts[time]())
+            self._kept[time] = merged(self._all_parts(time)) if self.merges else self._all_parts(time)
         return self._kept[time]
+
+    def _all_parts(self, time: str) -> Parts:
+        if (time, "parts") not in self._kept:
+            self._kept[time, "parts"] = tidied(self.parts[time]())
+        return self._kept[time, "parts"]
 
     def _tail(self, time: str) -> Tail:
         if (time, "tail") not in self._kept:
@@ -80,10 +85,9 @@ class UnderLoad:
         return self._kept[time, "tail"]
 
     def _all(self, time: str) -> dict[float, Any]:
-        """Of one engine in lanes, the usual percentiles together, from the second that is asked for on; else none."""
-        parts, times = self.mixture(time), self._kept.get((time, "asked"), 0) + 1
-        self._kept[time, "asked"] = times
-        if times == 2 and isinstance(parts, Stack) and parts.share.shape[1] == 1:
+        """Of one engine in lanes, the usual percentiles together; else none."""
+        parts = self.mixture(time)
+        if (time, "all") not in self._kept and isinstance(parts, Stack) and parts.share.shape[1] == 1:
             from rackcalc.formulas.queues.mixture_lanes import quantiles
 
             starts = [first_guess(level, parts) for level in LEVELS]
@@ -93,22 +97,23 @@ class UnderLoad:
 
     def mean(self, time: str) -> Any:
         """Mean of "ttft", "tpot", "itl" or "time"."""
-        parts = self._kept.get(time) or tidied(self.parts[time]())
-        return xp.where(self.over, xp.inf, mixture_mean(parts))
+        return xp.where(self.over, xp.inf, mixture_mean(self._all_parts(time)))
 
-    def quantile(self, time: str, probability: float) -> Any:
-        """What the given share of requests (of gaps, for "itl") stays within."""
+    def quantile(self, time: str, probability: float, near: Any = None) -> Any:
+        """What the given share of requests (of gaps, for "itl") stays within. near: about what that is, if known."""
         if self.over is True:
             return xp.inf
-        found = self._all(time).get(probability)
+        found = self._all(time).get(probability) if near is None else None
         if found is None:
-            found = mixture_quantile(probability, self.mixture(time), self._tail(time))
+            found = mixture_quantile(probability, self.mixture(time), self._tail(time), near)
         if time in ("tpot", "itl"):
             found = xp.minimum(found, self.longest)
         return xp.where(self.over, xp.inf, found)
 
     def share_within(self, time: str, limit: Any) -> Any:
         """Share of requests (of gaps, for "itl") that stay within a limit in s."""
+        if self.over is True:
+            return 0.0
         found = 1 - mixture_tail(limit, self.mixture(time), self._tail(time))
         if time in ("tpot", "itl"):
             found = xp.where(limit >= self.longest, 1.0, found)
@@ -165,9 +170,8 @@ def answer(
         return parts
 
     decoded = outputs.mean - 1
-    in_decoding = sum([item.share * item.tokens * item.mean for item in classes]) / sum(
-        [item.share * item.tokens for item in classes]
-    )
+    in_decoding = xp.over_rows([item.share * item.tokens * item.mean for item in classes])
+    in_decoding = in_decoding / xp.over_rows([item.share * item.tokens for item in classes])
     return UnderLoad(
         parts={"ttft": ttft, "tpot": tpot, "itl": gaps, "time": time},
         rate=rate,
@@ -201,9 +205,9 @@ def gaps_of(
             (some, seen.least, seen.alone + mean, spread + varies),
         ]
     pieces = _pieces(work, arrivals, room)
-    number = sum([often for often, _, _ in pieces])
-    first = sum([often * size for often, size, _ in pieces]) / number
-    second = sum([often * (size * size + variance) for often, size, variance in pieces]) / number
+    number = xp.over_rows([often for often, _, _ in pieces])
+    first = xp.over_rows([often * size for often, size, _ in pieces]) / number
+    second = xp.over_rows([often * (size * size + variance) for often, size, variance in pieces]) / number
     beside = beside * xp.maximum(1 - work.tokens / room, 0.0)
     together = xp.maximum(at_least_one(beside), number)
     some = number / together

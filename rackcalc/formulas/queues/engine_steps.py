@@ -40,9 +40,12 @@ class Engine:
 
 @record
 class Prompt:
-    """Some of the prompts: their share, tokens, work in s and its variance, and the steps that they take (chunks)."""
+    """Some of the prompts: their share, tokens, work in s and its variance, and the steps that they take (chunks).
 
-    share: float
+    Of lanes, all of the prompts, with their strata on the first axis (length_distributions.in_rows).
+    """
+
+    share: Any
     tokens: Any
     work: Any
     variance: Any
@@ -65,21 +68,27 @@ class Prompts:
 
     def mean(self, value: Callable[[Prompt], Any]) -> Any:
         """Mean over prompts."""
-        return sum([part.share * value(part) for part in self.strata])
+        return xp.over_rows([part.share * value(part) for part in self.strata])
+
+    def each(self, value: Callable[[Prompt], Any]) -> list[Any]:
+        """A value of every stratum."""
+        found, share = [value(part) for part in self.strata], self.strata[0].share
+        if getattr(share, "ndim", 0) < 2:  # not in rows
+            return found
+        return list(found[0]) if getattr(found[0], "ndim", 0) > 1 else found * len(share)
 
 
 def prompts_of(engine: Engine, lengths: Lengths, room: Any) -> Prompts:
     """Work of prompts of these lengths. room: prompt tokens that fit into one step."""
     strata = []
-    work = square = 0.0
     for part in lengths.strata:
         spread = xp.sqrt(part.variance)
         high, low = engine.work(part.mean + spread), engine.work(xp.maximum(part.mean - spread, 0.0))
         chunks = xp.maximum(part.mean / room, 1.0) if engine.chunked else 1.0
         middle, variance = (high + low) / 2, ((high - low) / 2) ** 2
         strata.append(Prompt(part.share, part.mean, middle, variance, chunks))
-        work = work + part.share * middle
-        square = square + part.share * (middle**2 + variance)
+    work = xp.over_rows([part.share * part.work for part in strata])
+    square = xp.over_rows([part.share * (part.work**2 + part.variance) for part in strata])
     return Prompts(strata=strata, tokens=lengths.mean, work=work, square=square)
 
 

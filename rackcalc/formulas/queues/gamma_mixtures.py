@@ -54,7 +54,8 @@ def mixture_tail(time: Any, parts: Parts, tail: "Tail | None" = None) -> Any:
 
 def mixture_mean(parts: Parts) -> Any:
     """Mean of the mixture."""
-    if isinstance(parts, Stack):
+    if in_lanes(parts):
+        parts = stack_of(parts)
         return (parts.share * parts.mean).sum(axis=0)
     return sum([share * mean for share, _, mean, _ in parts])
 
@@ -62,9 +63,16 @@ def mixture_mean(parts: Parts) -> Any:
 def mixture_variance(parts: Parts) -> Any:
     """Variance of the mixture."""
     mean = mixture_mean(parts)
-    if isinstance(parts, Stack):
+    if in_lanes(parts):
+        parts = stack_of(parts)
         return (parts.share * (parts.variance + (parts.mean - mean) ** 2)).sum(axis=0)
     return sum([share * (variance + (middle - mean) ** 2) for share, _, middle, variance in parts])
+
+
+def stack_of(parts: Parts) -> Stack:
+    from rackcalc.formulas.queues.mixture_lanes import stacked
+
+    return stacked(parts)
 
 
 def in_lanes(parts: Parts) -> bool:
@@ -75,9 +83,7 @@ def in_lanes(parts: Parts) -> bool:
 def tidied(parts: Parts) -> Parts:
     """Without what is too rare to count; sums of approximations can leave a variance a little below nothing."""
     if in_lanes(parts):
-        from rackcalc.formulas.queues.mixture_lanes import stacked
-
-        return _where_kept(stacked(parts))
+        return _where_kept(stack_of(parts))
     return [
         (share, least if least < mean else mean, mean, variance if variance > 0 else 0.0)
         for share, least, mean, variance in parts
@@ -98,11 +104,10 @@ def _where_kept(parts: Stack) -> Stack:
 
 
 def merged(parts: Parts) -> Parts:
-    """At most about MOST_PARTS parts with the same mean and variance: neighbors in order of their means become one.
+    """Of tidied parts, about MOST_PARTS with the same mean and variance: neighbors in order of their means become one.
 
     Groups are small in share where the means are large, so that the tail keeps its detail.
     """
-    parts = tidied(parts)
     if isinstance(parts, Stack):
         if len(parts.share) <= MOST_PARTS:
             return parts
@@ -188,10 +193,11 @@ def _tail(parts: Sequence[Part]) -> Tail:
     return tail
 
 
-def mixture_quantile(probability: Any, parts: Parts, tail: Tail | None = None) -> Any:
+def mixture_quantile(probability: Any, parts: Parts, tail: Tail | None = None, near: Any = None) -> Any:
     """The time that the given share of the mixture stays within: a root of the tail's logarithm (Newton's rule).
 
-    Where that does not converge, as at an atom, the bracket is halved. tail: of these parts, where it is known.
+    Where that does not converge, as at an atom, the bracket is halved. tail: of these parts, where it is known. near: a
+    first guess.
 
     >>> round(mixture_quantile(0.99, [(1.0, 0.0, 1.0, 1.0)]), 1)  # exponential, ln 100
     4.6
@@ -200,6 +206,7 @@ def mixture_quantile(probability: Any, parts: Parts, tail: Tail | None = None) -
         return 0.0 if probability == 0 else math.inf if probability == 1 else math.nan
     tail = tail_of(parts) if tail is None else tail
     start = first_guess(probability, parts)
+    start = start if near is None else xp.clip(near, start / 2, start * 2)
     level = (1 - probability) * (1 + PLATEAU)
     if in_lanes(parts):
         from rackcalc.formulas.queues.mixture_lanes import quantile_lanes

@@ -13,7 +13,7 @@ from statistics import NormalDist
 from typing import Any
 
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.record import record
+from rackcalc.quantities.record import record, replace
 
 EDGES = (0.0, 0.15, 0.35, 0.55, 0.7, 0.82, 0.91, 0.96, 0.98, 0.9885, 0.995, 0.999, 1.0)
 NORMAL = NormalDist()
@@ -21,9 +21,9 @@ NORMAL = NormalDist()
 
 @record
 class Stratum:
-    """Some of the requests: their share of all, and mean and variance of their lengths in tokens."""
+    """Some of the requests: their share of all, and mean and variance of their lengths in tokens. See in_rows()."""
 
-    share: float
+    share: Any
     mean: Any
     variance: Any
 
@@ -45,6 +45,14 @@ class Lengths:
     def scv(self) -> Any:
         """Squared coefficient of variation."""
         return xp.maximum(self.mean_square / self.mean**2 - 1, 0.0)
+
+
+def in_rows(lengths: Lengths) -> Lengths:
+    """For lanes: the strata as one, whose numbers have the strata on the first axis, the lanes on the second."""
+    if len(lengths.strata) == 1:
+        return lengths
+    share, mean, variance = zip(*((s.share, s.mean, s.variance) for s in lengths.strata), strict=True)
+    return replace(lengths, strata=(Stratum(share=xp.rows(share), mean=xp.rows(mean), variance=xp.rows(variance)),))
 
 
 def fixed(tokens: Any) -> Lengths:

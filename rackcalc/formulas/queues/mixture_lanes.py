@@ -14,52 +14,56 @@ from rackcalc.formulas.queues.mixture_parts import Parts, Stack
 
 
 def stacked(parts: Parts) -> Stack:
-    """Shares, least values, means and variances as arrays (parts, lanes)."""
+    """Shares, least values, means and variances as arrays (parts, lanes). Some parts may be rows of several."""
     if isinstance(parts, Stack):
         return parts
-    lanes = max(getattr(value, "size", 1) for part in parts for value in part)
-    found = np.empty((4, len(parts), lanes))
-    for place, part in enumerate(parts):
+    shapes = [np.broadcast(*part).shape for part in parts]
+    rows = [shape[0] if len(shape) > 1 else 1 for shape in shapes]
+    found = np.empty((4, sum(rows), max(shape[-1] if shape else 1 for shape in shapes)))
+    place = 0
+    for part, several in zip(parts, rows, strict=True):
         for what, value in enumerate(part):
-            found[what, place] = value
+            found[what, place : place + several] = value
+        place += several
     return Stack(*found)
 
 
 def merged_lanes(parts: Parts) -> Stack:
     """As merged() of floats: rare parts have no share, lanes with few parts keep them."""
-    share, least, mean, variance = stacked(parts)
+    share, least, mean, variance = (array.T for array in stacked(parts))  # lanes first: groups lie together
     kept = share > 0
-    few = kept.sum(axis=0) <= both.MOST_PARTS
-    order = np.argsort(np.where(kept, both.in_order(mean), np.inf), axis=0, kind="stable")
-    share, least, mean, variance = (np.take_along_axis(x, order, 0) for x in (share, least, mean, variance))
-    lanes = np.arange(share.shape[1])
-    group = np.zeros(share.shape, dtype=np.intp)
-    lows = np.empty_like(share)
-    held, left, low, number = share[0], np.ones(share.shape[1]), least[0], group[0]
-    lows[0] = low
-    for place in range(1, len(share)):
-        some = share[place] > 0
-        new = some & (few | (held + share[place] > both.group_limit(left)))
-        number = number + new
-        left = np.where(new, left - held, left)
-        held = np.where(new, 0.0, held) + share[place]
-        low = np.where(new, least[place], np.where(some, np.minimum(low, least[place]), low))
-        group[place], lows[place] = number, low
-    count = int(number.max()) + 1
-    size = count * len(lanes)
-    flat = (group * len(lanes) + lanes).ravel()
+    few = kept.sum(axis=1) <= both.MOST_PARTS
+    order = np.argsort(np.where(kept, both.in_order(mean), np.inf), axis=1, kind="stable")
+    share, kept, least, mean, variance = (np.take_along_axis(x, order, 1) for x in (share, kept, least, mean, variance))
+    new = kept & few[:, None]
+    new[:, 0] = True
+    sums, parted = share.cumsum(axis=1), np.flatnonzero(~few)
+    before, lanes = sums[parted], np.arange(len(parted))
+    place, total = np.zeros(len(parted), dtype=np.intp), np.zeros(len(parted))
+    while len(lanes):  # group by group: the next one begins where this one would be too large
+        limit = both.group_limit(1 - total)
+        place = np.maximum((before <= (total + limit)[:, None]).sum(axis=1), place + 1)
+        going = place < share.shape[1]
+        going[going] &= kept[parted[lanes[going]], place[going]]
+        lanes, place, before = lanes[going], place[going], before[going]
+        new[parted[lanes], place] = True
+        total = before[np.arange(len(lanes)), place - 1]
+    number = new.cumsum(axis=1) - 1
+    starts = np.flatnonzero(new)
+    group, lane = number.ravel()[starts], starts // share.shape[1]
 
-    def summed(values: Any) -> Any:
-        return np.bincount(flat, values.ravel(), minlength=size).reshape(count, len(lanes))
+    def by_group(function: Any, values: Any) -> Any:
+        found = np.zeros((number.max() + 1, len(share)))
+        found[group, lane] = function.reduceat(values.ravel(), starts)
+        return found
 
-    shares = summed(share)
+    shares = by_group(np.add, share)
     over = np.maximum(shares, 1e-300)
-    means = summed(share * np.where(share > 0, mean, 0.0)) / over
-    spread = variance + (mean - np.take_along_axis(means, group, 0)) ** 2
-    variances = summed(share * np.where(share > 0, spread, 0.0)) / over
-    lowest = np.zeros(size)
-    lowest[flat] = lows.ravel()  # of a group the last is the smallest
-    return Stack(shares, lowest.reshape(count, -1), means, variances)
+    means = by_group(np.add, share * np.where(kept, mean, 0.0)) / over
+    spread = variance + (mean - np.take_along_axis(means.T, number, 1)) ** 2
+    variances = by_group(np.add, np.where(kept, share * spread, 0.0)) / over
+    lowest = by_group(np.minimum, np.where(kept, least, np.inf))
+    return Stack(shares, np.where(shares > 0, lowest, 0.0), means, variances)
 
 
 def of_rows(parts: Stack, weights: Sequence[Any]) -> Stack:
@@ -71,6 +75,7 @@ def of_rows(parts: Stack, weights: Sequence[Any]) -> Stack:
     return Stack(share * np.tile(weight, (len(share) // rows, 1)), *rest)
 
 
+STEEP = 1e100  # rate of a part that is all at its least value
 STEPS = 128  # places by unit at which the normal tail is tabulated
 REACH = 6.5
 _PLACES = np.arange(-int(REACH * STEPS), int(REACH * STEPS) + 1) / STEPS
@@ -107,7 +112,7 @@ class _Tail:
         share, least, mean, variance = stacked(parts)
         above = mean - least
         step = above <= 1e-12 * abs(mean)
-        rate = 1 / np.where(step, 1e-100, above)
+        rate = 1 / np.where(step, 1 / STEEP, above)
         scv = variance * np.where(step, 0.0, rate * rate)
         late = (scv > both.EXPONENTIAL) & ~step
         some = 2 / (1 + scv)
@@ -117,6 +122,15 @@ class _Tail:
     def picked(self, lanes: Any) -> "_Tail":
         """Some of the lanes."""
         return _Tail([array[:, lanes] for array in self.arrays])
+
+    def at_jumps(self, time: Any, low: Any, high: Any) -> Any:
+        """The jump nearest to a time between two ends; just behind the low end if that is one; else the time itself."""
+        share, least, late, _, rate, *_ = self.arrays
+        jumps = np.where((late | (rate >= STEEP)) & (share > 0), least, np.nan)
+        away = np.where((jumps > low) & (jumps < high), abs(jumps - time), np.inf)
+        nearest = away.argmin(axis=0), np.arange(len(time))
+        behind = np.where((jumps == low).any(axis=0), low * (1 + 5e-14), time)
+        return np.where(away[nearest] < np.inf, jumps[nearest], behind)
 
     @np.errstate(all="ignore")
     def __call__(self, time: Any) -> tuple[Any, Any]:
@@ -160,6 +174,8 @@ def quantile_lanes(level: Any, tail: Any, start: Any) -> Any:
         time = np.minimum(time + change, 3 * time)
         halved = ~((low < time) & (time < high)) | (step >= both.PATIENCE and step % 2 == 1)
         time = np.where(halved, np.where(high < np.inf, (low + high) / 2, 2 * low), time)
+        if step >= both.PATIENCE and (halved := np.flatnonzero(halved & going)).size:
+            time[halved] = tail.picked(halved).at_jumps(time[halved], low[halved], high[halved])
         if not going.all():
             open_, time, low, high, level = open_[going], time[going], low[going], high[going], level[going]
             tail = tail.picked(going)

@@ -25,6 +25,7 @@ NEVER = 1e-18  # share of time
 SHIFTS = 80
 PATIENCE = 8  # steps of Newton's rule; after them every other one halves
 NEAR = 1e-6  # an error so small is gone after one more step of Newton's rule, which squares it
+ROUGH = 1e-2  # the same, of a first look at how many are reached
 
 
 @lru_cache(maxsize=64)
@@ -78,12 +79,14 @@ class Present:
 
     numbers: the nodes, from none to all seats taken, a column. shares: of time at each node; the last one includes the
     time in which others wait. crowded: share of time with all seats taken. waiting: mean number that waits for a seat.
+    shift: logarithm of the rate of the product.
     """
 
     numbers: Any
     shares: Any
     crowded: Any
     waiting: Any
+    shift: Any = 0.0
 
     @property
     def mean(self) -> Any:
@@ -97,13 +100,15 @@ class Present:
 
 
 def number_present(
-    numbers: Any, leaving: Any, rate: Any, peakedness: Any = 1.0, variability: Any = 1.0
-) -> Present | None:
+    numbers: Any, leaving: Any, rate: Any, peakedness: Any = 1.0, variability: Any = 1.0, start: Any = None,
+    near: float = NEAR,
+) -> Present | None:  # fmt: skip
     """The law of the number present, or None where more requests arrive than can leave (of lanes, nan).
 
     leaving: requests that leave per second at each of numbers[1:]. variability: (scv of gaps + scv of service) / 2,
     which lengthens or shortens the queue of those that wait for a seat (A. O. Allen, Probability, Statistics and
-    Queueing Theory, 1990: Allen-Cunneen).
+    Queueing Theory, 1990: Allen-Cunneen). start: shift of a station that is about the same. near: error of the last
+    step but one.
 
     >>> station = number_present(list(range(41)), [1.0] * 40, 0.5)  # M/M/1: mean number 1
     >>> round(station.mean + station.waiting, 6)
@@ -115,12 +120,12 @@ def number_present(
     beyond = variability * rate / (leaving[-1] - rate)
     at = _product(numbers, leaving, peakedness, beyond)
     target = xp.log(rate)
-    shift, low, high = target, target - 40.0, target + 40.0
+    shift, low, high = target if start is None else start, target - 40.0, target + 40.0
     finished = settled = (rate >= leaving[-1]) | (shift != shift)  # lanes without a solution
     for step in range(SHIFTS):
         shares, seated, out, slope = at(shift)
         error = out - target
-        finished, settled = settled, settled | (abs(error) < NEAR) | (high - low < 1e-11) | (error != error)
+        finished, settled = settled, settled | (abs(error) < near) | (high - low < 1e-11) | (error != error)
         if xp.every(finished):
             break
         low, high = xp.where(error < 0, shift, low), xp.where(error < 0, high, shift)
@@ -128,7 +133,7 @@ def number_present(
         trusted = settled | ((low < newton) & (newton < high) & (step < PATIENCE or step % 2 == 0))
         shift = xp.where(finished, shift, xp.where(trusted, newton, (low + high) / 2))
     crowded = seated * (1 + beyond)
-    return Present(numbers=numbers, shares=shares, crowded=crowded, waiting=crowded * beyond)
+    return Present(numbers=numbers, shares=shares, crowded=crowded, waiting=crowded * beyond, shift=shift)
 
 
 def _product(numbers: Any, leaving: Any, peakedness: Any, beyond: Any) -> Callable[[Any], tuple[Any, Any, Any, Any]]:

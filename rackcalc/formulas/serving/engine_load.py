@@ -6,12 +6,16 @@ Every formula here takes the same description of the engine and its load: that o
 """
 
 from functools import cache, lru_cache
-from typing import Any
+from typing import Annotated, Any
 
+from rackcalc.formulas.queues.latency_under_load import LEVELS
+from rackcalc.formulas.serving.day_profile import HOURS
 from rackcalc.formulas.serving.engine_point import (
     ALONE,  # noqa: F401  # the engine of the examples
     PLACES,
+    QUIET,
     STEPS,
+    UNITS,
     Loaded,
     engine_of,
     hours_of,
@@ -43,8 +47,16 @@ PREEMPTION = (
     "VII: the most that a process without jumps upward rises; simulations agree (tests/test_preemption.py)"
 )
 ROUNDING = 1e-9  # a smaller share of requests counts as none
+PER_TOKEN = ("tpot", "itl")
+LIMITS = {
+    f"limit_{time}_{level}": "s/token" if time in PER_TOKEN else "s"
+    for time in ("time", "ttft", *PER_TOKEN)
+    for level in LEVELS
+}
+Limited = Annotated[Any, UNITS | LIMITS]
 FORGOTTEN = 1e-12  # s; a shorter mean wait for a seat counts as none
 SHARE = "share"
+What = Any  # which of the values of the law: see _read()
 PREEMPTED = "preempted"
 
 
@@ -74,8 +86,9 @@ _law_once = lru_cache(maxsize=1 << 8)(_law)
 def _read(found: Any, what: Any, point: Any) -> Any:
     """One of the values of the law.
 
-    what: the name of a mean; or of a time with a level, for what that share of requests stays within; or of a time with
-    SHARE, for the share of requests that stays within a limit, which comes last in the point.
+    what: the name of a mean; or of a time with a level, for what that share of requests stays within, near to what
+    comes last in a longer point; or of a time with SHARE, for the share of requests that stays within a limit, which
+    comes last in the point.
     """
     from rackcalc.formulas.queues.continuous_batching import capacity_of
 
@@ -112,7 +125,9 @@ def _read(found: Any, what: Any, point: Any) -> Any:
     if asked is SHARE:
         limit = point[len(PLACES)]
         return found.share_within(name, limit) if alone is None else xp.where(alone <= limit, 1.0, 0.0)
-    return found.quantile(name, asked) if alone is None else alone
+    if alone is not None:
+        return alone
+    return found.quantile(name, asked, point[len(PLACES)] if len(point) > len(PLACES) else None)
 
 
 def growth_of(point: Any, prompt: Any, answer: Any) -> Any:
@@ -180,6 +195,12 @@ def _at_point(what: Any, point: list[Any]) -> Any:
     if any(hasattr(value, "shape") for value in point):
         return _grids()(what, point)
     return _once(what, *map(float, point))
+
+
+def _near(about: Any, what: What, point: list[Any]) -> Any:
+    """A time at a point, or on arrays. about: what it may be, from which the search at a point begins."""
+    arrays = any(hasattr(value, "shape") for value in (about, *point))
+    return _at_point(what, point if arrays else [*point, about])
 
 
 def _mean(name: str, engine: dict[str, Any]) -> Any:
@@ -332,67 +353,39 @@ def before_engine(request_host: Seconds, looked: Count, step: SecondsPerToken) -
     return request_host + xp.maximum(looked - 0.5, 0.0 * looked) * step * TOKEN
 
 
-def _rate(name: str, limit: Any, probability: Any, before: Any, most: Any, engine: dict[str, Any]) -> Any:
-    """The largest rate, up to `most`, at which the given share of times stays within the limit."""
+def _limit(name: str, most: Any, before: Any) -> tuple[What, Any, Any]:
+    """What is limited, to how much, and how much of that is over before the engine takes a request up, in s."""
+    _, time, level = name.split("_")
+    per = SECOND / TOKEN if time in PER_TOKEN else SECOND
+    return (time, float(LEVELS[level].value)), xp.pure(most / per), 0.0 if time in PER_TOKEN else xp.pure(before / per)
+
+
+@formula(cite=LAW)
+def rate_within(most: RequestsPerSecond, before: Seconds, **engine: Limited) -> RequestsPerSecond:
+    """The largest arrival rate, up to `most`, at which all limits hold; 0 where no rate meets them.
+
+    before: time before the engine takes a request up. limit_ttft_p99 and so on: what that share of first tokens (ttft),
+    whole requests (time), requests by their mean time per token (tpot) or gaps between tokens (itl) must stay within.
+    In the example a request alone takes longer than the limit.
+
+    >>> rate_within(most=20.0, before=0.0, limit_time_p99=1.0, **ALONE)
+    0.0
+    """
     from rackcalc.formulas.queues.largest_rate import largest_rate
 
-    limit, before = xp.pure(limit), xp.pure(before)
+    limits = [_limit(name, engine[name], before) for name in LIMITS if name in engine]
     highest, *point = point_of(engine | {"rate": most})
+    full = _at_point("capacity", [QUIET, *point])
 
-    def margin(rate: Any) -> Any:
-        return xp.divide(limit, _within_at(name, probability, [rate, *point]) + before)
+    def margin(rate: Any, rest: Any = point) -> Any:
+        """The smallest of the limits over their times."""
+        if isinstance(rate, float) and rate >= full:
+            return 0.0
+        now = [rate, *rest]
+        return xp.lowest([xp.divide(most, _near(most, what, now) + early) for what, most, early in limits])
 
-    return largest_rate(margin, highest) * REQUEST / SECOND
-
-
-@formula(cite=LAW)
-def rate_by_request_time(
-    limit: Seconds, probability: Ratio, before: Seconds, most: RequestsPerSecond, **engine: Loaded
-) -> RequestsPerSecond:
-    """Largest arrival rate at which the given share of whole requests stays within a limit; 0 where none does.
-
-    before: time before the engine takes a request up. In the example a request alone takes longer than the limit.
-
-    >>> rate_by_request_time(limit=1.0, probability=0.99, before=0.0, most=20.0, **ALONE)
-    0.0
-    """
-    return _rate("time", limit / SECOND, probability, before / SECOND, most, engine)
-
-
-@formula(cite=LAW)
-def rate_by_first_token(
-    limit: Seconds, probability: Ratio, before: Seconds, most: RequestsPerSecond, **engine: Loaded
-) -> RequestsPerSecond:
-    """Largest arrival rate at which the given share of first tokens comes within a limit; 0 where none does.
-
-    >>> rate_by_first_token(limit=0.03, probability=0.99, before=0.0, most=20.0, **ALONE)
-    0.0
-    """
-    return _rate("ttft", limit / SECOND, probability, before / SECOND, most, engine)
-
-
-@formula(cite=LAW)
-def rate_by_token_time(
-    limit: SecondsPerToken, probability: Ratio, most: RequestsPerSecond, **engine: Loaded
-) -> RequestsPerSecond:
-    """Largest arrival rate at which the given share of requests has tokens as fast as a limit; 0 where none has.
-
-    >>> rate_by_token_time(limit=0.005, probability=0.99, most=20.0, **ALONE)
-    0.0
-    """
-    return _rate("tpot", limit * TOKEN / SECOND, probability, 0.0, most, engine)
-
-
-@formula(cite=LAW)
-def rate_by_token_gap(
-    limit: SecondsPerToken, probability: Ratio, most: RequestsPerSecond, **engine: Loaded
-) -> RequestsPerSecond:
-    """Largest arrival rate at which the given share of the times between two tokens stays within a limit.
-
-    >>> rate_by_token_gap(limit=0.005, probability=0.99, most=20.0, **ALONE)
-    0.0
-    """
-    return _rate("itl", limit * TOKEN / SECOND, probability, 0.0, most, engine)
+    alone = margin(QUIET * highest, point[:-HOURS] + [xp.nan] * HOURS)
+    return largest_rate(margin, highest, alone) * REQUEST / SECOND
 
 
 @formula(cite=PREEMPTION)

@@ -5,6 +5,7 @@ The law is in formulas/queues; here names become places in a point, and a point 
 
 from bisect import bisect_left
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any
 
@@ -38,6 +39,8 @@ ARRIVALS = ("gap_scv", "evenness", *_HOURS)
 
 # A point: the values of _NEEDED, then those of _LENGTHS and _HOURS, nan for what is not stated.
 PLACES = {name: place for place, name in enumerate(UNITS)}
+_ONE = {"s": SECOND, "token": TOKEN, "s/token": SECOND / TOKEN, "request/s": REQUEST / SECOND, "1": 1.0}
+_ONES = {name: _ONE[unit] for name, unit in UNITS.items()}
 
 # The engine of the examples: 64 seats, steps of 10 ms, prompts of 30 ms, and a request in a thousand million seconds.
 ALONE = {
@@ -59,8 +62,7 @@ def node(seats: Count, place: Count) -> Count:
 
 def point_of(engine: dict[str, Any]) -> list[Any]:
     """The engine without units, in the order of a point."""
-    one = {"s": SECOND, "token": TOKEN, "s/token": SECOND / TOKEN, "request/s": REQUEST / SECOND, "1": 1.0}
-    return [xp.pure(engine[name] / one[UNITS[name]]) if name in engine else xp.nan for name in PLACES]
+    return [xp.pure(engine[name] / one) if name in engine else xp.nan for name, one in _ONES.items()]
 
 
 def _step(nodes: list[Any], steps: tuple[Any, ...]) -> Callable[[Any], Any]:
@@ -154,10 +156,13 @@ def hours_of(point: Any) -> list[tuple[Any, float]]:
     ratios = point[first : first + HOURS]
     if any(hasattr(ratio, "shape") for ratio in ratios):
         return [(xp.maximum(ratio, QUIET), 1 / HOURS) for ratio in ratios]
+    return [] if ratios[0] != ratios[0] else _different(tuple(ratios))
+
+
+@lru_cache(maxsize=64)
+def _different(ratios: tuple[float, ...]) -> list[tuple[float, float]]:
     different = sorted(set(ratios))
-    if ratios[0] != ratios[0] or different == [1.0]:
-        return []
-    return [(ratio, ratios.count(ratio) / HOURS) for ratio in different if ratio > QUIET]
+    return [] if different == [1.0] else [(one, ratios.count(one) / HOURS) for one in different if one > QUIET]
 
 
 def in_hours_of(point: Any, hours: list[tuple[Any, float]]) -> list[Any]:
