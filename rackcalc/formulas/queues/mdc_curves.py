@@ -96,6 +96,8 @@ def quantile_curve(probability: float, servers: float) -> Callable[[Any], Any]:
             return xp.where(rho <= none, 0.0, xp.where(rho >= 1, xp.inf, xp.nan))
         scaled = _quantile_curve(probability, c, surface)
         inside = c / servers * xp.divide(scaled(rho), xp.maximum(1 - rho, 0.0))
+        if xp.every((rho > scaled.first) & (rho < 1)):
+            return inside
         return xp.where(rho <= scaled.first, 0.0, xp.where(rho < 1, inside, xp.where(rho >= 1, xp.inf, xp.nan)))
 
     return quantile
@@ -115,6 +117,8 @@ def mean_curve(servers: float) -> Callable[[Any], Any]:
             return xp.where(rho <= least, 0.0, xp.where(rho >= 1, xp.inf, xp.nan))
         scaled = _mean_curve(c, surface)
         inside = c / servers * xp.divide(xp.exp(scaled(rho) + c * xp.log(rho)), xp.maximum(1 - rho, 0.0))
+        if xp.every((rho > least) & (rho < 1)):
+            return inside
         return xp.where(rho <= least, 0.0, xp.where(rho < 1, inside, xp.where(rho >= 1, xp.inf, xp.nan)))
 
     return mean
