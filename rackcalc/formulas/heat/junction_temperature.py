@@ -25,7 +25,8 @@ def _lambert_w(x: Any) -> Any:
     123-124).
     """
     x = xp.minimum(x, 1e300)
-    w = x * xp.divide(1 + x * (228 / 85 + x * 451 / 340), 1 + x * (313 / 85 + x * (1193 / 340 + x * 133 / 204)))
+    y = xp.minimum(x, 1.0)
+    w = y * xp.divide(1 + y * (228 / 85 + y * 451 / 340), 1 + y * (313 / 85 + y * (1193 / 340 + y * 133 / 204)))
     low, high, branch = x < -0.2, x > 0.2, w
     if xp.some(low):
         p = xp.sqrt(xp.maximum(2 * (math.e * x + 1), 0.0))
