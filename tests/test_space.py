@@ -9,11 +9,12 @@ import pytest
 
 from rackcalc.config.racks import bundled_racks, find_rack
 from rackcalc.config.vary import Axis
-from rackcalc.estimation.estimate import estimate
+from rackcalc.estimation.estimate import compute, estimate
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.questions.rack_file import load, load_text
+from rackcalc.replay import design_space
 from rackcalc.replay.design_space import DesignSpace, VariedRack
 
 # leaves that reach every part of the calculation, with the factors they are varied by
@@ -24,6 +25,7 @@ FACTORS = {
     "accelerators.lpu.count": (1.0, 2.0, 3.0),
     "accelerators.lpu.part.clock": (0.8, 1.0, 1.2),
     "links.gpu-lpu.part.bandwidth": (0.01, 1.0, 2.0),
+    "model.layers": (1.0, 2.0, 3.0),
     "workload.arrival_rate": (0.1, 0.9, 3.0),
     "workload.concurrency": (1.0, 2.0, 8.0),
     "workload.batch": (1.0, 2.0, 16.0),
@@ -97,7 +99,7 @@ def test_many_points_have_the_figures_of_their_estimates_too(rack: str) -> None:
     draw = random.Random(f"{rack}, many")
     axes = []
     for axis in axes_of(rack):
-        if not axis.path.endswith(("count", "batch", "input", "output", "concurrency")):
+        if not axis.path.endswith(("count", "layers", "batch", "input", "output", "concurrency")):
             low, _, high = axis.values
             axes.append(axis._replace(values=tuple(low + (high - low) * i / 12 for i in range(13))))
     asked = question(rack, *[(axis,) for axis in draw.sample(axes, 3)])
@@ -112,3 +114,14 @@ def test_many_points_have_the_figures_of_their_estimates_too(rack: str) -> None:
             found = float(np.broadcast_to(block.columns[path], good.shape)[places])
             exact = 1e-9 if "wait" in path or "at_slo" in path else 1e-11
             assert math.isclose(found, value, rel_tol=exact, abs_tol=1e-25) or (found != found and value != value), path
+
+
+@pytest.mark.parametrize("rack", ["llama70b-16xh100-disaggregated", "vr-nvl72-lpx-mixture", "bert-8xb200"])
+def test_layers_and_batches_and_rates_are_recorded_once(rack: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = {"workload.batch": range(1, 30), "model.layers": range(1, 30), "workload.arrival_rate": range(1, 5)}
+    asked = question(rack, *((Axis(path, tuple(map(float, some)), "1", False),) for path, some in numbers.items()))
+    space = DesignSpace(asked, ("latency.p99",))
+    estimates: list[object] = []
+    monkeypatch.setattr(design_space, "compute", lambda *given: estimates.append(given) or compute(*given))
+    space.block([(0, 29), (0, 29), (0, 4)])
+    assert len(estimates) <= 2

@@ -61,7 +61,7 @@ def where(condition: Any, a: Any, b: Any) -> Any:
     """a where the condition holds, else b; both are always evaluated. Numbers or words."""
     if (condition is True or condition is False) and type(a) is float and type(b) is float:
         return a if condition else b
-    if isinstance(condition, bool) and isinstance(a, _WORDS) and isinstance(b, _WORDS):
+    if isinstance(condition, bool) and isinstance(b if condition else a, _WORDS):
         return a if condition else b
     return _numpy().where(condition, a, b)
 
@@ -149,6 +149,8 @@ def power(x: Any, y: Any) -> Any:
         except ValueError:
             return nan if x < 0 else inf
         return result
+    if isinstance(y, _SCALARS) and y == 3:  # what fans draw: a tenth of the time of a power
+        return _without_warnings(lambda: x * x * x)
     return _without_warnings(_numpy().power, x, y)
 
 
@@ -279,21 +281,22 @@ def pure(x: Any) -> Any:
     return x.m_as("dimensionless") if hasattr(x, "m_as") else x
 
 
-def iterate(step: Callable[[Any], Any], start: Any, most: int) -> Any:
-    """Repeat x = step(x), at most `most` times, until no element changes by more than rounding.
+def iterate(step: Callable[[Any], Any], start: Any, most: int, near: float = 4e-16) -> Any:
+    """Repeat x = step(x), at most `most` times, until no element changes by more than a share `near`.
 
     An element that has converged is kept as it is, so its value does not depend on the others.
     """
-    x = start
+    x: Any = start
+    still: Any = False
     for _ in range(most):
         following = step(x)
-        same = abs(following - x) <= 4e-16 * abs(x)
-        if same is True:
-            return x
-        still = same | (following == x) | ((following != following) & (x != x))
-        if still.all() if hasattr(still, "all") else still:
-            return x
-        x = where(still, x, following)
+        same = abs(following - x) <= near * abs(x)
+        if not every(isfinite(following)):
+            same = same | (following == x) | ((following != following) & (x != x))
+        x = following if still is False else where(still, x, following)
+        still = still | same
+        if every(still):
+            break
     return x
 
 

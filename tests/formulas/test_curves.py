@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from rackcalc.formulas.queues import curves, mdc_backlog, mdc_curves, mdc_lanes
+from rackcalc.formulas.queues import curves, mdc_backlog, mdc_curves, mdc_lanes, surfaces
 from rackcalc.formulas.queues.curves import Curve, for_points, mapped, worth
 from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean, mdc_wait_quantile, rate_within_limit
 
@@ -99,10 +99,30 @@ def test_a_curve_of_many_servers_takes_few_evaluations(monkeypatch: pytest.Monke
     for servers in (3.0, 65.0, 257.0):
         lanes.clear()
         mdc_curves._quantile_curve.__wrapped__(0.985, int(servers), False)(np.linspace(0, 1, 4000))
-        assert sum(lanes) < 1500 and len(lanes) < 60
+        assert sum(lanes) < 700 and len(lanes) < 25
 
 
-@pytest.mark.parametrize("servers", [33.0, 47.0, 97.0, 211.0])
+def test_a_surface_takes_few_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    lanes: list[int] = []
+    plain = mdc_lanes.quantiles
+
+    def counted(probability: float, servers: float, rho: Any) -> Any:
+        lanes.append(len(rho))
+        return plain(probability, servers, rho)
+
+    monkeypatch.setattr(mdc_lanes, "quantiles", counted)
+    mdc_curves._quantile_surface.__wrapped__(0.985, 32, 128)
+    assert len(lanes) <= 2 * surfaces.BANDS[32, 128] and sum(lanes) < 200 * surfaces.BANDS[32, 128]
+
+
+@pytest.mark.parametrize("servers", [1, 2, 3, 8, 33, 128])
+@pytest.mark.parametrize("level", [0.5, 0.1, 0.015, 0.001, 1e-6])
+def test_the_load_with_waits_is_the_one_at_which_so_many_wait(servers: int, level: float) -> None:
+    load = mdc_lanes.load_with_waits(level, servers)
+    assert math.isclose(mdc_backlog.wait_tail(0.0, servers, load), level, rel_tol=1e-10)
+
+
+@pytest.mark.parametrize("servers", [33.0, 47.0, 97.0, 128.0, 211.0, 803.0])
 def test_a_surface_over_servers_is_what_the_algorithm_gives(servers: float) -> None:
     queue = {"service_time": 1.0, "servers": servers}
     rates = servers * np.concatenate([[0.2, 0.5, 0.8], 1 - np.array([1.5, 0.7, 0.3, 0.1, 0.03]) / math.sqrt(servers)])

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rackcalc.formulas.queues import gpu_sharing as s
+from rackcalc.formulas.queues import slice_lanes
 from rackcalc.formulas.queues.latency_under_load import load
 from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean, mdc_wait_quantile
+from rackcalc.formulas.queues.slice_lanes import behind_quantiles
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.spec.software import Sharing
 
@@ -214,3 +216,26 @@ def test_sweep_over_share_and_overload() -> None:
     full = shared(OTHER, rate=1.2)
     assert full.load.p50.value == full.load.mean.value == math.inf
     assert full.share.value == 0
+
+
+@pytest.mark.parametrize("servers", [1.0, 2.0, 8.0, 40.0])
+def test_lanes_beside_slices_are_what_each_is_alone(servers: float) -> None:
+    draw = np.random.default_rng(int(servers))
+    count = 200
+    loads = draw.choice([1e-6, 1e-3, 0.01, 0.1, 0.3, 0.6, 0.9, 0.97, 0.999], count) * draw.uniform(0.9, 1, count)
+    pieces = draw.choice([0, 1e-3, 0.1, 1, 3, 20], count) * draw.uniform(0.5, 1, count)
+    whole = draw.choice([0, 0, 0.22, 0.47], count)
+    part = draw.choice([0, 0.3, 0.9, 1], count) * (1 - whole)
+    lanes = (draw.choice([0.4, 0.9, 0.99, 0.999], count), servers, loads, whole, part, pieces)
+    found = behind_quantiles(s._behind_quantile, *lanes)
+    wanted = [s._behind_quantile(*map(float, lane)) for lane in np.broadcast(*lanes)]
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-12)
+
+
+def test_lanes_beside_slices_take_few_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    evaluated: list[int] = []
+    plain = slice_lanes._tail
+    monkeypatch.setattr(slice_lanes, "_tail", lambda *given: evaluated.append(len(given[2])) or plain(*given))
+    loads, pieces = np.linspace(0, 0.9, 200)[:, None], np.linspace(0.01, 3, 30)
+    behind_quantiles(s._behind_quantile, 0.99, 8.0, loads, 0.0, 0.5, pieces)
+    assert sum(evaluated) < 6 * 200 * 30

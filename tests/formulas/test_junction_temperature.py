@@ -127,3 +127,10 @@ def test_heat_sink_at_rated_flow_and_with_less() -> None:
     assert junction_temperature.resistance_at_flow(0.05, 0.5, 1, 1, 1.2, 1.2, 0.8) == pytest.approx(0.05)
     assert junction_temperature.resistance_at_flow(0.05, 0.0, 0.5, 1, 1.2, 1.2, 0.8) == pytest.approx(0.05 * 2**0.8)
     assert junction_temperature.resistance_at_flow(0.05, 0.5, 0.0, 1, 1.2, 1.2, 0.8) == math.inf
+
+
+def test_lambert_w_is_exact_away_from_the_branch_point() -> None:
+    x = np.concatenate([-np.logspace(-300, math.log10(0.36), 300), np.logspace(-300, 300, 300)])
+    found = junction_temperature._lambert_w(x)
+    np.testing.assert_allclose(found, scipy.special.lambertw(x).real, rtol=1e-14)
+    np.testing.assert_allclose(found, [junction_temperature._lambert_w(value) for value in x.tolist()], rtol=1e-14)

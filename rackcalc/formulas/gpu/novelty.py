@@ -67,8 +67,14 @@ def architecture(model: Model) -> str:
 
 
 def shape(model: Model) -> str:
-    """The sizes by which models of a class are told apart: DeepSeek-V3 and DeepSeek-R1 are one."""
-    return f"{float(model.hidden.value):g} x {float(model.layers.value):g}"
+    """The sizes by which models of a class are told apart: DeepSeek-V3 and DeepSeek-R1 are one.
+
+    A model whose sizes are varied in an array counts as none that was measured.
+    """
+    hidden, layers = model.hidden.value, model.layers.value
+    if hasattr(hidden, "shape") or hasattr(layers, "shape"):
+        return "varied"
+    return f"{float(hidden):g} x {float(layers):g}"
 
 
 def what_is_new(chip: Chip, engine: Engine, model: Model, stored: str, job: Job) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def airflow_with_fans(
         own, slope = own_flow(flow)
         return xp.where(slope < 1, flow + xp.divide(bare + own - flow, 1 - slope), flow)  # past the bend: no root
 
-    flow = xp.iterate(closer, bare, 12)
+    flow = xp.iterate(closer, bare, 12, near=1e-8)  # the next step would be the square
     slope = own_flow(flow)[1]
     return xp.where(slope < 1, flow, xp.inf * (METRE**3 / SECOND))
 

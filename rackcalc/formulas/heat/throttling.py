@@ -69,7 +69,7 @@ def throttled_clock(
         slope = voltage * (voltage + 2 * clock * (1 - voltage_floor))
         return clock - xp.divide(clock * voltage * voltage - share, slope)
 
-    clock = xp.iterate(closer, 1.0, 24)
+    clock = xp.iterate(closer, 1.0, 24, near=1e-8)  # the next step would be the square
     return xp.where(full <= budget, 1.0, xp.where(share > 0, clock, 0.0))
 
 

@@ -1,6 +1,7 @@
 """Forward error correction: symbol errors, codewords that the code cannot correct, and the codes of the standards."""
 
 import math
+from typing import Any
 
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, constant, formula
@@ -27,35 +28,37 @@ def codeword_error(symbol_error: Ratio, symbols: Count, correctable: Count) -> R
     >>> float(f"{codeword_error(symbol_error=2.3974095e-3, symbols=544.0, correctable=15.0):.2e}")
     8.15e-13
     """
-    return _binomial_tail(xp.pure(symbol_error), xp.pure(symbols), xp.pure(correctable))
+    p, n, k = xp.pure(symbol_error), xp.pure(symbols), xp.pure(correctable)
+    return (xp.vectorized(_binomial_tail) if hasattr(n, "shape") or hasattr(k, "shape") else _binomial_tail)(p, n, k)
 
 
-@xp.vectorized
-def _binomial_tail(p: float, n: float, k: float) -> float:
+def _binomial_tail(p: Any, n: float, k: float) -> Any:
     """P(X > k) for X ~ Binomial(n, p): terms by recurrence from the first, which keeps the precision of tiny tails."""
-    if not 0 <= p <= 1 or not 0 <= k <= n < math.inf:
-        return math.nan
+    if not 0 <= k <= n < math.inf:
+        return xp.nan * p
     first = int(k) + 1
-    if p == 0 or first > n:
-        return 0.0
-    if p == 1:
-        return 1.0
-    if n * p > first:  # the tail holds most of the probability: subtract the few terms below it from 1
-        term = math.exp(n * math.log1p(-p))
-        missing = term
+    if first > n:
+        return xp.where((p >= 0) & (p <= 1), 0.0, xp.nan)
+    end = xp.where(p == 0, 0.0, xp.where(p == 1, 1.0, xp.nan))
+    inside = (p > 0) & (p < 1)
+    p = xp.where(inside, p, 0.5)
+    odds, most = p / (1 - p), n * p > first
+    found = 0.0
+    if not xp.every(most):
+        choose = math.lgamma(n + 1) - math.lgamma(first + 1) - math.lgamma(n - first + 1)
+        found = term = xp.exp(choose + first * xp.log(p) + (n - first) * xp.log1p(-p))
+        for i in range(first, int(n)):
+            term = term * ((n - i) / (i + 1)) * odds
+            found = found + term
+            if xp.every((term < 1e-17 * found) | most):
+                break
+    if xp.some(most):  # the tail holds most of the probability: subtract the few terms below it from 1
+        missing = term = xp.exp(n * xp.log1p(-p))
         for i in range(first - 1):
-            term *= (n - i) / (i + 1) * p / (1 - p)
-            missing += term
-        return max(0.0, 1 - missing)
-    choose = math.lgamma(n + 1) - math.lgamma(first + 1) - math.lgamma(n - first + 1)
-    term = math.exp(choose + first * math.log(p) + (n - first) * math.log1p(-p))
-    tail = term
-    for i in range(first, int(n)):
-        term *= (n - i) / (i + 1) * p / (1 - p)
-        tail += term
-        if term < 1e-17 * tail:
-            break
-    return min(1.0, tail)
+            term = term * ((n - i) / (i + 1)) * odds
+            missing = missing + term
+        found = xp.where(most, 1 - missing, found)
+    return xp.where(inside, xp.clip(found, 0.0, 1.0), end)
 
 
 @formula(cite="definition: data symbols that carry the message, rounded up to whole codewords")

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -122,8 +123,11 @@ class Curve:
         import numpy as np
 
         self._ends = np.array([self._pieces[0][0], *(high for _, high, _ in self._pieces)])
-        self._series = np.array([series for _, _, series in self._pieces]).T.copy()
+        self._powers = (np.array([series for _, _, series in self._pieces]) @ _chebyshev_powers()).T.copy()
         self._unmade = np.array([series is NOT_MADE for _, _, series in self._pieces])
+        self._middles = (self._ends[1:] + self._ends[:-1]) / 2
+        with np.errstate(divide="ignore"):
+            self._stretches = 2 / np.diff(self._ends)
 
     def __call__(self, x: Any) -> Any:
         """The function at every x of an array."""
@@ -133,16 +137,23 @@ class Curve:
         wanted = self._piece(flat)
         if self._unmade[wanted].any():
             self._make(set(np.flatnonzero(np.bincount(wanted)).tolist()))
-        starts = range(0, max(len(flat), 1), CACHED)
-        return np.concatenate([self._at(flat[start : start + CACHED]) for start in starts]).reshape(np.shape(x))
+            wanted = self._piece(flat)
+        found = np.empty(len(flat))
+        for start in range(0, len(flat), CACHED):
+            part = slice(start, start + CACHED)
+            found[part] = self._at(flat[part], wanted[part])
+        return found.reshape(np.shape(x))
 
-    def _at(self, x: Any) -> Any:
+    def _at(self, x: Any, piece: Any) -> Any:
         """The function where all pieces have their series."""
-        piece = self._piece(x)
-        if len(x) and (piece == piece[0]).all():
+        if (piece == piece[0]).all():
             piece = piece[0]
-        low, high = self._ends[piece], self._ends[piece + 1]
-        return _summed([row[piece] for row in self._series], (2 * x - (low + high)) / (high - low))
+        t = (x - self._middles[piece]) * self._stretches[piece]
+        found = self._powers[-1].take(piece) + 0 * t
+        for row in self._powers[-2::-1]:
+            found *= t
+            found += row.take(piece)
+        return found
 
     def _piece(self, x: Any) -> Any:
         """The number of the piece of every x."""
@@ -198,11 +209,13 @@ def fitted(function: Callable[[Any], Any], pieces: Sequence[tuple[float, float]]
     return np.moveaxis(values.reshape(len(values), len(places), NODES), 0, 1) @ waves
 
 
-def _summed(series: Sequence[Any], t: Any) -> Any:
-    """The Chebyshev series at t (Clenshaw)."""
-    double = 2 * t
-    ahead: Any = series[-1]
-    further: Any = 0.0
-    for coefficient in series[-2:0:-1]:
-        ahead, further = coefficient + double * ahead - further, ahead
-    return series[0] + t * ahead - further
+@cache
+def _chebyshev_powers() -> Any:
+    """Coefficients of the powers of Chebyshev's polynomials, (polynomial, power).
+
+    Those of a series that has settled fall so fast that Horner's rule on its powers loses no digits.
+    """
+    import numpy as np
+
+    rows = [np.polynomial.chebyshev.cheb2poly([0] * k + [1]).tolist() + [0.0] * (NODES - 1 - k) for k in range(NODES)]
+    return np.array(rows)

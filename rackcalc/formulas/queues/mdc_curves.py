@@ -42,25 +42,17 @@ def _scaled_mean(c: int, rho: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _quantile_surface(probability: float, low: int, high: int) -> Any:
-    from rackcalc.formulas.queues.mdc_lanes import kinks
+    from rackcalc.formulas.queues.mdc_lanes import load_with_waits
     from rackcalc.formulas.queues.surfaces import Surface
 
-    return Surface(partial(_scaled_quantile, probability), partial(kinks, 1 - probability), low, high)
+    return Surface(partial(_scaled_quantile, probability), partial(load_with_waits, 1 - probability), low, high)
 
 
 @lru_cache(maxsize=64)
 def _mean_surface(low: int, high: int) -> Any:
     from rackcalc.formulas.queues.surfaces import Surface
 
-    return Surface(_scaled_mean, lambda c, _: [_least_load(c)], low, high)
-
-
-@lru_cache(maxsize=64)
-def _no_wait(level: float, c: int) -> float:
-    """The load up to which no more than a share `level` waits at all."""
-    from rackcalc.formulas.queues.mdc_lanes import load_with_tail
-
-    return float(load_with_tail(level, c, [0.0])[0])
+    return Surface(_scaled_mean, _least_load, low, high)
 
 
 @lru_cache(maxsize=4096)
@@ -91,7 +83,7 @@ def quantile_curve(probability: float, servers: float) -> Callable[[Any], Any]:
 
     Multiplied by 1 - rho, it is smooth between the loads at which it reaches whole numbers of service times.
     """
-    from rackcalc.formulas.queues.mdc_lanes import quantiles
+    from rackcalc.formulas.queues.mdc_lanes import load_with_waits, quantiles
 
     if not (0 <= probability < 1 and servers >= 1 and servers == int(servers)):
         return lambda rho: quantiles(probability, servers, rho.ravel()).reshape(rho.shape)
@@ -99,11 +91,13 @@ def quantile_curve(probability: float, servers: float) -> Callable[[Any], Any]:
     fewer = 1 << (c.bit_length() - 1)  # more servers make fewer requests wait
 
     def quantile(rho: Any) -> Any:
-        none = _no_wait(1 - probability, fewer)
+        none = load_with_waits(1 - probability, fewer)
         if not xp.some((rho > none) & (rho < 1)):
             return xp.where(rho <= none, 0.0, xp.where(rho >= 1, xp.inf, xp.nan))
         scaled = _quantile_curve(probability, c, surface)
         inside = c / servers * xp.divide(scaled(rho), xp.maximum(1 - rho, 0.0))
+        if xp.every((rho > scaled.first) & (rho < 1)):
+            return inside
         return xp.where(rho <= scaled.first, 0.0, xp.where(rho < 1, inside, xp.where(rho >= 1, xp.inf, xp.nan)))
 
     return quantile
@@ -123,6 +117,8 @@ def mean_curve(servers: float) -> Callable[[Any], Any]:
             return xp.where(rho <= least, 0.0, xp.where(rho >= 1, xp.inf, xp.nan))
         scaled = _mean_curve(c, surface)
         inside = c / servers * xp.divide(xp.exp(scaled(rho) + c * xp.log(rho)), xp.maximum(1 - rho, 0.0))
+        if xp.every((rho > least) & (rho < 1)):
+            return inside
         return xp.where(rho <= least, 0.0, xp.where(rho < 1, inside, xp.where(rho >= 1, xp.inf, xp.nan)))
 
     return mean

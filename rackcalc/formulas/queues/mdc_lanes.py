@@ -8,7 +8,7 @@ are made by ratios and then scaled to sum to 1, so that no lane loses digits to 
 import math
 from collections import OrderedDict
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,17 +20,36 @@ NEGLIGIBLE = 1e-40  # smaller probabilities are ignored
 CUT = 1e-24  # arrivals of a service time that are so much rarer than `servers` of them are ignored
 POWERS = 1e-20  # powers of roots below this are ignored
 ELEMENTS = 1 << 17  # of the largest array of a block of lanes, so that a block stays in the cache of the processor
-KEPT = 8  # blocks that stay in memory, because each quantile asks for the same
+SMOOTH = 48  # order of a derivative from which on a jump does not show in a curve
+LOST = 1e-4  # a smaller share of requests that wait is not computed from the others, for lack of digits
+KEPT = 1 << 20  # elements of blocks that stay in memory, because each quantile asks for the same
 
 
-@lru_cache(maxsize=1024)
-def _most_arrivals(servers: int, cut: float = CUT) -> int:
-    """Arrivals beyond `servers` that are looked at: fewer than a share `cut` of the chance of `servers`, full load."""
+def _most_arrivals(count: int, means: Any, cut: float = CUT) -> int:
+    """Arrivals beyond `count` that are looked at: fewer than a share `cut` of the chance of `count`, at any mean."""
+    return _beyond(count, 2.0 ** (math.ceil(8 * math.log2(max(float(means.max()), 1e-9))) / 8), cut)
+
+
+@lru_cache(maxsize=4096)
+def _beyond(count: int, mean: float, cut: float) -> int:
     weight, beyond = 1.0, 0
     while weight > cut:
         beyond += 1
-        weight *= servers / (servers + beyond)
+        weight *= mean / (count + beyond)
     return beyond
+
+
+def _roots(servers: int, rho: Any) -> Any:
+    """The roots of z^c = exp(rho c (z - 1)) inside the unit disc, one of each conjugate pair, (root, lane)."""
+    w = np.exp(2j * np.pi / servers * np.arange(1, servers // 2 + 1))[:, None]
+    z = w * np.exp(-rho)
+    for _ in range(100):
+        value = w * np.exp(rho * (z - 1))
+        step = (z - value) / (1 - rho * value)
+        z -= step
+        if abs(step).max(initial=0.0) < 1e-9:  # the next would be its square
+            break
+    return z
 
 
 def _powers(servers: int, rho: Any, most: int) -> Any:
@@ -39,15 +58,8 @@ def _powers(servers: int, rho: Any, most: int) -> Any:
     sums[0] = servers
     if servers == 1:
         return sums
+    z = _roots(servers, rho)
     numbers = np.arange(1, servers // 2 + 1)
-    w = np.exp(2j * np.pi / servers * numbers)[:, None]
-    z = w * np.exp(-rho)
-    for _ in range(100):
-        value = w * np.exp(rho * (z - 1))
-        step = (z - value) / (1 - rho * value)
-        z -= step
-        if abs(step).max() < 1e-9:  # the next would be its square
-            break
     twice = np.where(2 * numbers == servers, 1.0, 2.0)[:, None]  # the root at w = -1 has no conjugate
     largest = abs(z).max(axis=1)  # falls with the number of the root
     real, imag = np.ascontiguousarray(z.real), np.ascontiguousarray(z.imag)
@@ -89,7 +101,7 @@ def _dot(a: Any, b: Any) -> Any:
 
 def _heights(servers: int, rho: Any) -> Any:
     """Law of the ladder heights 0, 1, 2, ... of the walk, (height, lane)."""
-    most = _most_arrivals(servers)
+    most = _most_arrivals(servers, servers * rho)
     sums, arrivals = _powers(servers, rho, most), _exactly(servers, rho, most)
     visits = np.ones_like(sums)
     for m in range(1, most + 1):
@@ -170,7 +182,8 @@ class Backlogs:
         mean = self.load[lanes] * part
         below = min(int(9.2 * math.sqrt(self.servers)) + 2, self.servers)
         first = np.maximum(np.floor(mean) - below, 0.0)
-        law: Any = np.empty((below + _most_arrivals(self.servers, 1e-17) + 1, len(lanes)))
+        top = int(mean.max(initial=0.0))
+        law: Any = np.empty((min(below, top) + _most_arrivals(max(top, 1), mean, 1e-17) + 2, len(lanes)))
         law[0] = 1.0
         law[1:] = mean / (first + np.arange(1, len(law))[:, None])
         law = np.cumprod(law, axis=0)
@@ -186,28 +199,32 @@ class Backlogs:
 
     def waits(self, x: Any, lanes: Any) -> tuple[Any, Any, Any]:
         """P(wait > x), the density of the wait at x, and the integral of P(wait > y) over y > x. x may be negative."""
-        inside = np.maximum(x, 0.0)
-        cell = np.floor(inside) + 1
-        first, law = self._arrivals(cell - inside, lanes)
+        found = np.ones(len(x)), np.zeros(len(x)), self.mean(lanes) - x
+        late = x >= 0
+        if not late.all():
+            if late.any():
+                for whole, part in zip(found, self.waits(x[late], lanes[late]), strict=True):
+                    whole[late] = part
+            return found
+        cell = np.floor(x) + 1
+        first, law = self._arrivals(cell - x, lanes)
         places = cell.astype(int) * self.servers - first - np.arange(len(law) + 1)[:, None]
         over = self.over(places - 1, lanes)
         tail, density = _dot(law, over[:-1]), self.load[lanes] * _dot(law, np.diff(over, axis=0))
-        beyond = _dot(law, self.excess(places[:-1], lanes)) / self.load[lanes]
-        early = x < 0
-        return (
-            np.where(early, 1.0, tail),
-            np.where(early, 0.0, density),
-            np.where(early, self.mean(lanes) - x, beyond),
-        )
+        return tail, density, _dot(law, self.excess(places[:-1], lanes)) / self.load[lanes]
 
     def mean(self, lanes: Any) -> Any:
         """The mean wait in service times."""
         return self.beyond_sum[0, lanes] / self.load[lanes]
 
+    @cached_property
+    def waiting(self) -> Any:
+        """P(wait > 0)."""
+        return self.survival(np.zeros(len(self.load)), np.arange(len(self.load)))[0]
+
     def quantile(self, level: float) -> Any:
         """The wait that a share `level` of the requests exceeds, in service times."""
-        c, every = self.servers, np.arange(len(self.load))
-        at_once = self.survival(np.zeros(len(every)), every)[0]
+        c, every, at_once = self.servers, np.arange(len(self.load)), self.waiting
         found = np.zeros(len(every))
         settled = self.length // c + 1
         far = (at_once > level) & (self.over(settled * c - 1, every) >= level)
@@ -262,14 +279,14 @@ def backlogs(servers: int, rho: Any) -> Backlogs:
         return _blocks[key]
     with np.errstate(all="ignore"):
         made = _blocks[key] = Backlogs(servers, rho)
-    while len(_blocks) > KEPT:
+    while len(_blocks) > 1 and sum(block.beyond.size for block in _blocks.values()) > KEPT:
         _blocks.popitem(last=False)
     return made
 
 
-def block_size(servers: int) -> int:
-    """Lanes of a block."""
-    return max(32, ELEMENTS // (servers + 2 * _most_arrivals(servers)))
+def block_size(servers: int, rho: Any) -> int:
+    """Lanes of a block, of loads up to the largest of these."""
+    return max(32, ELEMENTS // (servers + 2 * _most_arrivals(servers, servers * rho)))
 
 
 def _in_blocks(servers: int, rho: Any, value: Callable[[Backlogs], Any]) -> Any:
@@ -277,7 +294,9 @@ def _in_blocks(servers: int, rho: Any, value: Callable[[Backlogs], Any]) -> Any:
     rho = np.asarray(rho, dtype=float)
     found = np.where(rho >= 1, math.inf, np.where(rho == 0, 0.0, math.nan))
     inside = np.flatnonzero((rho > 0) & (rho < 1))
-    size = block_size(servers)
+    if not len(inside):
+        return found
+    size = block_size(servers, rho[inside])
     for start in range(0, len(inside), size):
         block = inside[start : start + size]
         with np.errstate(all="ignore"):
@@ -348,18 +367,42 @@ def load_with_tail(level: float, servers: int, x: Any) -> Any:
     return found
 
 
-@lru_cache(maxsize=4096)
-def kinks(level: float, c: int, least: int = 0) -> tuple[float, ...]:
-    """Loads at which a share `level` of the requests waits longer than 0, 1, 2, ... service times; at least so many.
+@lru_cache(maxsize=1024)
+def load_with_waits(level: float, c: int) -> float:
+    """The load at which a share `level` of the requests waits at all.
 
-    They end where the tail of the wait is a geometric one from cell to cell, without a kink.
+    By Newton's method on the logarithm of the share of the others: c (1 - rho) over the product of 1 - z, z: the roots
+    of _powers except 1 (Franx 2001); dz/drho = z (z - 1) / (1 - rho z).
     """
-    ends: list[float] = []
-    together = 4 if c > 32 else 8  # kinks that are looked for at once
-    while True:
-        more = load_with_tail(level, c, np.arange(len(ends), len(ends) + together, dtype=float))
-        cells = backlogs(c, np.minimum(more, 1 - 1e-16)).length // c + 1
-        for end, settled in zip(more.tolist(), cells.tolist(), strict=True):
-            ends.append(end)
-            if len(ends) >= least and (end >= 1 or len(ends) > settled):
-                return tuple(ends)
+    if level < LOST:
+        return float(load_with_tail(level, c, [0.0])[0])
+    wanted = math.log1p(-level)
+    rho, low, high = 0.5, 0.0, 1.0
+    twice = np.full(c // 2, 2.0)
+    twice[c // 2 - 1 : c // 2 * (1 - c % 2)] = 1.0  # the root at w = -1 has no conjugate
+    for _ in range(100):
+        z = _roots(c, np.array([rho]))[:, 0]
+        off = math.log(c * (1 - rho)) - float(twice @ np.log(abs(1 - z))) - wanted
+        low, high = (rho, high) if off > 0 else (low, rho)
+        slope = -1 / (1 - rho) - float(twice @ (z / (1 - rho * z)).real)
+        if abs(off / slope) < 1e-15 or high - low < 1e-15:
+            break
+        there = rho - off / slope
+        rho = there if low < there < high else (low + high) / 2
+    return rho
+
+
+@lru_cache(maxsize=4096)
+def kinks(level: float, c: int) -> tuple[float, ...]:
+    """Loads at which a share `level` of the requests waits longer than 0, 1, 2, ... service times.
+
+    At k service times the derivative of order k c jumps, because there the queue of a service time earlier was empty.
+    So they end where no series of a curve can see the jump, or where the tail of the wait is a geometric one.
+    """
+    first, others = load_with_waits(level, c), np.arange(1, math.ceil(SMOOTH / c), dtype=float)
+    if not len(others):
+        return (first,)
+    ends = load_with_tail(level, c, others)
+    cells = backlogs(c, np.minimum(ends, 1 - 1e-16)).length // c + 1
+    last = (ends >= 1) | (others >= cells)
+    return (first, *ends[: int(last.argmax()) + 1 if last.any() else None].tolist())

@@ -6,7 +6,10 @@ from typing import Any
 import numpy as np
 
 from rackcalc.formulas.queues.mdc_backlog import MAX_SERVERS
-from rackcalc.formulas.queues.mdc_lanes import Backlogs, backlogs, block_size, solved
+from rackcalc.formulas.queues.mdc_lanes import Backlogs, backlogs, block_size, load_with_waits, solved
+
+RARE = 1e-15  # requests that wait, of those beyond a quantile, that may be left out
+LANES = 4096  # of a block at most
 
 
 def behind_quantiles(
@@ -22,12 +25,13 @@ def behind_quantiles(
     inside &= (servers >= 1) & (servers <= MAX_SERVERS) & (servers == np.floor(servers))
     for place in np.flatnonzero(~inside):
         found[place] = one(*(float(values[place]) for values in lanes))
-    for c in np.unique(servers[inside]).astype(int).tolist():
-        rows = np.flatnonzero(inside & (servers == c))
-        size = block_size(c)
-        for start in range(0, len(rows), size):
-            block = rows[start : start + size]
-            found[block] = _of_block(c, *(values[block] for values in (probability, *lanes[2:])))
+    for c, chance in sorted(set(zip(servers[inside].tolist(), probability[inside].tolist(), strict=True))):
+        rows = np.flatnonzero(inside & (servers == c) & (probability == chance))  # from the lowest load up
+        start = 0
+        while start < len(rows):
+            block = rows[start : start + block_size(int(c), rho[rows[start : start + LANES]])][:LANES]
+            found[block] = _of_block(int(c), 1 - chance, *(values[block] for values in lanes[2:]))
+            start += len(block)
     return found[back].reshape(shape)
 
 
@@ -46,25 +50,32 @@ def _different(columns: list[Any]) -> tuple[list[Any], Any]:
     return [column[order[new]] for column in columns], back
 
 
-def _of_block(c: int, probability: Any, rho: Any, whole: Any, part: Any, piece: Any) -> Any:
+def _of_block(c: int, level: float, rho: Any, whole: Any, part: Any, piece: Any) -> Any:
+    slices = np.where(level <= whole, piece, piece * (1 - np.divide(level - whole, part, where=part > 0, out=part * 0)))
+    slices = np.where(level >= whole + part, 0.0, slices)
+    found = slices.copy()  # where as good as nobody waits
+    rows = np.flatnonzero(rho > load_with_waits(RARE * level, c))
+    if not len(rows):
+        return found
+    rho, whole, part, piece = (each[rows] for each in (rho, whole, part, piece))
     loads, of = np.unique(rho, return_inverse=True)
-    level, queues = 1 - probability, backlogs(c, loads)
-
-    def tail_and_density(x: Any, rows: Any) -> tuple[Any, Any]:
-        return _tail(queues, of[rows], x, whole[rows], part[rows], piece[rows])
-
+    queues = backlogs(c, loads)
     with np.errstate(all="ignore"):
-        every = np.arange(len(rho))
-        late = tail_and_density(np.zeros(len(rho)), every)[0] > level
-        found, rows = np.zeros(len(rho)), every[late]
-        high = 1.0 + piece[late]
-        over = np.arange(len(rows))
-        while len(over := over[tail_and_density(high[over], rows[over])[0] > level[rows[over]]]):
-            high[over] *= 2
-        if len(rows):
-            found[rows] = solved(
-                lambda x, some: tail_and_density(x, rows[some]), level[rows], np.zeros(len(rows)), high, high / 2
-            )
+        waiting, alone = queues.waiting[of], queues.quantile(level)[of]
+        late = np.where(piece > 0, waiting + (whole + part) * (1 - waiting), waiting) > level
+        # what a slice adds lies between nothing and the whole; behind a long queue its exponential mean
+        rate = c * np.log(queues.decay)[of] * piece
+        mean = np.log(1 - whole - part + whole * np.exp(rate) + part * np.expm1(rate) / rate) / rate
+        added = np.where(np.isfinite(mean), mean, 1.0) * piece
+        low, high = np.maximum(alone, slices[rows]), alone + piece
+        start = np.clip(np.where(alone > 0, alone + added, slices[rows]), low, high)
+
+        def tail_and_density(x: Any, some: Any) -> tuple[Any, Any]:
+            return _tail(queues, of[late][some], x, whole[late][some], part[late][some], piece[late][some])
+
+        found[rows] = 0.0
+        if late.any():
+            found[rows[late]] = solved(tail_and_density, level, low[late], high[late], start[late])
     return found
 
 
