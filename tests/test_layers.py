@@ -19,8 +19,8 @@ ROOMS = (
 # Inside these rooms the same holds for what stands in them.
 INSIDE = {
     "quantities": (
-        *("record", "units_table", "units", "unit_hints", "unit_text", "elementwise"),
-        *("quantity", "spelling", "former_names", "csv_cells", "problems", "display", "figures"),
+        *("record", "units_table", "units", "unit_hints", "unit_text", "elementwise", "scalars"),
+        *("kept_results", "quantity", "spelling", "former_names", "csv_cells", "problems", "display", "figures"),
     ),
     "formulas": ("combine", "transformer", "links", "gpu", "lpu", "queues", "heat", "money", "serving"),
 }

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from rackcalc.config.racks import Loaded
 from rackcalc.quantities.figures import figures
-from rackcalc.quantities.quantity import Quantity, all_behind
+from rackcalc.quantities.quantity import Quantity, leaves_behind
 from rackcalc.spec.fields import Declared, Flag, Length, Listing, Number, Part, Section, Table, Text, declarations
 from rackcalc.spec.lengths import Lengths
 from rackcalc.spec.part_kinds import CATALOG
@@ -34,7 +34,7 @@ class Reached(NamedTuple):
 
 def reached_by(quantities: Iterable[Quantity]) -> Reached:
     """All leaves below these quantities."""
-    leaves = [one for one in all_behind(quantities) if one.formula is None]
+    leaves = leaves_behind(quantities)
     places = frozenset((leaf.source.file, leaf.source.path) for leaf in leaves if leaf.source is not None)
     return Reached(frozenset(map(id, leaves)), places)
 

@@ -45,6 +45,7 @@ from rackcalc.formulas.queues.mdc_waits import rate_within_limit
 from rackcalc.formulas.serving.request_rates import batch_rate, capacity, sequence_rate, share_of_capacity
 from rackcalc.formulas.serving.token_rates import per_part, user_rate
 from rackcalc.quantities.figures import figures
+from rackcalc.quantities.kept_results import results_kept
 from rackcalc.quantities.problems import Problem
 from rackcalc.quantities.quantity import Quantity, Source, calls_kept
 from rackcalc.quantities.record import replace
@@ -319,6 +320,11 @@ def compute(loaded: Loaded, require: Require) -> Estimate:
 
     require: called with the conditions and problems found at each step; decides what happens where they do not hold.
     """
+    with results_kept():
+        return _compute(loaded, require)
+
+
+def _compute(loaded: Loaded, require: Require) -> Estimate:
     loaded.words_read.clear()
     loaded = replace(loaded, rack=with_lengths(loaded.rack))
     stated, work = loaded.rack.economics.utilization, loaded.rack.workload
@@ -406,14 +412,15 @@ def _estimate_with_conditions(loaded: Loaded) -> tuple[Estimate, list[Chain]]:
         chains.extend(decidable(found))
 
     result = compute(loaded, require)
-    requirements.check_figures(loaded, result)
-    unused = without_effect(loaded, [*dict(figures(result)).values(), *conditions_of(chains)])
+    found = dict(figures(result))
+    requirements.check_figures(loaded, found)
+    unused = without_effect(loaded, [*found.values(), *conditions_of(chains)])
     loaded = with_utilization(without_arrivals(replace(loaded, rack=with_lengths(loaded.rack))))
-    said = (*notes(loaded, result), *([note_on(unused)] if unused else ()))
-    new = unseen((result.latency.ttft, result.latency.tpot)).new
+    new = unseen((result.latency.ttft, result.latency.tpot))
+    said = (*notes(loaded, result, new), *([note_on(unused)] if unused else ()))
     near = nearest_run(loaded.rack)
     described = "" if near is None else near.described
-    about = {"subject": summary_line(loaded.rack), "notes": said, "novelty": new, "nearest_measured": described}
+    about = {"subject": summary_line(loaded.rack), "notes": said, "novelty": new.new, "nearest_measured": described}
     return replace(result, **about), chains
 
 

@@ -6,8 +6,8 @@ its rows; `make accuracy` writes it.
 
 import os
 from collections.abc import Iterable
-from functools import cache
-from math import log2
+from functools import cache, lru_cache
+from math import inf, log2
 from typing import NamedTuple
 
 from rackcalc.formulas.gpu.novelty import DECODE, architecture
@@ -95,15 +95,47 @@ def nearest_run(rack: Rack) -> MeasuredRun | None:
         gpus=gpus,
         prompt=float(rack.workload.input.value),
     )
-    runs = measured_runs()
-    return min(runs, key=lambda run: distance(asked, run)) if runs else None
+    return nearest(asked)
+
+
+@lru_cache(maxsize=256)
+def nearest(asked: MeasuredRun) -> MeasuredRun | None:
+    """The run most like what is asked, the first of several that are equally like it; None where there are no runs.
+
+    Runs that differ in the same words are as far away at least as these words, so most of them are not looked at.
+    """
+    nearby = sorted((sum(map(_square, _of_words(asked, alike[0][1]))), alike) for alike in _alike())
+    best, found = inf, None
+    for least, alike in nearby:
+        if least > best:
+            break
+        apart, number, run = min((distance(asked, run), number, run) for number, run in alike)
+        if found is None or (apart, number) < (best, found[0]):
+            best, found = apart, (number, run)
+    return None if found is None else found[1]
+
+
+@cache
+def _alike() -> list[list[tuple[int, MeasuredRun]]]:
+    """The runs with their number in the file, those together that have the same words."""
+    groups: dict[tuple[str, ...], list[tuple[int, MeasuredRun]]] = {}
+    for number, run in enumerate(measured_runs()):
+        words = (run.gpu, run.family, run.model, run.architecture, run.runtime, run.precision)
+        groups.setdefault(words, []).append((number, run))
+    return [*groups.values()]
 
 
 def distance(one: MeasuredRun, other: MeasuredRun) -> float:
     """How unlike two runs are: a variance, as that of novelty."""
-    parts = [A_DOUBLING * log2(max(one.gpus, 1) / max(other.gpus, 1))]
-    parts.append(A_DOUBLING * log2(max(one.prompt, 1) / max(other.prompt, 1)))
-    parts.append(DECODE["version"] * min(abs(one.years - other.years), 1.0))
+    gpus = A_DOUBLING * log2(max(one.gpus, 1) / max(other.gpus, 1))
+    prompt = A_DOUBLING * log2(max(one.prompt, 1) / max(other.prompt, 1))
+    version = DECODE["version"] * min(abs(one.years - other.years), 1.0)
+    return sum(map(_square, _of_words(one, other))) + (_square(gpus) + _square(prompt) + _square(version))
+
+
+def _of_words(one: MeasuredRun, other: MeasuredRun) -> list[float]:
+    """What the differences of two runs in words are worth."""
+    parts = []
     if one.family != other.family:
         parts.append(DECODE["GPU family"])
     elif one.gpu != other.gpu:
@@ -116,4 +148,8 @@ def distance(one: MeasuredRun, other: MeasuredRun) -> float:
         parts.append(DECODE["kernels"])
     if one.runtime != other.runtime:
         parts.append(DECODE["engine"])
-    return sum(part * part for part in parts)
+    return parts
+
+
+def _square(part: float) -> float:
+    return part * part

@@ -4,7 +4,7 @@ from rackcalc.config.racks import Loaded
 from rackcalc.estimation.power_and_heat import pools_by_name, pools_of_unknown_power
 from rackcalc.estimation.prices import price_paid
 from rackcalc.estimation.result import Estimate
-from rackcalc.estimation.unseen import DOUBTFUL, Unseen, unseen
+from rackcalc.estimation.unseen import DOUBTFUL, Unseen
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.formulas.money.latency_value import LatencyGain
@@ -29,8 +29,8 @@ NOT_CREDIBLE = "which is not credible"  # ends the note on a value of latency th
 UNUSED = 0.5  # utilization below which a reader would expect an engine to keep its pace
 
 
-def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
-    """All notes on an estimate, those first that change a decision."""
+def notes(loaded: Loaded, result: Estimate, unseen: Unseen) -> tuple[str, ...]:
+    """All notes on an estimate, those first that change a decision. unseen: what is new about its passes."""
     rack, said = loaded.rack, []
     said += _unknown_notes(rack, result)
     said += loaded.remarks
@@ -63,7 +63,7 @@ def notes(loaded: Loaded, result: Estimate) -> tuple[str, ...]:
     said += _format_notes(rack)
     said += _serving_notes(rack)
     said += _speculation_notes(rack, result)
-    said += _novelty_notes(unseen((result.latency.ttft, result.latency.tpot)))
+    said += _novelty_notes(unseen)
     if rack.serving.runtime is not None:
         bound = {name: stage.bound_by for name, stage in result.stages.items()}
         hosts = [name for name, words in bound.items() if words == "host launches"]

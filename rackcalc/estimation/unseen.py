@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from math import isfinite
+from operator import attrgetter
 
-from rackcalc.quantities.quantity import Quantity, all_behind
+from rackcalc.quantities.quantity import Quantity, leaves_behind
 from rackcalc.quantities.record import record
 
 FILE = "novelty"  # the place of the leaves that novelty.py makes
@@ -42,7 +43,8 @@ def joined(parts: Iterable[Unseen]) -> Unseen:
 
 def unseen(figures: Iterable[Quantity | None]) -> Unseen:
     """What is new about the passes of serving engines below some figures."""
-    return joined(filter(None, map(_of_leaf, all_behind([x for x in figures if x is not None][::-1]))))
+    leaves = filter(None, map(_of_leaf, leaves_behind(x for x in figures if x is not None)))
+    return joined(sorted(leaves, key=attrgetter("new", "widest")))
 
 
 def unseen_by_path(figures: Mapping[str, Quantity]) -> dict[str, Unseen]:

@@ -5,8 +5,9 @@ Condition, because a sweep leaves out and counts the points where it does not ho
 file and how to fix it. Doubts that do not prevent an answer are notes, in estimation/notes.py.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
 from rackcalc.config.racks import Loaded
@@ -17,7 +18,6 @@ from rackcalc.feasibility.sizes import size_requirements
 from rackcalc.formulas.heat.rack_cooling import Thermal
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.display import show_value
-from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem
 from rackcalc.quantities.quantity import Quantity
 from rackcalc.serving.service_model import BusiestHour, ServiceModel
@@ -138,10 +138,14 @@ def is_number(path: str, value: Any) -> Any:
     return value == value if section in ("throughput", "cost", "stages") else True
 
 
-def check_figures(loaded: Loaded, result: Any) -> None:
-    """InputError, naming the figures, when some are not numbers."""
+def check_figures(loaded: Loaded, found: Mapping[str, Quantity]) -> None:
+    """InputError, naming the figures, when some are not numbers. found: all figures."""
     broken = [
-        path for path, quantity in figures(result) if quantity.known and not is_number(path, float(quantity.value))
+        path
+        for path, quantity in found.items()
+        if not 0 <= quantity.value < inf  # such a number is right everywhere
+        and quantity.known
+        and not is_number(path, float(quantity.value))
     ]
     if broken:
         names = ", ".join(broken[:4]) + (f" and {len(broken) - 4} more" if len(broken) > 4 else "")

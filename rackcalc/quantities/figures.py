@@ -11,14 +11,27 @@ from rackcalc.quantities.record import fields, is_record
 
 def figures(result: Any, path: str = "") -> Iterator[tuple[str, Quantity]]:
     """Every Quantity of a result with its dotted path, in order of definition."""
+    found: list[tuple[str, Quantity]] = []
+    _collect(result, path, found)
+    return iter(found)
+
+
+def _collect(result: Any, path: str, found: list[tuple[str, Quantity]]) -> None:
     if isinstance(result, Quantity):
-        yield path, result
-    elif is_record(result):
-        for item in fields(result):
-            yield from figures(getattr(result, item.name), f"{path}.{item.name}" if path else item.name)
+        found.append((path, result))
+        return
+    if is_record(result):
+        items: Any = [(item.name, getattr(result, item.name)) for item in fields(result)]
     elif isinstance(result, Mapping):
-        for name, value in result.items():
-            yield from figures(value, f"{path}.{name}" if path else str(name))
+        items = result.items()
+    else:
+        return
+    start = f"{path}." if path else ""
+    for name, value in items:
+        if isinstance(value, Quantity):
+            found.append((f"{start}{name}", value))
+        elif value is not None:
+            _collect(value, f"{start}{name}", found)
 
 
 def figure(result: Any, path: str) -> Quantity:

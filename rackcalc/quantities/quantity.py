@@ -140,6 +140,16 @@ def all_behind(
                 stack += [*quantity.inputs.values()][::-1]
 
 
+def leaves_behind(quantities: Iterable[Quantity]) -> set[Quantity]:
+    """Every distinct leaf below these quantities, in no order: several times as fast as all_behind()."""
+    found = new = set(quantities)
+    while new:
+        below: set[Quantity] = set().union(*[one.inputs.values() for one in new])
+        new = below - found
+        found = found | new
+    return {one for one in found if one.formula is None}
+
+
 def same_leaf(
     value: Any,
     unit: str,
@@ -229,42 +239,53 @@ class Formula:
         if args:
             inputs = dict(zip(self.parameters, args, strict=False)) | inputs
         known = _CALLS.get()
-        key = None
+        key: Any = None
         if known is not None:
-            key = (self, *inputs, *map(id, inputs.values()))
-            if key in known:
-                return known[key]
+            key = (self, *inputs, *inputs.values())
+            try:
+                if key in known:
+                    return known[key]
+            except TypeError:  # an array has no hash
+                return self._of_numbers(inputs)
         values = {}
         units = self.units
         rank = -1
-        bare = wrong = ""
         for name, value in inputs.items():
-            if isinstance(value, Quantity):
-                values[name] = value.value
-                if value.weakest > rank:  # noqa: PLR1730 - max() is slower, and this runs for every input
-                    rank = value.weakest
-                wanted = units.get(name)
-                if wanted and wanted not in (value.unit, SAME):
-                    wrong = wrong or name
-            else:
-                values[name] = value
-                bare = name
+            if value.__class__ is not Quantity:
+                return self._of_numbers(inputs)
+            wanted = units.get(name)
+            if wanted and wanted not in (value.unit, SAME):
+                self._refuse(name, inputs)
+            values[name] = value.value
+            if value.weakest > rank:  # noqa: PLR1730 - max() is slower, and this runs for every input
+                rank = value.weakest
         if rank < 0:
-            return self.function(**values)
-        if bare:
-            raise TypeError(f"{self.name}({bare}=...): a bare number among Quantities has no source")
-        if wrong:
-            value = inputs[wrong]
-            raise TypeError(f"{self.name}({wrong}=...): expected {units[wrong]}, got {value.unit} ({value.name})")
+            return self.function()
         unit = self.unit
         if unit == SAME:
             unit = next(iter(inputs.values())).unit
         result = NEW(Quantity)  # as Quantity(...) in a third of the time; fields not set here keep their defaults
-        value = self.function(**values) if rank < _UNKNOWN_RANK else NAN
-        result.__dict__.update(value=value, unit=unit, name=self.name, formula=self, inputs=inputs, weakest=rank)
+        fields = result.__dict__
+        fields["value"] = self.function(**values) if rank < _UNKNOWN_RANK else NAN
+        fields["unit"], fields["name"], fields["formula"] = unit, self.name, self
+        fields["inputs"], fields["weakest"] = inputs, rank
         if known is not None:
             known[key] = result
         return result
+
+    def _of_numbers(self, inputs: Mapping[str, Any]) -> Any:
+        """The function of plain numbers. TypeError where Quantities are among them."""
+        bare = [name for name, value in inputs.items() if not isinstance(value, Quantity)]
+        if len(bare) < len(inputs):
+            raise TypeError(f"{self.name}({bare[-1]}=...): a bare number among Quantities has no source")
+        return self.function(**inputs)
+
+    def _refuse(self, name: str, inputs: Mapping[str, Any]) -> NoReturn:
+        """TypeError for an input of a wrong unit, or for a bare number among the others."""
+        if any(not isinstance(value, Quantity) for value in inputs.values()):
+            self._of_numbers(inputs)
+        value = inputs[name]
+        raise TypeError(f"{self.name}({name}=...): expected {self.units[name]}, got {value.unit} ({value.name})")
 
 
 # The calls with Quantities made so far: a call of a formula with inputs that are the very same has the same result,

@@ -16,14 +16,14 @@ Draws are lists, because an estimate does not import numpy; uncertainty.py draws
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial, reduce
 from itertools import repeat
-from math import copysign, nan
+from math import isfinite, nan
 from operator import add
 from typing import Any
 
 from rackcalc.formulas.combine import largest, smallest, total
-from rackcalc.quantities.elementwise import maximum, minimum
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.quantity import Formula, Quantity
+from rackcalc.quantities.scalars import maximum, minimum, on_numbers
 from rackcalc.replay.distributions import Column
 from rackcalc.replay.latin_hypercube import LEVELS, Orders
 from rackcalc.replay.program import Call, Program
@@ -36,12 +36,14 @@ def intervals(result: Any, wanted: Mapping[str, Quantity] | None = None) -> dict
     wanted: some of the figures; their intervals are the same as among all.
     """
     draws = Draws() if wanted is None else Draws(result)
-    return {path: draws.interval(quantity) for path, quantity in (wanted or dict(figures(result))).items()}
+    asked = wanted or dict(figures(result))
+    draws.draw(asked.values())
+    return {path: draws.interval(quantity) for path, quantity in asked.items()}
 
 
 def ends(column: Column, value: float) -> tuple[float, float]:
     """10 % and 90 % quantile of the draws, widened to hold the figure. Draws without a number do not count."""
-    known = sorted([x for x in column if x == x])
+    known = sorted(column if isfinite(sum(column)) else [x for x in column if x == x])
     tail = (len(known) - 5) // 10
     if value != value or tail < 0:
         return nan, nan
@@ -84,23 +86,33 @@ class Draws:
         column, value = self.column(figure), float(figure.value)
         return ends(column, value) if isinstance(column, list) else (value, value)
 
+    def draw(self, wanted: Iterable[Quantity]) -> None:
+        """Compute these figures in every draw, in less time than one by one."""
+        slots = [self._program.add(figure) for figure in wanted]
+        self._place_variables()
+        known = self._columns
+        for call in self._program.needed(slots):
+            if call.slot not in known:
+                known[call.slot] = self._computed(call)
+
     def column(self, figure: Quantity) -> Column | float:
         """The figure in every draw, or one number where it is certain."""
         slot = self._program.add(figure)
         self._place_variables()
         known, calls = self._columns, self._program.calls
-        stack = [slot]
+        stack = [slot] if calls[slot] is not None and slot not in known else []
         while stack:
-            slot = stack[-1]
-            call = calls[slot]
-            waiting = () if call is None else [x for x in call.inputs if x not in known]
+            top = stack[-1]
+            call = calls[top]
+            assert call is not None
+            waiting = [x for x in call.inputs if x not in known and calls[x] is not None]
             if waiting:
                 stack.extend(waiting)
                 continue
             stack.pop()
-            if slot not in known:
-                known[slot] = float(self._program.values[slot]) if call is None else self._computed(call)
-        return known[slot]
+            if top not in known:
+                known[top] = self._computed(call)
+        return known[slot] if slot in known else float(self._program.values[slot])
 
     def _place_variables(self) -> None:
         """The levels of every new axis, in the order of its variable."""
@@ -112,12 +124,21 @@ class Draws:
             self._columns[self._program.leaves[axis]] = levels
 
     def _computed(self, call: Call) -> Column | float:
-        inputs = {name: self._columns[slot] for name, slot in zip(call.names, call.inputs, strict=True)}
-        if not any(isinstance(x, list) for x in inputs.values()):
-            return float(self._program.values[call.slot])
-        # of a column its identity, which is its own as long as it is kept; of a number also the sign of zero
-        given = tuple(id(x) if isinstance(x, list) else (x, x == 0 and copysign(1, x)) for x in inputs.values())
-        key = (call.formula, call.names, given)
+        known, values = self._columns, self._program.values
+        inputs: list[Column | float] = []
+        given: list[Hashable] = []
+        drawn = False
+        for slot in call.inputs:
+            x = known[slot] if slot in known else float(values[slot])
+            inputs.append(x)
+            if isinstance(x, list):
+                drawn = True
+                given.append((id(x),))  # its identity, which is its own as long as it is kept
+            else:
+                given.append(x or str(x))  # 0.0 equals -0.0
+        if not drawn:
+            return float(values[call.slot])
+        key = (call.formula, call.names, *given)
         column = self._kept.get(key)
         if column is None:
             self.calls += len(LEVELS)
@@ -128,22 +149,24 @@ class Draws:
 FOLDS: dict[Formula, Callable[[float, float], float]] = {total: add, largest: maximum, smallest: minimum}
 
 
-def _drawn(call: Call, inputs: Mapping[str, Column | float]) -> Column:
+def _drawn(call: Call, inputs: Iterable[Column | float]) -> Column:
     """The formula in every draw. At least one of the inputs is a column."""
-    formula = call.formula
-    columns: dict[str, Iterable[float]] = {name: x if isinstance(x, list) else repeat(x) for name, x in inputs.items()}
+    formula, names = call.formula, call.names
+    columns: list[Iterable[float]] = [x if isinstance(x, list) else repeat(x) for x in inputs]
     if formula in FOLDS:
-        return list(reduce(partial(map, FOLDS[formula]), columns.values()))
+        return list(reduce(partial(map, FOLDS[formula]), columns))
+    function = on_numbers(formula.function)
     try:
-        if formula.positional and len(inputs) == len(formula.parameters):
-            return list(map(formula.function, *[columns[name] for name in formula.parameters]))
+        if call.ordered:
+            return list(map(function, *columns))
+        return [float(function(**dict(zip(names, draw, strict=True)))) for draw in zip(*columns, strict=False)]
     except (ArithmeticError, ValueError):
         pass  # outside its domain in some draw: one by one
-    return [_number(formula, dict(zip(columns, draw, strict=True))) for draw in zip(*columns.values(), strict=False)]
+    return [_number(function, dict(zip(names, draw, strict=True))) for draw in zip(*columns, strict=False)]
 
 
-def _number(formula: Formula, values: dict[str, float]) -> float:
+def _number(function: Callable[..., float], values: dict[str, float]) -> float:
     try:
-        return float(formula.function(**values))
+        return float(function(**values))
     except (ArithmeticError, ValueError):
         return nan

@@ -73,7 +73,7 @@ class Orders:
         if name not in self._orders:
             wide = levels[TAIL] <= 0 or levels[-1 - TAIL] > WIDE * levels[TAIL]
             self._orders[name] = self._apart(name) if wide and len(self._taken) < len(ORDERS) else shuffled(name)
-        return [levels[i] for i in self._orders[name]]
+        return list(map(levels.__getitem__, self._orders[name]))
 
     def _apart(self, name: str) -> list[int]:
         """One of ORDERS that no other leaf has: the name's own, or the next that is free."""

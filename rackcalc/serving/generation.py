@@ -17,6 +17,7 @@ from rackcalc.formulas.serving.request_time import generation_time, left_over
 from rackcalc.formulas.serving.speculative_decoding import drafting_time, search_time, tokens_checked
 from rackcalc.formulas.serving.time_to_first_token import prompt_wait
 from rackcalc.formulas.transformer.counts import count
+from rackcalc.quantities.kept_results import once
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.quantities.record import record, replace
 from rackcalc.serving.adapters import with_adapters
@@ -49,6 +50,7 @@ def output_tokens(rack: Rack) -> Quantity:
     return rack.workload.output
 
 
+@once
 def prefill_pass(
     rack: Rack, deployed: GpuDeployment, tokens: Quantity | None = None, prompts: Quantity = ONE
 ) -> gpu.GpuPass:
@@ -77,6 +79,7 @@ def prefill_of(rack: Rack, deployed: GpuDeployment, first: gpu.GpuPass, tokens: 
     return one_prompt(first) if groups is None else Prefill(first, prefill_pass(rack, deployed, tokens, groups), groups)
 
 
+@once
 def decode_step(rack: Rack, deployed: GpuDeployment, batch: Quantity) -> gpu.GpuPass:
     """A decode step of `batch` sequences; with speculation the drafts, and the step that verifies them."""
     mean, _ = context_lengths(rack)

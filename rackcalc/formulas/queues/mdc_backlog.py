@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
-from operator import mul
+from operator import mul, sub
 
 from rackcalc.quantities.record import record
 
@@ -40,6 +40,21 @@ class Backlog:
         if m < 0:
             return 1.0
         return self.beyond[m] if m < len(self.beyond) else self.scale * self.decay ** -(m + 1)
+
+    def falling_over(self, m: int, number: int) -> list[float]:
+        """over(m), over(m - 1) and so on, so many."""
+        found = self._falling(self.over, self.beyond, m, m - number)
+        return found + [1.0] * (number - len(found))
+
+    def falling_excess(self, n: int, number: int) -> list[float]:
+        """excess(n), excess(n - 1) and so on, so many."""
+        found = self._falling(self.excess, self.beyond_sum, n, n - number)
+        return found + list(map(self.excess, range(n - len(found), n - number, -1)))
+
+    def _falling(self, at: Callable[[int], float], known: list[float], first: int, end: int) -> list[float]:
+        """The values from one place down to another, or to the first of those that are known."""
+        far = list(map(at, range(first, max(len(known) - 1, end), -1)))
+        return far + (known[max(end + 1, 0) : first + 1][::-1] if first >= 0 else [])
 
     def excess(self, n: int) -> float:
         """Expected number of waiting requests beyond n (n may be negative)."""
@@ -164,13 +179,8 @@ def survival(queue: Backlog, x: float) -> tuple[float, float]:
     cell = math.floor(x) + 1
     places = cell * queue.servers
     first, weights = poisson_law(queue.load * (cell - x), 1e-18)
-    tail = density = 0.0
-    over = queue.over(places - first - 1)
-    for j, p in enumerate(weights, first):
-        fewer = queue.over(places - j - 2)
-        tail += p * over
-        density += p * (fewer - over)
-        over = fewer
+    over = queue.falling_over(places - first - 1, len(weights) + 1)  # the last, of one arrival more, has no weight
+    tail, density = sum(map(mul, weights, over)), sum(map(mul, weights, map(sub, over[1:], over)))
     return tail, queue.load * density
 
 
@@ -183,7 +193,7 @@ def wait_at_all(queue: Backlog) -> float:
 def excess_after(queue: Backlog, n: int, part: float) -> float:
     """Expected number beyond n of those waiting and those that arrive in `part` of a service time."""
     first, weights = poisson_law(queue.load * part, 1e-18)
-    return sum(p * queue.excess(n - j) for j, p in enumerate(weights, first))
+    return sum(map(mul, weights, queue.falling_excess(n - first, len(weights))))
 
 
 def mean_beyond(queue: Backlog, x: float) -> float:

@@ -32,6 +32,7 @@ from rackcalc.formulas.transformer.sparse_attention import (
     indexer_parameters,
 )
 from rackcalc.formulas.transformer.weights import Formats, formats, width
+from rackcalc.quantities.kept_results import once
 from rackcalc.quantities.quantity import Quantity, constant
 from rackcalc.quantities.record import record
 from rackcalc.spec.models import Model
@@ -74,6 +75,7 @@ class ModelSize:
 NO_POSITIONS = constant(0.0, "token", "learned positions", "published", note="positions are rotations: no weights")
 
 
+@once
 def model_size(model: Model, weight_format: str, kv_format: str, checkpoint: bool = False) -> ModelSize:
     """Parameters, weights and KV cache of a model stored in weight_format with its KV cache in kv_format.
 

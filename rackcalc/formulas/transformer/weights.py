@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from rackcalc.quantities.kept_results import once
 from rackcalc.quantities.quantity import Quantity, constant, formula
 from rackcalc.quantities.record import record
 from rackcalc.quantities.units import Bytes, Count
@@ -48,6 +49,7 @@ def stated_share(model: Model, weight_format: str, part: str) -> Quantity | None
     return getattr(model.kept_16_bit, part)
 
 
+@once
 def formats(model: Model, weight_format: str) -> Formats:
     """Formats of a model that is served in weight_format. Embedding and head keep at least 16 bits.
 
