@@ -9,7 +9,7 @@ DOCS    := $(VENV)/.docs
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench fuzz docs accuracy site fix units schemas fit clean
+.PHONY: help setup run test check bench fuzz docs accuracy site fix units schemas fit novelty clean
 
 help:  ## print the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -74,6 +74,9 @@ schemas: $(PROGRAM)  ## write the JSON Schemas in rackcalc/schemas/ anew
 
 fit: $(TOOLS)  ## refit the serving engines from the bundled measurements and show what moved
 	$(BIN)/python -m rackcalc.validation.fit
+
+novelty: $(TOOLS)  ## after a refit: fit the variances of intervals to runs that fits left out, and write them
+	$(BIN)/python -m rackcalc.validation.fit_novelty --write
 
 clean:  ## remove everything that was generated
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -2,11 +2,13 @@
 
 import random
 from math import log
+from pathlib import Path
 
 import pytest
 
+from rackcalc.formulas.gpu import novelty
 from rackcalc.formulas.gpu.novelty import DECODE, PREFILL
-from rackcalc.validation.fit_novelty import BESIDE, Fold, coverage, fitted, holding, what_is_new
+from rackcalc.validation.fit_novelty import BESIDE, Fold, coverage, fitted, holding, put_in, what_is_new
 
 
 def fold(new: str, spread: float, value: str, number: int = 400) -> Fold:
@@ -48,5 +50,23 @@ def test_a_fold_says_what_is_new_in_it() -> None:
 
 def test_the_tables_in_use_are_sane() -> None:
     for table in (DECODE, PREFILL):
-        assert all(0.05 < value < log(2) for value in table.values())
+        assert all(0.05 <= value < log(2) for value in table.values())
     assert all(DECODE[word] <= PREFILL[word] + 0.02 for word in DECODE), "first tokens are harder"
+
+
+def test_written_tables_are_read_back() -> None:
+    text = Path(novelty.__file__).read_text()
+    wanted = {
+        phase: {word: 0.01 * i + start for i, word in enumerate(table)}
+        for phase, table, start in (("decode", DECODE, 0.11), ("prefill", PREFILL, 0.31))
+    }
+    found: dict[str, object] = {"__name__": "novelty_written"}
+    exec(compile(put_in(text, wanted), "novelty.py", "exec"), found)
+    for phase, table in wanted.items():
+        assert found[phase.upper()] == pytest.approx(table)
+    assert put_in(text, {"decode": DECODE, "prefill": PREFILL}) == text, "the same numbers: nothing else moves"
+
+
+def test_a_word_that_is_in_no_table_is_not_dropped() -> None:
+    with pytest.raises(ValueError, match="cooling"):
+        put_in(Path(novelty.__file__).read_text(), {"decode": {"cooling": 0.1}})

@@ -140,3 +140,18 @@ def test_runs_that_cannot_be_right_are_refused() -> None:
     fast = [row(concurrency="512")._replace(metric=name, value=value) for name, value in times]
     assert "matrix products" in conservation.refused(fast)
     assert not conservation.refused([row()._replace(value=0.02), row()._replace(metric="ttft_mean", value=0.5)])
+
+
+def test_kept_slopes_find_what_slopes_computed_anew_find() -> None:
+    names = fit_engines.names()
+    start = {name: fit_engines.prior(name).centre for name in names}
+    truth = start | {"vllm:layer_overhead": 54e-6, "weight_share": 0.9}
+    made = [
+        RecordedPrediction(x.part, x.model, x.group, x.metric, x.quantity, x(truth), x.leaves, rows=x.rows)
+        for x in RUNS
+    ]
+    kept = [np.ones(len(x.measured), bool) for x in made]
+    anew = fit_engines.fit(made, kept, start)
+    same = fit_engines.fit(made, kept, start, slopes=fit_engines.slopes_at(made, start))
+    for x in made:
+        assert x(same) == pytest.approx(x(anew), rel=0.005)

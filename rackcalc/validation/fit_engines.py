@@ -142,12 +142,14 @@ def fit(
     kept: Sequence[Any] | None = None,
     start: Mapping[str, float] | None = None,
     rounds: int = 12,
+    slopes: Sequence[Any] | None = None,
 ) -> dict[str, float]:
     """Least squares, groups equally heavy, large errors damped, priors around the centres of the parameters.
 
     kept: for each prediction, which of its rows count (arrays of truth values); default all. start: values to start
-    from, such as those of a fit to more rows. The method is Gauss and Newton's with Levenberg's damping; a parameter
-    that no row depends on ends at its centre.
+    from, such as those of a fit to more rows. slopes: of the predictions at the start, which then stay in use; so near
+    to a solution they hardly change, and a fit takes a tenth of the time. The method is Gauss and Newton's with
+    Levenberg's damping; a parameter that no row depends on ends at its centre.
     """
     import numpy as np
 
@@ -171,7 +173,8 @@ def fit(
     errors, damping = errors_at(trial), 1e-3
     cost = cost_of(errors, logs)
     for _ in range(rounds):
-        curve, slope = _normal_equations(predictions, kept, counted, weights, trial, errors, place)
+        changes = slopes_at(predictions, trial, counted) if slopes is None else slopes
+        curve, slope = _normal_equations(predictions, kept, counted, weights, changes, errors, place)
         curve += np.diag(np.square(STRENGTH / belief.width))
         slope -= np.square(STRENGTH / belief.width) * logs
         before = cost
@@ -209,29 +212,45 @@ def _loss(weight: float, errors: Any, damped: float) -> float:
     return float(weight**2 * (2 * damped**2 * (np.sqrt(1 + np.square(errors / damped)) - 1)).sum())
 
 
+def slopes_at(
+    predictions: Sequence[RecordedPrediction], trial: Mapping[str, float], counted: Iterable[int] | None = None
+) -> list[Any]:
+    """For each prediction, change of the logs of all its rows by that of each of its parameters, from differences.
+
+    counted: places of those that matter; the others are empty.
+    """
+    import numpy as np
+
+    found: list[Any] = [np.zeros((0, len(each.measured))) for each in predictions]
+    for i in range(len(predictions)) if counted is None else counted:
+        prediction = predictions[i]
+        at = np.log(np.maximum(prediction(trial), 1e-9))
+        moved = [
+            np.log(np.maximum(prediction({**trial, name: trial[name] * float(np.exp(STEP))}), 1e-9))
+            for name in prediction.parameters
+        ]
+        if moved:
+            found[i] = np.nan_to_num((np.stack(moved) - at) / STEP)
+    return found
+
+
 def _normal_equations(
     predictions: Sequence[RecordedPrediction],
     kept: Sequence[Any],
     counted: Sequence[int],
     weights: Sequence[float],
-    trial: Mapping[str, float],
+    slopes: Sequence[Any],
     errors: Sequence[Any],
     place: Mapping[str, int],
 ) -> tuple[Any, Any]:
-    """Curvature and slope of the loss, from differences; each prediction moves with its own parameters only."""
+    """Curvature and slope of the loss; each prediction moves with its own parameters only."""
     import numpy as np
 
     curve, slope = np.zeros((len(place), len(place))), np.zeros(len(place))
     for i, at in zip(counted, errors, strict=True):
         prediction, damped = predictions[i], DAMPED[predictions[i].metric]
         heavy = weights[i] ** 2 / np.sqrt(1 + np.square(at / damped))
-        moved = [
-            np.log(
-                np.maximum(prediction({**trial, name: trial[name] * float(np.exp(STEP))}), 1e-9) / prediction.measured
-            )[kept[i]]
-            for name in prediction.parameters
-        ]
-        change = np.nan_to_num((np.stack(moved) - at) / STEP) if moved else np.zeros((0, len(at)))
+        change = slopes[i][:, kept[i]]
         found = [place[name] for name in prediction.parameters]
         curve[np.ix_(found, found)] += (change * heavy) @ change.T
         slope[found] -= change @ (heavy * at)

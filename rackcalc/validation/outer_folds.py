@@ -24,6 +24,7 @@ LAST_MONTH = "2026-02"  # what was measured later is left out together
 LONGEST_KEPT = 2048.0  # tokens of a prompt; those over twice as long are left out together
 FEW = 5  # rows: smaller groups are pooled
 CAP = 1.0
+FOLD_ROUNDS = 8  # of a fit that starts from the one to all rows, with its slopes
 
 
 class Outcome(NamedTuple):
@@ -129,8 +130,9 @@ def protocol(
     predictions: Sequence[RecordedPrediction], start: Mapping[str, float], pairs: bool = False
 ) -> Iterator[tuple[list[Outcome], Mapping[str, float], list[Any]]]:
     """Every outer fold: its outcomes, the parameters fitted without it, and which rows it left out."""
+    slopes = fit_engines.slopes_at(predictions, start)
     for kind, value, left in folds(predictions, pairs):
-        trial = fit_engines.fit(predictions, [~mask for mask in left], start, rounds=4)
+        trial = fit_engines.fit(predictions, [~mask for mask in left], start, rounds=FOLD_ROUNDS, slopes=slopes)
         yield list(outcomes(predictions, trial, left, kind, value)), trial, left
 
 
