@@ -7,7 +7,6 @@ import pytest
 from simulators.prefill_passes import times_to_end_of_pass
 
 from rackcalc.estimation.estimate import Estimate, estimate
-from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean, mdc_wait_quantile
 from rackcalc.formulas.serving import disaggregated_prefill as formulas
 from rackcalc.formulas.serving.concurrency import balanced
 from rackcalc.quantities.figures import figures
@@ -97,17 +96,6 @@ def test_waits_for_passes_agree_with_a_simulation(fixed: float, each: float, mos
         request_host=gathered + time_of(own) - turn, prefill=turn, rate=rate, engines=1.0, transfer=0.0, step=0.0
     )
     assert law == pytest.approx(sum(times) / len(times), rel=0.15)
-    queue = {"service_time": turn, "servers": 1.0, "arrival_rate": rate}
-    waited = float(mdc_wait_mean(**queue))
-    for level, z in ((0.5, 0.0), (0.9, 1.2816), (0.99, 2.3263)):
-        within = formulas.within_all(
-            mean=law, mean_0=gathered, level_0=formulas.at_random_point(probability=level, **pace),
-            mean_1=waited, level_1=float(mdc_wait_quantile(probability=level, **queue)),
-            mean_2=0.0, level_2=formulas.longer_pass(
-                z=z, alone=time_of(1), full=time_of(most), most=float(most), prompts=own
-            ),
-        )  # fmt: skip
-        assert within == pytest.approx(times[int(level * len(times))], rel=0.2)
 
 
 @pytest.mark.parametrize("number", [1, 32, 96, 500])

@@ -172,9 +172,7 @@ def test_percentiles_rise_and_the_default_load_is_the_planned_one() -> None:
         (("serving.decode.data_parallel=80",), "serving.prefill_gpus", "72 GPUs that decode are no engine of 80"),
         (("serving.split=gpu", "serving.prefill_gpus="), "serving.prefill", "say serving.prefill_gpus"),
         (("serving.decode.tensor_parallel=3",), "serving.tensor_parallel", "cannot share the 128 attention heads"),
-        (("workload.concurrency=", "workload.burstiness=2"), "workload.burstiness", "is not computed where"),
-        (("workload.concurrency=", "workload.input_cv=1"), "workload.input_cv", "is not computed where"),
-        (("workload.concurrency=", "workload.slo=1 s"), "workload.slo", "is not computed where"),
+        (("workload.concurrency=", f"workload.hours={[1.0] * 24}"), "workload.hours", "is not computed where"),
         (("serving.expert_imbalance=0.5",), "serving.expert_imbalance", "at least 1"),
     ],
 )

@@ -66,13 +66,11 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
         found += [loaded.problem(path, message) for path, message in refused.items() if path in written]
         return found if not clients else found + _said_twice(loaded, spread)
     if prefills_on_own_gpus(rack):
+        paths = ["workload.hours"]
+        if rack.workload.hours and "workload.hours" not in written:
+            paths.append("workload.trace.hours")
         where = "not computed where GPUs that prefill are apart from those that decode"
-        named = ("burstiness", "input_cv", "trace", "hours", "slo")
-        paths = [f"workload.{name}" for name in named if f"workload.{name}" in written]
-        found += [loaded.problem(path, f"is {where}; remove it") for path in paths]
-        if "workload.input" in spread:
-            found.append(loaded.problem("workload.input", f"prompts that differ are {where}; write one number"))
-        return found
+        found += [loaded.problem(path, f"is {where}; remove it") for path in paths if path in written]
     found += [*_said_twice(loaded, spread), *_hours_of_day(loaded, rack)]
     if work.trace is None:
         return found

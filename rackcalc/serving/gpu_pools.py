@@ -155,11 +155,14 @@ def service_of_pools(
     decoded: Quantity,
     load: EngineLoad | None = None,
     working: Quantity = ONE,
+    prompted: Quantity | None = None,
+    prompt_load: Quantity | None = None,
 ) -> ServiceModel:
     """The service of both pools. places: requests in flight, each for held_for [s]. most: sequences in one engine.
 
     passed: the pass of the engines that prefill. decoded: rate of the others if all requests in flight were theirs.
-    load: where requests come at random; working: share of the time in which those that decode have one.
+    load: where requests come at random; working: share of the time in which those that decode have one. prompted,
+    prompt_load: requests per second that those that prefill can do, and the share of it that comes, where known apart.
     """
     prefill, rack = both.prefill, both.decoding
     servers, step = prefill.deployed.replicas, decode_step(rack, both.decode, now.under_way)
@@ -170,7 +173,9 @@ def service_of_pools(
         rate = capacity(servers=places, batch=ONE, time=held_for)
     if load is not None:
         rate = load.rate
-    used = utilization(arrival_rate=rate, service_time=prefill.engines.turn, servers=servers)
+    used = prompt_load
+    if used is None:
+        used = utilization(arrival_rate=rate, service_time=prefill.engines.turn, servers=servers)
     activity = mean_of_pools(
         prefill=gpu_power_utilization(prefill.deployed, passed.memory_utilization, passed.utilization),
         share=busy if load is None else smallest(load=used, all=ONE),
@@ -205,7 +210,7 @@ def service_of_pools(
         details={
             "requests_under_way": now.under_way,
             "prefill_load": used,
-            "prefill_capacity": both.prefill_capacity,
+            "prefill_capacity": both.prefill_capacity if prompted is None else prompted,
             "decode_capacity": decoded,
         },
     )

@@ -1,141 +1,186 @@
 """Separate pools of GPUs under a serving engine to which requests come at random: an open loop.
 
-A request waits for a pass of an engine that prefills, is prefilled in it, sent, and decodes in an engine whose steps
-hold no prompts. The two waits are taken as independent.
+A request waits for an engine that prefills, is prefilled, sent, and decodes in an engine whose steps hold no prompts.
 """
 
 from typing import Any
 
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.queues.latency_under_load import LEVELS
-from rackcalc.formulas.queues.mdc_waits import mdc_wait_mean, mdc_wait_quantile
-from rackcalc.formulas.serving import engine_load
+from rackcalc.formulas.serving import engine_load, pool_load
 from rackcalc.formulas.serving.disaggregated_prefill import (
-    at_random_point,
-    longer_pass,
+    group_tokens,
+    held_beyond_work,
+    load_of_pool,
     prompts_with_it,
-    until_next_pass,
-    within_all,
+    work_of_prompt,
 )
 from rackcalc.formulas.serving.engine_point import STEPS, node
+from rackcalc.formulas.serving.kv_transfer import sending_time
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
-from rackcalc.formulas.serving.request_rates import of_all_copies, seat_time, sustained_rate
+from rackcalc.formulas.serving.request_rates import goodput, of_all_copies, seat_time, sustained_rate
+from rackcalc.formulas.serving.request_time import left_over
+from rackcalc.formulas.serving.sequence_lengths import twice_as_long
 from rackcalc.formulas.transformer.counts import count
 from rackcalc.quantities.quantity import Quantity, constant
-from rackcalc.quantities.record import record
 from rackcalc.serving.closed_loop import sequences_that_fit
-from rackcalc.serving.generation import GenerationTimes, decode_step, output_tokens
+from rackcalc.serving.generation import GenerationTimes, decode_step, output_tokens, prefill_of, prefill_pass
 from rackcalc.serving.gpu_deployment import GpuDeployment
-from rackcalc.serving.gpu_pools import PrefillDecodePools, decode_tpot, service_of_pools
+from rackcalc.serving.gpu_pools import LINK, PrefillDecodePools, decode_tpot, service_of_pools
+from rackcalc.serving.lengths import computed_prompt
 from rackcalc.serving.open_loop import arrivals, spread_of_lengths
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.serving.timed_engine import MIXED
 from rackcalc.spec.rack import Rack
 
-NO_TIME = constant(0.0, "s", "mean of a deviation", "published", note="definition")
-NORMAL = {
-    name: constant(value, "1", f"normal quantile at {name}", "published")
-    for name, value in (("p50", 0.0), ("p90", 1.2816), ("p95", 1.6449), ("p99", 2.3263), ("p999", 3.0902))
-}
 # A request that comes with its KV cache needs no more of a step than a token does.
 NO_PROMPT = {
-    "base": constant(0.0, "s", "fixed time of a prompt", "given", note="prompts are computed by other engines"),
     "work": constant(1e-9, "s", "work of a prompt", "given", note="prompts are computed by other engines"),
     "twice": constant(2e-9, "s", "work of a prompt twice as long", "given", note="as above"),
     "prompt": constant(1.0, "token", "prompt", "given", note="prompts are computed by other engines"),
+    "budget": constant(1e6, "token", "tokens of a step", "given", note="prompts are computed by other engines"),
+    "chunked": MIXED[True],
 }
-
-
-@record
-class Waiting:
-    """A part of a request's way that varies: its mean [s], and the time that a share of requests stays within."""
-
-    mean: Quantity
-    levels: dict[str, Quantity]
+# A limited time -> its formulas of the largest rate, and of the share of requests that meet a limit.
+BY_BOTH: dict[str, tuple[Any, Any]] = {
+    "": (pool_load.rate_by_request_time, pool_load.share_by_request_time),
+    "ttft": (pool_load.rate_by_first_token, pool_load.share_by_first_token),
+}
+BY_DECODING: dict[str, tuple[Any, Any]] = {
+    "tpot": (engine_load.rate_by_token_time, engine_load.share_by_token_time),
+    "itl": (engine_load.rate_by_token_gap, None),
+}
 
 
 def open_pools_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
     """The service at workload.arrival_rate; without one, at the planned utilization."""
-    prefills, then, decode = both.prefill.engines, both.decoding, both.decode
+    then, decode, work = both.decoding, both.decode, rack.workload
     seats, copies = sequences_that_fit(then, decode), both.decode.replicas
     about = decoding_engine(then, decode, seats)
+    pools = about | prompts_of_pool(rack, both)
     decoded = of_all_copies(rate=engine_load.engine_capacity(**about), copies=copies)
-    most = smallest(prefill=both.prefill_capacity, decode=decoded)
-    rate = rack.workload.arrival_rate
+    prompted = pool_load.prefill_capacity(**pools)
+    most = smallest(prefill=prompted, decode=decoded)
+    rate = work.arrival_rate
     if rate is None:
         assert rack.economics.utilization is not None
         rate = sustained_rate(capacity=most, utilization=rack.economics.utilization)
-    loaded = about | {"rate": rate_per_copy(arrival_rate=rate, copies=copies)}
+    loaded, under = about | {"rate": rate_per_copy(arrival_rate=rate, copies=copies)}, pools | {"rate": rate}
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=engine_load.sequences_decoding(**loaded), working=working)
-    passed, waits = prefill_waits(both, rate)
-    way = {"host": both.host, "prefill": passed.time, "transfer": both.exposed(passed)}
 
-    def whole(mean: Quantity, at_level: Any) -> tuple[Quantity, dict[str, Quantity]]:
-        """Mean and percentiles of the way through both pools. mean, at_level: of the part in the decoding engine."""
-        parts = [*waits, Waiting(mean, {name: at_level(probability=p, **loaded) for name, p in LEVELS.items()})]
-        middle = total(**way, **{f"wait_{i}": part.mean for i, part in enumerate(parts)})
-        return middle, {name: within(middle, parts, name) for name in LEVELS}
+    def levels(formula: Any, known: dict[str, Quantity], **more: Quantity) -> dict[str, Quantity]:
+        """Percentiles of a time. more: terms that are added to each."""
+        found = {name: formula(probability=level, **known) for name, level in LEVELS.items()}
+        return {name: total(engines=time, **more) if more else time for name, time in found.items()}
 
-    ttft, ttft_levels = whole(engine_load.first_token_mean(**loaded), engine_load.first_token_within)
-    mean, levels = whole(engine_load.request_time_mean(**loaded), engine_load.request_time_within)
     load = EngineLoad(
         rate=rate,
-        wait=total(seat=engine_load.seat_wait(**loaded), **{f"pass_{i}": part.mean for i, part in enumerate(waits)}),
-        mean=mean,
-        levels=levels,
-        ttft=ttft,
-        ttft_levels=ttft_levels,
+        wait=pool_load.mean_wait(**under),
+        mean=total(host=both.host, engines=pool_load.request_time_mean(**under)),
+        levels=levels(pool_load.request_time_within, under, host=both.host),
+        ttft=total(host=both.host, engines=pool_load.first_token_mean(**under)),
+        ttft_levels=levels(pool_load.first_token_within, under, host=both.host),
         tpot=engine_load.token_time_mean(**loaded),
-        tpot_levels={name: engine_load.token_time_within(probability=p, **loaded) for name, p in LEVELS.items()},
-        itl_levels={name: engine_load.token_gap_within(probability=p, **loaded) for name, p in LEVELS.items()},
+        tpot_levels=levels(engine_load.token_time_within, loaded),
+        itl_levels=levels(engine_load.token_gap_within, loaded),
+        at_slo=None if work.slo is None else rate_at_slo(rack, both, about, pools, most),
+        goodput=None if work.slo is None else goodput_of(rack, both, loaded, under),
     )
+    prefills = both.prefill.engines
+    passed = prefills.pass_of(prompts_with_it(**prefills.pace(rate)))
     alone = total(host=both.host, prefill=prefills.alone.time, step=decode_step(then, decode, ONE).time)
     now = GenerationTimes(alone, about["step_0"], alone, together)
     places = slots(replicas=copies, batch=seats)
-    held_for = seat_time(seats=places, capacity=most)
-    return service_of_pools(both, places, now, held_for, seats, passed, decoded, load, working)
+    return service_of_pools(
+        both,
+        places,
+        now,
+        seat_time(seats=places, capacity=most),
+        seats,
+        passed,
+        decoded,
+        load,
+        working,
+        prompted=prompted,
+        prompt_load=load_of_pool(rate=rate, capacity=prompted),
+    )
 
 
 def decoding_engine(rack: Rack, deployed: GpuDeployment, seats: Quantity) -> dict[str, Quantity]:
     """What the law of an engine takes, but for the rate, of one whose requests come with their KV cache."""
-    engine, tpot_at = deployed.runtime.engine, decode_tpot(rack, deployed)
-    assert engine is not None
+    tpot_at = decode_tpot(rack, deployed)
     steps = {f"step_{place}": tpot_at(node(seats=seats, place=count(float(place), "place"))) for place in range(STEPS)}
+    lengths = {name: value for name, value in spread_of_lengths(rack).items() if name.startswith("output")}
     return {
         "seats": seats,
+        "base": decode_step(rack, deployed, ONE).time,
         **NO_PROMPT,
-        "budget": engine.chunk,
-        "chunked": MIXED[True],
         "output": output_tokens(rack),
         **steps,
         **arrivals(rack, deployed.replicas),
-        **spread_of_lengths(rack),
+        **lengths,
     }
 
 
-def prefill_waits(both: PrefillDecodePools, rate: Quantity) -> tuple[GpuPass, list[Waiting]]:
-    """The pass of a request, and what varies: waits for the pass under way and for one with room, others in its own."""
-    prefills = both.prefill.engines
-    pace = prefills.pace(rate)
-    number = prompts_with_it(**pace)
-    passed = prefills.pass_of(number)
-    size = {"alone": prefills.alone.time, "full": prefills.full.time, "most": prefills.most, "prompts": number}
-    each = rate_per_copy(arrival_rate=rate, copies=prefills.engines)
-    queue = {"service_time": prefills.turn, "servers": ONE, "arrival_rate": each}
-    gathered = {name: at_random_point(probability=p, **pace) for name, p in LEVELS.items()}
-    queued = {name: mdc_wait_quantile(probability=p, **queue) for name, p in LEVELS.items()}
-    longer = {name: longer_pass(z=z, **size) for name, z in NORMAL.items()}
-    return passed, [
-        Waiting(until_next_pass(**pace), gathered),
-        Waiting(mdc_wait_mean(**queue), queued),
-        Waiting(NO_TIME, longer),
-    ]
+def prompts_of_pool(rack: Rack, both: PrefillDecodePools) -> dict[str, Quantity]:
+    """What the law of both pools takes of the engines that prefill, and of sending KV caches."""
+    pool, prefills, link = both.prefill, both.prefill.engines, rack.links[LINK].part
+    first, engine, groups = pool.rack, pool.deployed.runtime.engine, pool.rack.serving.data_parallel
+    assert engine is not None
+    double = twice_as_long(length=rack.workload.input)
+    one = prefill_of(first, pool.deployed, prefills.alone)
+    longer = prefill_of(first, pool.deployed, prefill_pass(first, pool.deployed, double), double)
+    work = work_of_prompt(alone=prefills.alone.time, full=prefills.full.time, most=prefills.most, work=one.work)
+    base = left_over(whole=prefills.alone.time, part=work)
+    prompt = computed_prompt(first)
+    budget = engine.chunk if groups is None else group_tokens(chunk=engine.chunk, groups=groups)
+    lengths = {name: value for name, value in spread_of_lengths(rack).items() if name.startswith("prompt")}
+    return {
+        "base": base,
+        "work": work,
+        "twice": longer.work,
+        "prompt": prompt,
+        "budget": budget,
+        "held": held_beyond_work(turn=prefills.turn, base=base, work=work, prompt=prompt, budget=budget),
+        "latency": link.latency,
+        "sending": sending_time(kv_cache=both.shard, bandwidth=both.moved.bandwidth),
+        "pieces": ONE if rack.serving.kv_transfer == "bulk" else rack.model.layers,
+        "prefill_engines": prefills.engines,
+        "decode_engines": both.decode.replicas,
+        "prefill_gap_scv": arrivals(rack, prefills.engines)["gap_scv"],
+        **lengths,
+    }
 
 
-def within(mean: Quantity, parts: list[Waiting], level: str) -> Quantity:
-    """The time that a share of requests stays within, of a sum of parts that vary independently."""
-    terms = {f"mean_{i}": part.mean for i, part in enumerate(parts)}
-    terms |= {f"level_{i}": part.levels[level] for i, part in enumerate(parts)}
-    return within_all(mean=mean, **terms)
+def rate_at_slo(
+    rack: Rack, both: PrefillDecodePools, about: dict[str, Quantity], pools: dict[str, Quantity], most: Quantity
+) -> Quantity:
+    """The largest arrival rate at which all limits are met, each searched no further than that of those before it."""
+    slo, rate, copies = rack.workload.slo, most, both.decode.replicas
+    assert slo is not None
+    for time, (rate_by, _) in BY_BOTH.items():
+        for level, limit in slo.stated(time).items():
+            rate = rate_by(limit=limit, probability=LEVELS[level], before=both.host, most=rate, **pools)
+    for time, (rate_by, _) in BY_DECODING.items():
+        for level, limit in slo.stated(time).items():
+            each = rate_per_copy(arrival_rate=rate, copies=copies)
+            rate = of_all_copies(
+                rate=rate_by(limit=limit, probability=LEVELS[level], most=each, **about), copies=copies
+            )
+    return rate
+
+
+def goodput_of(
+    rack: Rack, both: PrefillDecodePools, loaded: dict[str, Quantity], under: dict[str, Quantity]
+) -> Quantity | None:
+    """Requests per second that meet the limits, each taken at its highest percentile; None for gaps of tokens alone."""
+    slo, shares = rack.workload.slo, {}
+    assert slo is not None
+    for time, (_, share_by) in (BY_BOTH | BY_DECODING).items():
+        limits = list(slo.stated(time).values())
+        if limits and time in BY_BOTH:
+            shares[time or "request"] = share_by(limit=limits[-1], before=both.host, **under)
+        elif limits and share_by is not None:
+            shares[time] = share_by(limit=limits[-1], **loaded)
+    return goodput(rate=under["rate"], **shares) if shares else None

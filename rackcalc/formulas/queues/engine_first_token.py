@@ -51,7 +51,7 @@ def own_times(engine: Engine, prompts: Prompts, steps: Steps) -> list[Own]:
     return result
 
 
-def _tied(expected: Any, gap_scv: Any) -> Any:
+def tied(expected: Any, gap_scv: Any) -> Any:
     """Variance of the number of arrivals in a short time, over its mean."""
     return xp.where(gap_scv > 1, xp.minimum(gap_scv, 1 + expected), xp.maximum(gap_scv, 1 - expected))
 
@@ -103,14 +103,14 @@ def shared_step(prompts: Prompts, steps: Steps, own: Sequence[Own], rate: Any, g
     scale = xp.maximum((mean - (1 - busy) * idle) / delayed, 0.05)
     load = rate * prompts.work
     varies = xp.maximum(steps.square - steps.mean**2, 0.0)
-    others = beside * prompts.square * _tied(beside, gap_scv)
+    others = beside * prompts.square * tied(beside, gap_scv)
     long_varies = (xp.maximum(third / first - (second / first) ** 2, 0.0) + others) / (1 - load * load)
     met = (1 - busy) * steps.mean + busy * long
     joined = rate * met + 2 * companions(rate * met / 2, gap_scv)
     parts = []
     slice_square = 1 / (12 * SLICES**2)
-    decode_square = steps.mean**2 * slice_square + after_decode * prompts.square * _tied(after_decode, gap_scv)
-    prompt_square = long**2 * slice_square + after_prompt * prompts.square * _tied(after_prompt, gap_scv)
+    decode_square = steps.mean**2 * slice_square + after_decode * prompts.square * tied(after_decode, gap_scv)
+    prompt_square = long**2 * slice_square + after_prompt * prompts.square * tied(after_prompt, gap_scv)
     for i in range(SLICES):
         rest = (i + 0.5) / SLICES
         part = (rest + load) ** 2
@@ -213,7 +213,7 @@ def kept_even(engine: Engine, prompts: Prompts, steps: Steps, step: Any, room: A
         whole = steps.mean + prompts.work * room / prompts.tokens
         queue = xp.minimum(prompts.tokens / room, 1.0) ** 2 * load * chunks / 2 / (1 - load) * whole
     varies = xp.maximum(steps.square - steps.mean**2, 0.0) + others * prompts.square
-    spread = step**2 / 12 + varies / 3 + others * prompts.square * _tied(others, gap_scv) + queue**2
+    spread = step**2 / 12 + varies / 3 + others * prompts.square * tied(others, gap_scv) + queue**2
     mean = step / 2 + others * prompts.work + queue
     return Delay(mean=mean, parts=[(1.0, mean, spread)], beside=others, joined=others)
 

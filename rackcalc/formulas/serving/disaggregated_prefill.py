@@ -31,6 +31,16 @@ def prompts_per_pass(chunk: Tokens, prompt: Tokens, groups: Count) -> Count:
     return groups * xp.maximum(xp.floor(xp.pure(chunk / prompt)), 1.0)
 
 
+@formula(cite="definition: each data-parallel group has its own")
+def group_tokens(chunk: Tokens, groups: Count) -> Tokens:
+    """Most tokens of a pass, over all groups of an engine.
+
+    >>> group_tokens(chunk=8192.0, groups=4.0)
+    32768.0
+    """
+    return chunk * groups
+
+
 @formula(cite="definition: prompts of a pass leave together")
 def time_per_prompt(time: Seconds, prompts: Count) -> Seconds:
     """Time of an engine for one of several prompts that share a pass.
@@ -78,6 +88,38 @@ def passes_of_prompt(prompt: Tokens, chunk: Tokens) -> Ratio:
     return xp.pure(xp.divide(prompt, chunk))
 
 
+@formula(cite="definition: a pass as a line over its prompts")
+def work_of_prompt(alone: Seconds, full: Seconds, most: Count, work: Seconds) -> Seconds:
+    """What one more prompt adds to a pass. alone, full: a pass of 1, of `most`; work: of a prompt, where no other fits.
+
+    >>> work_of_prompt(alone=0.5, full=2.0, most=4.0, work=0.4)
+    0.5
+    """
+    return xp.where(most > 1, xp.divide(full - alone, xp.maximum(most - 1, 1.0)), work)
+
+
+@formula(cite="definition: the turn of a prompt but for its work and its tokens' share of a step")
+def held_beyond_work(turn: Seconds, base: Seconds, work: Seconds, prompt: Tokens, budget: Tokens) -> Seconds:
+    """Time by which a prompt holds the engine longer than it computes, as while its KV cache is sent over a slow link.
+
+    base: of a step but for its prompts; budget: tokens in a step at most.
+
+    >>> held_beyond_work(turn=0.5, base=0.125, work=0.25, prompt=1000.0, budget=2000.0)
+    0.1875
+    """
+    return turn - work - base * xp.pure(prompt / budget)
+
+
+@formula(cite="definition: requests that come over those that can be served")
+def load_of_pool(rate: RequestsPerSecond, capacity: RequestsPerSecond) -> Ratio:
+    """Share of the time in which the engines of a pool work.
+
+    >>> load_of_pool(rate=3.0, capacity=4.0)
+    0.75
+    """
+    return xp.pure(xp.divide(rate, capacity))
+
+
 @formula(cite=PASSES + "; a pass under way has half of its time left on average, and more fit into the next")
 def until_next_pass(time: Seconds, rate: RequestsPerSecond, engines: Count, prompts: Count, most: Count) -> Seconds:
     """Mean wait for the pass under way to end, where the next one has room; 0 where a pass holds one prompt.
@@ -104,53 +146,6 @@ def prompts_with_it(time: Seconds, rate: RequestsPerSecond, engines: Count, prom
     """
     each = xp.pure(xp.divide(rate * time, engines) / REQUEST)
     return xp.minimum(1 + xp.minimum(xp.divide(each, prompts), 1.0) * each, most)
-
-
-@formula(cite="definition: the number that arrives in a given time varies as its square root (Poisson)")
-def longer_pass(z: Ratio, alone: Seconds, full: Seconds, most: Count, prompts: Count) -> Seconds:
-    """What chance adds to a pass with `prompts` on average. z: normal quantile; alone, full: a pass of 1, of `most`.
-
-    >>> round(longer_pass(z=2.0, alone=0.31, full=1.58, most=128.0, prompts=26.0), 9)
-    0.1
-    """
-    others = xp.maximum(prompts - 1, 0 * prompts)
-    return z * xp.divide(full - alone, xp.maximum(most - 1, 1.0)) * xp.sqrt(xp.pure(others))
-
-
-@formula(cite=PASSES + "; whoever comes at random finds a pass at a random point")
-def at_random_point(
-    probability: Ratio, time: Seconds, rate: RequestsPerSecond, engines: Count, prompts: Count, most: Count
-) -> Seconds:
-    """Wait for the pass under way to end that the given share of requests stays within; as until_next_pass.
-
-    >>> round(at_random_point(probability=0.75, time=2.0, rate=8.0, engines=1.0, prompts=32.0, most=1e9), 6)
-    1.0
-    """
-    busy = xp.minimum(xp.pure(xp.divide(rate * time, engines * prompts) / REQUEST), 1.0)
-    share = xp.maximum(1 - xp.divide(1 - probability, busy), 0.0)
-    return xp.where(busy > 0, share, 0.0) * time * (1 - 1 / most)
-
-
-@formula(cite="independent parts: squares of their deviations from the mean add up (exact for normal ones)")
-def within_all(mean: Seconds, **terms: Seconds) -> Seconds:
-    """Time that a share of requests stays within, from that of each part; never less than what does not vary.
-
-    mean: of the whole. terms: mean_0, mean_1, ... and level_0, level_1, ... of the parts that vary.
-
-    >>> round(within_all(mean=5.0, mean_0=1.0, level_0=4.0, mean_1=2.0, level_1=6.0), 9)
-    10.0
-    """
-    number = len(terms) // 2
-    away = [terms[f"level_{i}"] - terms[f"mean_{i}"] for i in range(number)]
-    squares = [xp.pure(x / SECOND) * xp.maximum(xp.pure(x / SECOND), -xp.pure(x / SECOND)) for x in away]
-    whole = squares[0]
-    for square in squares[1:]:
-        whole = whole + square
-    root = xp.sqrt(xp.maximum(whole, -whole))
-    least = mean
-    for i in range(number):
-        least = least - terms[f"mean_{i}"]
-    return xp.maximum(mean + xp.where(whole < 0, -root, root) * SECOND, least)
 
 
 @formula(cite=LITTLE)

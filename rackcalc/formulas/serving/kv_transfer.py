@@ -7,6 +7,16 @@ from rackcalc.quantities.units import Bytes, BytesPerSecond, Count, Seconds
 HOCKNEY = "R. Hockney, Parallel Computing 20 (1994) 389-398, eq. 1"
 
 
+@formula(cite=HOCKNEY + ", without the latency")
+def sending_time(kv_cache: Bytes, bandwidth: BytesPerSecond) -> Seconds:
+    """Time for which a KV cache takes the link.
+
+    >>> sending_time(kv_cache=6e9, bandwidth=48e9)
+    0.125
+    """
+    return xp.divide(kv_cache, bandwidth)
+
+
 @formula(cite=HOCKNEY)
 def bulk_exposed(latency: Seconds, kv_cache: Bytes, bandwidth: BytesPerSecond) -> Seconds:
     """Wait for a KV cache that is sent after the prefill. 8k tokens of Llama 70B in bf16 over 400 Gb/s:

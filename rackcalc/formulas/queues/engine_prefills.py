@@ -1,0 +1,116 @@
+"""Time until a prompt is through, in an engine that only prefills.
+
+Where prompts are short beside the token budget, all that come during a pass share the next one: a chain of passes, in
+which the moments of one follow from those of the last (gated service: H. Takagi, Queueing Analysis 1, 1991). Where they
+are long they follow one another, as in engine_first_token.py. In between both laws are mixed as there.
+"""
+
+from typing import Any
+
+from rackcalc.formulas.queues.engine_first_token import SLICES, Steps, moments, own_times, prompts_in_turn, tied
+from rackcalc.formulas.queues.engine_steps import MIDDLE, Engine, Prompts, companions, no_arrival, prompt_room
+from rackcalc.formulas.queues.mixture_parts import Part
+from rackcalc.formulas.queues.regular_arrivals import regular_chance
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.record import record
+
+ROUNDS = 8
+
+
+@record
+class Passes:
+    """Passes of prompts, each of all that came during the last one; met ones are longer than all.
+
+    busy: chance that an arrival finds one under way. met, varies: mean and variance of its length.
+    """
+
+    busy: Any
+    met: Any
+    varies: Any
+
+
+def passes_of(base: Any, work: tuple[Any, Any, Any], rate: Any, gap_scv: Any) -> Passes:
+    """The chain of passes. base: of a pass but for its prompts; work: first three moments of the time of a prompt.
+
+    With c the last pass, the next is base + the work of a Poisson number of mean rate c, or of one prompt if none came.
+
+    >>> alike = passes_of(1.0, (0.0, 0.0, 0.0), 1.0, 1.0)
+    >>> round(alike.met, 9), round(alike.busy, 4)
+    (1.0, 0.7311)
+    """
+    first, second, third = work
+    load = xp.minimum(rate * first, 0.9999)
+    nobody: Any = 0.5
+    mean = square = cube = number = 0.0
+    for _ in range(ROUNDS):
+        mean = (base + first * nobody) / (1 - load)
+        number = rate * mean + nobody
+        # Of the number that comes during a pass: variance over the mean, less 1. One that begins a pass counts half.
+        some = rate * mean + nobody / 2
+        bursts = 2 * MIDDLE * companions(some, gap_scv)
+        pairs = some * bursts
+        squares = base**2 + 2 * base * first * number + number * second + pairs * first**2
+        square = xp.maximum(squares / (1 - load**2), mean**2)
+        pairs = pairs + rate**2 * square
+        triples = 3 * some * bursts * rate * square / mean * first**3
+        cubes = base**3 + 3 * base**2 * number * first + 3 * base * (number * second + pairs * first**2)
+        cube = (cubes + number * third + 3 * pairs * second * first + triples) / (1 - load**3)
+        spread = xp.maximum(square - mean**2, 1e-9 * mean**2)
+        beyond = xp.maximum(mean - base, 1e-9 * mean)
+        nobody = xp.exp(-rate * base - beyond**2 / spread * xp.log1p(rate * spread / beyond))
+        if not (isinstance(gap_scv, float) and gap_scv == 1):  # as much more often as in a time of mean length
+            expected = xp.minimum(rate * mean, 30.0)
+            nobody = xp.clip(nobody * no_arrival(expected, gap_scv) * xp.exp(expected), 1e-12, 1.0)
+    busy = rate * mean / number
+    if not (isinstance(gap_scv, float) and gap_scv >= 1):  # of regular arrivals fewer find a pass under way
+        busy = xp.where(gap_scv < 1, regular_chance(busy, second / xp.maximum(first**2, 1e-300) - 1, gap_scv), busy)
+    near = xp.maximum(companions(rate * (base + first), gap_scv), 0.0)  # bursts meet the prompts of their own
+    met = square / mean
+    return Passes(busy=busy + (1 - busy) * near / (1 + near), met=met, varies=xp.maximum(cube / mean - met**2, 0.0))
+
+
+@record
+class PromptThrough:
+    """groups: parts of the time from arrival until the prompt is through, by stratum: those of one that found nobody,
+    of one that shares the next pass, and of one that waits in turn. wait: mean time beyond the own prompt's.
+    """
+
+    groups: list[list[Part]]
+    own: list[Any]
+    wait: Any
+    over: Any
+
+
+def prompt_through(engine: Engine, prompts: Prompts, rate: Any, gap_scv: Any) -> PromptThrough:
+    """Time until a prompt is through. Requests come at `rate`; of engines that only prefill."""
+    steps = Steps(0.0, 0.0, engine.base)
+    room = prompt_room(engine, 0.0)
+    work = moments([(part.share, part.work, part.variance) for part in prompts.strata])
+    passes = passes_of(engine.base, work, rate, gap_scv)
+    load, first, second = xp.minimum(rate * work[0], 0.9999), work[0], work[1]
+    others = rate * passes.met + 2 * companions(rate * passes.met / 2, gap_scv)
+    filled = xp.minimum(passes.busy * others * prompts.tokens / room, 1.0)
+    in_turn = 1 - (1 - xp.minimum(prompts.tokens / room, 1.0) ** 2) * (1 - filled**2)
+    queue, over = prompts_in_turn(prompts, steps, room, rate, gap_scv, engine.chunked)
+    *at_once, (waits, delay, spread) = queue.parts
+    # Those behind one's own prompt that share its last pass: as many as came meanwhile and as there is room for.
+    space = xp.maximum(room / prompts.tokens - 1, 0.0) / 2
+    behind = space * -xp.expm1(-xp.divide(rate * delay, xp.maximum(space, 1e-9)))
+    delay, spread = delay + behind * first, spread + behind * second
+    shared = []
+    for i in range(SLICES):
+        rest = (i + 0.5) / SLICES
+        varies = passes.varies * (rest + load) ** 2 + passes.met**2 / (12 * SLICES**2)
+        varies = varies + others * second * tied(others, gap_scv)
+        shared.append((passes.busy / SLICES, rest * passes.met + first * others, varies))
+    at_once_share = sum([share for share, _, _ in at_once])
+    alone = (1 - in_turn) * (1 - passes.busy) + in_turn * at_once_share
+    delays = [(alone, 0.0, 0.0), *(((1 - in_turn) * share, mean, varies) for share, mean, varies in shared)]
+    delays.append((in_turn * waits, delay, spread))
+    own = own_times(engine, prompts, steps)
+    groups = [
+        [(part.share * share, part.time, part.time + mean, varies + part.variance) for share, mean, varies in delays]
+        for part in own
+    ]
+    wait = sum([share * mean for share, mean, _ in delays])
+    return PromptThrough(groups=groups, own=own, wait=wait, over=over)

@@ -1,0 +1,220 @@
+"""Latencies of engines that prefill and engines that decode while requests arrive at random, as means and percentiles.
+
+The law is in formulas/queues/engine_pools.py. Every formula here takes the same description of the engines and their
+load: that of pool_point.py. What only concerns decoding is in engine_load.py.
+"""
+
+from functools import cache, lru_cache
+from typing import Any
+
+from rackcalc.formulas.serving.engine_point import engine_of
+from rackcalc.formulas.serving.pool_point import (
+    ALONE,  # noqa: F401  # the engines of the examples
+    PLACES,
+    Pooled,
+    kind_of,
+    point_of,
+    that_decodes,
+    that_prefills,
+)
+from rackcalc.quantities import elementwise as xp
+from rackcalc.quantities.quantity import formula
+from rackcalc.quantities.units import REQUEST, SECOND, Ratio, RequestsPerSecond, Seconds
+
+LAW = (
+    "Y. Zhong et al., DistServe, arXiv:2401.09670: prompts on their own GPUs; H. Takagi, Queueing Analysis 1 (1991): "
+    "gated service; S. Suresh, W. Whitt, Operations Research Letters 9 (1990) 355-362: bursts pass through the first "
+    "pool; simulations of every step agree (tests/test_pools_under_load.py)"
+)
+SHARE = "share"
+
+
+def _law(*point: Any) -> Any:
+    """Both pools under this load, of points of one kind; None where a number is missing."""
+    from rackcalc.formulas.queues import engine_pools
+    from rackcalc.formulas.queues.continuous_batching import under_load
+
+    if not xp.every(kind_of(point) >= 0):
+        return None
+    first, then = that_prefills(point), that_decodes(point)
+    (prefills, prompts, _), (decodes, one, outputs) = engine_of(first), engine_of(then)
+    latency, sending, pieces, held = (point[PLACES[name]] for name in ("latency", "sending", "pieces", "held"))
+    sent = engine_pools.Sending(latency=latency, time=sending, pieces=pieces, held=held)
+    before = engine_pools.prompted(prefills, prompts, sent, first[0], point[PLACES["prefill_gap_scv"]])
+    gap_scv, evenness = point[PLACES["gap_scv"]], point[PLACES["evenness"]]
+    return engine_pools.one_after_the_other(before, under_load(decodes, one, outputs, then[0], gap_scv, evenness))
+
+
+_law_once = lru_cache(maxsize=1 << 8)(_law)
+
+
+def _read(found: Any, what: Any, point: Any) -> Any:
+    """One of the values of the law. what: the name of a mean, or a time with a level, or with SHARE and a limit."""
+    if what == "capacity":
+        from rackcalc.formulas.queues.continuous_batching import capacity_of
+
+        valid = xp.every(kind_of(point) >= 0)
+        return capacity_of(*engine_of(that_prefills(point))) * point[PLACES["prefill_engines"]] if valid else xp.nan
+    if found is None:
+        return xp.nan
+    if what == "wait":
+        return xp.where(found.over, xp.inf, found.wait)
+    if not isinstance(what, tuple):
+        return found.mean(what)
+    name, asked = what
+    return found.share_within(name, point[len(PLACES)]) if asked is SHARE else found.quantile(name, asked)
+
+
+@lru_cache(maxsize=1 << 14)
+def _once(what: Any, *point: float) -> float:
+    """A value at one point."""
+    return float(_read(None if what == "capacity" else _law_once(*point[: len(PLACES)]), what, point))
+
+
+@cache
+def _grids() -> Any:
+    from rackcalc.formulas.serving.engine_grids import Grids
+
+    return Grids(_law, _read, kind_of, per_rate=(), columns=len(PLACES))
+
+
+def _at(what: Any, point: list[Any]) -> Any:
+    """A value at a point, or on arrays."""
+    if any(hasattr(value, "shape") for value in point):
+        return _grids()(what, point)
+    return _once(what, *map(float, point))
+
+
+def _within(name: str, probability: Any, point: list[Any]) -> Any:
+    level = xp.pure(probability)
+    if not hasattr(level, "shape"):
+        return _at((name, float(level)), point)
+    found: Any = xp.nan
+    for one in set(level.ravel().tolist()):
+        found = xp.where(level == one, _at((name, one), point), found)
+    return found
+
+
+@formula(cite=LAW)
+def prefill_capacity(**pools: Pooled) -> RequestsPerSecond:
+    """Requests per second whose prompts the engines can compute, and send.
+
+    In the example 30 ms each, and steps of 10 ms for 2,048 tokens of prompts of 1,000.
+
+    >>> round(prefill_capacity(**ALONE), 4)
+    28.6674
+    """
+    return _at("capacity", point_of({"rate": 1e-9 * REQUEST / SECOND} | pools)) * REQUEST / SECOND
+
+
+@formula(cite=LAW)
+def mean_wait(**pools: Pooled) -> Seconds:
+    """Mean wait: for prompts of others, and for a seat in an engine that decodes.
+
+    >>> round(mean_wait(**ALONE), 4)
+    0.0
+    """
+    return _at("wait", point_of(pools)) * SECOND
+
+
+@formula(cite=LAW, error=0.18)  # as of engines that do both: nothing is known of pools
+def first_token_mean(**pools: Pooled) -> Seconds:
+    """Mean time to first token: prompts ahead, the own prompt, what is left of sending its KV cache, and a decode step.
+
+    >>> round(first_token_mean(**ALONE), 4)
+    0.05
+    """
+    return _at("ttft", point_of(pools)) * SECOND
+
+
+@formula(cite=LAW, error=0.18)  # as of engines that do both: nothing is known of pools
+def first_token_within(probability: Ratio, **pools: Pooled) -> Seconds:
+    """Time to first token that the given share of requests stays within.
+
+    >>> round(first_token_within(probability=0.5, **ALONE), 4)
+    0.05
+    """
+    return _within("ttft", probability, point_of(pools)) * SECOND
+
+
+@formula(cite=LAW)
+def request_time_mean(**pools: Pooled) -> Seconds:
+    """Mean time of a whole request. In the example 50 ms to the first token, and 100 steps of 10 ms.
+
+    >>> round(request_time_mean(**ALONE), 4)
+    1.05
+    """
+    return _at("time", point_of(pools)) * SECOND
+
+
+@formula(cite=LAW)
+def request_time_within(probability: Ratio, **pools: Pooled) -> Seconds:
+    """Time of a whole request that the given share of requests stays within.
+
+    >>> round(request_time_within(probability=0.5, **ALONE), 4)
+    1.05
+    """
+    return _within("time", probability, point_of(pools)) * SECOND
+
+
+def _rate(name: str, limit: Any, probability: Any, before: Any, most: Any, pools: dict[str, Any]) -> Any:
+    """The largest rate, up to `most`, at which the given share of times stays within the limit."""
+    from rackcalc.formulas.queues.largest_rate import largest_rate
+
+    limit, before = xp.pure(limit), xp.pure(before)
+    highest, *point = point_of(pools | {"rate": most})
+
+    def margin(rate: Any) -> Any:
+        return xp.divide(limit, _within(name, probability, [rate, *point]) + before)
+
+    return largest_rate(margin, highest) * REQUEST / SECOND
+
+
+@formula(cite=LAW)
+def rate_by_first_token(
+    limit: Seconds, probability: Ratio, before: Seconds, most: RequestsPerSecond, **pools: Pooled
+) -> RequestsPerSecond:
+    """Largest arrival rate at which the given share of first tokens comes within a limit; 0 where none does.
+
+    before: time before an engine takes a request up. In the example a request alone takes longer than the limit.
+
+    >>> rate_by_first_token(limit=0.03, probability=0.99, before=0.0, most=20.0, **ALONE)
+    0.0
+    """
+    return _rate("ttft", limit / SECOND, probability, before / SECOND, most, pools)
+
+
+@formula(cite=LAW)
+def rate_by_request_time(
+    limit: Seconds, probability: Ratio, before: Seconds, most: RequestsPerSecond, **pools: Pooled
+) -> RequestsPerSecond:
+    """Largest arrival rate at which the given share of whole requests stays within a limit; 0 where none does.
+
+    >>> rate_by_request_time(limit=1.0, probability=0.99, before=0.0, most=20.0, **ALONE)
+    0.0
+    """
+    return _rate("time", limit / SECOND, probability, before / SECOND, most, pools)
+
+
+def _share(name: str, limit: Any, before: Any, pools: dict[str, Any]) -> Any:
+    return _at((name, SHARE), [*point_of(pools), xp.pure((limit - before) / SECOND)])
+
+
+@formula(cite=LAW)
+def share_by_first_token(limit: Seconds, before: Seconds, **pools: Pooled) -> Ratio:
+    """Share of requests whose first token comes within a limit. before: time before an engine takes a request up.
+
+    >>> share_by_first_token(limit=0.06, before=0.005, **ALONE)
+    1.0
+    """
+    return _share("ttft", limit, before, pools)
+
+
+@formula(cite=LAW)
+def share_by_request_time(limit: Seconds, before: Seconds, **pools: Pooled) -> Ratio:
+    """Share of requests that take no longer than a limit. before: time before an engine takes a request up.
+
+    >>> round(share_by_request_time(limit=1.0, before=0.005, **ALONE), 4)
+    0.0
+    """
+    return _share("time", limit, before, pools)
