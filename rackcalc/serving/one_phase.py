@@ -7,12 +7,13 @@ first token. Requests of those that prefill end with their first token.
 
 from typing import Any
 
-from rackcalc.formulas.combine import smallest, total
+from rackcalc.formulas.combine import smallest
 from rackcalc.formulas.queues.latency_under_load import LEVELS
 from rackcalc.formulas.serving import engine_load
+from rackcalc.formulas.serving.concurrency import NO_TIME
 from rackcalc.formulas.serving.replicas import per_engine, rate_per_copy, slots
 from rackcalc.formulas.serving.request_rates import of_all_copies, seat_time, sustained_rate
-from rackcalc.formulas.serving.request_time import first_of_cycle, one_step, steps_of_all, waiting_cycle
+from rackcalc.formulas.serving.request_time import first_of_cycle, waiting_cycle
 from rackcalc.quantities.quantity import Quantity, unknown
 from rackcalc.quantities.record import replace
 from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
@@ -48,7 +49,7 @@ def closed_service(rack: Rack, deployed: GpuDeployment) -> ServiceModel:
 def open_service(rack: Rack, deployed: GpuDeployment) -> ServiceModel:
     """The service of requests that come at random."""
     seats, copies, work = sequences_that_fit(rack, deployed), deployed.replicas, rack.workload
-    about = decoding_engine(rack, deployed, seats) | {"output": steps_of_all(output=output_tokens(rack))}
+    about = decoding_engine(rack, deployed, seats)
     most = engine_load.engine_capacity(**about)
     rate = work.arrival_rate
     if rate is None:
@@ -58,7 +59,6 @@ def open_service(rack: Rack, deployed: GpuDeployment) -> ServiceModel:
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=engine_load.sequences_decoding(**loaded), working=working)
     alone, tpot = decode_step(rack, deployed, ONE).time, engine_load.token_time_mean(**loaded)
-    first = one_step(tpot=tpot)  # its wait is the law's time to first token
 
     def levels(law: Any) -> dict[str, Quantity]:
         return {name: law(probability=level, **loaded) for name, level in LEVELS.items()}
@@ -68,13 +68,13 @@ def open_service(rack: Rack, deployed: GpuDeployment) -> ServiceModel:
         wait=engine_load.seat_wait(**loaded),
         mean=engine_load.request_time_mean(**loaded),
         levels=levels(engine_load.request_time_within),
-        ttft=total(entry=engine_load.first_token_mean(**loaded), step=first),
-        ttft_levels={name: total(entry=t, step=first) for name, t in levels(engine_load.first_token_within).items()},
+        ttft=engine_load.first_token_mean(**loaded),
+        ttft_levels=levels(engine_load.first_token_within),
         tpot=tpot,
         tpot_levels=levels(engine_load.token_time_within),
         itl_levels=levels(engine_load.token_gap_within),
-        at_slo=None if work.slo is None else rate_at_slo(rack, deployed, about, most, first, {}),
-        goodput=None if work.slo is None else goodput_of(rack, loaded, first, rate),
+        at_slo=None if work.slo is None else rate_at_slo(rack, deployed, about, most, NO_TIME, {}),
+        goodput=None if work.slo is None else goodput_of(rack, loaded, NO_TIME, rate),
     )
     held_for = seat_time(seats=seats, capacity=most)
     places = slots(replicas=copies, batch=seats)

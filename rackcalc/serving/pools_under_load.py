@@ -3,6 +3,7 @@
 A request waits for an engine that prefills, is prefilled, sent, and decodes in an engine whose steps hold no prompts.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from rackcalc.formulas.combine import smallest, total
@@ -41,15 +42,9 @@ NO_PROMPT = {
     "budget": constant(1e6, "token", "tokens of a step", "given", note="prompts are computed by other engines"),
     "chunked": MIXED[True],
 }
-# A limited time -> its formulas of the largest rate, and of the share of requests that meet a limit.
-BY_BOTH: dict[str, tuple[Any, Any]] = {
-    "": (pool_load.rate_by_request_time, pool_load.share_by_request_time),
-    "ttft": (pool_load.rate_by_first_token, pool_load.share_by_first_token),
-}
-BY_DECODING: dict[str, tuple[Any, Any]] = {
-    "tpot": (engine_load.rate_by_token_time, engine_load.share_by_token_time),
-    "itl": (engine_load.rate_by_token_gap, None),
-}
+# A limited time -> its formula of the share of requests that meet a limit.
+BY_BOTH: dict[str, Any] = {"": pool_load.share_by_request_time, "ttft": pool_load.share_by_first_token}
+BY_DECODING: dict[str, Any] = {"tpot": engine_load.share_by_token_time, "itl": None}
 
 
 def open_pools_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
@@ -156,19 +151,22 @@ def prompts_of_pool(rack: Rack, both: PrefillDecodePools) -> dict[str, Quantity]
 def rate_at_slo(
     rack: Rack, both: PrefillDecodePools, about: dict[str, Quantity], pools: dict[str, Quantity], most: Quantity
 ) -> Quantity:
-    """The largest arrival rate at which all limits are met, each searched no further than that of those before it."""
-    slo, rate, copies = rack.workload.slo, most, both.decode.replicas
-    assert slo is not None
-    for time, (rate_by, _) in BY_BOTH.items():
-        for level, limit in slo.stated(time).items():
-            rate = rate_by(limit=limit, probability=LEVELS[level], before=both.host, most=rate, **pools)
-    for time, (rate_by, _) in BY_DECODING.items():
-        for level, limit in slo.stated(time).items():
-            each = rate_per_copy(arrival_rate=rate, copies=copies)
-            rate = of_all_copies(
-                rate=rate_by(limit=limit, probability=LEVELS[level], most=each, **about), copies=copies
-            )
+    """The largest arrival rate at which all limits are met."""
+    copies, rate = both.decode.replicas, most
+    if limits := limits_on(rack, BY_BOTH):
+        rate = pool_load.rate_within(most=rate, before=both.host, **limits, **pools)
+    if limits := limits_on(rack, BY_DECODING):
+        each = rate_per_copy(arrival_rate=rate, copies=copies)
+        each = engine_load.rate_within(most=each, before=both.host, **limits, **about)
+        rate = of_all_copies(rate=each, copies=copies)
     return rate
+
+
+def limits_on(rack: Rack, times: Iterable[str]) -> dict[str, Quantity]:
+    """The limits that a rack states on these times, by the names that formulas have for them."""
+    slo = rack.workload.slo
+    assert slo is not None
+    return {f"limit_{time or 'time'}_{level}": most for time in times for level, most in slo.stated(time).items()}
 
 
 def goodput_of(
@@ -177,7 +175,7 @@ def goodput_of(
     """Requests per second that meet the limits, each taken at its highest percentile; None for gaps of tokens alone."""
     slo, shares = rack.workload.slo, {}
     assert slo is not None
-    for time, (_, share_by) in (BY_BOTH | BY_DECODING).items():
+    for time, share_by in (BY_BOTH | BY_DECODING).items():
         limits = list(slo.stated(time).values())
         if limits and time in BY_BOTH:
             shares[time or "request"] = share_by(limit=limits[-1], before=both.host, **under)

@@ -353,7 +353,7 @@ def before_engine(request_host: Seconds, looked: Count, step: SecondsPerToken) -
     return request_host + xp.maximum(looked - 0.5, 0.0 * looked) * step * TOKEN
 
 
-def _limit(name: str, most: Any, before: Any) -> tuple[What, Any, Any]:
+def limit_of(name: str, most: Any, before: Any) -> tuple[What, Any, Any]:
     """What is limited, to how much, and how much of that is over before the engine takes a request up, in s."""
     _, time, level = name.split("_")
     per = SECOND / TOKEN if time in PER_TOKEN else SECOND
@@ -373,7 +373,7 @@ def rate_within(most: RequestsPerSecond, before: Seconds, **engine: Limited) -> 
     """
     from rackcalc.formulas.queues.largest_rate import largest_rate
 
-    limits = [_limit(name, engine[name], before) for name in LIMITS if name in engine]
+    limits = [limit_of(name, engine[name], before) for name in LIMITS if name in engine]
     highest, *point = point_of(engine | {"rate": most})
     full = _at_point("capacity", [QUIET, *point])
 

@@ -5,12 +5,15 @@ load: that of pool_point.py. What only concerns decoding is in engine_load.py.
 """
 
 from functools import cache, lru_cache
-from typing import Any
+from typing import Annotated, Any
 
+from rackcalc.formulas.serving.engine_load import LIMITS as ENGINE_LIMITS
+from rackcalc.formulas.serving.engine_load import limit_of
 from rackcalc.formulas.serving.engine_point import engine_of
 from rackcalc.formulas.serving.pool_point import (
     ALONE,  # noqa: F401  # the engines of the examples
     PLACES,
+    UNITS,
     Pooled,
     kind_of,
     point_of,
@@ -27,6 +30,8 @@ LAW = (
     "pool; simulations of every step agree (tests/test_pools_under_load.py)"
 )
 SHARE = "share"
+LIMITS = {name: unit for name, unit in ENGINE_LIMITS.items() if unit == "s"}  # tokens are those of one pool alone
+Limited = Annotated[Any, UNITS | LIMITS]
 
 
 def _law(*point: Any) -> Any:
@@ -157,43 +162,26 @@ def request_time_within(probability: Ratio, **pools: Pooled) -> Seconds:
     return _within("time", probability, point_of(pools)) * SECOND
 
 
-def _rate(name: str, limit: Any, probability: Any, before: Any, most: Any, pools: dict[str, Any]) -> Any:
-    """The largest rate, up to `most`, at which the given share of times stays within the limit."""
+@formula(cite=LAW)
+def rate_within(most: RequestsPerSecond, before: Seconds, **pools: Limited) -> RequestsPerSecond:
+    """Largest arrival rate, up to `most`, at which all limits hold; 0 where no rate meets them.
+
+    before: time before an engine takes a request up. limit_ttft_p99 and so on: what that share of first tokens (ttft)
+    or of whole requests (time) must stay within. In the example a request alone takes longer than the limit.
+
+    >>> rate_within(most=20.0, before=0.0, limit_time_p99=1.0, **ALONE)
+    0.0
+    """
     from rackcalc.formulas.queues.largest_rate import largest_rate
 
-    limit, before = xp.pure(limit), xp.pure(before)
+    limits = [limit_of(name, pools[name], before) for name in LIMITS if name in pools]
     highest, *point = point_of(pools | {"rate": most})
 
     def margin(rate: Any) -> Any:
-        return xp.divide(limit, _within(name, probability, [rate, *point]) + before)
+        """The smallest of the limits over their times."""
+        return xp.lowest([xp.divide(most, _at(what, [rate, *point]) + early) for what, most, early in limits])
 
     return largest_rate(margin, highest) * REQUEST / SECOND
-
-
-@formula(cite=LAW)
-def rate_by_first_token(
-    limit: Seconds, probability: Ratio, before: Seconds, most: RequestsPerSecond, **pools: Pooled
-) -> RequestsPerSecond:
-    """Largest arrival rate at which the given share of first tokens comes within a limit; 0 where none does.
-
-    before: time before an engine takes a request up. In the example a request alone takes longer than the limit.
-
-    >>> rate_by_first_token(limit=0.03, probability=0.99, before=0.0, most=20.0, **ALONE)
-    0.0
-    """
-    return _rate("ttft", limit / SECOND, probability, before / SECOND, most, pools)
-
-
-@formula(cite=LAW)
-def rate_by_request_time(
-    limit: Seconds, probability: Ratio, before: Seconds, most: RequestsPerSecond, **pools: Pooled
-) -> RequestsPerSecond:
-    """Largest arrival rate at which the given share of whole requests stays within a limit; 0 where none does.
-
-    >>> rate_by_request_time(limit=1.0, probability=0.99, before=0.0, most=20.0, **ALONE)
-    0.0
-    """
-    return _rate("time", limit / SECOND, probability, before / SECOND, most, pools)
 
 
 def _share(name: str, limit: Any, before: Any, pools: dict[str, Any]) -> Any:
