@@ -67,16 +67,6 @@ def waiting_cycle(requests: Count, held: Count, tpot: SecondsPerToken, output: T
     return xp.divide(requests, held) * tpot * output
 
 
-@formula(cite="definition: the first token takes a step too")
-def steps_of_all(output: Tokens) -> Tokens:
-    """Tokens of an answer as a law counts them in which the first takes no step, where it takes one.
-
-    >>> steps_of_all(output=100.0)
-    101.0
-    """
-    return output + TOKEN
-
-
 @formula(cite="definition: what the tokens after the first leave of a request's time")
 def first_of_cycle(cycle: Seconds, tpot: SecondsPerToken, output: Tokens) -> Seconds:
     """Time to the first token of a request that takes a given time.
