@@ -1,6 +1,10 @@
 """Engines that only decode or only prefill: a published pool, the pools of both kinds, limits, refusals."""
 
 import math
+from bisect import bisect_left
+from itertools import accumulate
+from random import Random
+from statistics import fmean as mean
 
 import pytest
 from test_wide_experts import H100, OVERLAP, estimated, found
@@ -57,6 +61,48 @@ def test_prompts_cost_nothing_but_room() -> None:
     quiet = found(SMALL, DECODE, few)
     assert quiet["latency.ttft"] == pytest.approx(quiet["stages.decode.time"], rel=0.01)
     assert quiet["latency.mean"] == pytest.approx(200 * quiet["stages.decode.time"], rel=0.01)
+
+
+@pytest.mark.parametrize("rate", [15, 40])
+def test_random_arrivals_against_a_simulation_of_every_step(rate: int) -> None:
+    """The next step takes in whoever has come, and gives each of them a token."""
+    numbers = [1, 2, 4, 8, 16, 32, 64, 128]
+    clients = [("workload.arrival_rate=", f"workload.concurrency={number}") for number in numbers]
+    steps = [found(SMALL, DECODE, *sets)["latency.tpot"] for sets in clients]
+    random, now, left = Random(1), 0.0, {}
+    arrivals = [random.expovariate(rate) for _ in range(20_000)]
+    comes = list(accumulate(arrivals))
+    first, spent, taken = [], [], 0
+    while taken < len(comes) or left:
+        while taken < len(comes) and comes[taken] <= now:
+            left[taken] = 200
+            taken += 1
+        if not left:
+            now = comes[taken]
+            continue
+        now += interpolated(len(left), numbers, steps)
+        for which in list(left):
+            if left[which] == 200:
+                first.append((which, now))
+            left[which] -= 1
+            if not left[which]:
+                del left[which]
+                spent.append((which, now))
+    usual = range(2000, 18_000)
+    began, ended = dict(first), dict(spent)
+    tpot = mean((ended[which] - began[which]) / 199 for which in usual)
+    ttft = mean(began[which] - comes[which] for which in usual)
+    told = found(SMALL, DECODE, f"workload.arrival_rate={rate} request/s")
+    assert told["latency.tpot"] == pytest.approx(tpot, rel=0.05)
+    assert told["latency.ttft"] == pytest.approx(ttft, rel=0.10)
+    assert told["latency.mean"] == pytest.approx(mean(ended[which] - comes[which] for which in usual), rel=0.05)
+
+
+def interpolated(number: int, numbers: list[int], steps: list[float]) -> float:
+    """A step with so many sequences, on the line between two that are known, or beyond the last."""
+    above = min(max(bisect_left(numbers, number), 1), len(numbers) - 1)
+    slope = (steps[above] - steps[above - 1]) / (numbers[above] - numbers[above - 1])
+    return steps[above] + slope * (number - numbers[above])
 
 
 def test_what_others_do_is_unknown_with_the_reason() -> None:

@@ -16,7 +16,7 @@ from rackcalc.replay import intervals as replay
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e308, 5e-324])
 CONDITIONS = {"where": 0, "every": 0, "some": 0, "logical_and": 1}  # name -> the last parameter that is a condition
-OF_LISTS = ("column", "dot", "each", "highest", "joined", "lowest", "running", "total")
+OF_LISTS = ("column", "dot", "each", "highest", "joined", "lowest", "over_rows", "rows", "running", "total")
 
 
 def public(module: Any) -> dict[str, Any]:
@@ -29,6 +29,10 @@ def public(module: Any) -> dict[str, Any]:
 
 def test_both_have_the_same_functions_and_constants() -> None:
     assert public(scalars).keys() == public(elementwise).keys()
+    for name, function in public(scalars).items():
+        assert list(inspect.signature(function).parameters) == list(
+            inspect.signature(public(elementwise)[name]).parameters
+        )
     assert (scalars.inf, scalars.pi) == (elementwise.inf, elementwise.pi) and scalars.nan != scalars.nan
 
 
@@ -42,12 +46,12 @@ def test_plain_numbers_have_the_same_results(name: str, data: st.DataObject) -> 
     assert repr(other(*given_)) == repr(one(*given_))
 
 
-@given(NUMBERS, st.floats(-2, 2), st.integers(0, 40))
-def test_iterations_end_alike(start: float, slope: float, most: int) -> None:
+@given(NUMBERS, st.floats(-2, 2), st.integers(0, 40), st.sampled_from([4e-16, 1e-8, 1e-2]))
+def test_iterations_end_alike(start: float, slope: float, most: int, near: float) -> None:
     def step(x: float) -> float:
         return slope * x + 1.0
 
-    assert repr(scalars.iterate(step, start, most)) == repr(elementwise.iterate(step, start, most))
+    assert repr(scalars.iterate(step, start, most, near)) == repr(elementwise.iterate(step, start, most, near))
 
 
 def test_a_formula_on_numbers_is_the_same_code_with_the_other_module() -> None:

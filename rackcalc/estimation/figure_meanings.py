@@ -160,7 +160,7 @@ _STAGE_TERMS = {
     "verify": "Time in which the large model verifies the drafted tokens.",
     "back": "Time on the link from the second pool back to the first.",
     "sampling": "Time to choose the next token from the scores.",
-    "dispatch": "Time to send tokens to the chips of their experts and back.",
+    "dispatch": "Time to send tokens to the chips of their experts and back; of two half batches, what neither hides.",
     "fetch": "Time to fetch a KV cache from where it is stored.",
     "spill": "Time to read what does not fit into the fast memory.",
 }

@@ -18,12 +18,27 @@ from rackcalc.quantities.elementwise import (
     highest,
     joined,
     lowest,
+    over_rows,
+    rows,
     running,
     total,
     vectorized,
 )
 
-__all__ = ["column", "dot", "each", "erfc", "highest", "joined", "lowest", "running", "total", "vectorized"]
+__all__ = [
+    "column",
+    "dot",
+    "each",
+    "erfc",
+    "highest",
+    "joined",
+    "lowest",
+    "over_rows",
+    "rows",
+    "running",
+    "total",
+    "vectorized",
+]
 
 inf = math.inf
 nan = math.nan
@@ -141,14 +156,13 @@ def pure(x: Any) -> Any:
     return x
 
 
-def iterate(step: Callable[[Any], Any], start: Any, most: int) -> Any:
-    """Repeat x = step(x), at most `most` times, until it changes by no more than rounding."""
+def iterate(step: Callable[[Any], Any], start: Any, most: int, near: float = 4e-16) -> Any:
+    """Repeat x = step(x), at most `most` times, until it changes by no more than a share `near`."""
     x = start
     for _ in range(most):
-        following = step(x)
-        if abs(following - x) <= 4e-16 * abs(x) or following == x or (following != following and x != x):
-            return x
-        x = following
+        before, x = x, step(x)
+        if abs(x - before) <= near * abs(before) or x == before or (x != x and before != before):
+            break
     return x
 
 

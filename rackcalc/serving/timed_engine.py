@@ -32,8 +32,8 @@ def timed_engine(
     step_of: time of a step with so many sequences and no prompt, written as if it yielded one token [s/token].
     """
     sent = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
-    base, work = base_and_work(engine, first, prompt, output)
-    _, twice = base_and_work(engine, longer, twice_as_long(length=prompt), output)
+    base, work = base_and_work(engine, first, seats, prompt, output)
+    _, twice = base_and_work(engine, longer, seats, twice_as_long(length=prompt), output)
     ends = {"work": first.work, "output": output, "front_end": sent, "sharpness": SHARPNESS}
 
     def step_at(place: int) -> Quantity:

@@ -13,7 +13,7 @@ from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.novelty import as_novel
 from rackcalc.formulas.gpu.serving_engine import at_age
 from rackcalc.formulas.serving.disaggregated_prefill import (
-    each_in_full_passes,
+    passes_at_most,
     passes_of_prompt,
     time_per_prompt,
     work_in_passes,
@@ -175,18 +175,21 @@ class Prefill:
         return self.per_prompt(total(work=work, launches=launches))
 
 
-def base_and_work(engine: Engine, prefill: Prefill, prompt: Quantity, output: Quantity) -> tuple[Quantity, Quantity]:
+def base_and_work(
+    engine: Engine, prefill: Prefill, held: Quantity, prompt: Quantity, output: Quantity
+) -> tuple[Quantity, Quantity]:
     """Time of a pass but for its prompts, and what each of them adds [s], as the law of the engine takes them.
 
     Data-parallel groups compute prompts side by side, so that the first of them takes longest: passes of prompts alone
-    are taken as a line that meets that of one prompt and a full one.
+    are taken as a line that meets that of one prompt, and that of as many as share one where all places are taken.
     """
     steps = not isinstance(output.value, float) or output.value > 1
     if prefill.prompts is ONE or (engine.mixed and steps):
         return left_over(whole=prefill.alone.time, part=prefill.work), prefill.work
-    passes = passes_of_prompt(prompt=prompt, chunk=engine.chunk)
-    full = {"full": prefill.full.time, "work": prefill.work, "groups": prefill.prompts}
-    work = work_in_passes(each=each_in_full_passes(**full, passes=passes), alone=prefill.alone.time, passes=passes)
+    own = passes_of_prompt(prompt=prompt, chunk=engine.chunk)
+    passes = passes_at_most(held=held, output=output, own=own)
+    times = {"alone": prefill.alone.time, "full": prefill.full.time, "work": prefill.work}
+    work = work_in_passes(**times, groups=prefill.prompts, passes=passes, own=own)
     return left_over(whole=prefill.alone.time, part=work), work
 
 
@@ -266,7 +269,7 @@ def closed_loop(
     prompts = {"work": prefill.work, "prompt": prompt, "chunk": engine.chunk}
     beside = {"work": prefill.parts[0], "prompt": prompt, "chunk": engine.chunk, "groups": prefill.prompts}
     others = prefills_first(number=before, each=prefill.each, **beside)
-    base, added = base_and_work(engine, prefill, prompt, output)
+    base, added = base_and_work(engine, prefill, inside, prompt, output)
     if overlap is not None:
         prompts["work"] = added = shortened_time(time=prefill.work, share=overlap)
     front_end = per_token_sent(time=engine.token_time, interval=engine.stream_interval)

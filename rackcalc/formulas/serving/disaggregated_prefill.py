@@ -3,7 +3,17 @@
 from rackcalc.formulas.serving.time_to_first_token import LITTLE
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
-from rackcalc.quantities.units import REQUEST, SECOND, Count, Ratio, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
+from rackcalc.quantities.units import (
+    REQUEST,
+    SECOND,
+    TOKEN,
+    Count,
+    Ratio,
+    RequestsPerSecond,
+    Seconds,
+    SecondsPerToken,
+    Tokens,
+)
 
 
 @formula(cite="definition: those that do not prefill")
@@ -51,31 +61,24 @@ def time_per_prompt(time: Seconds, prompts: Count) -> Seconds:
     return xp.divide(time, prompts)
 
 
-@formula(cite="definition: one prompt for each data-parallel group, and what all others add")
-def each_in_full_passes(full: Seconds, work: Seconds, groups: Count, passes: Ratio) -> Seconds:
-    """Time of an engine for each prompt in passes that are full. full: of a pass with one prompt for each of `groups`.
-
-    work: what each further prompt adds. passes: that a prompt takes, over those of which it has all; 1 / number of
-    prompts in one.
-
-    >>> round(each_in_full_passes(full=0.4, work=0.01, groups=32.0, passes=1 / 128), 9)
-    0.010625
-    """
-    most = xp.maximum(xp.divide(1, passes), groups)
-    return xp.divide(full + (most - groups) * work, most)
-
-
-@formula(cite="definition: the line through the time of a prompt by itself, and that of a full pass")
-def work_in_passes(each: Seconds, alone: Seconds, passes: Ratio) -> Seconds:
+@formula(cite=PASSES + "; the line through the time of a prompt by itself, and that of as many as share a pass")
+def work_in_passes(alone: Seconds, full: Seconds, work: Seconds, groups: Count, passes: Ratio, own: Ratio) -> Seconds:
     """What a prompt adds to a pass of prompts that data-parallel groups compute side by side, at least nothing.
 
-    each: its share of a full pass. A pass by itself takes `alone`, since the other groups wait. passes: as above.
+    alone, full: a pass of one prompt, while the other groups wait, and of one for each of `groups`; work: what each
+    prompt beyond that adds. passes: over prompts; own: passes that one needs, which is less than 1 / groups where each
+    group computes whole prompts.
 
-    >>> round(work_in_passes(each=0.02, alone=0.3, passes=0.01), 6)
-    0.017172
+    >>> round(work_in_passes(alone=0.1, full=0.4, work=0.4, groups=4.0, passes=0.5, own=0.01), 9)
+    0.1
+    >>> round(work_in_passes(alone=0.1, full=0.4, work=0.4, groups=4.0, passes=0.1, own=0.01), 9)
+    0.3
     """
-    fewer = xp.minimum(passes, 0.999)
-    return xp.maximum(xp.divide(each - alone * fewer, 1 - fewer), 0 * alone)
+    number = xp.maximum(xp.divide(1, passes), 1.001)
+    few = (full - alone) / xp.maximum(groups - 1, 1.0)
+    many = xp.divide(full + (number - groups) * work - alone, number - 1)
+    parts = xp.divide(full / groups - alone * own, 1 - xp.minimum(own, 0.999))
+    return xp.maximum(xp.where(own * groups > 1, parts, xp.where(number > groups, many, few)), 0 * alone)
 
 
 @formula(cite="definition: tokens of a prompt over those of a step")
@@ -118,6 +121,17 @@ def load_of_pool(rate: RequestsPerSecond, capacity: RequestsPerSecond) -> Ratio:
     0.75
     """
     return xp.pure(xp.divide(rate, capacity))
+
+
+@formula(cite="as least_cycle_of_passes: those that wait share a pass, and come at random")
+def passes_at_most(held: Count, output: Tokens, own: Ratio) -> Ratio:
+    """Passes over prompts where `held` requests take all places. own: passes that one needs.
+
+    >>> round(passes_at_most(held=64.0, output=101.0, own=0.01), 3), passes_at_most(held=64.0, output=1.0, own=0.25)
+    (0.739, 0.25)
+    """
+    together = xp.pure(held * TOKEN / xp.maximum(output - TOKEN, 1e-9 * TOKEN))
+    return xp.maximum(xp.divide(-xp.expm1(-together), together), xp.minimum(own, 1.0))
 
 
 @formula(cite=PASSES + "; a pass under way has half of its time left on average, and more fit into the next")
