@@ -18,12 +18,14 @@ from typing import NamedTuple
 
 import numpy
 
+from rackcalc.config.catalog_files import part_names
 from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate
-from rackcalc.formulas.queues.mdc_curves import quantile_curve
+from rackcalc.formulas.queues import mdc_curves, mdc_lanes
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load
 from rackcalc.questions.space_options import SpaceOptions
+from rackcalc.questions.sweep.job import space_of
 from rackcalc.questions.sweep.options import SweepOptions, sweep_job
 from rackcalc.questions.sweep.run import run
 from rackcalc.questions.sweep.workers import process_pool
@@ -290,17 +292,61 @@ def every_rack() -> Iterator[str]:
         yield f"| `{rack}` | {' | '.join(cells)} |"
 
 
+def of_servers(count: int) -> None:
+    """A curve of the p99 wait over the loads of a queue with so many servers."""
+    for kept in (mdc_lanes._blocks, mdc_lanes.kinks, mdc_lanes.load_with_waits, mdc_curves._quantile_curve):
+        (kept.clear if isinstance(kept, dict) else kept.cache_clear)()
+    mdc_curves.quantile_curve(0.99, float(count))(numpy.linspace(0.001, 0.9999, 3000))
+
+
+def of_setting(rack: str, path: str) -> Callable[[int], None]:
+    """One estimate with another number in the rack file."""
+    return lambda count: void(estimate(load(rack, sets=[f"{path}={count}"])))
+
+
+def of_axis(rack: str, path: str, beside: str = PRICE.format(10)) -> Callable[[int], None]:
+    """A sweep over so many numbers of an axis, beside another that costs nothing."""
+
+    def sweep(count: int) -> None:
+        options = SpaceOptions(rack, vary=(f"{path}=1..{count}", beside))
+        space_of.cache_clear()
+        void(run(sweep_job(SweepOptions(options, top=3, by="latency.p99"))[0]))
+
+    return sweep
+
+
+def of_parts(count: int) -> None:
+    """A sweep over so many GPUs of the catalog."""
+    names = ",".join(part_names("gpus")[:count])
+    space_of.cache_clear()
+    options = SpaceOptions("bert-a100", vary=(f"accelerators.gpu.part={names}",))
+    void(run(sweep_job(SweepOptions(options, top=3, by="latency.p99"))[0]))
+
+
+def void(_: object) -> None:
+    """Nothing."""
+
+
+GROWTH = (  # what grows, from small to large, and the work
+    ("servers of a queue: a curve of its p99 wait", (4, 8, 16, 32, 64, 128, 256, 512), of_servers),
+    ("layers of a model: an estimate", (8, 32, 128, 512), of_setting("llama70b-8xh100", "model.layers")),
+    ("GPUs of a rack: an estimate", (8, 32, 128, 512), of_setting("rack-of-god", "accelerators.gpu.count")),
+    ("layers as an axis: a sweep", (10, 100, 1000, 10000), of_axis("llama70b-16xh100-disaggregated", "model.layers")),
+    ("GPUs as an axis: a sweep", (10, 100, 1000), of_axis("rack-of-god", "accelerators.gpu.count")),
+    ("GPUs of the catalog as an axis: a sweep", (4, 8, 16, 32), of_parts),
+)
+
+
 def growth() -> Iterator[str]:
-    """How processor time grows with the servers of a queue whose load varies: seconds, and the exponent between two."""
-    yield "| servers | s of a curve of the p99 wait | exponent |\n| --- | --- | --- |"
-    before = 0.0
-    loads = numpy.linspace(0.001, 0.9999, 3000)
-    for servers in (4, 8, 16, 32, 64, 128, 256, 512):
-        begun = time.process_time()
-        quantile_curve(0.99, float(servers))(loads)
-        taken = time.process_time() - begun
-        yield f"| {servers} | {taken:.3f} | {math.log2(taken / before):.1f} |" if before else f"| 4 | {taken:.3f} | |"
-        before = taken
+    """How processor time grows: seconds at every size, and the exponent over the larger half of the sizes."""
+    yield "| what grows | seconds at each size | exponent |\n| --- | --- | --- |"
+    for what, sizes, work in GROWTH:
+        work(sizes[0])
+        taken = [fastest(lambda size=size, work=work: work(size), 2) for size in sizes]
+        half = len(sizes) // 2 - 1
+        exponent = math.log(taken[-1] / taken[half]) / math.log(sizes[-1] / sizes[half])
+        cells = ", ".join(f"{size}: {seconds:.3f}" for size, seconds in zip(sizes, taken, strict=True))
+        yield f"| {what} | {cells} | {exponent:.1f} |"
 
 
 def peer_rate(peer: Peer) -> float | str:
@@ -353,7 +399,7 @@ PARTS = (
     ("Sweeps", rates),
     ("Scaling and memory: three axes, `--top 10`, `--pareto`, one process", scaling),
     ("A million points on every bundled rack, one process, whole commands", every_rack),
-    ("Growth with the servers of a queue", growth),
+    ("Growth: processor time from small to large", growth),
     ("Other tools", peers),
 )
 HEAD = """# Performance

@@ -10,6 +10,7 @@ import pytest
 from rackcalc.config.racks import bundled_racks, find_rack
 from rackcalc.config.vary import Axis
 from rackcalc.estimation.estimate import compute, estimate
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.quantities.quantity import Quantity
@@ -125,3 +126,32 @@ def test_layers_and_batches_and_rates_are_recorded_once(rack: str, monkeypatch: 
     monkeypatch.setattr(design_space, "compute", lambda *given: estimates.append(given) or compute(*given))
     space.block([(0, 29), (0, 29), (0, 4)])
     assert len(estimates) <= 2
+
+
+@pytest.mark.parametrize("counts", [tuple(range(1, 101)), (64, 16, 12, 9, 8, 2, 1), (8, 1, 16, 2, 12)])
+def test_counts_are_recorded_once_for_each_side_of_a_limit(
+    counts: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axis = Axis("accelerators.gpu.count", tuple(map(float, counts)), "1")
+    asked = question("rack-of-god", (axis,))
+    paths = ["latency.p99", "cost.capex", "power.it"]
+    space = DesignSpace(asked, paths)
+    estimates: list[object] = []
+    monkeypatch.setattr(design_space, "compute", lambda *given: estimates.append(given) or compute(*given))
+    block = space.block([(0, len(counts))])
+    assert len(estimates) < 4 + 12 * math.log2(len(counts))
+    assert space.order() == (0,)
+    columns = space.columns_at([(place,) for place in range(len(counts))])
+    for place in {0, 1, len(counts) // 2, len(counts) - 1}:
+        wanted = at(asked, (place,))
+        assert wanted is not None
+        for path in paths:
+            assert math.isclose(np.broadcast_to(block.columns[path], len(counts))[place], wanted[path], rel_tol=EXACT)
+            assert math.isclose(columns[path][place], wanted[path], rel_tol=EXACT)
+
+
+def test_a_condition_is_decided_where_all_elements_agree() -> None:
+    assert xp.decided(True) and not xp.decided(False)
+    assert xp.decided(np.array([1.0, 2.0]) < 3) and not xp.decided(np.array([1.0, 2.0]) > 3)
+    with pytest.raises(xp.DecisionError):
+        xp.decided(np.array([1.0, 2.0]) > 1)

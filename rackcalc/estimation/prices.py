@@ -13,6 +13,7 @@ from rackcalc.formulas.money.prices import (
     rent_of,
     share_of_server,
 )
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import Quantity, unknown
 from rackcalc.quantities.record import record
 from rackcalc.serving.pool_links import chips_of_server, network_link
@@ -79,7 +80,7 @@ def network_ports(rack: Rack) -> Quantity | None:
 
 def are_several(pool: GpuPool | LpuPool) -> bool:
     """Whether a pool is more than one server, or more than one of the systems that the file names."""
-    return float(pool.count.value) > chips_of_server(pool)
+    return xp.decided(pool.count.value > chips_of_server(pool))
 
 
 def rent_price(pool: GpuPool | LpuPool) -> Quantity | None:

@@ -1,7 +1,7 @@
 """Power of servers beside their chips: by the fit to measured wall power, or as the product states it."""
 
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.parts import load_part
@@ -17,6 +17,7 @@ from rackcalc.formulas.heat.power import (
     systems_needed,
     wall_power,
 )
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import RANKS, Quantity, Source, constant
 from rackcalc.spec.chips import GPU
 from rackcalc.spec.rack import GpuPool, LpuPool
@@ -56,12 +57,12 @@ class Host(NamedTuple):
     idle: Quantity
 
 
-def host_of(part: GPU | None, cards: float) -> Host:
+def host_of(part: GPU | None, cards: Any) -> Host:
     """The type of host that so many cards are put into, where no system is named."""
     tdp = None if part is None else part.tdp
-    if part is None or cards > FEW_CARDS or part.name in board_parts():
+    if part is None or part.name in board_parts() or xp.decided(cards > FEW_CARDS):
         return Host(HOST, IDLE_HOST)
-    if cards == 1 and tdp is not None and float(tdp.value) <= SMALL_CARD:
+    if tdp is not None and xp.decided(tdp.value <= SMALL_CARD) and xp.decided(cards <= 1):
         return Host(EDGE_HOST, IDLE_EDGE_HOST)
     return Host(WORKSTATION, IDLE_WORKSTATION)
 
@@ -116,7 +117,7 @@ def host_power(
         one = board_share(pool.part, cooling.method in ON_LIQUID)
         share = share_on_boards(share=one, chips=pool.count, per_board=SERVER_SIZE)
     common = {"chips": pool.count, "tdp": tdp, "board_share": share}
-    host = host_of(pool.part if isinstance(pool, GpuPool) else None, float(pool.count.value))
+    host = host_of(pool.part if isinstance(pool, GpuPool) else None, pool.count.value)
     busy = wall_power(host_power=power_of(power=host.busy, count=systems), chip_share=BUSY, **common)
     idle = idle_wall_power(host_power=power_of(power=host.idle, count=systems), idle_power=idle_power, **common)
     return beside_chips_and_fans(

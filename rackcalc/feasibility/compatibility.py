@@ -9,6 +9,7 @@ from rackcalc.feasibility.prices import price_problems
 from rackcalc.formulas.gpu.compute_formats import COMPUTE
 from rackcalc.formulas.heat.chip_temperatures import ON_LIQUID
 from rackcalc.formulas.money.latency_value import missing
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.problems import Problem
 from rackcalc.serving.pool_links import default_link
 from rackcalc.serving.pool_memory import kv_format
@@ -241,7 +242,7 @@ def _ports(loaded: Loaded, rack: Rack) -> list[Problem]:
             fix = "write hypothetical: true to compute it all the same"
             found.append(loaded.problem(f"links.{name}.part", f"{message}; {fix}"))
     pool = rack.accelerators.gpu
-    alone = pool is not None and float(pool.count.value) == 1  # one chip needs no link
+    alone = pool is not None and xp.decided(pool.count.value <= 1)  # one chip needs no link
     if pool is not None and not alone and "gpu-gpu" not in rack.links and default_link(pool.part.ports) is None:
         found.append(
             loaded.problem("links.gpu-gpu", f"is missing; the catalog has no link for the ports of {pool.part.name}")

@@ -257,6 +257,22 @@ def some(condition: Any) -> bool:
     return condition if isinstance(condition, bool) else bool(condition.any())
 
 
+class DecisionError(ValueError):
+    """A condition on which the calculation goes one way or another holds for some elements of an array only."""
+
+
+def decided(condition: Any) -> bool:
+    """Whether a condition holds, where all elements of an array agree; else DecisionError.
+
+    For conditions that hold from some value of an input on or up to it, because sweeps try the ends of a range.
+    """
+    if isinstance(condition, bool):
+        return condition
+    if every(condition) != some(condition):
+        raise DecisionError
+    return every(condition)
+
+
 def isfinite(x: Any) -> Any:
     """True where x is neither infinite nor nan."""
     if type(x) is float or isinstance(x, _SCALARS):

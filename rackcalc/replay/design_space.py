@@ -2,7 +2,8 @@
 
 The varied numbers are arrays, each axis on its own dimension. Where the calculation has to decide by a value or a word
 (a part, a split, a count that decides what is built), that axis cannot be an array: one Program is recorded for each of
-its values. Which axes these are shows itself while recording, because an array has no single truth value.
+its values. Which axes these are shows itself while recording, because an array has no single truth value. Where the
+decision is a limit (elementwise.decided), the axis is halved until each part has one answer at both of its ends.
 """
 
 from collections import Counter
@@ -19,6 +20,7 @@ from rackcalc.estimation.estimate import compute
 from rackcalc.feasibility.conditions import Chain, decidable
 from rackcalc.feasibility.requirements import is_number
 from rackcalc.formulas.queues.curves import for_points
+from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.display import is_temperature
 from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError, Problem, suggest
@@ -26,7 +28,7 @@ from rackcalc.quantities.quantity import Quantity
 from rackcalc.quantities.record import replace
 from rackcalc.replay.program import Run, program_of
 
-Fixed = tuple[tuple[int, int], ...]  # dimension, place on it
+Fixed = tuple[tuple[int, int, int], ...]  # dimension, first place on it, the one after the last
 Box = Sequence[tuple[int, int]]  # of every dimension, the first place and the one after the last
 KEPT_RUNS = 32  # whose arrays stay in memory
 MOST_TRIED = 300  # ways to fix dimensions that are looked at before it is said that a figure exists nowhere
@@ -75,11 +77,18 @@ class Block(NamedTuple):
     refused: Counter[str]
 
 
-class BranchError(Exception):
-    """The calculation decides by the values of a dimension."""
+class Split(NamedTuple):
+    """A dimension by which the calculation decides, and the parts of it, each to be recorded for itself."""
 
-    def __init__(self, dimension: int) -> None:
-        self.dimension = dimension
+    dimension: int
+    parts: Sequence[tuple[int, int]]
+
+
+class BranchError(Exception):
+    """The calculation decides by the values of a dimension. limit: whether all it asks is on which side they are."""
+
+    def __init__(self, dimension: int, limit: bool = False) -> None:
+        self.dimension, self.limit = dimension, limit
 
 
 class DesignSpace:
@@ -98,31 +107,45 @@ class DesignSpace:
         self.known: dict[str, tuple[str, bool]] = {}  # figures of what was recorded: unit, whether a temperature
         self.unknown: dict[str, str] = {}  # figures that are unknown in some recording: why
         self.weights = [0] * len(question.dimensions)  # formula calls that depend on a dimension, as recorded first
-        self._recordings: dict[Fixed, Recording | int] = {}
+        self._recordings: dict[Fixed, Recording | Split] = {}
         self._values: list[list[Any]] = [
             [None if axis.unit is None else np.array(axis.values, dtype=float) for axis in axes]
             for axes in question.dimensions
         ]
 
-    def recording(self, fixed: Fixed = ()) -> Recording | int:
-        """The recording with these dimensions fixed, or the dimension that must be fixed next."""
+    def recording(self, fixed: Fixed = ()) -> Recording | Split:
+        """The recording with these dimensions inside these parts, or what must be split next."""
         if fixed not in self._recordings:
             if len(self._recordings) >= 4 * KEPT_RUNS:
                 for key in [key for key, kept in self._recordings.items() if isinstance(kept, Recording)][:KEPT_RUNS]:
                     del self._recordings[key]
+            ends = {dimension: (first, stop) for dimension, first, stop in fixed}
             try:
-                self._recordings[fixed] = self._recorded(dict(fixed))
+                self._recordings[fixed] = self._recorded(ends)
             except BranchError as branch:
-                self._recordings[fixed] = branch.dimension
+                self._recordings[fixed] = self._split(branch, ends)
         return self._recordings[fixed]
 
-    def _recorded(self, fixed: Mapping[int, int]) -> Recording:
-        free = [number for number in range(len(self.question.dimensions)) if number not in fixed]
+    def _split(self, branch: BranchError, ends: Mapping[int, tuple[int, int]]) -> Split:
+        """Halves of a dimension that goes up or down, where a limit decides; else every value for itself."""
+        dimension, axes = branch.dimension, self.question.dimensions[branch.dimension]
+        first, stop = ends.get(dimension, (0, self.question.shape[dimension]))
+        values = axes[0].values[first:stop]
+        if branch.limit and len(axes) == 1 and list(values) in (sorted(values), sorted(values, reverse=True)):
+            middle = (first + stop) // 2
+            return Split(dimension, ((first, middle), (middle, stop)))
+        return Split(dimension, [(place, place + 1) for place in range(first, stop)])
+
+    def _recorded(self, ends: Mapping[int, tuple[int, int]]) -> Recording:
+        sizes = {dimension: stop - first for dimension, (first, stop) in ends.items()}
+        free = [number for number in range(len(self.question.dimensions)) if sizes.get(number) != 1]
         for number in free:
             if any(axis.unit is None for axis in self.question.dimensions[number]):
                 raise BranchError(number)
         try:
-            values, found, chains = self._computed(self.loaded(fixed), free)
+            values, found, chains = self._computed(
+                self.loaded({n: first for n, (first, _) in ends.items()}), free, ends
+            )
         except InputError as error:
             return Recording(None, {}, (), error.problems)
         return self._programmed(values, found, chains)
@@ -139,13 +162,19 @@ class DesignSpace:
                 sets.append(f"{axis.path}={axis.text(place)}")
         return load_text(question.text, question.file, scenario, sets, checks=self.checks)
 
-    def _computed(self, loaded: Loaded, arrays: Sequence[int]) -> tuple[list[Any], dict[str, Quantity], list[Chain]]:
-        """What was put into the leaves, by axis, with figures and conditions. arrays: dimensions put in as arrays."""
+    def _computed(
+        self, loaded: Loaded, arrays: Sequence[int], parts: Mapping[int, tuple[int, int]]
+    ) -> tuple[list[Any], dict[str, Quantity], list[Chain]]:
+        """What was put into the leaves, by axis, with figures and conditions. arrays: dimensions put in as arrays.
+
+        parts: of dimensions of which not all values are meant.
+        """
         values: list[Any] = []
         rack = loaded.rack
         for dimension, axes in enumerate(self.question.dimensions):
+            first, stop = parts.get(dimension, (0, self.question.shape[dimension]))
             for axis in axes:
-                values.append(None if axis.unit is None else np.array([axis.values[0], axis.values[-1]]))
+                values.append(None if axis.unit is None else np.array([axis.values[first], axis.values[stop - 1]]))
                 if dimension in arrays:
                     rack = with_value(rack, axis.path, values[-1])
         chains: list[Chain] = []
@@ -158,22 +187,23 @@ class DesignSpace:
         try:
             with np.errstate(all="ignore"):
                 result = compute(replace(loaded, rack=rack), collect)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError) as error:
             if not arrays:
                 raise
-            raise BranchError(self._decides(loaded, arrays)) from None
+            raise self._decides(loaded, arrays, parts, isinstance(error, xp.DecisionError)) from None
         return values, dict(figures(result)), chains
 
-    def _decides(self, loaded: Loaded, arrays: Sequence[int]) -> int:
+    def _decides(
+        self, loaded: Loaded, arrays: Sequence[int], parts: Mapping[int, tuple[int, int]], limit: bool
+    ) -> BranchError:
         """The first dimension by whose values alone the calculation decides; else the first of all."""
-        if len(arrays) == 1:
-            return arrays[0]
-        for dimension in arrays:
-            try:
-                self._computed(loaded, [dimension])
-            except BranchError:
-                return dimension
-        return arrays[0]
+        if len(arrays) > 1:
+            for dimension in arrays:
+                try:
+                    self._computed(loaded, [dimension], parts)
+                except BranchError as branch:
+                    return branch
+        return BranchError(arrays[0], limit and len(arrays) == 1)
 
     def _programmed(self, values: list[Any], found: Mapping[str, Quantity], chains: Sequence[Chain]) -> Recording:
         wanted = {path: found[path] for path in self.paths if path in found}
@@ -244,9 +274,11 @@ class DesignSpace:
     def order(self) -> tuple[int, ...]:
         """The dimensions from the slowest to the fastest: what is recorded value by value, then by how much depends."""
         fixed: Fixed = ()
+        first: list[int] = []
         while not isinstance(found := self.recording(fixed), Recording):
-            fixed = (*fixed, (found, 0))
-        first = [dimension for dimension, _ in fixed]
+            fixed = _inside(fixed, found, found.parts[0])
+            if found.dimension not in first:
+                first.append(found.dimension)
         free = [number for number in range(len(self.weights)) if number not in first]
         return (*first, *sorted(free, key=lambda number: -self.weights[number]))
 
@@ -277,32 +309,35 @@ class DesignSpace:
         if isinstance(found, Recording):
             yield fixed
             return
-        for place in range(self.question.shape[found]):
-            yield from self._fixings((*fixed, (found, place)))
+        for part in found.parts:
+            yield from self._fixings(_inside(fixed, found, part))
 
     def block(self, box: Box, fixed: Fixed = ()) -> Block:
         """All points of a box."""
         found = self.recording(fixed)
         if isinstance(found, Recording):
             return self._evaluated(found, box)
-        start, stop = box[found]
+        start, stop = box[found.dimension]
         blocks = []
-        for place in range(start, stop):
-            inner = [(place, place + 1) if number == found else ends for number, ends in enumerate(box)]
-            blocks.append(self.block(inner, (*fixed, (found, place))))
-        return blocks[0] if len(blocks) == 1 else self._joined(blocks, box, found)
+        for first, end in found.parts:
+            here = max(first, start), min(end, stop)
+            if here[0] < here[1]:
+                inner = [here if number == found.dimension else ends for number, ends in enumerate(box)]
+                blocks.append((self.block(inner, _inside(fixed, found, (first, end))), inner))
+        return blocks[0][0] if len(blocks) == 1 else self._joined(blocks, found.dimension)
 
-    def _joined(self, blocks: Sequence[Block], box: Box, dimension: int) -> Block:
-        shape = [1 if number == dimension else stop - start for number, (start, stop) in enumerate(box)]
+    def _joined(self, blocks: Sequence[tuple[Block, Box]], dimension: int) -> Block:
+        shapes = [[stop - start for start, stop in inner] for _, inner in blocks]
 
         def join(arrays: Sequence[Any]) -> Any:
-            return np.concatenate([np.broadcast_to(array, shape) for array in arrays], axis=dimension)
+            full = [np.broadcast_to(array, shape) for array, shape in zip(arrays, shapes, strict=True)]
+            return np.concatenate(full, axis=dimension)
 
-        columns = {path: join([block.columns[path] for block in blocks]) for path in self.paths}
+        columns = {path: join([block.columns[path] for block, _ in blocks]) for path in self.paths}
         return Block(
-            join([block.good for block in blocks]),
+            join([block.good for block, _ in blocks]),
             columns,
-            sum((block.refused for block in blocks), Counter()),
+            sum((block.refused for block, _ in blocks), Counter()),
         )
 
     def _evaluated(self, recording: Recording, box: Box) -> Block:
@@ -337,8 +372,11 @@ class DesignSpace:
         def fill(rows: Any, fixed: Fixed) -> None:
             recording = self.recording(fixed)
             if not isinstance(recording, Recording):
-                for place in np.unique(places[rows, recording]):
-                    fill(rows[places[rows, recording] == place], (*fixed, (recording, int(place))))
+                mine = places[rows, recording.dimension]
+                for first, stop in recording.parts:
+                    inside = (mine >= first) & (mine < stop)
+                    if inside.any():
+                        fill(rows[inside], _inside(fixed, recording, (first, stop)))
                 return
             inputs = [
                 places[rows, number].astype(float) if values is None else values[places[rows, number]]
@@ -369,6 +407,11 @@ class DesignSpace:
                 inputs.append(part.reshape([-1 if i == number else 1 for i in range(len(box))]))
                 keys.append((start, stop))
         return inputs, keys
+
+
+def _inside(fixed: Fixed, split: Split, part: tuple[int, int]) -> Fixed:
+    """These parts with one more, instead of the one that it lies in."""
+    return (*(one for one in fixed if one[0] != split.dimension), (split.dimension, *part))
 
 
 def with_value(obj: Any, path: str, value: Any) -> Any:

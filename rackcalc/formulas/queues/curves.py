@@ -18,7 +18,7 @@ NODES = 18  # per piece
 SETTLED = 1e-11  # a piece has converged when its last coefficients are this much smaller than its largest
 HALVINGS = 6  # limit for a piece between two kinks
 MANY = 500  # number of different loads from which on a curve is faster than the algorithm
-MANY_SERVERS = 40  # number of different servers from which on a surface is faster than a curve for each
+MANY_SERVERS = 40  # number of different servers from which on a surface is faster than a curve or a load for each
 CACHED = 1 << 13  # points computed together, so that the rows of all coefficients stay in the cache of the processor
 NOT_MADE = [math.nan] * NODES
 
@@ -52,8 +52,7 @@ def worth(x: Any) -> bool:
 
 def worth_surface() -> bool:
     """Whether there are so many different servers that a surface over them is faster than a curve for each."""
-    loads, servers = _points.get()
-    return servers >= MANY_SERVERS and loads * servers >= MANY_SERVERS * MANY / 4
+    return _points.get()[1] >= MANY_SERVERS
 
 
 def each_key(function: Callable[..., Any], *keys: Any, x: Any) -> Any:
