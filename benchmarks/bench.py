@@ -5,23 +5,29 @@ reason. Times are of this machine, now: only the ratios travel.
 """
 
 import itertools
+import json
 import math
 import os
 import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy
+import yaml
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.queues import mdc_curves, mdc_lanes
+from rackcalc.formulas.queues.mdc_waits import mdc_wait_quantile
+from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load
 from rackcalc.questions.space_options import SpaceOptions
@@ -120,10 +126,17 @@ SIZES = ((1, 10), (1, 100), (1, 1000), (10, 1000), (100, 1000), (1000, 1000))  #
 
 
 class Peer(NamedTuple):
-    """Another tool. question: what one of its points answers. code: prints points a second."""
+    """Another tool, asked for one point at a time. code: prints points a second.
+
+    question: what both are asked. answer, ours: what an answer of the other and of rackcalc contains. space: the same
+    points for rackcalc; None: the wait in a queue, by a formula alone.
+    """
 
     name: str
     question: str
+    answer: str
+    ours: str
+    space: SpaceOptions | None
     code: str
 
 
@@ -137,32 +150,53 @@ def rate(point, least=2.0):
         point(count)
     print(count / taken)
 """
+WHOLE = "latency, throughput, memory, power, heat, money, each with its record"
 OTHERS = (
     Peer(
         "ridgepoint",
-        "memory and roofline of one configuration, no queue, heat or money",
+        "Llama 3 70B on 8 H100, prompts of 1,000 to 4,999 tokens: memory and time",
+        "memory and roofline",
+        WHOLE,
+        SpaceOptions(
+            "llama70b-8xh100",
+            sets=("model=llama-3-70b", "workload.arrival_rate=", "workload.batch=1", "workload.output=128 token"),
+            vary=("workload.input=1000..4999 token",),
+        ),
         "import ridgepoint\n"
-        "rate(lambda i: ridgepoint.fit('llama-3-70b', 'h100-80gb', count=8, prompt=1000 + i % 100, as_json=True))",
+        "rate(lambda i: ridgepoint.fit('llama-3-70b', 'h100-80gb', count=8, prompt=1000 + i % 4000, as_json=True))",
     ),
     Peer(
         "vllm-sr-sim",
-        "p99 wait of one M/G/c queue with 64 places",
+        "64 servers, 40 to 59 requests a service time: the p99 wait",
+        "p99 wait of M/G/c, approximated",
+        "p99 wait of M/D/c, exact",
+        None,
         "from fleet_sim.optimizer.analytical import p99_wait\nrate(lambda i: p99_wait(64, 40.0 + i % 20, 1.0, 1.0))",
     ),
     Peer(
         "llm-analysis",
-        "latency and memory of one inference",
+        "BERT-Large on an accelerator, 128 tokens, batches of 1 to 1,000: latency and memory",
+        "latency and memory",
+        WHOLE,
+        SpaceOptions("bert-a100", sets=("workload.arrival_rate=",), vary=("workload.batch=1..1000",)),
         "from llm_analysis.analysis import infer\n"
-        "rate(lambda i: infer(model_name='bert-large', gpu_name='h100-sxm-80gb', batch_size_per_gpu=1 + i % 64,\n"
+        "rate(lambda i: infer(model_name='bert-large', gpu_name='a100-sxm-80gb', batch_size_per_gpu=1 + i % 1000,\n"
         "     seq_len=128, num_tokens_to_generate=1, log_level='ERROR'))",
     ),
     Peer(
         "aiconfigurator",
-        "TTFT and TPOT of one configuration",
+        "Llama 3.1 70B on 8 H100, 16 sequences, prompts of 1,000 to 4,999 tokens: TTFT and TPOT",
+        "TTFT and TPOT",
+        WHOLE,
+        SpaceOptions(
+            "llama70b-8xh100",
+            sets=("workload.arrival_rate=", "workload.concurrency=16", "workload.output=256 token"),
+            vary=("workload.input=1000..4999 token",),
+        ),
         "import logging; logging.disable(logging.CRITICAL)\n"
         "from aiconfigurator.cli.api import cli_estimate\n"
         "rate(lambda i: cli_estimate(model_path='meta-llama/Meta-Llama-3.1-70B', system_name='h100_sxm',\n"
-        "     isl=1024 + i % 64, osl=256, batch_size=16, ctx_tokens=2048, tp_size=8), 5.0)",
+        "     isl=1000 + i % 4000, osl=256, batch_size=16, ctx_tokens=2048, tp_size=8), 5.0)",
     ),
 )
 
@@ -340,13 +374,64 @@ GROWTH = (  # what grows, from small to large, and the work
 def growth() -> Iterator[str]:
     """How processor time grows: seconds at every size, and the exponent over the larger half of the sizes."""
     yield "| what grows | seconds at each size | exponent |\n| --- | --- | --- |"
-    for what, sizes, work in GROWTH:
-        work(sizes[0])
-        taken = [fastest(lambda size=size, work=work: work(size), 2) for size in sizes]
-        half = len(sizes) // 2 - 1
-        exponent = math.log(taken[-1] / taken[half]) / math.log(sizes[-1] / sizes[half])
-        cells = ", ".join(f"{size}: {seconds:.3f}" for size, seconds in zip(sizes, taken, strict=True))
-        yield f"| {what} | {cells} | {exponent:.1f} |"
+    with tempfile.TemporaryDirectory() as folder:
+        in_process = [(what, sizes, partial(seconds_of, work)) for what, sizes, work in GROWTH]
+        of_commands = [(what, sizes, partial(taken, folder)) for what, sizes, taken in GROWTH_OF_COMMANDS]
+        for what, sizes, taken in in_process + of_commands:
+            seconds = [taken(size) for size in sizes]
+            half = len(sizes) // 2 - 1
+            exponent = math.log(seconds[-1] / seconds[half]) / math.log(sizes[-1] / sizes[half])
+            cells = ", ".join(f"{size}: {each:.3f}" for size, each in zip(sizes, seconds, strict=True))
+            yield f"| {what} | {cells} | {exponent:.1f} |"
+
+
+def seconds_of(work: Callable[[int], None], count: int) -> float:
+    """Seconds of processor time, the best of three."""
+    work(count)
+    return fastest(lambda: work(count), 2)
+
+
+def whole_command(arguments: Sequence[str], stdin: str | None = None) -> float:
+    """Seconds of processor time of a command."""
+    with open(os.devnull if stdin is None else stdin, "rb") as source:
+        command = [sys.executable, "-m", "rackcalc", *arguments]
+        running = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(running.pid, 0)
+    running.returncode = os.waitstatus_to_exitcode(status)
+    assert running.returncode == 0, arguments
+    return usage.ru_utime + usage.ru_stime
+
+
+def stream_of_racks(folder: str, racks: int) -> float:
+    """Seconds of a stream of racks, each with another arrival rate."""
+    whole = yaml.safe_load(bundled_racks()["rack-of-god"].read_text(encoding="utf-8"))
+    rack = {key: value for key, value in whole.items() if key not in ("claims", "gates", "scenarios")}
+    file = Path(folder) / "racks.jsonl"
+    with file.open("w", encoding="utf-8") as stream:
+        for number in range(racks):
+            work = rack["workload"] | {"arrival_rate": f"{100 + 500 * number / racks} request/s"}
+            stream.write(json.dumps(rack | {"name": f"rack {number}", "workload": work}) + "\n")
+    return whole_command(["estimate", "-", "--format", "jsonl", "--no-interval"], str(file))
+
+
+def rack_of_claims(folder: str, claims: int) -> float:
+    """Seconds of a rack with so many claims on its figures."""
+    whole = yaml.safe_load(bundled_racks()["rack-of-god"].read_text(encoding="utf-8"))
+    known = [path for path, figure in figures(estimate(load("rack-of-god"))) if figure.unit == "s"]
+    rack = {key: value for key, value in whole.items() if key not in ("claims", "gates", "scenarios")}
+    rack["claims"] = [
+        {"says": f"claim {number}", "expect": f"{known[number % len(known)]} < {1 + number} ms"}
+        for number in range(claims)
+    ]
+    file = Path(folder) / "claims.yaml"
+    file.write_text(json.dumps(rack), encoding="utf-8")
+    return whole_command(["claims", str(file)])
+
+
+GROWTH_OF_COMMANDS = (
+    ("racks on standard input, without intervals", (16, 64, 256, 1024), stream_of_racks),
+    ("claims of one rack file, all in one scenario", (34, 136, 544, 2176), rack_of_claims),
+)
 
 
 def peer_rate(peer: Peer) -> float | str:
@@ -364,22 +449,50 @@ def peer_rate(peer: Peer) -> float | str:
         return f"not run: {type(error).__name__}"
 
 
-def peers() -> Iterator[str]:
-    """The three-axis question of rackcalc in one process beside other tools' own questions, one after the other.
+def one_at_a_time(ask: Callable[[int], object], least: float = 2.0) -> float:
+    """Points a second, as LOOP counts those of others."""
+    ask(0)
+    count, begun = 0, time.perf_counter()
+    while (taken := time.perf_counter() - begun) < least:
+        count += 1
+        ask(count)
+    return count / taken
 
-    No ratio is formed: the questions differ.
-    """
-    job, _ = sweep_job(QUESTIONS[next(iter(QUESTIONS))])
+
+def own_rates(space: SpaceOptions | None) -> tuple[float, float]:
+    """Points a second of rackcalc: asked as the other tool is, and as one grid of the same points."""
+    if space is None:
+        queue = {"probability": 0.99, "service_time": 1.0, "servers": 64.0}
+        alone = one_at_a_time(lambda i: mdc_wait_quantile(**queue, arrival_rate=40.0 + i % 20))
+        rates = numpy.linspace(40.0, 59.0, 1_000_000)
+        begun = time.perf_counter()
+        mdc_wait_quantile(**queue, arrival_rate=rates)
+        return alone, len(rates) / (time.perf_counter() - begun)
+    path, _, values = space.vary[0].partition("=")
+    first, last = (int(x) for x in values.partition(" ")[0].split(".."))
+    unit = values.partition(" ")[2]
+
+    def ask(number: int) -> object:
+        value = f"{path}={first + number % (last - first + 1)} {unit}".strip()
+        return estimate(load(space.rack, "", (*space.sets, value)))
+
+    alone = one_at_a_time(ask)
+    job, _ = sweep_job(SweepOptions(space, top=1, by="latency.mean"))
     begun = time.perf_counter()
-    mine = run(job).points / (time.perf_counter() - begun)
-    yield "| tool | a point answers | points/s |\n| --- | --- | --- |"
-    yield f"| rackcalc, one process | feasibility, p99 under load, power, heat, money of a rack | {mine:,.0f} |"
+    points = run(job).points
+    return alone, points / (time.perf_counter() - begun)
+
+
+def peers() -> Iterator[str]:
+    """Each tool beside rackcalc, on the same points: one at a time in one process, and rackcalc's grid of them too."""
+    yield "| question | tool | asked | an answer contains | points/s |\n| --- | --- | --- | --- | --- |"
     for peer in OTHERS:
         found = peer_rate(peer)
-        if isinstance(found, str):
-            yield f"| {peer.name} | {peer.question} | {found} |"
-        else:
-            yield f"| {peer.name} | {peer.question} | {found:,.1f} |"
+        shown = found if isinstance(found, str) else f"{found:,.1f}"
+        yield f"| {peer.question} | {peer.name} | one at a time | {peer.answer} | {shown} |"
+        alone, grid = own_rates(peer.space)
+        yield f"| | rackcalc | one at a time | {peer.ours} | {alone:,.1f} |"
+        yield f"| | rackcalc | as one grid | {peer.ours} | {grid:,.0f} |"
 
 
 def machine() -> str:

@@ -77,6 +77,14 @@ def test_the_summary_names_what_is_new_and_the_nearest_run() -> None:
     assert "nearest run" not in out("estimate", "configs/bert-a100.yaml"), "no serving engine"
 
 
+def test_the_nearest_run_is_the_first_of_the_nearest_of_all() -> None:
+    runs = nearest_run.measured_runs()
+    others = [run._replace(years=run.years + 0.1, gpus=3.0, prompt=777.0) for run in runs[::7]]
+    strange = [run._replace(model="none", runtime="none", gpu="none") for run in runs[::11]]
+    for asked in (*runs[::13], *others, *strange):
+        assert nearest_run.nearest(asked) is min(runs, key=lambda run: nearest_run.distance(asked, run))
+
+
 def test_the_nearest_run_is_the_rack_itself_where_it_was_measured() -> None:
     for line in nearest_run.measured_runs()[::40]:
         assert (

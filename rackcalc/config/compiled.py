@@ -40,7 +40,7 @@ def _trees() -> dict[Key, bytes]:
 def compiled(text: str, file: str) -> Node | None:
     """The nodes of a text that was compiled; None for any other. file: the name that they show."""
     tree = _trees().get(key_of(text))
-    return None if tree is None else _node(marshal.loads(tree), file)
+    return None if tree is None else node_of_plain(marshal.loads(tree), file)
 
 
 def tree_of(text: str, file: str) -> Node:
@@ -54,23 +54,25 @@ def write(package: "Path") -> None:
     trees = {}
     for path in sorted(package.glob("**/*.yaml")):
         text = path.read_text(encoding="utf-8")
-        trees[key_of(text)] = marshal.dumps(_plain(parse(text, "")), 4)
+        trees[key_of(text)] = marshal.dumps(as_plain(parse(text, "")), 4)
     (package / "catalog" / os.path.basename(FILE)).write_bytes(marshal.dumps(trees, 4))
 
 
-def _plain(node: Node) -> tuple[Any, ...]:
+def as_plain(node: Node) -> tuple[Any, ...]:
+    """A tree as tuples, dictionaries and words, but for the name of its file."""
     value: Any = node.value
     if isinstance(value, dict):
-        value = {key: _plain(child) for key, child in value.items()}
+        value = {key: as_plain(child) for key, child in value.items()}
     elif isinstance(value, tuple):
-        value = tuple(map(_plain, value))
+        value = tuple(map(as_plain, value))
     return (value, node.line, node.column, node.quoted, node.key, node.path)
 
 
-def _node(plain: tuple[Any, ...], file: str) -> Node:
+def node_of_plain(plain: tuple[Any, ...], file: str) -> Node:
+    """The tree again. file: the name that it shows."""
     value, line, column, quoted, key, path = plain
     if isinstance(value, dict):
-        value = {name: _node(child, file) for name, child in value.items()}
+        value = {name: node_of_plain(child, file) for name, child in value.items()}
     elif isinstance(value, tuple):
-        value = tuple([_node(child, file) for child in value])
+        value = tuple([node_of_plain(child, file) for child in value])
     return Node(value, file, line, column, quoted, key, path)

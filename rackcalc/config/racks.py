@@ -9,6 +9,7 @@ from rackcalc.config.builder import Builder
 from rackcalc.config.catalog_files import PACKAGE
 from rackcalc.config.compiled import compiled
 from rackcalc.config.document import Node, parse
+from rackcalc.config.kept_trees import keep, kept
 from rackcalc.config.overrides import WAYS_TO_PAY, apply_scenario, apply_set
 from rackcalc.config.published_format import with_precision
 from rackcalc.config.text_files import read_text
@@ -17,6 +18,8 @@ from rackcalc.quantities.problems import InputError, Problem, failure, suggest
 from rackcalc.quantities.record import field, record
 from rackcalc.quantities.spelling import meant
 from rackcalc.spec.rack import Rack
+
+STDIN = "<stdin>"  # what standard input is called in messages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,7 +75,7 @@ def _bundled() -> Mapping[str, str]:
 def find_rack(name: str) -> tuple[str, str]:
     """The text of a rack, and the name to show for it. name: a path, "-" or a bundled rack. InputError without one."""
     if name == "-":
-        return read_text("-"), "<stdin>"
+        return read_text("-"), STDIN
     if "/" not in name and not os.path.exists(name):  # unlike Path.exists, os.path.exists never raises
         bundled = _bundled()
         known = meant(name, bundled)
@@ -124,11 +127,17 @@ def load_text(
 @lru_cache(maxsize=16)
 def _tree(text: str, file: str, line_offset: int = 0) -> tuple[Node, tuple[Problem, ...]]:
     """The nodes of a rack file, read once for all of its scenarios, and mistakes after which reading can go on."""
+    of_a_file = not line_offset and file != STDIN  # a stream of racks would fill the directory of kept trees
     known = None if line_offset else compiled(text, file)
+    if known is None and of_a_file:
+        known = kept(text, file)
     if known is not None:
         return known, ()
     problems: list[Problem] = []
-    return parse(text, file, problems, line_offset), tuple(problems)
+    root = parse(text, file, problems, line_offset)
+    if of_a_file and not problems:
+        keep(text, root)
+    return root, tuple(problems)
 
 
 def _checked_tree(text: str, file: str) -> Node:
