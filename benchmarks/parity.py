@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from rackcalc.render.percentages import error_percent
-from rackcalc.validation import Result, fit_engines, measured_runs, outer_folds, run
+from rackcalc.validation import Result, fit_engines, measured_runs, outer_folds, referee, run
 from rackcalc.validation.engine_parameters import names, start
-from rackcalc.validation.former import COLUMNS, Comparison, read_former, recorded
+from rackcalc.validation.former import COLUMNS, Comparison, Key, Keys, read_former, recorded
 from rackcalc.validation.groups import group_of
 from rackcalc.validation.outer_folds import Line
 from rackcalc.validation.score import Score, Summary, Tally, summaries, unanswered
@@ -41,7 +41,7 @@ BESIDE = {  # peers' errors on the same quantity; where they are from stands in 
 }
 _PLANNING = "measured on rows like those of `serving` when this project was planned; not repeated since"
 PEERS = (
-    ("aiconfigurator", "database of measured kernels", "TPOT 6.6 %, TTFT 34.5 %", _PLANNING),
+    ("aiconfigurator", "database of measured kernels", "TPOT 6.6 %, TTFT 34.5 %", f"{_PLANNING}; now see Referee"),
     ("rooflines", "closed form: work / peak rate", "TPOT 39 to 73 %", _PLANNING),
     ("LIMINAL", "closed form", "decoding 7.6 %", "abstract of arXiv 2507.14397"),
     ("GenZ", "closed form", "inference 5.8 % (geometric mean)", "abstract of arXiv 2406.01698"),
@@ -88,6 +88,21 @@ class Points:
         if predicted is not None:
             group = f"{group_of(row)} {row.metric}"
             self.found.append(Point(row.kind, group, predicted.unit, row.value, float(predicted.value)))
+
+
+class Said:
+    """Collects our own predictions, as the referee takes anybody's."""
+
+    def __init__(self) -> None:
+        self.found: dict[Key, referee.Prediction] = {}
+        self.keys = Keys()
+
+    def add(self, result: Result) -> None:
+        """Take one result in."""
+        row = result.row
+        key = self.keys.of(row.kind, row.case, row.metric)
+        if result.predicted is not None:
+            self.found[key] = referee.Prediction(float(result.predicted.value))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: range) -> str:
@@ -144,6 +159,7 @@ def folded(parts: Known, models: Known) -> str:
 
 OUTER = {"tpot_mean": ("serving", "tpot"), "ttft_mean": ("serving", "ttft"), "tpot_p50": ("step_power", "tpot")}
 FORMER = Path(__file__).parent / "former_errors.csv"  # of the release before, on the same rows
+ASKED = Path(__file__).parent / "peers"  # what other tools said when they were asked; each file with its script
 RECORD = Path(__file__).parent / "accuracy_record.csv"  # the error of every row as this file last said it
 
 
@@ -202,12 +218,29 @@ def by_key(found: Iterable[Summary]) -> Known:
     return {(one.kind, one.subject): one for one in found}
 
 
-def left_out(kinds: Sequence[str], by: str) -> tuple[Known, dict[tuple[str, str], float]]:
+def refereed(ours: Said, parts: Said, models: Said) -> str:
+    """Each peer whose predictions there are, and rackcalc on the rows that the peer answers."""
+    lines = []
+    for file in sorted(ASKED.glob("*.csv")):
+        theirs = referee.read_predictions(str(file))
+        own = [{key: said.found[key] for key in theirs if key in said.found} for said in (ours, parts, models)]
+        each = [
+            {(one.kind, one.subject): one for one in referee.judged(said) if one.answered} for said in (theirs, *own)
+        ]
+        for key, one in each[0].items():
+            cells = [error for found in each for error in (found[key].by_group, found[key].by_row)]
+            counts = f"{one.answered}", f"{one.groups}"
+            lines.append((file.stem.replace("_", "-"), *key, *counts, *map(error_percent, cells)))
+    head = ("tool", "kind", "metric", "rows", "groups", "its error", "by row", "rackcalc", "by row")
+    return table((*head, "GPU left out", "by row", "model left out", "by row"), lines, range(3, 13))
+
+
+def left_out(kinds: Sequence[str], by: str, sinks: Sequence[Said] = ()) -> tuple[Known, dict[tuple[str, str], float]]:
     """Every kind validated by itself, without each part or model in turn; also the error of its worst group."""
     found: Known = {}
     worst: dict[tuple[str, str], float] = defaultdict(float)
     for kind in kinds:
-        tally = run.scored(run.sources((), (kind,)), (kind,), [], False, 0, (), by)
+        tally = run.scored(run.sources((), (kind,)), (kind,), [], False, 0, sinks, by, every=False)
         scores = tally.scores()
         found |= by_key(summaries(scores))
         for score in scores:
@@ -318,9 +351,10 @@ def main() -> None:
     points = Points()
     tally = Tally()
     compared, servers = Comparison(read_former(str(RECORD))), measured_runs.Servers()
+    ours, without_part, without_model = Said(), Said(), Said()
     lines = [",".join(COLUMNS)]
     for result in run.validate(run.rows(run.sources((), ()), (), [])):
-        for sink in (tally, points, compared, servers):
+        for sink in (tally, points, compared, servers, ours):
             sink.add(result)
         lines.append(recorded(result.row, None if result.predicted is None else result.error))
     compared.close()
@@ -328,7 +362,8 @@ def main() -> None:
     scores = tally.scores()
     found = summaries(scores)
     peers = table(("tool", "how", "error", "where from"), PEERS, range(0))
-    (parts, worst), (models, _) = left_out(FOLDED, "part"), left_out(BY_MODEL, "model")
+    parts, worst = left_out(FOLDED, "part", (without_part,))
+    models, _ = left_out(BY_MODEL, "model", (without_model,))
     folds = outer()
     write(ROOT / "README.md", {"accuracy": headlines(by_key(found), parts, worst, folds)})
     tables = {"accuracy": errors(found, scores), "missing": missing(tally), "left-out": folded(parts, models)}
@@ -336,7 +371,8 @@ def main() -> None:
         tables |= {"moved": moved(compared)}
         RECORD.write_text("\n".join(lines) + "\n", encoding="utf-8")
     tables |= {"outer-folds": outer_table(folds), "former": against_former(by_key(found))}
-    write(ROOT / "docs" / "accuracy.md", tables | {"peers": peers})
+    tables |= {"peers": peers, "referee": refereed(ours, without_part, without_model)}
+    write(ROOT / "docs" / "accuracy.md", tables)
     draw(points.found, ROOT / "docs" / "accuracy.svg")
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from rackcalc.validation import referee
+
 ROOT = Path(__file__).parent.parent
 CHEAP = ("gemm", "attention", "wall_power")
 STALE = "`make accuracy` brings it up to date"
@@ -144,3 +146,16 @@ def test_a_generated_part_that_is_gone_is_an_error(parity: ModuleType) -> None:
     assert parity.replaced(text, "x", "new") == "a\n<!-- x: why -->\n\nnew\n\n<!-- x end -->\nb"
     with pytest.raises(SystemExit, match="0 places for y"):
         parity.replaced(text, "y", "new")
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks" / "peers").glob("*.csv")), ids=lambda file: file.stem)
+def test_the_errors_of_other_tools_are_those_of_the_predictions_kept_here(file: Path) -> None:
+    lines = [line.strip("| ").split(" | ") for line in part("docs/accuracy.md", "referee").splitlines()]
+    shown = {cells[2]: cells for cells in lines if cells[0] == file.stem.replace("_", "-")}
+    judged = [one for one in referee.judged(referee.read_predictions(str(file))) if one.answered]
+    assert {one.subject for one in judged} == set(shown) and judged
+    for one in judged:
+        cells = shown[one.subject]
+        assert cells[3] == f"{one.answered}", STALE
+        assert share(cells[5]) == pytest.approx(one.by_group, abs=1e-3), STALE
+        assert share(cells[6]) == pytest.approx(one.by_row, abs=1e-3), STALE

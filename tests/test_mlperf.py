@@ -2,8 +2,10 @@
 
 import statistics
 
+import numpy as np
 import pytest
 
+from rackcalc.formulas.serving.latency_limits import rate_of_prompts
 from rackcalc.validation import validate
 from rackcalc.validation.mlperf import DATA_SETS, best_engine
 from rackcalc.validation.read import Row, Unanswerable, bundled, read
@@ -30,6 +32,31 @@ MODELS = {
     "mixtral-8x7b": "mixtral-8x7b",
     "llama3.1-405b": "llama-3.1-405b",
 }
+
+
+@pytest.mark.parametrize("room", [2.0, 4.0, 12.0])
+def test_simulated_prompts_keep_the_limit_at_the_rate_that_is_said(room: float) -> None:
+    rate = rate_of_prompts(work=1.0, stages=1.0, groups=1.0, ttft=1.0, most_ttft=1.0 + room, tail=0.01)
+    between = np.random.default_rng(7).exponential(1 / rate, 400_000)
+    walk = np.cumsum(1.0 - between)  # Lindley: a wait is how far the walk is above its lowest point so far
+    waits = walk - np.minimum(np.minimum.accumulate(walk), 0.0)
+    assert 0.001 < float((waits > room).mean()) < 0.0115, "Kingman's waits are an upper bound, and not a far one"
+
+
+def test_short_prompts_do_not_wait_and_pipelines_and_groups_start_more() -> None:
+    short = {"work": 0.01, "ttft": 0.1, "most_ttft": 2.0, "tail": 0.01}
+    assert rate_of_prompts(stages=1.0, groups=1.0, **short) == pytest.approx(100.0, rel=0.03)
+    long = short | {"work": 1.0}
+    one = rate_of_prompts(stages=1.0, groups=1.0, **long)
+    assert rate_of_prompts(stages=2.0, groups=1.0, **long) > 1.5 * one
+    assert rate_of_prompts(stages=1.0, groups=2.0, **long) > 2.0 * one
+
+
+def test_servers_of_long_prompts_are_as_published() -> None:
+    """MLPerf v5.1, Llama 3.1 405B on eight H200: server 0.43, interactive 0.31 samples a second."""
+    asked = {"operation": "llama3.1-405b", "model": "llama-3.1-405b", "part": "h200-sxm"}
+    for scenario, published in (("server", 0.43), ("interactive", 0.31)):
+        assert rate(row(scenario, **asked)) == pytest.approx(published, rel=0.15)
 
 
 @pytest.mark.parametrize("operation", MODELS)
@@ -99,4 +126,4 @@ def test_errors_do_not_grow() -> None:
         subject: statistics.median(s.mape for s in scores if s.subject == subject)
         for subject in ("rate", "server_rate", "interactive_rate")
     }
-    assert medians["rate"] < 0.19 and medians["server_rate"] < 0.53 and medians["interactive_rate"] < 0.40
+    assert medians["rate"] < 0.19 and medians["server_rate"] < 0.25 and medians["interactive_rate"] < 0.40

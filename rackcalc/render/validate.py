@@ -25,7 +25,10 @@ FIELDS = (
 
 
 def as_text(tally: Tally, leave_out: str = "") -> str:
-    """A line for every group and every kind (median over its groups), then unanswered rows and the worst rows."""
+    """A line for every group and every kind, then unanswered rows and the worst rows.
+
+    Of a kind: the median over its groups, but the mean of their shares inside the interval.
+    """
     scores = tally.scores()
     lines: list[tuple[str, ...]] = [COLUMNS]
     by_kind = {(summary.kind, summary.subject): summary for summary in summaries(scores)}

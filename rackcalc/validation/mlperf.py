@@ -8,7 +8,7 @@ from typing import NamedTuple
 from rackcalc.config.parts import load_part
 from rackcalc.formulas.combine import largest, smallest
 from rackcalc.formulas.serving.concurrency import NO_TIME, Loop, at_rate, first_token
-from rackcalc.formulas.serving.latency_limits import at_limit, of_limits, usual_number
+from rackcalc.formulas.serving.latency_limits import at_limit, of_limits, rate_of_prompts, usual_number
 from rackcalc.formulas.serving.replicas import all_engines, slots
 from rackcalc.formulas.serving.request_rates import kept_rate
 from rackcalc.formulas.serving.request_time import one_step, request_time
@@ -17,7 +17,7 @@ from rackcalc.quantities.quantity import Quantity, Source, constant
 from rackcalc.quantities.record import replace
 from rackcalc.validation.kernels import gpu
 from rackcalc.validation.read import Row, Unanswerable
-from rackcalc.validation.runs import ROUNDS, Numbers, Run, fits, loop, run_of, stand
+from rackcalc.validation.runs import ROUNDS, Numbers, Run, fits, loop, prefill_of, run_of, stand
 from rackcalc.validation.serving import LARGEST, rate_of
 
 SIZES = (1, 2, 4, 8)  # GPUs that share a layer, and stages of a pipeline, that submitters choose from
@@ -31,6 +31,7 @@ SPARE = Quantity(
     source=Source("assumed", note="random arrivals never fill an engine; chosen with the times in view"),
 )  # fmt: skip
 P99 = constant(2.3263, "1", "normal quantile of 99 %", "published")
+TAIL = constant(0.01, "1", "share of requests over the limit", "published", "mlperf-llm")
 
 
 class DataSet(NamedTuple):
@@ -124,7 +125,8 @@ def best_engine(row: Row) -> Chosen:
         if row.scenario != "offline":
             if row.scenario not in asked.limits:
                 raise Unanswerable(f"the limits of MLPerf's {row.operation} {row.scenario} are not known here")
-            most = spared(run, numbers, within(run, numbers, most, *asked.limits[row.scenario]))
+            limits = asked.limits[row.scenario]
+            most = spared(run, numbers, within(run, numbers, most, *limits), limits[0])
         rate = all_engines(rate=loop(run, numbers, most).rate, gpus=gpus, devices=numbers.devices)
         if best is None or rate.value > WORTH * best.rate.value:
             best = Chosen(run, numbers, rate, most)
@@ -132,9 +134,20 @@ def best_engine(row: Row) -> Chosen:
     return best
 
 
-def spared(run: Run, numbers: Numbers, most: Quantity) -> Quantity:
-    """Requests in flight, mean, of an engine a little below its capacity with `most`, where they are far fewer."""
-    rate = kept_rate(rate=loop(run, numbers, most).rate, spare=SPARE)
+def spared(run: Run, numbers: Numbers, most: Quantity, ttft: float) -> Quantity:
+    """Requests in flight, mean, of an engine a little below its capacity with `most`, where they are far fewer.
+
+    ttft: limit [s] of the 99th percentile, which prompts also keep that come while others are computed.
+    """
+    in_time = rate_of_prompts(
+        work=prefill_of(run, numbers).parts[0],
+        stages=numbers.stages,
+        groups=numbers.groups,
+        ttft=running(run, numbers, ONE).ttft,
+        most_ttft=most_first(ttft),
+        tail=TAIL,
+    )
+    rate = smallest(kept=kept_rate(rate=loop(run, numbers, most).rate, spare=SPARE), in_time=in_time)
     return at_rate(lambda number: loop(run, numbers, number), rate, most).held
 
 
@@ -167,10 +180,15 @@ def _choice(number: int, what: str) -> Quantity:
     return constant(float(number), "1", what, "assumed", note="the best for the scenario")
 
 
+def most_first(seconds: float) -> Quantity:
+    """The limit of the time to first token."""
+    return constant(seconds, "s", "limit of the time to first token", "published", "mlperf-llm")
+
+
 def within(run: Run, numbers: Numbers, most: Quantity, ttft: float, tpot: float) -> Quantity:
     """Requests in flight, mean, of which the 99th percentile finds room and keeps both limits."""
     limits = {
-        "most_ttft": constant(ttft, "s", "limit of the time to first token", "published", "mlperf-llm"),
+        "most_ttft": most_first(ttft),
         "most_tpot": constant(tpot, "s/token", "limit of the time per token", "published", "mlperf-llm"),
     }
 
