@@ -296,6 +296,7 @@ def test_a_pipeline_conserves_its_requests(number: int) -> None:
     ("sets", "words"),
     [
         (("serving.pipeline_parallel=5",), "do not divide the 16 GPUs"),
+        (("serving.pipeline_parallel=2", "accelerators.gpu.count=1"), "do not divide the 1 GPUs"),
         (("serving.pipeline_parallel=5", "serving.tensor_parallel=4"), "5 stages of 4 are 20 GPUs"),
         (("serving.pipeline_parallel=2", "serving.data_parallel=2"), "together with serving.pipeline_parallel"),
         (("serving.pipeline_parallel=2", *drafts("ngram", 3, 0.7)), "together with serving.pipeline_parallel"),

@@ -280,3 +280,22 @@ def test_several_lanes_of_the_law_itself() -> None:
         alone = answer(step, prompt)
         assert together.decoding[place] == pytest.approx(alone.decoding, rel=1e-12)
         assert together.quantile("ttft", 0.99)[place] == pytest.approx(alone.quantile("ttft", 0.99), rel=1e-9)
+
+
+# Data-parallel attention over experts: with few sequences few experts are read, so a step grows faster than they do.
+TWO_MODES = {
+    "seats": 4296.0, "base": 0.18084, "work": 0.05684, "twice": 0.11837, "budget": 9014.0, "chunked": 0.0,
+    "step_0": 0.013573, "step_1": 0.015714, "step_2": 0.024492, "step_3": 0.038161, "step_4": 0.05232,
+    "step_5": 0.132884, "prompt": 2000.0, "prompt_cv": 0.28868, "prompt_even": 1.0, "output": 500.0, "output_cv": 0.7,
+}  # fmt: skip
+
+
+def test_only_numbers_that_are_never_reached_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where few and very many sequences are both likely, a rough first look must not miss the second."""
+    engine = ALONE | TWO_MODES
+    rates = [*np.linspace(1, 8, 15).tolist(), 6.17, 6.171428571428571, 6.18]
+    with monkeypatch.context() as all_nodes:
+        all_nodes.setattr(law, "MANY", math.inf)
+        wanted = [engine_load._law(*engine_load.point_of(engine | {"rate": rate})).decoding for rate in rates]
+    found = [engine_load._law(*engine_load.point_of(engine | {"rate": rate})).decoding for rate in rates]
+    np.testing.assert_allclose(found, wanted, rtol=1e-9)

@@ -13,6 +13,7 @@ from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.queues.gamma_mixtures import mixture_quantile, mixture_tail
 from rackcalc.formulas.queues.mixture_lanes import quantile_lanes, tail_lanes
 from rackcalc.formulas.serving import engine_load
+from rackcalc.replay.intervals import intervals
 
 RACKS = {
     "dense": ("{part: h100-sxm, count: 8}", "llama-3.1-70b", "{split: gpu, runtime: vllm}", "1000 token", "200 token"),
@@ -38,21 +39,30 @@ def text(rack: str, rate: float, *more: str) -> str:
     return f"name: counted\naccelerators: {{gpu: {gpu}}}\nmodel: {model}\nserving: {serving}\nworkload:\n{work}\n"
 
 
-@pytest.mark.parametrize("asked", MOST)
-@pytest.mark.parametrize("rack", RACKS)
-def test_limits_and_hours_ask_the_law_a_few_times(
-    rack: str, asked: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    calls, law = [], engine_load._steady
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the law is asked while the test runs."""
+    made, law = [], engine_load._steady
 
     def counted(point: Any) -> Any:
-        calls.append(point)
+        made.append(point)
         return law(point)
 
     monkeypatch.setattr(engine_load, "_steady", counted)
+    return made
+
+
+@pytest.mark.parametrize("asked", MOST)
+@pytest.mark.parametrize("rack", RACKS)
+def test_limits_and_hours_ask_the_law_a_few_times(rack: str, asked: tuple[str, ...], calls: list[Any]) -> None:
     rate = 2.0 + list(MOST).index(asked) / 1000 + list(RACKS).index(rack) / 10000
-    estimate(load_text(text(rack, rate, *({"slo": LIMITS, "hours": HOURS}[one] for one in asked)), "rack.yaml"))
+    result = estimate(
+        load_text(text(rack, rate, *({"slo": LIMITS, "hours": HOURS}[one] for one in asked)), "rack.yaml")
+    )
     assert 1 <= len(calls) <= MOST[asked]
+    before = len(calls)
+    intervals(result)  # all draws together: with and without the errors of the formulas below
+    assert len(calls) - before <= 2 * MOST[asked] + (12 if "slo" in asked else 0)
 
 
 def test_a_percentile_at_a_jump_is_found_in_a_few_steps() -> None:

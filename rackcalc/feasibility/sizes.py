@@ -304,7 +304,7 @@ def _divided_heads(loaded: Loaded, model: Model, sizes: tuple[Quantity, ...]) ->
     """
 
     def width(sizes: Sequence[Any]) -> Any:
-        return sizes[0] // sizes[1] if len(sizes) > 1 else sizes[0]
+        return xp.maximum(sizes[0] // sizes[1], 1.0) if len(sizes) > 1 else sizes[0]  # 0: more groups than GPUs
 
     def refusal(what: str, fix: str) -> Problem:
         number = width([float(size.value) for size in sizes])

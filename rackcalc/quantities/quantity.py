@@ -202,10 +202,13 @@ FORMULAS: dict[str, "Formula"] = {}
 class Formula:
     """A pure function with units in its signature, and the source of its equation. Made by @formula."""
 
-    def __init__(self, function: Callable[..., Any], cite: str, error: float = 0.0) -> None:
+    def __init__(
+        self, function: Callable[..., Any], cite: str, error: float = 0.0, draws_together: bool = False
+    ) -> None:
         self.function = function
         self.cite = cite
         self.error = error
+        self.draws_together = draws_together
         self.name: str = function.__name__
         # Where a reader finds it: "links.transfer.transfer_time" is in rackcalc/formulas/links/transfer.py.
         self.label: str = f"{function.__module__.removeprefix('rackcalc.formulas.')}.{function.__name__}"
@@ -311,17 +314,20 @@ NAN = float("nan")
 SAME = "same"  # in a signature: the unit of the first input
 
 
-def formula(cite: str, error: float = 0.0) -> Callable[[Callable[..., Any]], Formula]:
+def formula(
+    cite: str, error: float = 0.0, draws_together: bool = False
+) -> Callable[[Callable[..., Any]], Formula]:  # fmt: skip
     """Register a pure function as a formula. cite: the source, or "assumption: ..." for our own.
 
     error: mean absolute relative error of the formula against measurements, where known (see replay/distributions.py).
+    draws_together: whether it takes so long that all draws of an interval are computed in one call, on arrays.
 
     Parameters and result get their units from the aliases in quantities/units.py; `**terms` makes a variadic formula,
     whose terms have one unit or, where the alias is a dict, each its own.
     """
     if not cite:
         raise ValueError("a formula needs a source")
-    return lambda function: Formula(function, cite, error)
+    return lambda function: Formula(function, cite, error, draws_together)
 
 
 def renamed(quantity: Quantity, name: str) -> Quantity:

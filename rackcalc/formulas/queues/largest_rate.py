@@ -13,9 +13,9 @@ def largest_rate(margin: Callable[[Any], Any], capacity: Any, lowest: Any = None
 
     margin: the limit over the time that it is on, which falls smoothly while the rate grows. lowest: the margin at next
     to no rate, where it is known. T. R. Chandrupatla, Advances in Engineering Software 28 (1997) 145-149: inverse
-    quadratic interpolation where the last three points allow it, else halving; the first point is on the chord. A point
-    is aimed a little below the limit, and is the answer where the lines to both of its neighbors meet the limit within
-    EXACT_RATE above it.
+    quadratic interpolation where the last three points allow it, else (where he halves) as if the margin fell by equal
+    factors, in the middle half; the first point is on the chord. A point is aimed a little below the limit, and is the
+    answer where the lines to both of its neighbors meet the limit within EXACT_RATE above it.
 
     >>> round(largest_rate(lambda rate: (10.0 - rate) / 7.0, 10.0), 2)
     3.0
@@ -49,7 +49,8 @@ def largest_rate(margin: Callable[[Any], Any], capacity: Any, lowest: Any = None
         smooth = (height * height < place) & ((1 - height) * (1 - height) < 1 - place)
         first = xp.divide(at_a, at_b - at_a) * xp.divide(at_c, at_b - at_c)
         second = xp.divide(c - a, b - a) * xp.divide(at_a, at_c - at_a) * xp.divide(at_b, at_c - at_b)
-        share = xp.where(smooth, first + second, 0.5)
+        low, high = xp.log(xp.maximum(at_a + 1, 1e-3)), xp.log(xp.maximum(at_b + 1, 1e-3))
+        share = xp.where(smooth, first + second, xp.clip(xp.divide(low, low - high), 0.25, 0.75))
 
 
 def _steepness(a: Any, at_a: Any, b: Any, at_b: Any, c: Any, at_c: Any) -> Any:

@@ -24,7 +24,7 @@ MANY = 60  # nodes from which on it is worth to look first how many are reached
 NEVER = 1e-18  # share of time
 SHIFTS = 80
 PATIENCE = 8  # steps of Newton's rule; after them every other one halves
-NEAR = 1e-6  # an error so small is gone after one more step of Newton's rule, which squares it
+NEAR = 1e-6  # after a step of Newton's rule that is so small one more is exact, since it squares the error
 ROUGH = 1e-2  # the same, of a first look at how many are reached
 
 
@@ -107,8 +107,8 @@ def number_present(
 
     leaving: requests that leave per second at each of numbers[1:]. variability: (scv of gaps + scv of service) / 2,
     which lengthens or shortens the queue of those that wait for a seat (A. O. Allen, Probability, Statistics and
-    Queueing Theory, 1990: Allen-Cunneen). start: shift of a station that is about the same. near: error of the last
-    step but one.
+    Queueing Theory, 1990: Allen-Cunneen). start: shift of a station that is about the same. near: the last
+    step but one of Newton's rule.
 
     >>> station = number_present(list(range(41)), [1.0] * 40, 0.5)  # M/M/1: mean number 1
     >>> round(station.mean + station.waiting, 6)
@@ -125,7 +125,8 @@ def number_present(
     for step in range(SHIFTS):
         shares, seated, out, slope = at(shift)
         error = out - target
-        finished, settled = settled, settled | (abs(error) < near) | (high - low < 1e-11) | (error != error)
+        exact = (abs(error) <= near * xp.clip(slope, 0.0, 1.0)) | (high - low < 1e-11) | (error != error)
+        finished, settled = settled, settled | exact
         if xp.every(finished):
             break
         low, high = xp.where(error < 0, shift, low), xp.where(error < 0, high, shift)

@@ -249,6 +249,56 @@ def closed_loop(
     before a prefill in which a part of it is fetched [s]. sent: tokens of a prompt where not all of them are computed.
     """
     inside = held(concurrency=concurrency, room=fits)
+    full = step_at(inside)
+    lengths = {"prompt": prompt, "output": output}
+    free = without_limit(
+        engine, request_host, inside, full, prefill, step_at, **lengths,
+        equal_lengths=equal_lengths, arrivals=arrivals, overlap=overlap, fetch=fetch, sent=sent,
+    )  # fmt: skip
+    least = least_cycle(engine, inside, full, prefill, step_at, **lengths, overlap=overlap, ring=ring)
+    factor = saturation(least=least, time=generation_time(ttft=free.first, tpot=free.step, output=output))
+    first, step = slowed(time=free.first, factor=factor), slowed(time=free.step, factor=factor)
+    if not (isinstance(output.value, float) and output.value > 1):
+        step = step_where_one_token(per_token=step, step=free.alone, output=output)
+    wait = room_wait(concurrency=concurrency, held=inside, first=first, tpot=step, output=output)
+    ttft = total(first=first, room=wait)
+    time = generation_time(ttft=ttft, tpot=step, output=output)
+    return Loop(
+        ttft=ttft,
+        tpot=step,
+        host=free.host,
+        first=first,
+        step=step,
+        stall=free.stall,
+        prefill=prefill.alone.time,
+        room=fits,
+        held=inside,
+        ahead=free.ahead,
+        decoding=free.decoding,
+        time=time,
+        rate=closed_rate(concurrency=concurrency, time=time),
+    )
+
+
+@record
+class WithoutLimit:
+    """Requests inside an engine as if it could do any number per second. alone: step without prompts; see Loop."""
+
+    first: Quantity
+    step: Quantity
+    alone: Quantity
+    host: Quantity
+    stall: Quantity
+    ahead: Quantity
+    decoding: Quantity
+
+
+def without_limit(
+    engine: Engine, request_host: Quantity, inside: Quantity, full: Quantity, prefill: Prefill, step_at: Step,
+    prompt: Quantity, output: Quantity, equal_lengths: bool, arrivals: Quantity | None, overlap: Quantity | None,
+    fetch: Quantity | None, sent: Quantity | None,
+) -> WithoutLimit:  # fmt: skip
+    """Times of the requests inside. full: step with all of them. The rest as of closed_loop()."""
     lockstep = engine.lockstep if equal_lengths else NONE
     ahead = prefills_ahead(held=inside, burst=engine.burst, lockstep=lockstep)
     if arrivals is not None:
@@ -266,16 +316,11 @@ def closed_loop(
     looked = looked_at(wait=engine.wait_steps, interval=engine.poll_steps)
     holding = {"hold": engine.hold_steps, "held": inside, "output": output}
     back = held_back(**holding) if prefill.prompts is ONE else wait_for_groups(**holding, groups=prefill.prompts)
-    prompts = {"work": prefill.work, "prompt": prompt, "chunk": engine.chunk}
+    prompts = {"work": work_in_a_ring(prefill, overlap), "prompt": prompt, "chunk": engine.chunk}
     beside = {"work": prefill.parts[0], "prompt": prompt, "chunk": engine.chunk, "groups": prefill.prompts}
     others = prefills_first(number=before, each=prefill.each, **beside)
-    base, added = base_and_work(engine, prefill, inside, prompt, output)
-    if overlap is not None:
-        prompts["work"] = added = shortened_time(time=prefill.work, share=overlap)
     front_end = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
-    decoding, alone = inside, step_at(inside)
-    ends = {"work": prefill.work, "output": output, "front_end": front_end, "sharpness": SHARPNESS}
-    full = paced_among_prompts(step=alone, decoding=inside, **ends)
+    decoding, alone = inside, full
     for done in range(ROUNDS):
         alone = step_at(decoding) if done else alone
         step = paced(tpot=total(step=alone, stall=stall), decoding=decoding, front_end=front_end, sharpness=SHARPNESS)
@@ -283,34 +328,32 @@ def closed_loop(
         ways = {"looked": looked, "back": back, "step": under_way}
         first = first_token(request_host=before_it, prefill=prefill.alone.time, others=others, **ways)
         decoding = decoding_now(held=inside, first=first, tpot=step, output=output)
-    steps = {"full": full}
+    return WithoutLimit(
+        first=first, step=step, alone=alone, host=host, stall=stall, ahead=ahead, decoding=decoding
+    )  # fmt: skip
+
+
+def work_in_a_ring(prefill: Prefill, overlap: Quantity | None) -> Quantity:
+    """What a prompt adds to the steps that compute it [s], of which the others in a pipeline see a share."""
+    return prefill.work if overlap is None else shortened_time(time=prefill.work, share=overlap)
+
+
+def least_cycle(
+    engine: Engine, inside: Quantity, full: Quantity, prefill: Prefill, step_at: Step, prompt: Quantity,
+    output: Quantity, overlap: Quantity | None, ring: Mapping[str, Quantity],
+) -> Quantity:  # fmt: skip
+    """Least time in which the engine answers each request inside once [s]: what it can do limits the loop."""
+    front_end = per_token_sent(time=engine.token_time, interval=engine.stream_interval)
+    ends = {"work": prefill.work, "output": output, "front_end": front_end, "sharpness": SHARPNESS}
+    steps = {"full": paced_among_prompts(step=full, decoding=inside, **ends)}
     if engine.mixed:
         number = filled_step(held=inside, prompt=prompt, output=output, chunk=engine.chunk)
         steps["filled"] = paced_among_prompts(step=step_at(number), decoding=number, **ends)
-    cycle = prompts | {"work": added, "held": inside, "output": output, "base": base}
-    busy = least_time(steps, ring, step_at, prefill.work, **cycle)
-    factor = saturation(least=busy, time=generation_time(ttft=first, tpot=step, output=output))
-    first, step = slowed(time=first, factor=factor), slowed(time=step, factor=factor)
-    if not (isinstance(output.value, float) and output.value > 1):
-        step = step_where_one_token(per_token=step, step=alone, output=output)
-    wait = room_wait(concurrency=concurrency, held=inside, first=first, tpot=step, output=output)
-    ttft = total(first=first, room=wait)
-    time = generation_time(ttft=ttft, tpot=step, output=output)
-    return Loop(
-        ttft=ttft,
-        tpot=step,
-        host=host,
-        first=first,
-        step=step,
-        stall=stall,
-        prefill=prefill.alone.time,
-        room=fits,
-        held=inside,
-        ahead=ahead,
-        decoding=decoding,
-        time=time,
-        rate=closed_rate(concurrency=concurrency, time=time),
-    )
+    base, added = base_and_work(engine, prefill, inside, prompt, output)
+    if overlap is not None:
+        added = work_in_a_ring(prefill, overlap)
+    more = {"work": added, "prompt": prompt, "chunk": engine.chunk}
+    return least_time(steps, ring, step_at, prefill.work, held=inside, output=output, base=base, **more)
 
 
 def least_time(

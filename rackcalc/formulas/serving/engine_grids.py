@@ -79,7 +79,9 @@ class Grids:
     def _of(self, part: Sequence[Column]) -> Any:
         """The law of a block, which other values share."""
         engine = part[: self._columns]
-        key = tuple(value if isinstance(value, float) else value.tobytes() for value in engine)
+        key = tuple(
+            [repr(value) if isinstance(value, float) else value.tobytes() for value in engine]
+        )  # nan equals nan
         if key not in self._laws:
             self._laws[key] = self._law(*engine)
             if len(self._laws) > KEPT:

@@ -39,8 +39,6 @@ ARRIVALS = ("gap_scv", "evenness", *_HOURS)
 
 # A point: the values of _NEEDED, then those of _LENGTHS and _HOURS, nan for what is not stated.
 PLACES = {name: place for place, name in enumerate(UNITS)}
-_ONE = {"s": SECOND, "token": TOKEN, "s/token": SECOND / TOKEN, "request/s": REQUEST / SECOND, "1": 1.0}
-_ONES = {name: _ONE[unit] for name, unit in UNITS.items()}
 
 # The engine of the examples: 64 seats, steps of 10 ms, prompts of 30 ms, and a request in a thousand million seconds.
 ALONE = {
@@ -62,7 +60,8 @@ def node(seats: Count, place: Count) -> Count:
 
 def point_of(engine: dict[str, Any]) -> list[Any]:
     """The engine without units, in the order of a point."""
-    return [xp.pure(engine[name] / one) if name in engine else xp.nan for name, one in _ONES.items()]
+    one = {"s": SECOND, "token": TOKEN, "s/token": SECOND / TOKEN, "request/s": REQUEST / SECOND, "1": 1.0}
+    return [xp.pure(engine[name] / one[unit]) if name in engine else xp.nan for name, unit in UNITS.items()]
 
 
 def _step(nodes: list[Any], steps: tuple[Any, ...]) -> Callable[[Any], Any]:
