@@ -120,7 +120,8 @@ def under_load(
         square=xp.dot(station.shares[1:], xp.each(lambda step: step * step, steps)),
         own=xp.dot(station.shares, xp.joined(engine.base, steps)) if engine.chunked else engine.base,
     )
-    first = first_token(engine, work, met, room, rate, near, evenness, seen.step)
+    echo = echo * xp.sqrt(evenness)
+    first = first_token(engine, work, met, room, rate, near, _of_delays(evenness, outputs), seen.step)
     if first.over is True:
         return saturated(rate, most)
     behind = left_behind(
@@ -198,7 +199,7 @@ def _settled(
     settled: Settled | None = None
     stall, echo = stalls[0], paces.echo[0]
     for _ in range(1 if engine.chunked or near > NEAR else 2):
-        slack = 1 - rate * echo
+        slack = 1 - rate * echo * xp.sqrt(evenness)  # a router sends no more to an engine whose steps are long
         clusters = (gap_scv + rate**2 * work.variance) / slack**2
         peakedness = xp.maximum((1 + (clusters - 1) * outputs.concentration) * evenness, 0.05)
         variability = xp.maximum((1 + (gap_scv - 1) / slack + varied) / 2, 0.1)
@@ -209,6 +210,17 @@ def _settled(
         stall, echo = weighted(station.shares[1:], stalls), weighted(station.shares[1:], paces.echo)
         settled = Settled(station=station, peakedness=peakedness, stall=stall, echo=echo, leaving=leaving)
     return settled
+
+
+def _of_delays(evenness: Any, outputs: Lengths) -> Any:
+    """The evenness of delays by prompts behind a router that counts requests.
+
+    Of answers alike, those that began together end together, and so do those that take their places: such bunches last.
+    The cv of answers from which they dissolve, 0.1, was found by simulation.
+    """
+    if isinstance(evenness, float) and evenness == 1:
+        return 1.0
+    return evenness + (1 - evenness) * xp.exp(-100.0 * outputs.scv)
 
 
 def _arrivals_that_wait(station: Present, outputs: Lengths, rate: Any, capacity: Any, gap_scv: Any) -> Any:

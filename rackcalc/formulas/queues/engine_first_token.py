@@ -238,8 +238,11 @@ def first_token(
     if not (isinstance(evenness, float) and evenness == 1):
         even = kept_even(engine, prompts, steps, step, room, rate, gap_scv)
         kept = xp.sqrt(evenness)  # found by simulation: between steps the router evens out less
-        delays = [(kept * share, *rest) for share, *rest in delays]
-        delays += [((1 - kept) * share, *rest) for share, *rest in even.parts]
+        shorter = (1 - kept) * even.mean
+        spread = (1 - kept) * even.parts[0][2]
+        delays = [
+            (share, kept * mean + shorter, xp.power(kept, 1.5) * variance + spread) for share, mean, variance in delays
+        ]
         delay, beside = kept * delay + (1 - kept) * even.mean, kept * beside + (1 - kept) * even.joined
     delays = [(xp.where(share > 1e-7, share, 0.0), mean, variance) for share, mean, variance in delays]
     delays = [one for one in delays if hasattr(one[0], "shape") or one[0] > 0]
