@@ -85,7 +85,7 @@ def exchange_exposed(mixing: Seconds, experts: Seconds, dispatch: Seconds, combi
     return beside_mixing + beside_experts + xp.minimum(mixing, combine) / layers
 
 
-@formula(cite="vLLM, vllm/v1/worker/ubatch_utils.py: batches of fewer tokens than a threshold are not split")
+@formula(cite="vLLM, vllm/config/parallel.py: dbo_decode_token_threshold and dbo_prefill_token_threshold")
 def if_split(rows: Count, least: Count, split: Seconds, whole: Seconds) -> Seconds:
     """Time of a batch that is split into two where a data-parallel group has at least so many tokens.
 
