@@ -5,7 +5,6 @@ reason. Times are of this machine, now: only the ratios travel.
 """
 
 import itertools
-import json
 import math
 import os
 import platform
@@ -20,14 +19,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy
-import yaml
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate
-from rackcalc.formulas.queues import mdc_curves, mdc_lanes
+from rackcalc.formulas.queues.mdc_curves import quantile_curve
 from rackcalc.formulas.queues.mdc_waits import mdc_wait_quantile
-from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load
 from rackcalc.questions.space_options import SpaceOptions
@@ -326,69 +323,65 @@ def every_rack() -> Iterator[str]:
         yield f"| `{rack}` | {' | '.join(cells)} |"
 
 
-def of_servers(count: int) -> None:
-    """A curve of the p99 wait over the loads of a queue with so many servers."""
-    for kept in (mdc_lanes._blocks, mdc_lanes.kinks, mdc_lanes.load_with_waits, mdc_curves._quantile_curve):
-        (kept.clear if isinstance(kept, dict) else kept.cache_clear)()
-    mdc_curves.quantile_curve(0.99, float(count))(numpy.linspace(0.001, 0.9999, 3000))
-
-
-def of_setting(rack: str, path: str) -> Callable[[int], None]:
-    """One estimate with another number in the rack file."""
-    return lambda count: void(estimate(load(rack, sets=[f"{path}={count}"])))
-
-
-def of_axis(rack: str, path: str, beside: str = PRICE.format(10)) -> Callable[[int], None]:
-    """A sweep over so many numbers of an axis, beside another that costs nothing."""
-
-    def sweep(count: int) -> None:
-        options = SpaceOptions(rack, vary=(f"{path}=1..{count}", beside))
-        space_of.cache_clear()
-        void(run(sweep_job(SweepOptions(options, top=3, by="latency.p99"))[0]))
-
-    return sweep
-
-
-def of_parts(count: int) -> None:
-    """A sweep over so many GPUs of the catalog."""
-    names = ",".join(part_names("gpus")[:count])
-    space_of.cache_clear()
-    options = SpaceOptions("bert-a100", vary=(f"accelerators.gpu.part={names}",))
-    void(run(sweep_job(SweepOptions(options, top=3, by="latency.p99"))[0]))
-
-
-def void(_: object) -> None:
-    """Nothing."""
-
-
-GROWTH = (  # what grows, from small to large, and the work
-    ("servers of a queue: a curve of its p99 wait", (4, 8, 16, 32, 64, 128, 256, 512), of_servers),
-    ("layers of a model: an estimate", (8, 32, 128, 512), of_setting("llama70b-8xh100", "model.layers")),
-    ("GPUs of a rack: an estimate", (8, 32, 128, 512), of_setting("rack-of-god", "accelerators.gpu.count")),
-    ("layers as an axis: a sweep", (10, 100, 1000, 10000), of_axis("llama70b-16xh100-disaggregated", "model.layers")),
-    ("GPUs as an axis: a sweep", (10, 100, 1000), of_axis("rack-of-god", "accelerators.gpu.count")),
-    ("GPUs of the catalog as an axis: a sweep", (4, 8, 16, 32), of_parts),
-)
-
-
 def growth() -> Iterator[str]:
-    """How processor time grows: seconds at every size, and the exponent over the larger half of the sizes."""
-    yield "| what grows | seconds at each size | exponent |\n| --- | --- | --- |"
+    """Processor time from small to large, and the exponent of the growth between two sizes."""
+    yield "| of what | how many | s of processor time | exponent |\n| --- | --- | --- | --- |"
     with tempfile.TemporaryDirectory() as folder:
-        in_process = [(what, sizes, partial(seconds_of, work)) for what, sizes, work in GROWTH]
-        of_commands = [(what, sizes, partial(taken, folder)) for what, sizes, taken in GROWTH_OF_COMMANDS]
-        for what, sizes, taken in in_process + of_commands:
-            seconds = [taken(size) for size in sizes]
-            half = len(sizes) // 2 - 1
-            exponent = math.log(seconds[-1] / seconds[half]) / math.log(sizes[-1] / sizes[half])
-            cells = ", ".join(f"{size}: {each:.3f}" for size, each in zip(sizes, seconds, strict=True))
-            yield f"| {what} | {cells} | {exponent:.1f} |"
+        for what, sizes, taken in (
+            ("servers of a queue: a curve of the p99 wait", (4, 8, 16, 32, 64, 128, 256, 512), curve_of_servers),
+            ("layers of a model: an estimate", (8, 32, 128, 512), estimate_with("llama70b-8xh100", "model.layers")),
+            ("GPUs of a rack: an estimate", (8, 32, 128, 512), estimate_with("rack-of-god", "accelerators.gpu.count")),
+            ("layers as an axis: a sweep", (10, 100, 1000, 10000), sweep_over("vr-nvl72-lpx-mixture", "model.layers")),
+            ("GPUs as an axis: a sweep", (10, 100, 1000), sweep_over("rack-of-god", "accelerators.gpu.count")),
+            ("GPUs of the catalog as an axis: a sweep", (4, 8, 16, 28), sweep_over_parts),
+            ("racks on standard input, without intervals", (16, 64, 256, 1024), partial(stream_of_racks, folder)),
+            ("claims of one rack file, all in one scenario", (34, 136, 544, 2176), partial(rack_of_claims, folder)),
+        ):
+            before: tuple[int, float] | None = None
+            for size in sizes:
+                now = size, taken(size)
+                grown = "" if before is None else f"{math.log(now[1] / before[1]) / math.log(size / before[0]):.1f}"
+                yield f"| {what} | {size} | {now[1]:.3f} | {grown} |"
+                before = now
 
 
-def seconds_of(work: Callable[[int], None], count: int) -> float:
-    """Seconds of processor time, the best of three."""
-    work(count)
-    return fastest(lambda: work(count), 2)
+def curve_of_servers(servers: int) -> float:
+    """Seconds of a curve of the p99 wait over the load."""
+    loads = numpy.linspace(0.001, 0.9999, 3000)
+    begun = time.process_time()
+    quantile_curve(0.99, float(servers))(loads)
+    return time.process_time() - begun
+
+
+def estimate_with(rack: str, path: str) -> Callable[[int], float]:
+    """Seconds of an estimate with another number in the rack file."""
+
+    def taken(count: int) -> float:
+        loaded = load(rack, sets=[f"{path}={count}"])
+        return fastest(lambda: estimate(loaded), 5)
+
+    return taken
+
+
+def sweep_over(rack: str, path: str) -> Callable[[int], float]:
+    """Seconds of a sweep over so many numbers of an axis."""
+    return lambda count: sweep_time(SpaceOptions(rack, vary=(f"{path}=1..{count}", PRICE.format(10))))
+
+
+def sweep_over_parts(count: int) -> float:
+    """Seconds of a sweep over so many GPUs of the catalog."""
+    names = ",".join(part_names("gpus")[:count])
+    return sweep_time(SpaceOptions("bert-a100", vary=(f"accelerators.gpu.part={names}",)))
+
+
+def sweep_time(space: SpaceOptions) -> float:
+    """Seconds of a sweep of which nothing is known yet but waits in queues."""
+
+    def sweep() -> None:
+        space_of.cache_clear()
+        run(sweep_job(SweepOptions(space, top=3, by="latency.p99"))[0])
+
+    return fastest(sweep, 3)
 
 
 def whole_command(arguments: Sequence[str], stdin: str | None = None) -> float:
@@ -426,12 +419,6 @@ def rack_of_claims(folder: str, claims: int) -> float:
     file = Path(folder) / "claims.yaml"
     file.write_text(json.dumps(rack), encoding="utf-8")
     return whole_command(["claims", str(file)])
-
-
-GROWTH_OF_COMMANDS = (
-    ("racks on standard input, without intervals", (16, 64, 256, 1024), stream_of_racks),
-    ("claims of one rack file, all in one scenario", (34, 136, 544, 2176), rack_of_claims),
-)
 
 
 def peer_rate(peer: Peer) -> float | str:

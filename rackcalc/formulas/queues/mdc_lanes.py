@@ -22,7 +22,7 @@ POWERS = 1e-20  # powers of roots below this are ignored
 ELEMENTS = 1 << 17  # of the largest array of a block of lanes, so that a block stays in the cache of the processor
 SMOOTH = 48  # order of a derivative from which on a jump does not show in a curve
 LOST = 1e-4  # a smaller share of requests that wait is not computed from the others, for lack of digits
-KEPT = 1 << 20  # elements of blocks that stay in memory, because each quantile asks for the same
+KEPT = 1 << 18  # elements of blocks that stay in memory, because each quantile asks for the same
 
 
 def _most_arrivals(count: int, means: Any, cut: float = CUT) -> int:
