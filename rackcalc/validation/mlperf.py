@@ -6,7 +6,7 @@ from itertools import product
 from typing import NamedTuple
 
 from rackcalc.config.parts import load_part
-from rackcalc.formulas.combine import largest, smallest
+from rackcalc.formulas.combine import largest, slowed, smallest
 from rackcalc.formulas.serving.concurrency import NO_TIME, Loop, at_rate, first_token
 from rackcalc.formulas.serving.latency_limits import at_limit, of_limits, rate_of_prompts, usual_number
 from rackcalc.formulas.serving.replicas import all_engines, slots
@@ -31,6 +31,10 @@ SPARE = Quantity(
     source=Source("assumed", note="random arrivals never fill an engine; chosen with the times in view"),
 )  # fmt: skip
 P99 = constant(2.3263, "1", "normal quantile of 99 %", "published")
+FULLNESS = Quantity(
+    1.0, "1", "times at the load of a run over those at the most that keeps its limits", low=0.75, high=1.3,
+    source=Source("assumed", note="how full the engines of a run are is not stated"),
+)  # fmt: skip
 TAIL = constant(0.01, "1", "share of requests over the limit", "published", "mlperf-llm")
 
 
@@ -79,7 +83,8 @@ def mlperf(row: Row) -> Quantity:
     # the stated load is the highest that a valid run kept up with: the engine was as full as it may be, which near
     # capacity says far more about the requests in flight than the ratio of that load to a computed capacity
     found = running(best.run, best.numbers, best.most)
-    return {"ttft_mean": found.ttft, "tpot_mean": found.tpot, "latency_mean": found.time}[row.metric]
+    times = {"ttft_mean": found.ttft, "tpot_mean": found.tpot, "latency_mean": found.time}
+    return slowed(time=times[row.metric], factor=FULLNESS)
 
 
 def running(run: Run, numbers: Numbers, number: Quantity) -> Loop:
