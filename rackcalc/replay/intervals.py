@@ -136,7 +136,7 @@ def _drawn(call: Call, inputs: Mapping[str, Column | float]) -> Column:
     if formula in FOLDS:
         return list(reduce(partial(map, FOLDS[formula]), columns.values()))
     try:
-        if formula.draws_together:
+        if formula.draws_together is not None and formula.draws_together(inputs):
             return _drawn_together(formula, inputs)
         if formula.positional and len(inputs) == len(formula.parameters):
             return list(map(formula.function, *[columns[name] for name in formula.parameters]))
