@@ -5,6 +5,7 @@ reason. Times are of this machine, now: only the ratios travel.
 """
 
 import itertools
+import json
 import math
 import os
 import platform
@@ -19,12 +20,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy
+import yaml
 
 from rackcalc.config.catalog_files import part_names
 from rackcalc.config.racks import bundled_racks
 from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.queues.mdc_curves import quantile_curve
 from rackcalc.formulas.queues.mdc_waits import mdc_wait_quantile
+from rackcalc.quantities.figures import figures
 from rackcalc.quantities.problems import InputError
 from rackcalc.questions.rack_file import load
 from rackcalc.questions.space_options import SpaceOptions

@@ -60,6 +60,8 @@ def test_limits_and_hours_ask_the_law_a_few_times(rack: str, asked: tuple[str, .
         load_text(text(rack, rate, *({"slo": LIMITS, "hours": HOURS}[one] for one in asked)), "rack.yaml")
     )
     assert 1 <= len(calls) <= MOST[asked]
+    if rack == "dense":  # its law is so short that its draws stay numbers
+        return
     before = len(calls)
     intervals(result)  # all draws together: with and without the errors of the formulas below
     assert len(calls) - before <= 2 * MOST[asked] + (12 if "slo" in asked else 0)

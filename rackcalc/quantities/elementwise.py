@@ -182,16 +182,28 @@ def dot(a: Any, b: Any) -> Any:
     return sum(map(operator.mul, a, b)) if isinstance(a, list) else (a * b).sum(axis=0)
 
 
-def running(column: Any) -> Any:
-    """Sums of a column up to each entry."""
+def running(column: Any, lower: Any, upper: Any) -> Any:
+    """Sums up to each entry, from nothing, of `lower` times the entry before it and `upper` times itself.
+
+    >>> running([1.0, 2.0], [0.0, 1.0], [1.0, 1.0])
+    [0.0, 1.0, 4.0]
+    """
     if isinstance(column, list):
-        return list(accumulate(column))
-    if column.size < FEW_LANES * len(column):
-        return column.cumsum(axis=0)
-    sums = column.copy()
-    for place in range(1, len(sums)):  # numpy's own would go lane by lane
-        sums[place] += sums[place - 1]
+        return [0.0, *accumulate(map(_weighed, [0.0, *column[:-1]], column, lower, upper))]
+    numpy = _numpy()
+    steps = upper * column
+    steps[1:] += lower[1:] * column[:-1]
+    sums = numpy.zeros((len(steps) + 1, *steps.shape[1:]))
+    if steps.size < FEW_LANES * len(steps):
+        numpy.cumsum(steps, axis=0, out=sums[1:])
+        return sums
+    for place in range(len(steps)):  # numpy's own would go lane by lane
+        numpy.add(sums[place], steps[place], out=sums[place + 1])
     return sums
+
+
+def _weighed(before: float, value: float, lower: float, upper: float) -> float:
+    return lower * before + upper * value
 
 
 def column(values: Sequence[float]) -> Any:

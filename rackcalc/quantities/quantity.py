@@ -203,7 +203,11 @@ class Formula:
     """A pure function with units in its signature, and the source of its equation. Made by @formula."""
 
     def __init__(
-        self, function: Callable[..., Any], cite: str, error: float = 0.0, draws_together: bool = False
+        self,
+        function: Callable[..., Any],
+        cite: str,
+        error: float = 0.0,
+        draws_together: Callable[[Mapping[str, Any]], bool] | None = None,
     ) -> None:
         self.function = function
         self.cite = cite
@@ -315,12 +319,13 @@ SAME = "same"  # in a signature: the unit of the first input
 
 
 def formula(
-    cite: str, error: float = 0.0, draws_together: bool = False
+    cite: str, error: float = 0.0, draws_together: Callable[[Mapping[str, Any]], bool] | None = None
 ) -> Callable[[Callable[..., Any]], Formula]:  # fmt: skip
     """Register a pure function as a formula. cite: the source, or "assumption: ..." for our own.
 
     error: mean absolute relative error of the formula against measurements, where known (see replay/distributions.py).
-    draws_together: whether it takes so long that all draws of an interval are computed in one call, on arrays.
+    draws_together: whether, with these inputs, it takes so long that all draws of an interval are computed in one call,
+    on arrays, although numpy must be loaded for that.
 
     Parameters and result get their units from the aliases in quantities/units.py; `**terms` makes a variadic formula,
     whose terms have one unit or, where the alias is a dict, each its own.

@@ -161,8 +161,10 @@ def _drawn(call: Call, inputs: Iterable[Column | float]) -> Column:
         return list(reduce(partial(map, FOLDS[formula]), columns))
     function = on_numbers(formula.function)
     try:
-        if formula.draws_together:
-            return _drawn_together(formula.function, dict(zip(names, inputs, strict=True)))
+        if formula.draws_together is not None:
+            named = dict(zip(names, inputs, strict=True))
+            if formula.draws_together(named):
+                return _drawn_together(formula.function, named)
         if call.ordered:
             return list(map(function, *columns))
         return [float(function(**dict(zip(names, draw, strict=True)))) for draw in zip(*columns, strict=False)]

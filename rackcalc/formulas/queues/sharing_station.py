@@ -155,11 +155,6 @@ def _product(numbers: Any, leaving: Any, peakedness: Any, beyond: Any) -> Callab
     others = xp.each(lambda n: bursts * (1 - 1 / n), numbers[1:])
     logs = xp.each(log, leaving) if some_even else []
 
-    def climbed(column: Any) -> Any:
-        """Sums over all numbers up to every node of what is known at the nodes, straight between them."""
-        before = xp.joined(0.0, column[:-1])
-        return xp.joined(0.0, xp.running(xp.each(lambda a, b, low, up: low * a + up * b, before, column, lower, upper)))
-
     def at(shift: Any) -> tuple[Any, Any, Any, Any]:
         rate = xp.exp(shift)
         odds = xp.each(lambda one, more: rate * one + more, single, others)
@@ -168,7 +163,8 @@ def _product(numbers: Any, leaving: Any, peakedness: Any, beyond: Any) -> Callab
         if some_even:
             levels = xp.each(lambda level, gone: xp.where(even, (shift - gone) / peakedness, level), levels, logs)
             slopes = xp.each(lambda slope: xp.where(even, 1 / peakedness, slope), slopes)
-        levels, slopes = climbed(levels), climbed(slopes)
+        # sums over all numbers up to every node of what is known at the nodes, straight between them
+        levels, slopes = xp.running(levels, lower, upper), xp.running(slopes, lower, upper)
         most = xp.highest(levels)
         chances = xp.each(lambda level: exp(level - most), levels)
         weighed = xp.each(operator.mul, chances, full)

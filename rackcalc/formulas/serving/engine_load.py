@@ -5,6 +5,7 @@ steps alone, whatever the lengths; prompts take their share of the steps, chunk 
 Every formula here takes the same description of the engine and its load: that of engine_point.py.
 """
 
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Annotated, Any
 
@@ -221,7 +222,13 @@ def _within_at(name: str, probability: Any, point: list[Any]) -> Any:
     return found
 
 
-@formula(cite=LAW, draws_together=True)
+def takes_long(engine: Mapping[str, Any]) -> bool:
+    """Whether the law takes long: passes of prompts apart, lengths that vary, hours that differ, or limits."""
+    varied = ("prompt_cv", "output_cv", "hour_0", *LIMITS)
+    return engine["chunked"] != 1.0 or any(name in engine for name in varied)
+
+
+@formula(cite=LAW, draws_together=takes_long)
 def engine_capacity(**engine: Loaded) -> RequestsPerSecond:
     """Requests per second through the engine when all seats are taken, whatever the rate.
 
@@ -233,7 +240,7 @@ def engine_capacity(**engine: Loaded) -> RequestsPerSecond:
     return _mean("capacity", {"rate": 1e-9 * REQUEST / SECOND} | engine) * REQUEST / SECOND
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def sequences_decoding(**engine: Loaded) -> Count:
     """Mean number of sequences that decode together.
 
@@ -243,7 +250,7 @@ def sequences_decoding(**engine: Loaded) -> Count:
     return _mean("decoding", engine)
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def working_share(**engine: Loaded) -> Ratio:
     """Share of the time in which the engine has a request.
 
@@ -253,7 +260,7 @@ def working_share(**engine: Loaded) -> Ratio:
     return _mean("working", engine)
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def seat_wait(**engine: Loaded) -> Seconds:
     """Mean wait for a seat, over all requests.
 
@@ -263,7 +270,7 @@ def seat_wait(**engine: Loaded) -> Seconds:
     return _mean("wait", engine) * SECOND
 
 
-@formula(cite=LAW, error=0.18, draws_together=True)  # 22 % on a GPU or model left out, as of closed loops
+@formula(cite=LAW, error=0.18, draws_together=takes_long)  # 22 % on a GPU or model left out, as of closed loops
 def first_token_mean(**engine: Loaded) -> Seconds:
     """Mean time to first token: the step under way, prompts ahead, the request's own prompt, and any wait for a seat.
 
@@ -273,7 +280,7 @@ def first_token_mean(**engine: Loaded) -> Seconds:
     return _mean("ttft", engine) * SECOND
 
 
-@formula(cite=LAW, error=0.18, draws_together=True)  # 22 % on a GPU or model left out, as of closed loops
+@formula(cite=LAW, error=0.18, draws_together=takes_long)  # 22 % on a GPU or model left out, as of closed loops
 def first_token_within(probability: Ratio, **engine: Loaded) -> Seconds:
     """Time to first token that the given share of requests stays within.
 
@@ -283,7 +290,7 @@ def first_token_within(probability: Ratio, **engine: Loaded) -> Seconds:
     return _within("ttft", probability, engine) * SECOND
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def token_time_mean(**engine: Loaded) -> SecondsPerToken:
     """Mean time per output token after the first.
 
@@ -293,7 +300,7 @@ def token_time_mean(**engine: Loaded) -> SecondsPerToken:
     return _mean("tpot", engine) * SECOND / TOKEN
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def token_time_within(probability: Ratio, **engine: Loaded) -> SecondsPerToken:
     """Time per output token, mean over a request's tokens, that the given share of requests stays within.
 
@@ -303,7 +310,7 @@ def token_time_within(probability: Ratio, **engine: Loaded) -> SecondsPerToken:
     return _within("tpot", probability, engine) * SECOND / TOKEN
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def token_gap_within(probability: Ratio, **engine: Loaded) -> SecondsPerToken:
     """Time between two tokens that the given share of gaps stays within: steps that hold a prompt are longer.
 
@@ -313,7 +320,7 @@ def token_gap_within(probability: Ratio, **engine: Loaded) -> SecondsPerToken:
     return _within("itl", probability, engine) * SECOND / TOKEN
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def request_time_mean(**engine: Loaded) -> Seconds:
     """Mean time of a whole request. In the example 40 ms to the first token, and 100 steps of 10 ms.
 
@@ -323,7 +330,7 @@ def request_time_mean(**engine: Loaded) -> Seconds:
     return _mean("time", engine) * SECOND
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def request_time_within(probability: Ratio, **engine: Loaded) -> Seconds:
     """Time of a whole request that the given share of requests stays within.
 
@@ -360,7 +367,7 @@ def limit_of(name: str, most: Any, before: Any) -> tuple[What, Any, Any]:
     return (time, float(LEVELS[level].value)), xp.pure(most / per), 0.0 if time in PER_TOKEN else xp.pure(before / per)
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def rate_within(most: RequestsPerSecond, before: Seconds, **engine: Limited) -> RequestsPerSecond:
     """The largest arrival rate, up to `most`, at which all limits hold; 0 where no rate meets them.
 
@@ -388,7 +395,7 @@ def rate_within(most: RequestsPerSecond, before: Seconds, **engine: Limited) -> 
     return largest_rate(margin, highest, alone) * REQUEST / SECOND
 
 
-@formula(cite=PREEMPTION, draws_together=True)
+@formula(cite=PREEMPTION, draws_together=takes_long)
 def preempted_requests(
     room: Bytes, prompt_cache: Bytes, whole_cache: Bytes, answer: Tokens, limit: Count, **engine: Loaded
 ) -> Ratio:
@@ -409,7 +416,7 @@ def _share(name: str, limit: Any, engine: dict[str, Any]) -> Any:
     return _at_point((name, SHARE), [*point_of(engine), xp.pure(limit)])
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def share_by_request_time(limit: Seconds, before: Seconds, **engine: Loaded) -> Ratio:
     """Share of whole requests that stay within a limit. before: time before the engine takes a request up.
 
@@ -419,7 +426,7 @@ def share_by_request_time(limit: Seconds, before: Seconds, **engine: Loaded) -> 
     return _share("time", (limit - before) / SECOND, engine)
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def share_by_first_token(limit: Seconds, before: Seconds, **engine: Loaded) -> Ratio:
     """Share of requests whose first token comes within a limit.
 
@@ -429,7 +436,7 @@ def share_by_first_token(limit: Seconds, before: Seconds, **engine: Loaded) -> R
     return _share("ttft", (limit - before) / SECOND, engine)
 
 
-@formula(cite=LAW, draws_together=True)
+@formula(cite=LAW, draws_together=takes_long)
 def share_by_token_time(limit: SecondsPerToken, **engine: Loaded) -> Ratio:
     """Share of requests whose mean time per token stays within a limit.
 
