@@ -138,6 +138,28 @@ def test_prompts_behind_a_router_that_looks_at_the_load(copies: int, prompt: int
         assert mixture_quantile(0.99, parts) == pytest.approx(late, rel=0.20 + 2 * error / late)
 
 
+@pytest.mark.parametrize("chunked", [True, False])
+@pytest.mark.parametrize("kind", ["fixed", "log-normal"])
+@pytest.mark.parametrize("prompt", [300, 2000])
+def test_answers_of_one_token_are_prompts_alone(prompt: int, kind: str, chunked: bool) -> None:
+    """One engine, which only prefills because answers have one token, at 30 % to 85 % load."""
+    prompts, budget = both_lengths(kind, prompt, 0.7), 8192 if chunked else 16384
+    engine = Engine(
+        step=lambda n: FIXED, base=FIXED, work=lambda t: PER_TOKEN * t + PER_PAIR * t * t / 2, seats=512,
+        budget=budget, chunked=chunked,
+    )  # fmt: skip
+    simulated = events.Engine(
+        lambda decoding, cached, tokens, pairs: FIXED + PER_TOKEN * tokens + PER_PAIR * pairs,
+        max_num_seqs=10**5, max_num_batched_tokens=budget, chunked=chunked,
+    )  # fmt: skip
+    for share in (0.3, 0.6, 0.85):
+        rate = share * continuous_batching.capacity_of(engine, prompts[1], lengths.fixed(1.0))
+        found = continuous_batching.under_load(engine, prompts[1], lengths.fixed(1.0), rate)
+        run = route(simulated, 1, "random", prompts[0], events.fixed(1), rate=rate, count=12_000, warm=2_000)
+        mean, error = events.batched(run.ttft, np.mean)
+        assert found.mean("ttft") == pytest.approx(mean, rel=0.08 + 2 * error / mean)
+
+
 def test_a_pass_that_no_prompt_lengthens_is_met_at_random() -> None:
     """Passes of 1 s whatever they hold: found under way with the odds of a chain known by hand."""
     found = passes_of(1.0, (0.0, 0.0, 0.0), 2.0, 1.0)
