@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from simulators import engine_events as events
 from simulators.pool_events import Pooled, pools
+from simulators.router_events import route
 
 from rackcalc.estimation.estimate import estimate
 from rackcalc.formulas.queues import continuous_batching, engine_pools
@@ -19,6 +20,7 @@ from rackcalc.formulas.queues import length_distributions as lengths
 from rackcalc.formulas.queues.engine_latencies import UnderLoad
 from rackcalc.formulas.queues.engine_prefills import passes_of
 from rackcalc.formulas.queues.engine_steps import Engine
+from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile
 from rackcalc.formulas.queues.router_arrivals import gap_scv_at_random
 from rackcalc.formulas.serving import pool_load
 from rackcalc.quantities.figures import figures
@@ -110,6 +112,54 @@ def test_means_and_p99s_agree_with_the_simulator(burstiness: float) -> None:
         assert within >= (0.9 if burstiness == 1 else 0.75), (name, errors)
 
 
+@pytest.mark.parametrize("copies", [2, 4, 8, 16])
+@pytest.mark.parametrize("prompt", [800, 4096])
+def test_prompts_behind_a_router_that_looks_at_the_load(copies: int, prompt: int) -> None:
+    """A pool that prefills, simulated alone, at 50 % to 85 % load."""
+    prompts = both_lengths("log-normal", prompt, 0.7)
+    engine = Engine(
+        step=lambda n: FIXED, base=FIXED, work=lambda t: PER_TOKEN * t + PER_PAIR * t * t / 2, seats=512, budget=8192
+    )
+    simulated = events.Engine(
+        lambda decoding, cached, tokens, pairs: FIXED + PER_TOKEN * tokens + PER_PAIR * pairs,
+        max_num_seqs=10**5, max_num_batched_tokens=8192,
+    )  # fmt: skip
+    sending = engine_pools.Sending(latency=0.0, time=0.0, pieces=1.0, held=0.0)
+    for share in (0.5, 0.7, 0.85):
+        rate = share * continuous_batching.capacity_of(engine, prompts[1], lengths.fixed(1.0))
+        found = engine_pools.prompted(engine, prompts[1], sending, rate, 1.0, float(copies))
+        parts = merged([part for group in found.parts for part in group])
+        run = route(
+            simulated, copies, "least-loaded", prompts[0], events.fixed(1), rate=rate * copies, count=12_000, warm=2_000
+        )
+        mean, error = events.batched(run.ttft, np.mean)
+        assert mixture_mean(parts) == pytest.approx(mean, rel=0.10 + 2 * error / mean)
+        late, error = events.batched(run.ttft, lambda x: np.quantile(x, 0.99))
+        assert mixture_quantile(0.99, parts) == pytest.approx(late, rel=0.20 + 2 * error / late)
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+@pytest.mark.parametrize("kind", ["fixed", "log-normal"])
+@pytest.mark.parametrize("prompt", [300, 2000])
+def test_answers_of_one_token_are_prompts_alone(prompt: int, kind: str, chunked: bool) -> None:
+    """One engine, which only prefills because answers have one token, at 30 % to 85 % load."""
+    prompts, budget = both_lengths(kind, prompt, 0.7), 8192 if chunked else 16384
+    engine = Engine(
+        step=lambda n: FIXED, base=FIXED, work=lambda t: PER_TOKEN * t + PER_PAIR * t * t / 2, seats=512,
+        budget=budget, chunked=chunked,
+    )  # fmt: skip
+    simulated = events.Engine(
+        lambda decoding, cached, tokens, pairs: FIXED + PER_TOKEN * tokens + PER_PAIR * pairs,
+        max_num_seqs=10**5, max_num_batched_tokens=budget, chunked=chunked,
+    )  # fmt: skip
+    for share in (0.3, 0.6, 0.85):
+        rate = share * continuous_batching.capacity_of(engine, prompts[1], lengths.fixed(1.0))
+        found = continuous_batching.under_load(engine, prompts[1], lengths.fixed(1.0), rate)
+        run = route(simulated, 1, "random", prompts[0], events.fixed(1), rate=rate, count=12_000, warm=2_000)
+        mean, error = events.batched(run.ttft, np.mean)
+        assert found.mean("ttft") == pytest.approx(mean, rel=0.08 + 2 * error / mean)
+
+
 def test_a_pass_that_no_prompt_lengthens_is_met_at_random() -> None:
     """Passes of 1 s whatever they hold: found under way with the odds of a chain known by hand."""
     found = passes_of(1.0, (0.0, 0.0, 0.0), 2.0, 1.0)
@@ -143,12 +193,11 @@ def test_what_makes_waits_longer(harder: str) -> None:
         assert found[time] > usual[time]
 
 
-def test_a_router_that_takes_turns_makes_waits_shorter() -> None:
-    usual, even = (
-        rack("workload.arrival_rate=8 request/s"),
-        rack("workload.arrival_rate=8 request/s", "serving.router=round-robin"),
-    )
-    assert even["latency.ttft_p99"] < usual["latency.ttft_p99"]
+def test_a_router_that_does_not_pick_at_random_makes_waits_shorter() -> None:
+    rate = "workload.arrival_rate=8 request/s"
+    found = {router: rack(rate, f"serving.router={router}") for router in ("random", "round-robin", "least-loaded")}
+    for time in TIMES:
+        assert max(found["round-robin"][time], found["least-loaded"][time]) < found["random"][time]
 
 
 @pytest.mark.parametrize("more", [(), ("workload.burstiness=2", "workload.input_cv=0.8", "workload.output_cv=0.8")])

@@ -13,6 +13,7 @@ from typing import Any
 from rackcalc.formulas.queues.engine_decoding import decoding_times, left_behind, seen_by_tokens
 from rackcalc.formulas.queues.engine_first_token import Steps, first_token
 from rackcalc.formulas.queues.engine_latencies import UnderLoad, answer, gaps_of, saturated
+from rackcalc.formulas.queues.engine_prefills import prompt_through
 from rackcalc.formulas.queues.engine_steps import (
     Engine,
     Full,
@@ -86,7 +87,7 @@ def under_load(
     gap_scv = near - (1 - evenness)
     tokens = outputs.mean - 1
     if (tokens <= 0) is True or (hasattr(tokens, "shape") and bool((tokens <= 0).all())):
-        return _without_decoding(engine, prompts, rate, gap_scv)
+        return _without_decoding(engine, prompts, rate, near, 1 / evenness)
     work, full, most = full_load(engine, prompts, outputs)
     lanes = any(
         hasattr(value, "shape")
@@ -235,24 +236,25 @@ def _rate_of_prompts(engine: Engine, prompts: Lengths) -> Any:
     return 1 / (prompts_of(engine, prompts, room).work + engine.base * (prompts.mean / room))
 
 
-def _without_decoding(engine: Engine, prompts: Lengths, rate: Any, gap_scv: Any) -> UnderLoad:
-    """Requests of one output token: only prompts."""
+def _without_decoding(engine: Engine, prompts: Lengths, rate: Any, gap_scv: Any, alike: Any) -> UnderLoad:
+    """Requests of one output token: only prompts. alike: see prompt_through."""
     room = prompt_room(engine, 0.0)
     work = prompts_of(engine, prompts, room)
-    first = first_token(engine, work, Steps(0.0, 0.0, engine.base), room, rate, gap_scv)
+    first = prompt_through(engine, work, rate, gap_scv, alike)
+    parts = [part for group in first.groups for part in group]
     most = _rate_of_prompts(engine, prompts)
     if first.over is True:
         return saturated(rate, most)
     return UnderLoad(
         parts={
-            "ttft": lambda: first.parts,
+            "ttft": lambda: parts,
             "tpot": lambda: [(1.0, math.nan, math.nan, math.nan)],
             "itl": lambda: [(1.0, math.nan, math.nan, math.nan)],
-            "time": lambda: first.parts,
+            "time": lambda: parts,
         },
         rate=rate,
         decoding=0.0,
-        filling=rate * mixture_mean(first.parts),
+        filling=rate * mixture_mean(parts),
         waiting=0.0,
         waits=0.0,
         wait=0.0,
