@@ -402,3 +402,14 @@ def test_ranges_of_two_options_are_two_leaves():
     draws = Draws()
     gpu, lpu = (draws.column(terms[f"cost.capex_terms.{pool}"]) for pool in ("gpu", "lpu"))
     assert [x / gpu[0] for x in gpu] != pytest.approx([x / lpu[0] for x in lpu])
+
+
+def test_what_is_released_changes_no_interval() -> None:
+    found = [estimate(load(rack)) for rack in ("bert-a100", "rack-of-god", "llama70b-8xh100")]
+    asked = [figure for result in found for _, figure in figures(result)][::3]
+    held, released = Draws(), Draws()
+    for figure in asked:
+        expected = held.interval(figure)
+        assert released.interval(figure) == expected or math.isnan(expected[0])
+        released.release()
+    assert released.size == 0 < held.size

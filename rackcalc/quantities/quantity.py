@@ -229,6 +229,7 @@ class Formula:
             unit = getattr(annotation, "__metadata__", ("",))[0]
             self.units |= unit if isinstance(unit, dict) else {name: unit}
         self.unit: str = self.units.pop("return", "")
+        self._wanted = {name: unit for name, unit in self.units.items() if unit and unit != SAME}
         # a rise or margin in K, against a point on the temperature scale
         self.difference = "difference" in getattr(function.__annotations__.get("return"), "__metadata__", ())
         FORMULAS[self.label] = self
@@ -255,17 +256,17 @@ class Formula:
             except TypeError:  # an array has no hash
                 return self._of_numbers(inputs)
         values = {}
-        units = self.units
         rank = -1
-        for name, value in inputs.items():
-            if value.__class__ is not Quantity:
-                return self._of_numbers(inputs)
-            wanted = units.get(name)
-            if wanted and wanted not in (value.unit, SAME):
-                self._refuse(name, inputs)
-            values[name] = value.value
-            if value.weakest > rank:  # noqa: PLR1730 - max() is slower, and this runs for every input
-                rank = value.weakest
+        wanted = self._wanted
+        try:
+            for name, value in inputs.items():
+                if wanted and wanted.get(name) != value.unit and name in wanted:
+                    self._refuse(name, inputs)
+                values[name] = value.value
+                if value.weakest > rank:  # noqa: PLR1730 - max() is slower, and this runs for every input
+                    rank = value.weakest
+        except AttributeError:
+            return self._of_numbers(inputs)
         if rank < 0:
             return self.function()
         unit = self.unit

@@ -16,7 +16,7 @@ long, such as those of serving engines, say so, and compute all draws at once.
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import partial, reduce
-from itertools import repeat
+from itertools import islice, repeat
 from math import isfinite, nan
 from operator import add
 from typing import Any
@@ -76,6 +76,7 @@ class Draws:
         self._program = Program(self._variables.axis_of, self._variables.error_axis_of)
         self._orders = Orders()
         self._leaves: list[Column] = []  # by axis
+        self._placed = 0  # axes of the program whose columns are known
         self._columns: dict[int, Column | float] = {}  # by slot
         for _, figure in figures(result):
             self._program.add(figure)
@@ -118,14 +119,26 @@ class Draws:
                 known[top] = self._computed(call)
         return known[slot] if slot in known else float(self._program.values[slot])
 
+    @property
+    def size(self) -> int:
+        """How many quantities, and what they were computed from, are held."""
+        return len(self._program.nodes)
+
+    def release(self) -> None:
+        """Hold the figures asked for so far no longer. What is asked for next has the intervals that it would have."""
+        self._variables.release()
+        self._program = Program(self._variables.axis_of, self._variables.error_axis_of)
+        self._columns, self._placed = {}, 0
+
     def _place_variables(self) -> None:
         """The levels of every new axis, in the order of its variable."""
         for axis in range(len(self._leaves), len(self._variables.axes)):
             number, law = self._variables.axes[axis]
             levels = self._orders.placed(law, self._variables.variables[number].key)
-            levels = self._kept.setdefault(("levels", tuple(levels)), levels)
-            self._leaves.append(levels)
-            self._columns[self._program.leaves[axis]] = levels
+            self._leaves.append(self._kept.setdefault(("levels", tuple(levels)), levels))
+        for axis, slot in islice(self._program.leaves.items(), self._placed, None):
+            self._columns[slot] = self._leaves[axis]
+        self._placed = len(self._program.leaves)
 
     def _computed(self, call: Call) -> Column | float:
         known, values = self._columns, self._program.values

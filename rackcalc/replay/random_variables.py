@@ -36,6 +36,11 @@ class RandomVariables:
         self._axes: dict[tuple[int, Law], Axis] = {}
         self._names: dict[str, int] = {}
         self._inherited = InheritedParameters()
+        self._apart: list[Quantity] = []  # leaves that are known by their identity, which is theirs while they live
+
+    def release(self) -> None:
+        """Know the quantities met so far no longer, only their variables."""
+        self._inherited = InheritedParameters()
 
     def axis_of(self, leaf: Quantity) -> Axis | None:
         """The axis of a leaf; None where it is certain."""
@@ -45,6 +50,8 @@ class RandomVariables:
         known: Hashable = place or id(leaf)
         if known not in self._numbers:
             key = place or self._numbered(leaf.name)
+            if not place:
+                self._apart.append(leaf)
             self._add(known, Variable(leaf.name, leaf.unit, law, key, leaf.absolute, place))
         return self._axis(known, law)
 
