@@ -28,7 +28,7 @@ KINDS = {
     "facility": "power.facility",
 }
 SHARED = 64  # predictions that share draws: what they have in common is drawn once
-MOST_HELD = 10_000  # quantities behind predictions, with all that they were computed from
+MOST_HELD = 5_000  # quantities behind predictions, with all that they were computed from
 SAMPLE = 20  # rows of a group whose intervals are computed, and as many of each doubling
 CLAIM = "quality C: a claim, or a run not fully known; not scored"
 
@@ -92,7 +92,7 @@ def unchanged(figure: Quantity) -> Quantity:
     return figure
 
 
-@lru_cache(maxsize=2)  # each keeps the whole graph of its prediction
+@lru_cache(maxsize=16)  # each keeps the whole graph of its prediction
 def _answer(described: Row, bounds: bool, change: Change = unchanged) -> tuple[Quantity | None, str, float, float]:
     try:
         if described.model in OTHER_MODELS and described.kind != "wall_power":

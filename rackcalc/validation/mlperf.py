@@ -120,7 +120,7 @@ def _about(tokens: float, what: str) -> Quantity:
     return Quantity(tokens, "token", what, source=source, low=0.9 * tokens, high=1.1 * tokens)
 
 
-@lru_cache(maxsize=8)  # each keeps a whole graph
+@lru_cache(maxsize=32)
 def best_engine(row: Row) -> Chosen:
     """The engine with the highest rate a scenario allows, as a submitter would choose it."""
     asked, gpus = data_set(row), row.number("parts", "1")

@@ -50,7 +50,7 @@ RUN = Quantity(
 OVERLOAD = "the rate is beyond the computed capacity: the line grows as long as the run, which is not stated"
 
 
-@lru_cache(maxsize=8)  # the rows of one case follow one another; each keeps a whole graph
+@lru_cache(maxsize=2)  # the rows of one case follow one another; each keeps a whole graph
 def loaded(run: Run, key: Row) -> Loop:
     """The engine of a row under its load."""
     numbers = numbers_of(key)
@@ -94,7 +94,7 @@ def serving(row: Row) -> Quantity:
     return rate_of(row.metric, rate, numbers)
 
 
-@lru_cache(maxsize=8)  # the rows of one case follow one another; each keeps a whole graph
+@lru_cache(maxsize=2)  # the rows of one case follow one another; each keeps a whole graph
 def pools_under_load(key: Row) -> PoolsLoop:
     """Separate pools of a row under its load."""
     return disaggregated(key)
