@@ -32,17 +32,17 @@ DECODE: Mapping[str, float] = {
     "model": 0.06,
     "kernels": 0.07,
     "version": 0.06,
-    "layout": 0.06,
+    "layout": 0.05,
     "longer prompts": 0.06,
-    "engine": 0.09,
+    "engine": 0.08,
     "LPU": 0.11,  # as a family of GPUs: no fold leaves another kind of chip out
 }
 PREFILL: Mapping[str, float] = {
-    "base": 0.28,
+    "base": 0.27,
     "GPU": 0.14,
     "GPU family": 0.17,
-    "architecture": 0.19,
-    "model": 0.07,
+    "architecture": 0.18,
+    "model": 0.06,
     "kernels": 0.12,
     "version": 0.10,
     "layout": 0.07,
