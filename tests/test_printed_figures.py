@@ -110,6 +110,7 @@ CALLED: dict[str, str] = {
     "at_limit": "MLPerf's limits of latency",
     "of_limits": "MLPerf's limits of latency",
     "usual_number": "MLPerf's limits of latency",
+    "rate_of_prompts": "MLPerf's limits of latency",
     "kept_rate": "MLPerf's load",
     "request_time": "MLPerf's load",
     "one_step": "MLPerf's load",

@@ -193,7 +193,7 @@ def _share(name: str, limit: Any, before: Any, pools: dict[str, Any]) -> Any:
 def share_by_first_token(limit: Seconds, before: Seconds, **pools: Pooled) -> Ratio:
     """Share of requests whose first token comes within a limit. before: time before an engine takes a request up.
 
-    >>> share_by_first_token(limit=0.06, before=0.005, **ALONE)
+    >>> round(share_by_first_token(limit=0.06, before=0.005, **ALONE), 6)
     1.0
     """
     return _share("ttft", limit, before, pools)

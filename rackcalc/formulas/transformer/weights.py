@@ -43,8 +43,9 @@ def stated_share(model: Model, weight_format: str, part: str) -> Quantity | None
 
     What the file of a model in 8 or 4 bit states is of that format alone.
     """
-    of_another = model.format not in (None, weight_format) and FORMATS[model.format] < 2
-    if model.kept_16_bit is None or of_another:
+    if model.kept_16_bit is None:  # first: a format that is not read has no effect, and a note says so
+        return None
+    if model.format not in (None, weight_format) and FORMATS[model.format] < 2:
         return None
     return getattr(model.kept_16_bit, part)
 
