@@ -141,6 +141,11 @@ def some(condition: Any) -> bool:
     return bool(condition)
 
 
+def decided(condition: Any) -> bool:
+    """The condition."""
+    return bool(condition)
+
+
 def isfinite(x: Any) -> Any:
     """Whether x is neither infinite nor nan."""
     return math.isfinite(x)
