@@ -7,15 +7,10 @@ from typing import Any
 
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.serving import engine_load, pool_load, pool_point
-from rackcalc.formulas.serving.disaggregated_prefill import (
-    group_tokens,
-    held_beyond_work,
-    load_of_pool,
-    prompts_with_it,
-    work_of_prompt,
-)
+from rackcalc.formulas.serving.disaggregated_prefill import held_beyond_work, load_of_pool, prompts_with_it
 from rackcalc.formulas.serving.engine_point import STEPS, UNITS, node
 from rackcalc.formulas.serving.kv_transfer import sending_time
+from rackcalc.formulas.serving.prompt_passes import group_tokens, work_of_prompt
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
 from rackcalc.formulas.serving.request_rates import of_all_copies, seat_time, sustained_rate
 from rackcalc.formulas.serving.request_time import left_over

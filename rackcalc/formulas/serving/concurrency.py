@@ -12,12 +12,6 @@ from rackcalc.formulas.combine import largest, slowed, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.novelty import as_novel
 from rackcalc.formulas.gpu.serving_engine import at_age
-from rackcalc.formulas.serving.disaggregated_prefill import (
-    passes_at_most,
-    passes_of_prompt,
-    time_per_prompt,
-    work_in_passes,
-)
 from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, paced_among_prompts, per_token_sent
 from rackcalc.formulas.serving.inter_token_latency import prefill_stall
 from rackcalc.formulas.serving.least_cycle import (
@@ -28,6 +22,7 @@ from rackcalc.formulas.serving.least_cycle import (
     saturation,
 )
 from rackcalc.formulas.serving.pipeline_stages import overlapping, shortened_time, slower_steps
+from rackcalc.formulas.serving.prompt_passes import passes_at_most, passes_of_prompt, time_per_prompt, work_in_passes
 from rackcalc.formulas.serving.request_time import generation_time, left_over, step_where_one_token
 from rackcalc.formulas.serving.time_to_first_token import (
     LITTLE,
