@@ -7,7 +7,7 @@ from typing import Any
 
 from rackcalc.formulas.combine import smallest, total
 from rackcalc.formulas.serving import engine_load, pool_load, pool_point
-from rackcalc.formulas.serving.disaggregated_prefill import held_beyond_work, load_of_pool, prompts_with_it
+from rackcalc.formulas.serving.disaggregated_prefill import held_beyond_work, load_of_pool
 from rackcalc.formulas.serving.engine_point import STEPS, UNITS, node
 from rackcalc.formulas.serving.kv_transfer import sending_time
 from rackcalc.formulas.serving.prompt_passes import group_tokens, work_of_prompt
@@ -81,9 +81,8 @@ def open_pools_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
             shares_in_time(rack, BY_BOTH, under, both.host) | shares_in_time(rack, BY_DECODING, loaded, both.host),
         ),
     )
-    prefills = both.prefill.engines
-    passed = prefills.pass_of(prompts_with_it(**prefills.pace(rate)))
-    alone = total(host=both.host, prefill=prefills.alone.time, step=decode_step(then, decode, ONE).time)
+    passed, _ = both.prefill.engines.at(rate)
+    alone = total(host=both.host, prefill=both.prefill.engines.alone.time, step=decode_step(then, decode, ONE).time)
     now = GenerationTimes(alone, about["step_0"], alone, together)
     places = slots(replicas=copies, batch=seats)
     return service_of_pools(

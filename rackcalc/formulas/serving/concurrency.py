@@ -175,8 +175,9 @@ def base_and_work(
 ) -> tuple[Quantity, Quantity]:
     """Time of a pass but for its prompts, and what each of them adds [s], as the law of the engine takes them.
 
-    Data-parallel groups compute prompts side by side, so that the first of them takes longest: passes of prompts alone
-    are taken as a line that meets that of one prompt, and that of as many as share one where all places are taken.
+    Data-parallel groups compute prompts side by side, so the first prompt of a pass adds most. Passes that hold nothing
+    but prompts are therefore taken as a straight line over the number of prompts, through a pass with one prompt, and
+    one with as many as share a pass where all places are taken.
     """
     steps = not isinstance(output.value, float) or output.value > 1
     if prefill.prompts is ONE or (engine.mixed and steps):
@@ -277,7 +278,10 @@ def closed_loop(
 
 @record
 class WithoutLimit:
-    """Requests inside an engine as if it could do any number per second. alone: step without prompts; see Loop."""
+    """Requests inside an engine as if it could do any number per second. alone: a step without prompts [s].
+
+    The others are as of Loop.
+    """
 
     first: Quantity
     step: Quantity
@@ -323,9 +327,7 @@ def without_limit(
         ways = {"looked": looked, "back": back, "step": under_way}
         first = first_token(request_host=before_it, prefill=prefill.alone.time, others=others, **ways)
         decoding = decoding_now(held=inside, first=first, tpot=step, output=output)
-    return WithoutLimit(
-        first=first, step=step, alone=alone, host=host, stall=stall, ahead=ahead, decoding=decoding
-    )  # fmt: skip
+    return WithoutLimit(first=first, step=step, alone=alone, host=host, stall=stall, ahead=ahead, decoding=decoding)
 
 
 def work_in_a_ring(prefill: Prefill, overlap: Quantity | None) -> Quantity:
