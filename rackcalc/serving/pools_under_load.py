@@ -141,7 +141,7 @@ def prompts_of_pool(rack: Rack, both: PrefillDecodePools) -> dict[str, Quantity]
         "pieces": ONE if rack.serving.kv_transfer == "bulk" else rack.model.layers,
         "prefill_engines": prefills.engines,
         "decode_engines": both.decode.replicas,
-        "prefill_alike": prefills.engines if rack.serving.router == "least-loaded" else ONE,
+        "prefill_balanced": prefills.engines if rack.serving.router == "least-loaded" else ONE,
         "prefill_gap_scv": arrivals(rack, prefills.engines)["gap_scv"],
         **lengths,
     }

@@ -91,7 +91,7 @@ def under_load(
     gap_scv = near - (1 - evenness)
     tokens = outputs.mean - 1
     if (tokens <= 0) is True or (hasattr(tokens, "shape") and bool((tokens <= 0).all())):
-        return _without_decoding(engine, prompts, rate, near, 1 / evenness)
+        return _without_decoding(engine, prompts, rate, near, 1 / evenness)  # 1 / replicas (router_arrivals.py)
     work, full, most = full_load(engine, prompts, outputs)
     lanes = any(
         hasattr(value, "shape")
@@ -240,11 +240,11 @@ def _rate_of_prompts(engine: Engine, prompts: Lengths) -> Any:
     return 1 / (prompts_of(engine, prompts, room).work + engine.base * (prompts.mean / room))
 
 
-def _without_decoding(engine: Engine, prompts: Lengths, rate: Any, gap_scv: Any, alike: Any) -> UnderLoad:
-    """Requests of one output token: only prompts. alike: see prompt_through."""
+def _without_decoding(engine: Engine, prompts: Lengths, rate: Any, gap_scv: Any, balanced: Any) -> UnderLoad:
+    """Requests of one output token: only prompts. balanced: see prompt_through."""
     room = prompt_room(engine, 0.0)
     work = prompts_of(engine, prompts, room)
-    first = prompt_through(engine, work, rate, gap_scv, alike)
+    first = prompt_through(engine, work, rate, gap_scv, balanced)
     parts = [part for group in first.groups for part in group]
     most = _rate_of_prompts(engine, prompts)
     if first.over is True:

@@ -50,10 +50,12 @@ class Prompted:
     over: Any
 
 
-def prompted(engine: Engine, prompts: Lengths, sending: Sending, rate: Any, gap_scv: Any, alike: Any = 1.0) -> Prompted:
-    """An engine that prefills, to which requests come at a rate. alike: see prompt_through."""
+def prompted(
+    engine: Engine, prompts: Lengths, sending: Sending, rate: Any, gap_scv: Any, balanced: Any = 1.0
+) -> Prompted:
+    """An engine that prefills, to which requests come at a rate. balanced: see prompt_through."""
     work = prompts_of(engine, prompts, prompt_room(engine, 0.0))
-    through = prompt_through(engine, work, rate, gap_scv, alike)
+    through = prompt_through(engine, work, rate, gap_scv, balanced)
     most = capacity_of(engine, prompts, fixed(1.0))
     found: list[list[Part]] = [[], []]
     for own, part, parts in zip(through.own, work.strata, through.groups, strict=True):

@@ -88,8 +88,8 @@ class PromptThrough:
     over: Any
 
 
-def behind_least_loaded(load: Any, alike: Any, sharing: Any) -> tuple[Any, Any]:
-    """Factors on the chance to wait, and on the wait, where the router picks the one of `alike` engines with least.
+def behind_least_loaded(load: Any, balanced: Any, sharing: Any) -> tuple[Any, Any]:
+    """Factors on the chance to wait, and on the wait, where the router picks the one of `balanced` engines with least.
 
     One queue for all of them: the mean wait of H. Sakasegawa, Annals of the Institute of Statistical Mathematics 29
     (1977) 67-75, over that of one server; that its power of the load is all in the chance to wait is our own choice. A
@@ -99,14 +99,16 @@ def behind_least_loaded(load: Any, alike: Any, sharing: Any) -> tuple[Any, Any]:
     >>> behind_least_loaded(0.5, 1.0, 0.9)
     (1.0, 1.0)
     """
-    often = xp.power(load, xp.sqrt(2 * (alike + 1)) - 2)
-    return often, (1 + QUEUE_EACH * xp.log(alike) / math.log(2) + SHARED_PASSES * sharing**2 * (alike - 1)) / alike
+    often = xp.power(load, xp.sqrt(2 * (balanced + 1)) - 2)
+    return often, (
+        1 + QUEUE_EACH * xp.log(balanced) / math.log(2) + SHARED_PASSES * sharing**2 * (balanced - 1)
+    ) / balanced
 
 
-def prompt_through(engine: Engine, prompts: Prompts, rate: Any, gap_scv: Any, alike: Any = 1.0) -> PromptThrough:
+def prompt_through(engine: Engine, prompts: Prompts, rate: Any, gap_scv: Any, balanced: Any = 1.0) -> PromptThrough:
     """Time until a prompt is through. Requests come at `rate`; of engines that only prefill.
 
-    alike: engines behind a router that looks at their loads; 1 behind any other.
+    balanced: engines among which a router that looks at their load chooses; 1 behind any other router.
     """
     steps = Steps(0.0, 0.0, engine.base)
     room = prompt_room(engine, 0.0)
@@ -132,10 +134,10 @@ def prompt_through(engine: Engine, prompts: Prompts, rate: Any, gap_scv: Any, al
     alone = (1 - in_turn) * (1 - passes.busy) + in_turn * at_once_share
     delays = [(alone, 0.0, 0.0), *(((1 - in_turn) * share, mean, varies) for share, mean, varies in shared)]
     delays.append((in_turn * waits, delay, spread))
-    if not (isinstance(alike, float) and alike == 1):
+    if not (isinstance(balanced, float) and balanced == 1):
         most = 1 / (work[0] + engine.base * prompts.tokens / room)
         sharing = xp.maximum(1 - prompts.tokens / room, 0.0)
-        often, scale = behind_least_loaded(xp.clip(rate / most, 1e-9, 1.0), alike, sharing)
+        often, scale = behind_least_loaded(xp.clip(rate / most, 1e-9, 1.0), balanced, sharing)
         delays = [(share * often, mean * scale, varies * scale**2) for share, mean, varies in delays]
         delays[0] = (1 - sum([share for share, _, _ in delays[1:]]), 0.0, 0.0)
     own = own_times(engine, prompts, steps)

@@ -45,8 +45,8 @@ def _law(*point: Any) -> Any:
     (prefills, prompts, _), (decodes, one, outputs) = engine_of(first), engine_of(then)
     latency, sending, pieces, held = (point[PLACES[name]] for name in ("latency", "sending", "pieces", "held"))
     sent = engine_pools.Sending(latency=latency, time=sending, pieces=pieces, held=held)
-    prefill_gap_scv, alike = (point[PLACES[f"prefill_{name}"]] for name in ("gap_scv", "alike"))
-    before = engine_pools.prompted(prefills, prompts, sent, first[0], prefill_gap_scv, alike)
+    prefill_gap_scv, balanced = (point[PLACES[f"prefill_{name}"]] for name in ("gap_scv", "balanced"))
+    before = engine_pools.prompted(prefills, prompts, sent, first[0], prefill_gap_scv, balanced)
     gap_scv, evenness = point[PLACES["gap_scv"]], point[PLACES["evenness"]]
     return engine_pools.one_after_the_other(before, under_load(decodes, one, outputs, then[0], gap_scv, evenness))
 
