@@ -15,13 +15,8 @@ from rackcalc.questions.rack_file import load
 from rackcalc.replay import intervals as replay
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, -0.0, 1.0, -1.0, 1e308, 5e-324])
-CONDITIONS = {
-    "where": 0,
-    "every": 0,
-    "some": 0,
-    "decided": 0,
-    "logical_and": 1,
-}  # name -> the last parameter that is a condition
+# name -> the last parameter that is a condition
+CONDITIONS = {"where": 0, "every": 0, "some": 0, "decided": 0, "logical_and": 1}
 OF_LISTS = ("column", "dot", "each", "highest", "joined", "lowest", "over_rows", "rows", "running", "total")
 
 

@@ -59,7 +59,7 @@ def _distributions(loaded: Loaded, rack: Rack) -> list[Problem]:
         refused = dict.fromkeys(("burstiness", "trace", "hours"), f"is {only} and no batch; remove it")
         clients = work.concurrency is not None and engine_decodes(rack) and rack.serving.split == "gpu"
         if not clients:
-            only = f"{only} or concurrency, split gpu and no batch"
+            only = f"{only}, or with split gpu and concurrency, and no batch"
             refused |= dict.fromkeys(("input_cv", "output_cv"), f"is {only}; remove it")
             found += [loaded.problem(path, f"lengths that differ are {only}; write one number") for path in spread]
         refused = {f"workload.{name}": message for name, message in refused.items()}

@@ -296,8 +296,8 @@ class Formula:
         raise TypeError(f"{self.name}({name}=...): expected {self.units[name]}, got {value.unit} ({value.name})")
 
 
-# The calls with Quantities made so far: a call of a formula with inputs that are the very same has the same result,
-# which holds its inputs, so that their ids stay theirs. None: calls are not kept.
+# The calls with Quantities made so far: a call of a formula with inputs that are the very same has the same result. The
+# keys hold the inputs, so that no other Quantity takes the identity of one of them. None: calls are not kept.
 _CALLS: ContextVar[dict[Any, Quantity] | None] = ContextVar("calls", default=None)
 
 

@@ -9,13 +9,10 @@ from rackcalc.formulas.heat.chip_utilization import busy_share, mean_of_pools
 from rackcalc.formulas.links.transfer import Transfer
 from rackcalc.formulas.queues.latency_under_load import utilization
 from rackcalc.formulas.serving.concurrency import host_time
-from rackcalc.formulas.serving.disaggregated_prefill import (
-    decoding_gpus,
-    prompts_per_pass,
-    time_per_prompt,
-)
+from rackcalc.formulas.serving.disaggregated_prefill import decoding_gpus
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
 from rackcalc.formulas.serving.kv_transfer import exposed_transfer
+from rackcalc.formulas.serving.prompt_passes import prompts_per_pass, time_per_prompt
 from rackcalc.formulas.serving.replicas import shared_time
 from rackcalc.formulas.serving.request_rates import capacity
 from rackcalc.formulas.serving.request_time import step_per_token

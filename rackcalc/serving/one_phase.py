@@ -5,13 +5,10 @@ when the KV cache is there: a request waits for a place and for the step under w
 first token. Requests of those that prefill end with their first token.
 """
 
-from typing import Any
-
 from rackcalc.formulas.combine import smallest
-from rackcalc.formulas.queues.latency_under_load import LEVELS
 from rackcalc.formulas.serving import engine_load
 from rackcalc.formulas.serving.replicas import per_engine, rate_per_copy, slots
-from rackcalc.formulas.serving.request_rates import of_all_copies, seat_time, sustained_rate
+from rackcalc.formulas.serving.request_rates import seat_time
 from rackcalc.formulas.serving.request_time import first_of_cycle, waiting_cycle
 from rackcalc.quantities.quantity import Quantity, constant, unknown
 from rackcalc.quantities.record import replace
@@ -19,7 +16,14 @@ from rackcalc.serving.closed_loop import engine_memory, sequences_that_fit
 from rackcalc.serving.generation import decode_step, generation_service, output_tokens
 from rackcalc.serving.gpu_deployment import GpuDeployment, gpu_power_utilization, gpu_stage
 from rackcalc.serving.gpu_pools import decode_tpot
-from rackcalc.serving.open_loop import goodput_of, rate_at_slo
+from rackcalc.serving.open_loop import (
+    LIMITED,
+    goodput_of,
+    percentiles,
+    rate_at_slo,
+    rate_of_copies,
+    shares_in_time,
+)
 from rackcalc.serving.pools_under_load import decoding_engine
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
 from rackcalc.spec.rack import Rack
@@ -51,29 +55,23 @@ def open_service(rack: Rack, deployed: GpuDeployment) -> ServiceModel:
     seats, copies, work = sequences_that_fit(rack, deployed), deployed.replicas, rack.workload
     about = decoding_engine(rack, deployed, seats)
     most = engine_load.engine_capacity(**about)
-    rate = work.arrival_rate
-    if rate is None:
-        assert rack.economics.utilization is not None
-        rate = of_all_copies(rate=sustained_rate(capacity=most, utilization=rack.economics.utilization), copies=copies)
+    rate = rate_of_copies(rack, most, copies)
     loaded = about | {"rate": rate_per_copy(arrival_rate=rate, copies=copies)}
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=engine_load.sequences_decoding(**loaded), working=working)
-
-    def levels(law: Any) -> dict[str, Quantity]:
-        return {name: law(probability=level, **loaded) for name, level in LEVELS.items()}
 
     load = EngineLoad(
         rate=rate,
         wait=engine_load.seat_wait(**loaded),
         mean=engine_load.request_time_mean(**loaded),
-        levels=levels(engine_load.request_time_within),
+        levels=percentiles(engine_load.request_time_within, loaded),
         ttft=engine_load.first_token_mean(**loaded),
-        ttft_levels=levels(engine_load.first_token_within),
+        ttft_levels=percentiles(engine_load.first_token_within, loaded),
         tpot=engine_load.token_time_mean(**loaded),
-        tpot_levels=levels(engine_load.token_time_within),
-        itl_levels=levels(engine_load.token_gap_within),
+        tpot_levels=percentiles(engine_load.token_time_within, loaded),
+        itl_levels=percentiles(engine_load.token_gap_within, loaded),
         at_slo=None if work.slo is None else rate_at_slo(rack, deployed, about, most, AT_ONCE, {}),
-        goodput=None if work.slo is None else goodput_of(rack, loaded, AT_ONCE, rate),
+        goodput=goodput_of(rate, shares_in_time(rack, LIMITED, loaded, AT_ONCE)),
     )
     held_for = seat_time(seats=seats, capacity=most)
     places = slots(replicas=copies, batch=seats)

@@ -1,5 +1,6 @@
 """Decoders under a serving engine to which requests come at random: an open loop."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rackcalc.formulas.combine import slowed, smallest, total
@@ -64,10 +65,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     if limits:
         most = smallest(engine=most, **limits)
     copies = deployed.replicas
-    rate = rack.workload.arrival_rate
-    if rate is None:
-        assert rack.economics.utilization is not None
-        rate = of_all_copies(rate=sustained_rate(capacity=most, utilization=rack.economics.utilization), copies=copies)
+    rate = rate_of_copies(rack, most, copies)
     hours = {f"hour_{hour}": share for hour, share in enumerate(work.hours)}
     peak = busiest_rate(rate=rate, **hours) if hours else rate
     day = {name: over_busiest(hour=share, **hours) for name, share in hours.items()}
@@ -99,25 +97,23 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
 
     tpot = per_token(rack, spaced(engine_load.token_time_mean(**loaded)))
 
-    def levels(formula: Any, **more: Quantity) -> dict[str, Quantity]:
-        """Percentiles of a time. more: terms that are added to each."""
-        found = {name: formula(probability=level, **loaded) for name, level in LEVELS.items()}
-        return {name: total(engine=time, **more) if more else time for name, time in found.items()}
+    def later(times: dict[str, Quantity]) -> dict[str, Quantity]:
+        """With what passes before the engine takes a request up."""
+        return {name: total(engine=time, before=before) for name, time in times.items()}
 
+    token_times = percentiles(engine_load.token_time_within, loaded)
     load = EngineLoad(
         wait=engine_load.seat_wait(**loaded),
         mean=total(engine=engine_load.request_time_mean(**loaded), before=before),
-        levels=levels(engine_load.request_time_within, before=before),
+        levels=later(percentiles(engine_load.request_time_within, loaded)),
         ttft=ttft,
-        ttft_levels=levels(engine_load.first_token_within, before=before),
+        ttft_levels=later(percentiles(engine_load.first_token_within, loaded)),
         tpot=tpot,
-        tpot_levels={
-            name: per_token(rack, spaced(time)) for name, time in levels(engine_load.token_time_within).items()
-        },
-        itl_levels={name: spaced(time) for name, time in levels(engine_load.token_gap_within).items()},
+        tpot_levels={name: per_token(rack, spaced(time)) for name, time in token_times.items()},
+        itl_levels={name: spaced(time) for name, time in percentiles(engine_load.token_gap_within, loaded).items()},
         rate=rate,
         at_slo=None if work.slo is None else rate_at_slo(rack, deployed, idle | day, most, before, limits),
-        goodput=None if work.slo is None else goodput_of(rack, loaded, before, rate),
+        goodput=goodput_of(rate, shares_in_time(rack, LIMITED, loaded, before)),
     )
     if hours:
         steady = about | {"rate": rate_of_one}
@@ -141,6 +137,19 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         | engine_details(rack),
         load=load,
     )
+
+
+def rate_of_copies(rack: Rack, most: Quantity, copies: Quantity) -> Quantity:
+    """Requests per second at all copies: those that arrive, or the planned share of what they can do, `most` each."""
+    if rack.workload.arrival_rate is not None:
+        return rack.workload.arrival_rate
+    assert rack.economics.utilization is not None
+    return of_all_copies(rate=sustained_rate(capacity=most, utilization=rack.economics.utilization), copies=copies)
+
+
+def percentiles(formula: Any, loaded: dict[str, Quantity]) -> dict[str, Quantity]:
+    """What the shares of LEVELS of the requests stay within, by a formula that takes such a share as probability."""
+    return {name: formula(probability=level, **loaded) for name, level in LEVELS.items()}
 
 
 def in_busiest_hour(
@@ -211,12 +220,7 @@ def rate_at_slo(
 
     most: capacity of one copy. others: rates that something beside the engine does not let it exceed.
     """
-    limits = {
-        f"limit_{time or 'time'}_{level}": limit
-        for time in LIMITED
-        for level, limit in limits_in_steps(rack, time).items()
-    }
-    rate = most
+    limits, rate = limits_on(rack, LIMITED), most
     for _ in range(SETTLING if deployed.stages is not None else 1):
         now = in_the_ring(rack, deployed, about, rate)
         rate = smallest(engine=most, **others) if others else most
@@ -231,14 +235,35 @@ def limits_in_steps(rack: Rack, time: str) -> dict[str, Quantity]:
     return {level: limit_of_step(rack, limit) for level, limit in stated.items()} if time == "tpot" else stated
 
 
-def goodput_of(rack: Rack, loaded: dict[str, Quantity], before: Quantity, rate: Quantity) -> Quantity | None:
-    """Requests per second that meet the limits, each taken at its highest percentile; None for gaps of tokens alone."""
-    shares = {}
-    for time, share_by in LIMITED.items():
+def limits_on(rack: Rack, times: Iterable[str]) -> dict[str, Quantity]:
+    """The limits that a rack states on these times, by the names that rate_within() of formulas has for them."""
+    return {
+        f"limit_{time or 'time'}_{level}": limit
+        for time in times
+        for level, limit in limits_in_steps(rack, time).items()
+    }
+
+
+def shares_in_time(
+    rack: Rack, laws: Mapping[str, Any], loaded: dict[str, Quantity], before: Quantity
+) -> dict[str, Quantity]:
+    """Shares of requests that meet the limits, each taken at its highest percentile, by the times that they are on.
+
+    laws: as LIMITED. before: time before the engine takes a request up.
+    """
+    shares: dict[str, Quantity] = {}
+    if rack.workload.slo is None:
+        return shares
+    for time, share_by in laws.items():
         limits = limits_in_steps(rack, time)
         if limits and share_by is not None:
             more = {} if time == "tpot" else {"before": before}
             shares[time or "request"] = share_by(limit=list(limits.values())[-1], **more, **loaded)
+    return shares
+
+
+def goodput_of(rate: Quantity, shares: dict[str, Quantity]) -> Quantity | None:
+    """Requests per second that meet the limits; None without limits, or with limits on gaps of tokens alone."""
     return goodput(rate=rate, **shares) if shares else None
 
 

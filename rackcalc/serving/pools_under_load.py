@@ -3,23 +3,16 @@
 A request waits for an engine that prefills, is prefilled, sent, and decodes in an engine whose steps hold no prompts.
 """
 
-from collections.abc import Iterable
 from typing import Any
 
 from rackcalc.formulas.combine import smallest, total
-from rackcalc.formulas.queues.latency_under_load import LEVELS
-from rackcalc.formulas.serving import engine_load, pool_load
-from rackcalc.formulas.serving.disaggregated_prefill import (
-    group_tokens,
-    held_beyond_work,
-    load_of_pool,
-    prompts_with_it,
-    work_of_prompt,
-)
-from rackcalc.formulas.serving.engine_point import STEPS, node
+from rackcalc.formulas.serving import engine_load, pool_load, pool_point
+from rackcalc.formulas.serving.disaggregated_prefill import held_beyond_work, load_of_pool
+from rackcalc.formulas.serving.engine_point import STEPS, UNITS, node
 from rackcalc.formulas.serving.kv_transfer import sending_time
+from rackcalc.formulas.serving.prompt_passes import group_tokens, work_of_prompt
 from rackcalc.formulas.serving.replicas import rate_per_copy, slots
-from rackcalc.formulas.serving.request_rates import goodput, of_all_copies, seat_time, sustained_rate
+from rackcalc.formulas.serving.request_rates import of_all_copies, seat_time, sustained_rate
 from rackcalc.formulas.serving.request_time import left_over
 from rackcalc.formulas.serving.sequence_lengths import twice_as_long
 from rackcalc.formulas.transformer.counts import count
@@ -29,22 +22,26 @@ from rackcalc.serving.generation import GenerationTimes, decode_step, output_tok
 from rackcalc.serving.gpu_deployment import GpuDeployment
 from rackcalc.serving.gpu_pools import LINK, PrefillDecodePools, decode_tpot, service_of_pools
 from rackcalc.serving.lengths import computed_prompt
-from rackcalc.serving.open_loop import arrivals, spread_of_lengths
+from rackcalc.serving.open_loop import (
+    LIMITED,
+    arrivals,
+    goodput_of,
+    limits_on,
+    percentiles,
+    shares_in_time,
+    spread_of_lengths,
+)
 from rackcalc.serving.service_model import ONE, EngineLoad, ServiceModel
-from rackcalc.serving.timed_engine import MIXED
 from rackcalc.spec.rack import Rack
 
 # A request that comes with its KV cache needs no more of a step than a token does.
+ELSEWHERE = "prompts are computed by other engines"
 NO_PROMPT = {
-    "work": constant(1e-9, "s", "work of a prompt", "given", note="prompts are computed by other engines"),
-    "twice": constant(2e-9, "s", "work of a prompt twice as long", "given", note="as above"),
-    "prompt": constant(1.0, "token", "prompt", "given", note="prompts are computed by other engines"),
-    "budget": constant(1e6, "token", "tokens of a step", "given", note="prompts are computed by other engines"),
-    "chunked": MIXED[True],
+    name: constant(value, UNITS[name], name, "given", note=ELSEWHERE) for name, value in pool_point.NO_PROMPT.items()
 }
-# A limited time -> its formula of the share of requests that meet a limit.
+# A limited time -> its formula of the share of requests that meet a limit: times in both pools, or in the second.
 BY_BOTH: dict[str, Any] = {"": pool_load.share_by_request_time, "ttft": pool_load.share_by_first_token}
-BY_DECODING: dict[str, Any] = {"tpot": engine_load.share_by_token_time, "itl": None}
+BY_DECODING = {time: LIMITED[time] for time in ("tpot", "itl")}
 
 
 def open_pools_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
@@ -64,27 +61,28 @@ def open_pools_service(rack: Rack, both: PrefillDecodePools) -> ServiceModel:
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=engine_load.sequences_decoding(**loaded), working=working)
 
-    def levels(formula: Any, known: dict[str, Quantity], **more: Quantity) -> dict[str, Quantity]:
-        """Percentiles of a time. more: terms that are added to each."""
-        found = {name: formula(probability=level, **known) for name, level in LEVELS.items()}
-        return {name: total(engines=time, **more) if more else time for name, time in found.items()}
+    def from_arrival(formula: Any) -> dict[str, Quantity]:
+        """Percentiles of a time that begins with the host."""
+        return {name: total(engines=time, host=both.host) for name, time in percentiles(formula, under).items()}
 
     load = EngineLoad(
         rate=rate,
         wait=pool_load.mean_wait(**under),
         mean=total(host=both.host, engines=pool_load.request_time_mean(**under)),
-        levels=levels(pool_load.request_time_within, under, host=both.host),
+        levels=from_arrival(pool_load.request_time_within),
         ttft=total(host=both.host, engines=pool_load.first_token_mean(**under)),
-        ttft_levels=levels(pool_load.first_token_within, under, host=both.host),
+        ttft_levels=from_arrival(pool_load.first_token_within),
         tpot=engine_load.token_time_mean(**loaded),
-        tpot_levels=levels(engine_load.token_time_within, loaded),
-        itl_levels=levels(engine_load.token_gap_within, loaded),
+        tpot_levels=percentiles(engine_load.token_time_within, loaded),
+        itl_levels=percentiles(engine_load.token_gap_within, loaded),
         at_slo=None if work.slo is None else rate_at_slo(rack, both, about, pools, most),
-        goodput=None if work.slo is None else goodput_of(rack, both, loaded, under),
+        goodput=goodput_of(
+            rate,
+            shares_in_time(rack, BY_BOTH, under, both.host) | shares_in_time(rack, BY_DECODING, loaded, both.host),
+        ),
     )
-    prefills = both.prefill.engines
-    passed = prefills.pass_of(prompts_with_it(**prefills.pace(rate)))
-    alone = total(host=both.host, prefill=prefills.alone.time, step=decode_step(then, decode, ONE).time)
+    passed, _ = both.prefill.engines.at(rate)
+    alone = total(host=both.host, prefill=both.prefill.engines.alone.time, step=decode_step(then, decode, ONE).time)
     now = GenerationTimes(alone, about["step_0"], alone, together)
     places = slots(replicas=copies, batch=seats)
     return service_of_pools(
@@ -143,7 +141,7 @@ def prompts_of_pool(rack: Rack, both: PrefillDecodePools) -> dict[str, Quantity]
         "pieces": ONE if rack.serving.kv_transfer == "bulk" else rack.model.layers,
         "prefill_engines": prefills.engines,
         "decode_engines": both.decode.replicas,
-        "prefill_alike": prefills.engines if rack.serving.router == "least-loaded" else ONE,
+        "prefill_balanced": prefills.engines if rack.serving.router == "least-loaded" else ONE,
         "prefill_gap_scv": arrivals(rack, prefills.engines)["gap_scv"],
         **lengths,
     }
@@ -161,25 +159,3 @@ def rate_at_slo(
         each = engine_load.rate_within(most=each, before=both.host, **limits, **about)
         rate = of_all_copies(rate=each, copies=copies)
     return rate
-
-
-def limits_on(rack: Rack, times: Iterable[str]) -> dict[str, Quantity]:
-    """The limits that a rack states on these times, by the names that formulas have for them."""
-    slo = rack.workload.slo
-    assert slo is not None
-    return {f"limit_{time or 'time'}_{level}": most for time in times for level, most in slo.stated(time).items()}
-
-
-def goodput_of(
-    rack: Rack, both: PrefillDecodePools, loaded: dict[str, Quantity], under: dict[str, Quantity]
-) -> Quantity | None:
-    """Requests per second that meet the limits, each taken at its highest percentile; None for gaps of tokens alone."""
-    slo, shares = rack.workload.slo, {}
-    assert slo is not None
-    for time, share_by in (BY_BOTH | BY_DECODING).items():
-        limits = list(slo.stated(time).values())
-        if limits and time in BY_BOTH:
-            shares[time or "request"] = share_by(limit=limits[-1], before=both.host, **under)
-        elif limits and share_by is not None:
-            shares[time] = share_by(limit=limits[-1], **loaded)
-    return goodput(rate=under["rate"], **shares) if shares else None

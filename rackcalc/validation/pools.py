@@ -12,8 +12,8 @@ from rackcalc.formulas.combine import total
 from rackcalc.formulas.gpu import forward_pass as passes
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.serving_engine import per_scheduler
-from rackcalc.formulas.serving.disaggregated_prefill import prompts_per_pass, time_per_prompt
 from rackcalc.formulas.serving.front_end import SHARPNESS, paced, per_token_sent
+from rackcalc.formulas.serving.prompt_passes import prompts_per_pass, time_per_prompt
 from rackcalc.formulas.transformer.counts import ONE
 from rackcalc.quantities.quantity import Quantity, Source
 from rackcalc.serving.pools_loop import Decoders, PoolsLoop, Prefills, pools_loop

@@ -42,6 +42,7 @@ def _lambert_w(x: Any) -> Any:
 
 
 def _closer(x: Any, w: Any) -> Any:
+    """One step of Fritsch, Shafer and Crowley from w towards w exp(w) = x."""
     z = xp.log(xp.divide(x, w)) - w
     above = 1 + w
     q = 2 * above * (above + 2 / 3 * z)

@@ -31,6 +31,10 @@ from rackcalc.formulas.queues.sharing_station import MANY, NEAR, ROUGH, Present,
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
+# Over the scv of answers, how soon bunches dissolve: at a cv of 0.1 by a factor e. Set by hand between what simulations
+# of answers all alike and of log-normal ones show (tests/test_routers.py), which do not tell it more closely.
+DISSOLVING = 100.0
+
 
 def mean_context(prompts: Lengths, outputs: Lengths) -> float:
     """Mean number of cached tokens of a decoding sequence at any time, for prompts and outputs that are independent.
@@ -87,7 +91,7 @@ def under_load(
     gap_scv = near - (1 - evenness)
     tokens = outputs.mean - 1
     if (tokens <= 0) is True or (hasattr(tokens, "shape") and bool((tokens <= 0).all())):
-        return _without_decoding(engine, prompts, rate, near, 1 / evenness)
+        return _without_decoding(engine, prompts, rate, near, 1 / evenness)  # 1 / replicas (router_arrivals.py)
     work, full, most = full_load(engine, prompts, outputs)
     lanes = any(
         hasattr(value, "shape")
@@ -217,11 +221,11 @@ def _of_delays(evenness: Any, outputs: Lengths) -> Any:
     """The evenness of delays by prompts behind a router that counts requests.
 
     Of answers alike, those that began together end together, and so do those that take their places: such bunches last.
-    The cv of answers from which they dissolve, 0.1, was found by simulation.
+    They dissolve the sooner, the more answers differ.
     """
     if isinstance(evenness, float) and evenness == 1:
         return 1.0
-    return evenness + (1 - evenness) * xp.exp(-100.0 * outputs.scv)
+    return evenness + (1 - evenness) * xp.exp(-DISSOLVING * outputs.scv)
 
 
 def _arrivals_that_wait(station: Present, outputs: Lengths, rate: Any, capacity: Any, gap_scv: Any) -> Any:
@@ -236,11 +240,11 @@ def _rate_of_prompts(engine: Engine, prompts: Lengths) -> Any:
     return 1 / (prompts_of(engine, prompts, room).work + engine.base * (prompts.mean / room))
 
 
-def _without_decoding(engine: Engine, prompts: Lengths, rate: Any, gap_scv: Any, alike: Any) -> UnderLoad:
-    """Requests of one output token: only prompts. alike: see prompt_through."""
+def _without_decoding(engine: Engine, prompts: Lengths, rate: Any, gap_scv: Any, balanced: Any) -> UnderLoad:
+    """Requests of one output token: only prompts. balanced: see prompt_through."""
     room = prompt_room(engine, 0.0)
     work = prompts_of(engine, prompts, room)
-    first = prompt_through(engine, work, rate, gap_scv, alike)
+    first = prompt_through(engine, work, rate, gap_scv, balanced)
     parts = [part for group in first.groups for part in group]
     most = _rate_of_prompts(engine, prompts)
     if first.over is True:

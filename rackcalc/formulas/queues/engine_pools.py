@@ -1,9 +1,10 @@
 """Engines that prefill and engines that decode, one after the other, while requests arrive at random.
 
 An engine that prefills answers with one token: the law of continuous_batching.py with nothing to decode. What leaves it
-arrives at an engine that decodes with its KV cache, in whose steps no prompt has work. Over the time that a request
-decodes, others leave the first pool as irregularly as they came to it (S. Suresh, W. Whitt, Operations Research Letters
-9 (1990) 355-362: a queue with little load before one with much), so the second pool takes the bursts of the arrivals.
+arrives at an engine that decodes with its KV cache, in whose steps no prompt has work. The second pool is given the
+bursts of the arrivals at the first, whatever the load of the first. S. Suresh and W. Whitt (Operations Research Letters
+9 (1990) 355-362) show it in the limit of a queue with little load before one with much; a request decodes for many
+times as long as a prompt waits, and simulations agree (tests/test_pools_under_load.py).
 The waits in both pools are taken as independent; lengths of prompts and of answers are.
 """
 
@@ -21,9 +22,9 @@ from rackcalc.quantities.record import record, replace
 
 @record
 class Sending:
-    """Sending a KV cache. latency, time: of a prompt of mean length, in s. pieces: layers that are sent as they come.
+    """Sending a KV cache. latency, time: of a prompt of mean length, in s. pieces: layers, each sent when computed.
 
-    held: time of a prompt of mean length by which the engine is held longer than it computes, as by a slow link.
+    held: time in s by which a prompt of mean length holds its engine longer than it computes, as over a slow link.
     """
 
     latency: Any
@@ -32,7 +33,7 @@ class Sending:
     held: Any
 
     def exposed(self, prompt: Any, length: Any) -> Any:
-        """What is left to wait for. prompt: time of its prefill; length: over the mean (see formulas kv_transfer)."""
+        """What is left to wait for, in s. prompt: its prefill, in s; length: over the mean (see kv_transfer.py)."""
         time = self.time * length
         return self.latency + xp.maximum(time / self.pieces, time - prompt * (self.pieces - 1) / self.pieces)
 
@@ -41,19 +42,20 @@ class Sending:
 class Prompted:
     """Prompts that are through and sent. parts: of the time until then, in groups: those that found no queue, others.
 
-    wait: mean time before the own prompt, and by others in its steps. capacity: prompts/s that the engine can do.
+    wait: mean time in s before the own prompt, and of others in its steps. over: whether more come than it can do.
     """
 
     parts: list[list[Part]]
     wait: Any
-    capacity: Any
     over: Any
 
 
-def prompted(engine: Engine, prompts: Lengths, sending: Sending, rate: Any, gap_scv: Any, alike: Any = 1.0) -> Prompted:
-    """An engine that prefills, to which requests come at a rate. alike: see prompt_through."""
+def prompted(
+    engine: Engine, prompts: Lengths, sending: Sending, rate: Any, gap_scv: Any, balanced: Any = 1.0
+) -> Prompted:
+    """An engine that prefills, to which requests come at a rate. balanced: see prompt_through."""
     work = prompts_of(engine, prompts, prompt_room(engine, 0.0))
-    through = prompt_through(engine, work, rate, gap_scv, alike)
+    through = prompt_through(engine, work, rate, gap_scv, balanced)
     most = capacity_of(engine, prompts, fixed(1.0))
     found: list[list[Part]] = [[], []]
     for own, part, parts in zip(through.own, work.strata, through.groups, strict=True):
@@ -63,7 +65,7 @@ def prompted(engine: Engine, prompts: Lengths, sending: Sending, rate: Any, gap_
         sent = [(share, least + more, mean + more, variance) for share, least, mean, variance in parts]
         found[0] += sent[:-1]
         found[1] += sent[-1:]
-    return Prompted(parts=found, wait=through.wait, capacity=most, over=through.over | (rate >= most))
+    return Prompted(parts=found, wait=through.wait, over=through.over | (rate >= most))
 
 
 def one_after_the_other(before: Prompted, decode: UnderLoad) -> UnderLoad:

@@ -1,8 +1,9 @@
 """Time until a prompt is through, in an engine that only prefills.
 
-Where prompts are short beside the token budget, all that come during a pass share the next one: a chain of passes, in
-which the moments of one follow from those of the last (gated service: H. Takagi, Queueing Analysis 1, 1991). Where they
-are long they follow one another, as in engine_first_token.py. In between both laws are mixed as there.
+Where prompts are short beside the token budget, all that come during a pass share the next one: a chain of passes
+(gated service; see H. Takagi, Queueing Analysis 1, 1991). The moments of a pass follow from those of the last one; how
+often nobody comes, bursts, and the variances of the waits are forms of our own, judged by simulation. Where prompts are
+long they follow one another, as in engine_first_token.py. In between both laws are mixed as there.
 """
 
 import math
@@ -15,14 +16,18 @@ from rackcalc.formulas.queues.regular_arrivals import regular_chance
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
-ROUNDS = 8
+ROUNDS = 8  # of the share of passes that begin with one prompt because nobody came
+# Found by simulating 2 to 16 engines that prefill at 50 to 85 % load behind a router that picks the one with least:
+QUEUE_EACH = 0.15  # by which each doubling of the engines lengthens the wait, over that in one queue for all of them
+SHARED_PASSES = 0.15  # by which each engine more lengthens it where passes have room for many prompts
 
 
 @record
 class Passes:
-    """Passes of prompts, each of all that came during the last one; met ones are longer than all.
+    """Passes of prompts, each of all that came during the last one.
 
-    busy: chance that an arrival finds one under way. met, varies: mean and variance of its length.
+    busy: chance that an arrival finds one under way. met, varies: mean in s and variance of its length, which is that
+    of a pass weighted by how long it is.
     """
 
     busy: Any
@@ -73,7 +78,8 @@ def passes_of(base: Any, work: tuple[Any, Any, Any], rate: Any, gap_scv: Any) ->
 @record
 class PromptThrough:
     """groups: parts of the time from arrival until the prompt is through, by stratum: those of one that found nobody,
-    of one that shares the next pass, and of one that waits in turn. wait: mean time beyond the own prompt's.
+    of one that shares the next pass, and of one that waits in turn. own: time of the own prompt, by stratum. wait: mean
+    time in s beyond it. over: whether more come than can be computed.
     """
 
     groups: list[list[Part]]
@@ -82,24 +88,27 @@ class PromptThrough:
     over: Any
 
 
-def behind_least_loaded(load: Any, alike: Any, sharing: Any) -> tuple[Any, Any]:
-    """Factors on the chance to wait, and on the wait, where the router picks the one of `alike` engines with least.
+def behind_least_loaded(load: Any, balanced: Any, sharing: Any) -> tuple[Any, Any]:
+    """Factors on the chance to wait, and on the wait, where the router picks the one of `balanced` engines with least.
 
-    One queue for all of them: H. Sakasegawa, Annals of the Institute of Statistical Mathematics 29 (1977) 67-75, over
-    its own for one server. A queue for each makes waits longer, and so do passes that many prompts share: both were
-    found by simulation of 2 to 16 engines. sharing: of the tokens of a step, what one prompt leaves to others.
+    One queue for all of them: the mean wait of H. Sakasegawa, Annals of the Institute of Statistical Mathematics 29
+    (1977) 67-75, over that of one server; that its power of the load is all in the chance to wait is our own choice. A
+    queue for each makes waits longer, and so do passes that many prompts share. sharing: of the tokens of a step, what
+    one prompt leaves to others.
 
     >>> behind_least_loaded(0.5, 1.0, 0.9)
     (1.0, 1.0)
     """
-    often = xp.power(load, xp.sqrt(2 * (alike + 1)) - 2)
-    return often, (1 + 0.15 * xp.log(alike) / math.log(2) + 0.15 * sharing**2 * (alike - 1)) / alike
+    often = xp.power(load, xp.sqrt(2 * (balanced + 1)) - 2)
+    return often, (
+        1 + QUEUE_EACH * xp.log(balanced) / math.log(2) + SHARED_PASSES * sharing**2 * (balanced - 1)
+    ) / balanced
 
 
-def prompt_through(engine: Engine, prompts: Prompts, rate: Any, gap_scv: Any, alike: Any = 1.0) -> PromptThrough:
+def prompt_through(engine: Engine, prompts: Prompts, rate: Any, gap_scv: Any, balanced: Any = 1.0) -> PromptThrough:
     """Time until a prompt is through. Requests come at `rate`; of engines that only prefill.
 
-    alike: engines behind a router that looks at their loads; 1 behind any other.
+    balanced: engines among which a router that looks at their load chooses; 1 behind any other router.
     """
     steps = Steps(0.0, 0.0, engine.base)
     room = prompt_room(engine, 0.0)
@@ -125,10 +134,10 @@ def prompt_through(engine: Engine, prompts: Prompts, rate: Any, gap_scv: Any, al
     alone = (1 - in_turn) * (1 - passes.busy) + in_turn * at_once_share
     delays = [(alone, 0.0, 0.0), *(((1 - in_turn) * share, mean, varies) for share, mean, varies in shared)]
     delays.append((in_turn * waits, delay, spread))
-    if not (isinstance(alike, float) and alike == 1):
+    if not (isinstance(balanced, float) and balanced == 1):
         most = 1 / (work[0] + engine.base * prompts.tokens / room)
         sharing = xp.maximum(1 - prompts.tokens / room, 0.0)
-        often, scale = behind_least_loaded(xp.clip(rate / most, 1e-9, 1.0), alike, sharing)
+        often, scale = behind_least_loaded(xp.clip(rate / most, 1e-9, 1.0), balanced, sharing)
         delays = [(share * often, mean * scale, varies * scale**2) for share, mean, varies in delays]
         delays[0] = (1 - sum([share for share, _, _ in delays[1:]]), 0.0, 0.0)
     own = own_times(engine, prompts, steps)

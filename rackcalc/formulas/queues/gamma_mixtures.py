@@ -70,6 +70,7 @@ def mixture_variance(parts: Parts) -> Any:
 
 
 def stack_of(parts: Parts) -> Stack:
+    """The parts as arrays; with numpy, which is loaded only for lanes."""
     from rackcalc.formulas.queues.mixture_lanes import stacked
 
     return stacked(parts)

@@ -12,12 +12,6 @@ from rackcalc.formulas.combine import largest, slowed, total
 from rackcalc.formulas.gpu.forward_pass import GpuPass
 from rackcalc.formulas.gpu.novelty import as_novel
 from rackcalc.formulas.gpu.serving_engine import at_age
-from rackcalc.formulas.serving.disaggregated_prefill import (
-    passes_at_most,
-    passes_of_prompt,
-    time_per_prompt,
-    work_in_passes,
-)
 from rackcalc.formulas.serving.front_end import FITTED, SHARPNESS, paced, paced_among_prompts, per_token_sent
 from rackcalc.formulas.serving.inter_token_latency import prefill_stall
 from rackcalc.formulas.serving.least_cycle import (
@@ -28,6 +22,7 @@ from rackcalc.formulas.serving.least_cycle import (
     saturation,
 )
 from rackcalc.formulas.serving.pipeline_stages import overlapping, shortened_time, slower_steps
+from rackcalc.formulas.serving.prompt_passes import passes_at_most, passes_of_prompt, time_per_prompt, work_in_passes
 from rackcalc.formulas.serving.request_time import generation_time, left_over, step_where_one_token
 from rackcalc.formulas.serving.time_to_first_token import (
     LITTLE,
@@ -180,8 +175,9 @@ def base_and_work(
 ) -> tuple[Quantity, Quantity]:
     """Time of a pass but for its prompts, and what each of them adds [s], as the law of the engine takes them.
 
-    Data-parallel groups compute prompts side by side, so that the first of them takes longest: passes of prompts alone
-    are taken as a line that meets that of one prompt, and that of as many as share one where all places are taken.
+    Data-parallel groups compute prompts side by side, so the first prompt of a pass adds most. Passes that hold nothing
+    but prompts are therefore taken as a straight line over the number of prompts, through a pass with one prompt, and
+    one with as many as share a pass where all places are taken.
     """
     steps = not isinstance(output.value, float) or output.value > 1
     if prefill.prompts is ONE or (engine.mixed and steps):
@@ -282,7 +278,10 @@ def closed_loop(
 
 @record
 class WithoutLimit:
-    """Requests inside an engine as if it could do any number per second. alone: step without prompts; see Loop."""
+    """Requests inside an engine as if it could do any number per second. alone: a step without prompts [s].
+
+    The others are as of Loop.
+    """
 
     first: Quantity
     step: Quantity
@@ -328,9 +327,7 @@ def without_limit(
         ways = {"looked": looked, "back": back, "step": under_way}
         first = first_token(request_host=before_it, prefill=prefill.alone.time, others=others, **ways)
         decoding = decoding_now(held=inside, first=first, tpot=step, output=output)
-    return WithoutLimit(
-        first=first, step=step, alone=alone, host=host, stall=stall, ahead=ahead, decoding=decoding
-    )  # fmt: skip
+    return WithoutLimit(first=first, step=step, alone=alone, host=host, stall=stall, ahead=ahead, decoding=decoding)
 
 
 def work_in_a_ring(prefill: Prefill, overlap: Quantity | None) -> Quantity:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import Annotated, Any
 
-from rackcalc.formulas.queues.latency_under_load import LEVELS
 from rackcalc.formulas.serving.day_profile import HOURS
 from rackcalc.formulas.serving.engine_point import (
     ALONE,  # noqa: F401  # the engine of the examples
@@ -24,6 +23,7 @@ from rackcalc.formulas.serving.engine_point import (
     kind_of,
     point_of,
 )
+from rackcalc.formulas.serving.percentiles_and_limits import LIMITS, PER_TOKEN, SHARE, What, at_level, limit_of
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import (
@@ -48,16 +48,8 @@ PREEMPTION = (
     "VII: the most that a process without jumps upward rises; simulations agree (tests/test_preemption.py)"
 )
 ROUNDING = 1e-9  # a smaller share of requests counts as none
-PER_TOKEN = ("tpot", "itl")
-LIMITS = {
-    f"limit_{time}_{level}": "s/token" if time in PER_TOKEN else "s"
-    for time in ("time", "ttft", *PER_TOKEN)
-    for level in LEVELS
-}
 Limited = Annotated[Any, UNITS | LIMITS]
 FORGOTTEN = 1e-12  # s; a shorter mean wait for a seat counts as none
-SHARE = "share"
-What = Any  # which of the values of the law: see _read()
 PREEMPTED = "preempted"
 
 
@@ -119,7 +111,7 @@ def _read(found: Any, what: Any, point: Any) -> Any:
         return xp.where(found.over, 1.0, working)
     name, asked = what if isinstance(what, tuple) else (what, None)
     alone = None  # of requests of one token, the time of a step in place of a time between tokens
-    if name in ("tpot", "itl") and xp.every(point[PLACES["output"]] <= 1):
+    if name in PER_TOKEN and xp.every(point[PLACES["output"]] <= 1):
         alone = point[PLACES[f"step_{STEPS - 1}"]]
     if asked is None:
         return found.mean(name) if alone is None else xp.where(found.over, xp.inf, alone)
@@ -204,22 +196,9 @@ def _near(about: Any, what: What, point: list[Any]) -> Any:
     return _at_point(what, point if arrays else [*point, about])
 
 
-def _mean(name: str, engine: dict[str, Any]) -> Any:
-    return _value(name, engine)
-
-
-def _within(name: str, probability: Any, engine: dict[str, Any]) -> Any:
-    return _within_at(name, probability, point_of(engine))
-
-
-def _within_at(name: str, probability: Any, point: list[Any]) -> Any:
-    level = xp.pure(probability)
-    if not hasattr(level, "shape"):
-        return _at_point((name, float(level)), point)
-    found: Any = xp.nan
-    for one in set(level.ravel().tolist()):
-        found = xp.where(level == one, _at_point((name, one), point), found)
-    return found
+def _within(time: str, probability: Any, engine: dict[str, Any]) -> Any:
+    point = point_of(engine)
+    return at_level(time, probability, lambda what: _at_point(what, point))
 
 
 def takes_long(engine: Mapping[str, Any]) -> bool:
@@ -237,7 +216,7 @@ def engine_capacity(**engine: Loaded) -> RequestsPerSecond:
     >>> round(engine_capacity(**ALONE), 4)
     21.843
     """
-    return _mean("capacity", {"rate": 1e-9 * REQUEST / SECOND} | engine) * REQUEST / SECOND
+    return _value("capacity", {"rate": 1e-9 * REQUEST / SECOND} | engine) * REQUEST / SECOND
 
 
 @formula(cite=LAW, draws_together=takes_long)
@@ -247,7 +226,7 @@ def sequences_decoding(**engine: Loaded) -> Count:
     >>> round(sequences_decoding(**ALONE), 4)
     0.0
     """
-    return _mean("decoding", engine)
+    return _value("decoding", engine)
 
 
 @formula(cite=LAW, draws_together=takes_long)
@@ -257,7 +236,7 @@ def working_share(**engine: Loaded) -> Ratio:
     >>> round(working_share(**ALONE), 4)
     0.0
     """
-    return _mean("working", engine)
+    return _value("working", engine)
 
 
 @formula(cite=LAW, draws_together=takes_long)
@@ -267,7 +246,7 @@ def seat_wait(**engine: Loaded) -> Seconds:
     >>> round(seat_wait(**ALONE), 4)
     0.0
     """
-    return _mean("wait", engine) * SECOND
+    return _value("wait", engine) * SECOND
 
 
 @formula(cite=LAW, error=0.18, draws_together=takes_long)  # 22 % on a GPU or model left out, as of closed loops
@@ -277,7 +256,7 @@ def first_token_mean(**engine: Loaded) -> Seconds:
     >>> round(first_token_mean(**ALONE), 4)
     0.04
     """
-    return _mean("ttft", engine) * SECOND
+    return _value("ttft", engine) * SECOND
 
 
 @formula(cite=LAW, error=0.18, draws_together=takes_long)  # 22 % on a GPU or model left out, as of closed loops
@@ -297,7 +276,7 @@ def token_time_mean(**engine: Loaded) -> SecondsPerToken:
     >>> round(token_time_mean(**ALONE), 4)
     0.01
     """
-    return _mean("tpot", engine) * SECOND / TOKEN
+    return _value("tpot", engine) * SECOND / TOKEN
 
 
 @formula(cite=LAW, draws_together=takes_long)
@@ -327,7 +306,7 @@ def request_time_mean(**engine: Loaded) -> Seconds:
     >>> round(request_time_mean(**ALONE), 4)
     1.04
     """
-    return _mean("time", engine) * SECOND
+    return _value("time", engine) * SECOND
 
 
 @formula(cite=LAW, draws_together=takes_long)
@@ -358,13 +337,6 @@ def before_engine(request_host: Seconds, looked: Count, step: SecondsPerToken) -
     0.04
     """
     return request_host + xp.maximum(looked - 0.5, 0.0 * looked) * step * TOKEN
-
-
-def limit_of(name: str, most: Any, before: Any) -> tuple[What, Any, Any]:
-    """What is limited, to how much, and how much of that is over before the engine takes a request up, in s."""
-    _, time, level = name.split("_")
-    per = SECOND / TOKEN if time in PER_TOKEN else SECOND
-    return (time, float(LEVELS[level].value)), xp.pure(most / per), 0.0 if time in PER_TOKEN else xp.pure(before / per)
 
 
 @formula(cite=LAW, draws_together=takes_long)

@@ -4,7 +4,7 @@ The law is in formulas/queues; here names become places in a point, and a point 
 """
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import pairwise
 from typing import Annotated, Any
@@ -58,10 +58,10 @@ def node(seats: Count, place: Count) -> Count:
     return xp.power(xp.maximum(xp.floor(seats), 1.0), place / (STEPS - 1))
 
 
-def point_of(engine: dict[str, Any]) -> list[Any]:
-    """The engine without units, in the order of a point."""
+def point_of(engine: dict[str, Any], units: Mapping[str, str] = UNITS) -> list[Any]:
+    """The engine without units, in the order of a point. units: of all that a point may have, in its order."""
     one = {"s": SECOND, "token": TOKEN, "s/token": SECOND / TOKEN, "request/s": REQUEST / SECOND, "1": 1.0}
-    return [xp.pure(engine[name] / one[unit]) if name in engine else xp.nan for name, unit in UNITS.items()]
+    return [xp.pure(engine[name] / one[unit]) if name in engine else xp.nan for name, unit in units.items()]
 
 
 def _step(nodes: list[Any], steps: tuple[Any, ...]) -> Callable[[Any], Any]:
@@ -99,7 +99,7 @@ def _kind_of_lengths(what: str, point: Any) -> Any:
 
 
 def kind_of(point: Any) -> Any:
-    """Lanes of the same kind are computed together; nan where a number is missing."""
+    """Lanes of the same kind are computed together; -1 where a number is missing."""
     valid: Any = True
     for name in ("rate", "seats", "base", "work", "twice", *(f"step_{place}" for place in range(STEPS))):
         value = point[PLACES[name]]

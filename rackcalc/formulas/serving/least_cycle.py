@@ -4,6 +4,7 @@ It is the law of the engine with all seats taken (full_engine in formulas/queues
 held in place of the seats; so no closed loop does more than the engine can, and with all seats taken it does as much.
 """
 
+from rackcalc.formulas.serving.prompt_passes import passes_at_most, passes_of_prompt
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import REQUEST, TOKEN, Count, Ratio, RequestsPerSecond, Seconds, SecondsPerToken, Tokens
@@ -67,10 +68,8 @@ def least_cycle_of_passes(
     ... ), 2)
     3.39
     """
-    tokens = output - TOKEN
-    together = xp.pure(held * TOKEN / xp.maximum(tokens, 1e-9 * TOKEN))
-    passes = xp.maximum(-xp.expm1(-together) / together, xp.minimum(xp.pure(prompt / chunk), 1.0))
-    return full * tokens + held * (work + base * passes)
+    passes = passes_at_most(held=held, output=output, own=passes_of_prompt(prompt=prompt, chunk=chunk))
+    return full * (output - TOKEN) + held * (work + base * passes)
 
 
 @formula(cite="J. D. C. Little, A Proof for the Queuing Formula L = lambda W, Operations Research 9 (1961) 383-387")

@@ -7,9 +7,9 @@ load: that of pool_point.py. What only concerns decoding is in engine_load.py.
 from functools import cache, lru_cache
 from typing import Annotated, Any
 
-from rackcalc.formulas.serving.engine_load import LIMITS as ENGINE_LIMITS
-from rackcalc.formulas.serving.engine_load import limit_of
 from rackcalc.formulas.serving.engine_point import engine_of
+from rackcalc.formulas.serving.percentiles_and_limits import LIMITS as LIMITS_OF_ENGINES
+from rackcalc.formulas.serving.percentiles_and_limits import SHARE, at_level, limit_of
 from rackcalc.formulas.serving.pool_point import (
     ALONE,  # noqa: F401  # the engines of the examples
     PLACES,
@@ -25,12 +25,12 @@ from rackcalc.quantities.quantity import formula
 from rackcalc.quantities.units import REQUEST, SECOND, Ratio, RequestsPerSecond, Seconds
 
 LAW = (
+    "form of our own, judged by simulations of every step (tests/test_pools_under_load.py), of what others describe: "
     "Y. Zhong et al., DistServe, arXiv:2401.09670: prompts on their own GPUs; H. Takagi, Queueing Analysis 1 (1991): "
-    "gated service; S. Suresh, W. Whitt, Operations Research Letters 9 (1990) 355-362: bursts pass through the first "
-    "pool; simulations of every step agree (tests/test_pools_under_load.py)"
+    "gated service; S. Suresh, W. Whitt, The heavy-traffic bottleneck phenomenon in open queueing networks, Operations "
+    "Research Letters 9 (1990) 355-362: bursts come through a queue with little load"
 )
-SHARE = "share"
-LIMITS = {name: unit for name, unit in ENGINE_LIMITS.items() if unit == "s"}  # tokens are those of one pool alone
+LIMITS = {name: unit for name, unit in LIMITS_OF_ENGINES.items() if unit == "s"}  # tokens are those of one pool alone
 Limited = Annotated[Any, UNITS | LIMITS]
 
 
@@ -45,8 +45,8 @@ def _law(*point: Any) -> Any:
     (prefills, prompts, _), (decodes, one, outputs) = engine_of(first), engine_of(then)
     latency, sending, pieces, held = (point[PLACES[name]] for name in ("latency", "sending", "pieces", "held"))
     sent = engine_pools.Sending(latency=latency, time=sending, pieces=pieces, held=held)
-    prefill_gap_scv, alike = (point[PLACES[f"prefill_{name}"]] for name in ("gap_scv", "alike"))
-    before = engine_pools.prompted(prefills, prompts, sent, first[0], prefill_gap_scv, alike)
+    prefill_gap_scv, balanced = (point[PLACES[f"prefill_{name}"]] for name in ("gap_scv", "balanced"))
+    before = engine_pools.prompted(prefills, prompts, sent, first[0], prefill_gap_scv, balanced)
     gap_scv, evenness = point[PLACES["gap_scv"]], point[PLACES["evenness"]]
     return engine_pools.one_after_the_other(before, under_load(decodes, one, outputs, then[0], gap_scv, evenness))
 
@@ -84,21 +84,16 @@ def _grids() -> Any:
     return Grids(_law, _read, kind_of, per_rate=(), columns=len(PLACES))
 
 
-def _at(what: Any, point: list[Any]) -> Any:
+def _at_point(what: Any, point: list[Any]) -> Any:
     """A value at a point, or on arrays."""
     if any(hasattr(value, "shape") for value in point):
         return _grids()(what, point)
     return _once(what, *map(float, point))
 
 
-def _within(name: str, probability: Any, point: list[Any]) -> Any:
-    level = xp.pure(probability)
-    if not hasattr(level, "shape"):
-        return _at((name, float(level)), point)
-    found: Any = xp.nan
-    for one in set(level.ravel().tolist()):
-        found = xp.where(level == one, _at((name, one), point), found)
-    return found
+def _within(time: str, probability: Any, pools: dict[str, Any]) -> Any:
+    point = point_of(pools)
+    return at_level(time, probability, lambda what: _at_point(what, point))
 
 
 @formula(cite=LAW)
@@ -110,7 +105,7 @@ def prefill_capacity(**pools: Pooled) -> RequestsPerSecond:
     >>> round(prefill_capacity(**ALONE), 4)
     28.6674
     """
-    return _at("capacity", point_of({"rate": 1e-9 * REQUEST / SECOND} | pools)) * REQUEST / SECOND
+    return _at_point("capacity", point_of({"rate": 1e-9 * REQUEST / SECOND} | pools)) * REQUEST / SECOND
 
 
 @formula(cite=LAW)
@@ -120,7 +115,7 @@ def mean_wait(**pools: Pooled) -> Seconds:
     >>> round(mean_wait(**ALONE), 4)
     0.0
     """
-    return _at("wait", point_of(pools)) * SECOND
+    return _at_point("wait", point_of(pools)) * SECOND
 
 
 @formula(cite=LAW, error=0.18)  # as of engines that do both: nothing is known of pools
@@ -130,7 +125,7 @@ def first_token_mean(**pools: Pooled) -> Seconds:
     >>> round(first_token_mean(**ALONE), 4)
     0.05
     """
-    return _at("ttft", point_of(pools)) * SECOND
+    return _at_point("ttft", point_of(pools)) * SECOND
 
 
 @formula(cite=LAW, error=0.18)  # as of engines that do both: nothing is known of pools
@@ -140,7 +135,7 @@ def first_token_within(probability: Ratio, **pools: Pooled) -> Seconds:
     >>> round(first_token_within(probability=0.5, **ALONE), 4)
     0.05
     """
-    return _within("ttft", probability, point_of(pools)) * SECOND
+    return _within("ttft", probability, pools) * SECOND
 
 
 @formula(cite=LAW)
@@ -150,7 +145,7 @@ def request_time_mean(**pools: Pooled) -> Seconds:
     >>> round(request_time_mean(**ALONE), 4)
     1.05
     """
-    return _at("time", point_of(pools)) * SECOND
+    return _at_point("time", point_of(pools)) * SECOND
 
 
 @formula(cite=LAW)
@@ -160,7 +155,7 @@ def request_time_within(probability: Ratio, **pools: Pooled) -> Seconds:
     >>> round(request_time_within(probability=0.5, **ALONE), 4)
     1.05
     """
-    return _within("time", probability, point_of(pools)) * SECOND
+    return _within("time", probability, pools) * SECOND
 
 
 @formula(cite=LAW)
@@ -180,20 +175,20 @@ def rate_within(most: RequestsPerSecond, before: Seconds, **pools: Limited) -> R
 
     def margin(rate: Any) -> Any:
         """The smallest of the limits over their times."""
-        return xp.lowest([xp.divide(most, _at(what, [rate, *point]) + early) for what, most, early in limits])
+        return xp.lowest([xp.divide(most, _at_point(what, [rate, *point]) + early) for what, most, early in limits])
 
     return largest_rate(margin, highest) * REQUEST / SECOND
 
 
 def _share(name: str, limit: Any, before: Any, pools: dict[str, Any]) -> Any:
-    return _at((name, SHARE), [*point_of(pools), xp.pure((limit - before) / SECOND)])
+    return _at_point((name, SHARE), [*point_of(pools), xp.pure((limit - before) / SECOND)])
 
 
 @formula(cite=LAW)
 def share_by_first_token(limit: Seconds, before: Seconds, **pools: Pooled) -> Ratio:
     """Share of requests whose first token comes within a limit. before: time before an engine takes a request up.
 
-    >>> round(share_by_first_token(limit=0.06, before=0.005, **ALONE), 6)
+    >>> round(share_by_first_token(limit=0.06, before=0.005, **ALONE), 4)
     1.0
     """
     return _share("ttft", limit, before, pools)

@@ -9,15 +9,15 @@ from typing import Annotated, Any
 from rackcalc.formulas.serving import engine_point
 from rackcalc.formulas.serving.engine_point import PLACES as ENGINE
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.units import REQUEST, SECOND, TOKEN
 
-# Beside what describes an engine: prefill_engines, decode_engines: how many there are; rate: of all. gap_scv, evenness:
-# at one that decodes; prefill_gap_scv: at one that prefills; prefill_alike: how many of those a router keeps alike in
-# load (1: none). held: time for which a prompt holds an engine beyond its work. latency, sending: of the KV cache of a
-# mean prompt; pieces: in which it is sent while the prompt is computed (1: afterwards).
+# Of what describes an engine, the rate is that of all engines; gap_scv, evenness: at one that decodes. Beside it:
+# prefill_engines, decode_engines: how many there are; prefill_gap_scv: at one that prefills; prefill_balanced: among
+# how many of those a router that looks at their load chooses (1: it does not look). held: time for which a prompt of
+# mean length holds an engine beyond its work. latency, sending: of the KV cache of a prompt of mean length; pieces: in
+# which it is sent while the prompt is computed (1: afterwards).
 _BESIDE = {
     "prefill_engines": "1", "decode_engines": "1", "prefill_gap_scv": "1",
-    "prefill_alike": "1", "held": "s", "latency": "s", "sending": "s", "pieces": "1",
+    "prefill_balanced": "1", "held": "s", "latency": "s", "sending": "s", "pieces": "1",
 }  # fmt: skip
 UNITS = {name: unit for name, unit in engine_point.UNITS.items() if not name.startswith("hour_")} | _BESIDE
 Pooled = Annotated[Any, UNITS]
@@ -26,15 +26,15 @@ PLACES = {name: place for place, name in enumerate(UNITS)}
 # The engines of the examples: two like that of engine_point.py, and caches that are there at once.
 ALONE = engine_point.ALONE | {
     "prefill_engines": 1.0, "decode_engines": 1.0, "prefill_gap_scv": 1.0,
-    "prefill_alike": 1.0, "held": 0.0, "latency": 0.0, "sending": 0.0, "pieces": 1.0,
+    "prefill_balanced": 1.0, "held": 0.0, "latency": 0.0, "sending": 0.0, "pieces": 1.0,
 }  # fmt: skip
+# A request that comes with its KV cache needs no more of a step than a token does: of its work next to nothing.
 NO_PROMPT = {"work": 1e-9, "twice": 2e-9, "prompt": 1.0, "budget": 1e6, "chunked": 1.0}
 
 
 def point_of(pools: dict[str, Any]) -> list[Any]:
     """The pools without units, in the order of a point."""
-    one = {"s": SECOND, "token": TOKEN, "s/token": SECOND / TOKEN, "request/s": REQUEST / SECOND, "1": 1.0}
-    return [xp.pure(pools[name] / one[unit]) if name in pools else xp.nan for name, unit in UNITS.items()]
+    return engine_point.point_of(pools, UNITS)
 
 
 def _engine(point: Any, changed: dict[str, Any]) -> list[Any]:
