@@ -20,7 +20,7 @@ from rackcalc.formulas.queues import length_distributions as lengths
 from rackcalc.formulas.queues.engine_latencies import UnderLoad
 from rackcalc.formulas.queues.engine_prefills import passes_of
 from rackcalc.formulas.queues.engine_steps import Engine
-from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile
+from rackcalc.formulas.queues.gamma_mixtures import merged, mixture_mean, mixture_quantile, tidied
 from rackcalc.formulas.queues.router_arrivals import gap_scv_at_random
 from rackcalc.formulas.serving import pool_load
 from rackcalc.quantities.figures import figures
@@ -128,7 +128,7 @@ def test_prompts_behind_a_router_that_looks_at_the_load(copies: int, prompt: int
     for share in (0.5, 0.7, 0.85):
         rate = share * continuous_batching.capacity_of(engine, prompts[1], lengths.fixed(1.0))
         found = engine_pools.prompted(engine, prompts[1], sending, rate, 1.0, float(copies))
-        parts = merged([part for group in found.parts for part in group])
+        parts = merged(tidied([part for group in found.parts for part in group]))
         run = route(
             simulated, copies, "least-loaded", prompts[0], events.fixed(1), rate=rate * copies, count=12_000, warm=2_000
         )

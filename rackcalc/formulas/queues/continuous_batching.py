@@ -31,6 +31,8 @@ from rackcalc.formulas.queues.sharing_station import MANY, NEAR, ROUGH, Present,
 from rackcalc.quantities import elementwise as xp
 from rackcalc.quantities.record import record
 
+RAREST = 1e-12  # requests/s below which an engine is idle; searches ask for none at all
+
 
 def mean_context(prompts: Lengths, outputs: Lengths) -> float:
     """Mean number of cached tokens of a decoding sequence at any time, for prompts and outputs that are independent.
@@ -85,6 +87,7 @@ def under_load(
     """
     rate, near, evenness = map(float_of, (rate, gap_scv, evenness))  # near: over times too short for a router
     gap_scv = near - (1 - evenness)
+    rate = xp.maximum(rate, RAREST)
     tokens = outputs.mean - 1
     if (tokens <= 0) is True or (hasattr(tokens, "shape") and bool((tokens <= 0).all())):
         return _without_decoding(engine, prompts, rate, near, 1 / evenness)
