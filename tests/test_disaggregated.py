@@ -184,6 +184,8 @@ def test_refusals_name_place_and_mend(sets: tuple[str, ...], place: str, words: 
 
 def test_gpus_left_over_are_said() -> None:
     assert any("4 of 16 GPUs have no work" in note for note in estimated("serving.prefill_gpus=6").notes)
+    halves = "serving.prefill_gpus=6", "accelerators.gpu.count=12", "serving.decode={tensor_parallel: 2}"
+    assert any("2 of 12 GPUs have no work: 4 or 2 share" in note for note in estimated(*halves).notes)
 
 
 def test_a_prefix_cache_spares_the_pool_that_prefills() -> None:

@@ -1,5 +1,6 @@
 """The law of a serving engine on arrays: every lane has the answer of its own numbers, whatever the other lanes are."""
 
+import itertools
 import math
 from functools import partial
 from typing import Any
@@ -299,3 +300,13 @@ def test_only_numbers_that_are_never_reached_are_left_out(monkeypatch: pytest.Mo
         wanted = [engine_load._law(*engine_load.point_of(engine | {"rate": rate})).decoding for rate in rates]
     found = [engine_load._law(*engine_load.point_of(engine | {"rate": rate})).decoding for rate in rates]
     np.testing.assert_allclose(found, wanted, rtol=1e-9)
+
+
+@pytest.mark.parametrize("chunked", [0.0, 1.0])
+@pytest.mark.parametrize("rate", [0.0, 1e-300, 1e-20, 1e-15, 1e-10])
+def test_the_rarest_requests_find_an_idle_engine(rate: float, chunked: float) -> None:
+    for scv, output in itertools.product((1.0, 4.0, 0.25), (1.0, 101.0)):
+        engine = ALONE | {"chunked": chunked, "gap_scv": scv, "output": output, "prompt_cv": 0.5}
+        for figure in ("ttft", "time", "ttft 0.99", "time 0.99"):
+            idle = FIGURES[figure](**engine | {"rate": 1e-8})
+            assert FIGURES[figure](**engine | {"rate": rate}) == pytest.approx(idle, rel=1e-3), (figure, scv, output)

@@ -92,6 +92,15 @@ def test_what_another_version_wrote_or_is_broken_is_not_read(cache: Path, monkey
     assert kept_trees.kept(RACK, "mine.yaml") is None
 
 
+def test_what_is_kept_is_the_users_own(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A text that only its owner may read stays so; a relative XDG_CACHE_HOME counts as none, as its makers say."""
+    kept_trees.keep(RACK, parse(RACK, "mine.yaml"))
+    assert cache.stat().st_mode & 0o077 == 0
+    monkeypatch.setenv("XDG_CACHE_HOME", "here")
+    monkeypatch.setenv("HOME", str(cache.parent))
+    assert kept_trees.folder() == str(cache.parent / ".cache" / "rackcalc" / "trees")
+
+
 def test_nothing_is_written_where_nothing_can_be_or_may_be(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache.parent.parent.mkdir(exist_ok=True)
     cache.parent.write_text("no directory")

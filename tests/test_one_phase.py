@@ -105,6 +105,22 @@ def interpolated(number: int, numbers: list[int], steps: list[float]) -> float:
     return steps[above] + slope * (number - numbers[above])
 
 
+@pytest.mark.parametrize(
+    "more", [(), ("workload.output_cv=1", "workload.burstiness=2"), ("serving.router=least-loaded",)]
+)
+def test_gaps_between_tokens_are_those_of_the_steps_up_to_capacity(more: tuple[str, ...]) -> None:
+    """No step holds a prompt: gaps are steps, so their median is near the mean, and more load never shortens them."""
+    most = found(SMALL, DECODE, *more, "accelerators.gpu.count=2")["throughput.capacity"]
+    before = 0.0
+    for share in (0.3, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98):
+        rate = f"workload.arrival_rate={share * most} request/s"
+        each = found(SMALL, DECODE, *more, "accelerators.gpu.count=2", rate)
+        gaps = [each[f"latency.itl_{level}"] for level in ("p50", "p90", "p95", "p99")]
+        assert gaps == sorted(gaps) and gaps[0] > before, share
+        assert gaps[0] == pytest.approx(each["latency.tpot"], rel=0.05), share
+        before = gaps[0]
+
+
 def test_what_others_do_is_unknown_with_the_reason() -> None:
     for phase, paths in (
         (DECODE, ("throughput.input_tokens", "cost.per_million_input_tokens")),
@@ -134,6 +150,17 @@ def test_engines_that_only_prefill_end_with_the_first_token(load: str) -> None:
         ((DECODE, "workload.cached=50%"), "workload.cached", "is not computed with serving.phase: decode"),
         ((DECODE, "serving.speculation={kind: mtp}"), "serving.speculation", "is not computed"),
         ((DECODE, "workload.slo=1 s"), "workload.slo", "is not computed"),
+        (
+            (
+                "serving.phase=prefill",
+                "workload.concurrency=1",
+                "serving.data_parallel=",
+                "serving.tensor_parallel=8",
+                "serving.context_parallel=10",
+            ),
+            "serving.context_parallel",
+            "10 groups of 8 are 80 GPUs, and there are 72",
+        ),
         (("serving.phase=encode",), "serving.phase", "prefill"),
     ],
 )
@@ -141,6 +168,11 @@ def test_refusals(sets: tuple[str, ...], place: str, words: str) -> None:
     with pytest.raises(InputError) as refused:
         estimated(POOL, *sets)
     assert any(one.path == place and words in one.message for one in refused.value.problems), refused.value.problems
+
+
+def test_gpus_left_over_by_groups_that_share_prompts_are_said() -> None:
+    notes = estimated(SMALL, PREFILL, "accelerators.gpu.count=8", "serving.context_parallel=3").notes
+    assert any("2 of 8 GPUs have no work: 3 share" in note for note in notes), notes
 
 
 def test_pools_of_both_kinds_have_their_own_split() -> None:

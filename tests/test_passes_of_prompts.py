@@ -8,6 +8,7 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulators import engine_events as events
+from simulators.prefill_passes import times_to_end_of_pass
 
 from rackcalc.formulas.queues import continuous_batching as law
 from rackcalc.formulas.queues import engine_steps
@@ -60,3 +61,27 @@ def test_prompts_that_take_most_of_the_time_delay_tokens_as_in_the_simulator(tok
     told = law.under_load(engine, prompts, outputs, rate)
     assert told.mean("tpot") == pytest.approx(run.tpot.mean(), rel=0.15)
     assert told.mean("time") == pytest.approx(run.time.mean(), rel=0.12)
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+@pytest.mark.parametrize(
+    ("base", "work", "most"), [(0.65, 0.02, 128), (0.05, 0.02, 8), (0.2, 0.02, 8), (0.3, 0.005, 32)]
+)
+def test_full_passes_leave_prompts_to_later_ones(base: float, work: float, most: int, chunked: bool) -> None:
+    """Passes whose fixed time is large are full near the capacity: the wait grows with the load, as simulated."""
+    engine = Engine(
+        step=lambda _: 0.01, base=base, work=lambda tokens: work * tokens, seats=1e4, budget=float(most),
+        chunked=chunked,
+    )  # fmt: skip
+    prompts, one = lengths.fixed(1.0), lengths.fixed(1.0)
+    capacity = law.capacity_of(engine, prompts, one)
+    assert capacity == pytest.approx(most / (base + work * most))
+    means = []
+    for load in (0.3, 0.7, 0.85, 0.92):
+        told = law.under_load(engine, prompts, one, load * capacity)
+        times = times_to_end_of_pass(load * capacity, lambda number: base + work * number, most)
+        means.append(told.mean("ttft"))
+        assert means[-1] == pytest.approx(np.mean(times), rel=0.15), load
+        assert told.quantile("ttft", 0.99) == pytest.approx(times[int(0.99 * len(times))], rel=0.25), load
+    near = [law.under_load(engine, prompts, one, load * capacity).mean("ttft") for load in (0.95, 0.98, 0.995, 0.999)]
+    assert [*means, *near] == sorted([*means, *near])

@@ -20,7 +20,9 @@ MOST = 64  # files
 
 def folder() -> str:
     """Where trees are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # as the XDG base directory specification says
+        base = os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(base, "rackcalc", "trees")
 
 
@@ -51,7 +53,7 @@ def keep(text: str, tree: Node) -> None:
     path = _file(text)
     half = f"{path}.{os.getpid()}"
     with suppress(OSError, ValueError):
-        os.makedirs(folder(), exist_ok=True)
+        os.makedirs(folder(), mode=0o700, exist_ok=True)  # a file that others may not read has its text here
         with open(half, "wb") as stream:
             marshal.dump((_reader(), text, as_plain(tree)), stream, 4)
         os.replace(half, path)

@@ -138,13 +138,15 @@ def serving_notes(rack: Rack) -> list[str]:
 
 def _idle_notes(rack: Rack, pool: GpuPool) -> list[str]:
     """GPUs that are left over from whole engines."""
-    apart = 0.0 if rack.serving.prefill_gpus is None else float(rack.serving.prefill_gpus.value)
-    pools = {apart: that_prefill(rack), float(pool.count.value) - apart: that_decode(rack)}
-    sizes = {count: gpus_of_engine(kind) for count, kind in pools.items()}
-    idle = sum(count % size for count, size in sizes.items() if size is not None)
+    apart, count = rack.serving.prefill_gpus, float(pool.count.value)
+    pools = [(count, rack)]
+    if apart is not None:
+        pools = [(float(apart.value), that_prefill(rack)), (count - float(apart.value), that_decode(rack))]
+    sizes = [(gpus, size) for gpus, kind in pools if (size := gpus_of_engine(kind)) is not None]
+    idle = sum(gpus % size for gpus, size in sizes)
     if not idle:
         return []
-    shared = " or ".join(dict.fromkeys(f"{size:g}" for size in sizes.values() if size is not None))
+    shared = " or ".join(dict.fromkeys(f"{size:g}" for _, size in sizes))
     return [f"{idle:g} of {pool.count.value:g} GPUs have no work: {shared} share a copy of the model"]
 
 

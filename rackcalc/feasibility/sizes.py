@@ -200,6 +200,19 @@ def _engine_sizes(loaded: Loaded, rack: Rack) -> Iterable[Condition]:
     stages = serving.pipeline_parallel
     if stages is not None:
         yield from _stages(loaded, rack, stages, gpus)
+    parts = serving.context_parallel
+    if parts is not None and width is not None and serving.prefill_gpus is None:
+
+        def too_wide() -> Problem:
+            needed = f"{parts.value:g} groups of {width.value:g} are {parts.value * width.value:g} GPUs"
+            return loaded.problem("serving.context_parallel", f"{needed}, and there are {gpus.value:g}; lower it")
+
+        yield Condition(
+            "more groups that share a prompt than there are GPUs for",
+            (gpus, parts, width),
+            lambda all_, n, each: n * each <= all_,
+            too_wide,
+        )
     if groups is not None and width is None and serving.prefill_gpus is None:
 
         def uneven() -> Problem:

@@ -34,6 +34,7 @@ from rackcalc.quantities.record import record
 # Over the scv of answers, how soon bunches dissolve: at a cv of 0.1 by a factor e. Set by hand between what simulations
 # of answers all alike and of log-normal ones show (tests/test_routers.py), which do not tell it more closely.
 DISSOLVING = 100.0
+RAREST = 1e-12  # requests/s below which an engine is idle; searches ask for none at all
 
 
 def mean_context(prompts: Lengths, outputs: Lengths) -> float:
@@ -89,6 +90,7 @@ def under_load(
     """
     rate, near, evenness = map(float_of, (rate, gap_scv, evenness))  # near: over times too short for a router
     gap_scv = near - (1 - evenness)
+    rate = xp.maximum(rate, RAREST)
     tokens = outputs.mean - 1
     if (tokens <= 0) is True or (hasattr(tokens, "shape") and bool((tokens <= 0).all())):
         return _without_decoding(engine, prompts, rate, near, 1 / evenness)  # 1 / replicas (router_arrivals.py)

@@ -152,12 +152,16 @@ def waits_in_turn(load: Any, first: Any, second: Any, third: Any, gap_scv: Any) 
 
 
 def prompts_in_turn(
-    prompts: Prompts, steps: Steps, room: Any, rate: Any, gap_scv: Any, chunked: bool
+    prompts: Prompts, steps: Steps, room: Any, rate: Any, gap_scv: Any, chunked: bool, only_prompts: bool = False
 ) -> tuple[Delay, Any]:
-    """Prompts follow one another. Also, whether they arrive faster than their steps can take them."""
+    """Prompts follow one another. Also, whether they arrive faster than their steps can take them.
+
+    only_prompts: nothing decodes beside them, so a last step that is full costs each its share and no more.
+    """
     rest = steps.mean / 2
     sharing = xp.maximum(1 - prompts.tokens / room, 0.0)
-    exact = [part.tokens / room if chunked else 0.0 for part in prompts.strata]
+    exact = [part.tokens / room if chunked else xp.minimum(part.tokens / room, 1.0) for part in prompts.strata]
+    filled = [1 - (xp.ceil(part.chunks - 1e-9) - own) for part, own in zip(prompts.strata, exact, strict=True)]
     alone = [part.work + steps.own * own for part, own in zip(prompts.strata, exact, strict=True)]
     last = [steps.own * (xp.ceil(part.chunks - 1e-9) - own) for part, own in zip(prompts.strata, exact, strict=True)]
     beside = 0.0
@@ -165,8 +169,8 @@ def prompts_in_turn(
         # of the time by which a prompt delays those behind it, when so many others share its last step
         first, second, third = moments(
             [
-                (part.share, time + more / (1 + beside), part.variance)
-                for part, time, more in zip(prompts.strata, alone, last, strict=True)
+                (part.share, time + more * _of_the_last(beside, held if only_prompts else 0.0), part.variance)
+                for part, time, more, held in zip(prompts.strata, alone, last, filled, strict=True)
             ]
         )
         load = xp.minimum(rate * first, 0.9999)
@@ -183,6 +187,15 @@ def prompts_in_turn(
     parts.append((delayed, rest + later, rest_varies + xp.maximum(square / delayed - later**2, 0.1 * later**2)))
     over = rate * xp.over_rows([part.share * time for part, time in zip(prompts.strata, alone, strict=True)]) >= 1
     return Delay(mean=wait + rest, parts=parts), over
+
+
+def _of_the_last(beside: Any, filled: Any) -> Any:
+    """Share of the rest of a last step that a prompt pays for, with so many others in it. filled: by the prompt itself.
+
+    >>> _of_the_last(1.0, 0.0), _of_the_last(1.0, 0.5), _of_the_last(0.0, 0.5)
+    (0.5, 0.0, 1.0)
+    """
+    return xp.maximum(1 / (1 + beside) - filled, 0.0) / xp.maximum(1 - filled, 1e-9)
 
 
 @record

@@ -214,12 +214,12 @@ def gaps_of(
     # of a step with n prompts, each of the n counts once: given a piece, the others are fewer than for a random one
     more = together - 1
     more_variance = more * second + xp.where(gap_scv > 1, more * more * first * first, 0.0)
-    usual = some * first * together
-    stretch = xp.where(usual > 0, xp.divide(seen.step - seen.alone, usual), 1.0)
-    parts = [(1 - some, seen.least, seen.alone, spread * stretch**2)]
+    # The step that is seen differs a little from steps and pieces, as where seats are taken: all gaps differ by it.
+    scale = seen.step / (seen.alone + some * first * together)
+    parts = [(1 - some, seen.least, seen.alone * scale, spread * scale**2)]
     for often, size, variance in pieces:
-        mean = seen.alone + (size + more * first) * stretch
-        parts.append((some * often / number, seen.least, mean, (spread + variance + more_variance) * stretch**2))
+        mean = seen.alone + size + more * first
+        parts.append((some * often / number, seen.least, mean * scale, (spread + variance + more_variance) * scale**2))
     return parts
 
 
