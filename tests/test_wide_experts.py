@@ -218,3 +218,24 @@ def test_an_engine_of_many_groups_prefills_as_many_prompts_as_a_pool_of_them() -
     assert closed == pytest.approx(open_, rel=0.01)
     alone = found(ONE_ENGINE, "workload.output=1 token", "workload.concurrency=1")["latency.ttft"]
     assert alone > found(ONE_ENGINE)["stages.prefill.time"] > 10 / pool, "one prompt has one of the 32 GPUs"
+
+
+GROUPS = {
+    "name": "32 groups",
+    "accelerators": {"gpu": {"part": "h100-sxm", "count": 32, "system": "dgx-h100"}},
+    "model": "deepseek-v3",
+    "workload": {"input": "2048 token", "output": "512 token"},
+    "serving": {"split": "gpu", "runtime": "vllm", "tensor_parallel": 1, "data_parallel": 32},
+    "links": {"gpu-gpu": {"part": "infiniband-ndr"}},
+}
+
+
+def test_first_tokens_of_groups_that_wait_for_one_another_are_never_sooner_than_of_one_request() -> None:
+    """A prompt in one group holds up all, beside decoding too; clients and arrivals tell about the same of one load."""
+    last = found(GROUPS, "workload.concurrency=1")["latency.ttft"]
+    for clients in (8, 64, 256):
+        loop = found(GROUPS, f"workload.concurrency={clients}")
+        rate = f"workload.arrival_rate={loop['throughput.at_concurrency']} request/s"
+        first = found(GROUPS, "workload.concurrency=", rate)["latency.ttft"]
+        assert first > 0.9 * last and first == pytest.approx(loop["latency.ttft"], rel=0.7), clients
+        last = first

@@ -180,7 +180,8 @@ def _stages() -> Iterator[FigureMeaning]:
         "1",
         NEITHER,
         {
-            "requests_under_way": "Mean number of requests that the engines of the rack work on at the same time.",
+            "requests_under_way": "Mean number of requests that one engine works on at the same time; where requests "
+            "come at a rate, those that decode.",
             "decoding_together": "Mean number of requests that share one decode step of an engine.",
             "room": "Most requests whose KV caches fit beside the weights.",
             "prefill_load": "Share of their time in which the prefill GPUs work.",

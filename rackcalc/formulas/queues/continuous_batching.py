@@ -122,10 +122,12 @@ def under_load(
     )  # fmt: skip
     room = prompt_room(engine, seen.number)
     work = prompts_of(engine, in_rows(prompts) if lanes else prompts, room)
+    # A step that carries a prompt has all that it has where nobody decodes: more, where groups wait for one of them.
+    carrying = xp.each(lambda step: xp.maximum(step, engine.base), steps)
     met = Steps(
         mean=xp.dot(station.shares[1:], steps),
         square=xp.dot(station.shares[1:], xp.each(lambda step: step * step, steps)),
-        own=xp.dot(station.shares, xp.joined(engine.base, steps)) if engine.chunked else engine.base,
+        own=xp.dot(station.shares, xp.joined(engine.base, carrying)) if engine.chunked else engine.base,
     )
     echo = echo * xp.sqrt(evenness)
     first = first_token(engine, work, met, room, rate, near, _of_delays(evenness, outputs), seen.step)
@@ -142,7 +144,7 @@ def under_load(
     gaps = partial(gaps_of, engine, work, seen, stall, rate, room, first.beside, gap_scv)
     waits = _arrivals_that_wait(station, outputs, rate, full.rate, gap_scv)
     return answer(
-        engine, work, first, classes, gaps, station, outputs, rate, waits, steps[-1] - met.own, most, stall,
+        engine, work, first, classes, gaps, station, outputs, rate, waits, carrying[-1] - met.own, most, stall,
         over=over | first.over, longest=longest_step(engine, prompts, steps[-1]),
     )  # fmt: skip
 
