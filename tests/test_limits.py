@@ -33,6 +33,18 @@ def test_at_the_largest_rate_a_limit_is_just_met(limited: str, load_share: float
     assert worse[f"latency.{limited}"] > limit
 
 
+@settings(max_examples=8, deadline=None)
+@given(st.floats(0.01, 0.95), st.floats(1.2, 4.0))
+def test_the_largest_rate_is_that_of_the_rack_whatever_rate_is_stated(load_share: float, more: float) -> None:
+    quiet = answer(ENGINE)
+    limits = f"workload.slo={{ttft_p90: {more * quiet['latency.ttft']} s}}"
+    stated = f"workload.arrival_rate={load_share * quiet['throughput.capacity']} request/s"
+    found = answer(ENGINE, limits, stated)["throughput.at_slo"]
+    assert found == pytest.approx(answer(ENGINE, limits)["throughput.at_slo"], rel=1e-3)
+    there = answer(ENGINE, f"workload.arrival_rate={found} request/s")["latency.ttft_p90"]
+    assert there <= 1.005 * more * quiet["latency.ttft"]
+
+
 def test_limits_are_met_together() -> None:
     one = answer(ENGINE, "workload.slo.ttft_p99=300 ms")["throughput.at_slo"]
     other = answer(ENGINE, "workload.slo.tpot_p99=12 ms/token")["throughput.at_slo"]

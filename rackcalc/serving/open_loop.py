@@ -1,6 +1,6 @@
 """Decoders under a serving engine to which requests come at random: an open loop."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from rackcalc.formulas.combine import slowed, smallest, total
@@ -11,6 +11,7 @@ from rackcalc.formulas.serving import engine_load
 from rackcalc.formulas.serving.concurrency import host_time
 from rackcalc.formulas.serving.day_profile import busiest_hour, busiest_rate, mean_rate, over_busiest
 from rackcalc.formulas.serving.kv_offload import path_wait, rate_of_path
+from rackcalc.formulas.serving.percentiles_and_limits import PER_TOKEN
 from rackcalc.formulas.serving.pipeline_stages import (
     overlap_in_full_ring,
     shortened_time,
@@ -49,6 +50,7 @@ LIMITED: dict[str, Any] = {
     "tpot": engine_load.share_by_token_time,
     "itl": None,
 }
+HOST_ROUNDS = 2  # more, in which the time before the engine takes a request up settles to a few parts in a thousand
 SETTLING = 3  # rounds in which the rate of a pipeline, and how much its ring is slower at that rate, settle
 POISSON = constant(1.0, "1", "burstiness", "given", note="default: requests arrive independently of each other")
 EVENNESS = constant(1.0, "1", "evenness", "given", note="the router does not look at the load of the copies")
@@ -77,13 +79,18 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
     working = engine_load.working_share(**loaded)
     together = engine_load.at_work(decoding=decoding, working=working)
     step = decode_step(rack, deployed, together)
-    before = before_the_engine(rack, deployed, together, step_per_token(step=step.time))
+    before = taken_up(rack, deployed, idle, about, together, step, rate_of_one)
     before_alone = before_the_engine(rack, deployed, ONE, about["step_0"])
-    if deployed.stages is not None:  # the request's own prompt takes all of its time
-        before = total(before=before, prompt=left_over(whole=idle["work"], part=about["work"]))
     if fetch is not None:
-        before = total(before=before, fetch=fetch, wait=path_wait(rate=rate_of_one, fetch=fetch))
         before_alone = total(before=before_alone, fetch=fetch)
+
+    def before_at(rate: Quantity, now: dict[str, Quantity]) -> Quantity:
+        """What passes at another rate until the engine takes a request up."""
+        there = now | {"rate": rate}
+        number = engine_load.sequences_decoding(**there)
+        number = engine_load.at_work(decoding=number, working=engine_load.working_share(**there))
+        return taken_up(rack, deployed, idle, now, number, decode_step(rack, deployed, number), rate)
+
     ttft = total(engine=engine_load.first_token_mean(**loaded), before=before)
     of_step = step_per_token(step=step.time)
     assert work.output is not None
@@ -112,7 +119,7 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         tpot_levels={name: per_token(rack, spaced(time)) for name, time in token_times.items()},
         itl_levels={name: spaced(time) for name, time in percentiles(engine_load.token_gap_within, loaded).items()},
         rate=rate,
-        at_slo=None if work.slo is None else rate_at_slo(rack, deployed, idle | day, most, before, limits),
+        at_slo=None if work.slo is None else rate_at_slo(rack, deployed, idle | day, most, before_alone, limits, before_at),
         goodput=goodput_of(rate, shares_in_time(rack, LIMITED, loaded, before)),
     )
     if hours:
@@ -208,6 +215,23 @@ def before_the_engine(rack: Rack, deployed: GpuDeployment, held: Quantity, step:
     )
 
 
+def taken_up(
+    rack: Rack, deployed: GpuDeployment, idle: dict[str, Quantity], about: dict[str, Quantity],
+    together: Quantity, step: GpuPass, rate: Quantity,
+) -> Quantity:  # fmt: skip
+    """Time until an engine takes a request up [s], at a rate at which it has so many `together` in such a step.
+
+    idle, about: the engine with nothing in its pipeline, and at this load.
+    """
+    fetch = fetching(rack)
+    before = before_the_engine(rack, deployed, together, step_per_token(step=step.time))
+    if deployed.stages is not None:  # the request's own prompt takes all of its time
+        before = total(before=before, prompt=left_over(whole=idle["work"], part=about["work"]))
+    if fetch is not None:
+        before = total(before=before, fetch=fetch, wait=path_wait(rate=rate, fetch=fetch))
+    return before
+
+
 def rate_at_slo(
     rack: Rack,
     deployed: GpuDeployment,
@@ -215,14 +239,21 @@ def rate_at_slo(
     most: Quantity,
     before: Quantity,
     others: dict[str, Quantity],
+    before_at: Callable[[Quantity, dict[str, Quantity]], Quantity] | None = None,
 ) -> Quantity:
     """The largest arrival rate at all copies at which all limits are met.
 
-    most: capacity of one copy. others: rates that something beside the engine does not let it exceed.
+    most: capacity of one copy. before: what passes until an engine takes up a request by itself; before_at: that at a
+    rate of one copy, with the engine as it is at that rate. others: rates that something beside the engine does not let
+    it exceed.
     """
     limits, rate = limits_on(rack, LIMITED), most
-    for _ in range(SETTLING if deployed.stages is not None else 1):
+    rounds = SETTLING if deployed.stages is not None else 1
+    again = before_at is not None and not all(name.split("_")[1] in PER_TOKEN for name in limits)
+    for done in range(rounds + (HOST_ROUNDS if again else 0)):
         now = in_the_ring(rack, deployed, about, rate)
+        if done and again and before_at is not None:
+            before = before_at(rate, now)
         rate = smallest(engine=most, **others) if others else most
         rate = engine_load.rate_within(most=rate, before=before, **limits, **now)
     return of_all_copies(rate=rate, copies=deployed.replicas)
