@@ -177,6 +177,23 @@ def test_the_readme_says_which_rows_are_weak() -> None:
         assert int(said[1]) <= float(found[1]) <= int(said[2]) and float(found[2]) < 80, row
 
 
+def test_the_readme_says_what_the_referee_says() -> None:
+    said = re.search(
+        r"On (\d+) measured runs .*? is ([\d.]+) %\s+off on time per token and ([\d.]+) % "
+        r".*?its fit, ([\d.]+) and ([\d.]+) %",
+        section("How far to trust it"),
+        re.S,
+    )
+    assert said
+    text = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    rows = {}
+    for metric in ("tpot", "ttft"):
+        (line,) = re.findall(rf"^\| aiconfigurator \| serving \| {metric} \| (.*) \|$", text, re.M)
+        rows[metric] = [cell.removesuffix(" %") for cell in line.split(" | ")]
+    tpot, ttft = rows["tpot"], rows["ttft"]
+    assert said.groups() == (tpot[0], tpot[2], ttft[2], tpot[6], ttft[6])
+
+
 def in_a_terminal(columns: int, *arguments: str) -> list[str]:
     """What a terminal of that width is sent, without colour."""
     main, other = pty.openpty()

@@ -119,7 +119,9 @@ def open_loop_service(rack: Rack, deployed: GpuDeployment, first: GpuPass) -> Se
         tpot_levels={name: per_token(rack, spaced(time)) for name, time in token_times.items()},
         itl_levels={name: spaced(time) for name, time in percentiles(engine_load.token_gap_within, loaded).items()},
         rate=rate,
-        at_slo=None if work.slo is None else rate_at_slo(rack, deployed, idle | day, most, before_alone, limits, before_at),
+        at_slo=None
+        if work.slo is None
+        else rate_at_slo(rack, deployed, idle | day, most, before_alone, limits, before_at),
         goodput=goodput_of(rate, shares_in_time(rack, LIMITED, loaded, before)),
     )
     if hours:
