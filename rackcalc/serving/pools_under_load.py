@@ -10,8 +10,8 @@ from rackcalc.formulas.serving import engine_load, pool_load, pool_point
 from rackcalc.formulas.serving.disaggregated_prefill import held_beyond_work, load_of_pool
 from rackcalc.formulas.serving.engine_point import STEPS, UNITS, node
 from rackcalc.formulas.serving.kv_transfer import sending_time
-from rackcalc.formulas.serving.prompt_passes import group_tokens, work_of_prompt
-from rackcalc.formulas.serving.replicas import rate_per_copy, slots
+from rackcalc.formulas.serving.prompt_passes import work_of_prompt
+from rackcalc.formulas.serving.replicas import budget_of_groups, rate_per_copy, slots
 from rackcalc.formulas.serving.request_rates import of_all_copies, seat_time, sustained_rate
 from rackcalc.formulas.serving.request_time import left_over
 from rackcalc.formulas.serving.sequence_lengths import twice_as_long
@@ -127,7 +127,7 @@ def prompts_of_pool(rack: Rack, both: PrefillDecodePools) -> dict[str, Quantity]
     work = work_of_prompt(alone=prefills.alone.time, full=prefills.full.time, most=prefills.most, work=one.work)
     base = left_over(whole=prefills.alone.time, part=work)
     prompt = computed_prompt(first)
-    budget = engine.chunk if groups is None else group_tokens(chunk=engine.chunk, groups=groups)
+    budget = engine.chunk if groups is None else budget_of_groups(chunk=engine.chunk, groups=groups)
     lengths = {name: value for name, value in spread_of_lengths(rack).items() if name.startswith("prompt")}
     return {
         "base": base,

@@ -6,10 +6,11 @@ long as the longer of both sides. Weights are read and kernels launched for each
 """
 
 from rackcalc.formulas.combine import slowed, total
+from rackcalc.formulas.gpu.kernels import repeated
 from rackcalc.formulas.gpu.layer_parts import Parts
 from rackcalc.formulas.links.expert_exchange import Exchange
 from rackcalc.quantities import elementwise as xp
-from rackcalc.quantities.quantity import Quantity, Source, formula
+from rackcalc.quantities.quantity import Quantity, Source, constant, formula
 from rackcalc.quantities.record import record
 from rackcalc.quantities.units import Count, Ratio, Seconds
 
@@ -22,6 +23,7 @@ EXCHANGE_SMS = Quantity(
     source=Source("published", "deepep", note="deep_ep/buffer.py: Buffer.num_sms; kernels of decode steps take none"),
     low=16.0, high=24.0,
 )  # fmt: skip
+HALVES = constant(2.0, "1", "half batches", "given", note="serving.two_batch_overlap")
 MIXED_IN = ("shared_experts",)  # terms of an expert layer that are computed beside attention
 
 
@@ -48,16 +50,6 @@ def half_of(batch: Count) -> Count:
     4.5
     """
     return batch / 2
-
-
-@formula(cite="definition: each of two halves takes it")
-def of_both(half: Seconds) -> Seconds:
-    """Time of both half batches, one after the other.
-
-    >>> of_both(half=0.25)
-    0.5
-    """
-    return 2 * half
 
 
 @formula(cite="assumption: kernels slow down in proportion to the SMs that others hold; SGLang limits its own to these")
@@ -106,7 +98,7 @@ def of_two_batches(whole: Parts, half: Parts, overlap: Overlap) -> Parts:
     def both(times: dict[str, Quantity], alone: dict[str, Quantity]) -> dict[str, Quantity]:
         """Times of both halves, or those of a batch that is too small to be split."""
         rows = {"rows": overlap.rows, "least": overlap.least}
-        twice = {name: of_both(half=time) for name, time in times.items()}
+        twice = {name: repeated(time=time, copies=HALVES) for name, time in times.items()}
         return {name: if_split(**rows, split=time, whole=alone[name]) for name, time in twice.items()}
 
     attention = beside(half.attention)

@@ -19,16 +19,6 @@ def prompts_per_pass(chunk: Tokens, prompt: Tokens, groups: Count) -> Count:
     return groups * xp.maximum(xp.floor(xp.pure(chunk / prompt)), 1.0)
 
 
-@formula(cite="definition: each data-parallel group has its own")
-def group_tokens(chunk: Tokens, groups: Count) -> Tokens:
-    """Most tokens of a pass, over all groups of an engine.
-
-    >>> group_tokens(chunk=8192.0, groups=4.0)
-    32768.0
-    """
-    return chunk * groups
-
-
 @formula(cite="definition: prompts of a pass leave together")
 def time_per_prompt(time: Seconds, prompts: Count) -> Seconds:
     """Time of an engine for one of several prompts that share a pass.
